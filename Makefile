@@ -1,0 +1,43 @@
+# `make demo` and `make test` work from a fresh checkout with Python 3.11 or later, pip, venv and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format bench fuzz lock clean
+
+demo: .venv/ready
+	@$(BIN)/python -m gateway.demo
+
+test: .venv/ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+check: .venv/ready
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+format: .venv/ready
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/ready
+	@$(BIN)/python -m benchmarks
+
+fuzz: .venv/ready
+	@$(BIN)/python -m tests.fuzz
+
+# Everything in the environment comes from the lock file, hashes checked, and then the project itself.
+.venv/ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Making the environment in .venv (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	  --group dev --extra demo --no-header --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis artefacts

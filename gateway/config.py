@@ -1,0 +1,181 @@
+"""The configuration as a model. `gateway.config_file` reads it from YAML and says what is wrong with file and line.
+
+Times are seconds, powers dBm. Identifiers become MQTT topic levels and file names, hence their narrow alphabet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+HexPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{1,124}$")]
+FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TlsConfig(Section):
+    """TLS with the system's trust store or `ca_file`; a client certificate where both files are given."""
+
+    ca_file: FilePath | None = None
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> TlsConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together: give both or neither")
+        return self
+
+
+class MqttConfig(Section):
+    """The broker. The password is read from `password_file` at every connection, never from the configuration."""
+
+    host: str = "localhost"
+    port: Port = 1883
+    version: Literal["5", "3.1.1"] = "5"
+    root: Identifier = "rfid"
+    client_id: Identifier | None = None
+    username: str | None = None
+    password_file: FilePath | None = None
+    keepalive: Annotated[int, Field(ge=5, le=3600)] = 30
+    window: Annotated[int, Field(ge=1, le=1000)] = 100
+    tls: TlsConfig | None = None
+
+
+class TagsConfig(Section):
+    """Which tags are stock, by prefixes of the EPC in hex. Others are foreign: counted, never published as stock."""
+
+    include: list[HexPrefix] = []
+    exclude: list[HexPrefix] = []
+
+
+class FloorConfig(Section):
+    """The first stage. `lateness` is how late a read may come after newer ones and still be counted in its place."""
+
+    window: Annotated[float, Field(ge=0.02, le=10)] = 0.25
+    lateness: Annotated[float, Field(ge=0, le=60)] = 1.0
+    tick: Annotated[float, Field(ge=0.02, le=5)] = 0.1
+    max_windows: Annotated[int, Field(ge=1000)] = 500_000
+
+
+class PresenceConfig(Section):
+    """When a tag is somewhere, and when it no longer is.
+
+    `smoothing` is the time over which signal strength is averaged; a tag changes zone when another zone is stronger
+    by `hysteresis` for `dwell`. It is not seen any more after `miss_odds` (expected false alarms for each look) given
+    its own read rate, within `shortest` and `longest`.
+    """
+
+    smoothing: Seconds = 3.0
+    hysteresis: Annotated[float, Field(ge=0, le=30)] = 6.0
+    dwell: Annotated[float, Field(ge=0, le=600)] = 2.0
+    miss_odds: Annotated[float, Field(gt=0, lt=0.5)] = 1e-6
+    shortest: Seconds = 5.0
+    longest: Seconds = 1800.0
+
+
+class ZoneConfig(Section):
+    """A place. `departs_after`: silence for so long after a tag was found not seen counts as departed (an open place
+    such as a dock); without it, silence is never taken for departure. `count_every`: a periodic count."""
+
+    id: Identifier
+    name: str = ""
+    departs_after: Seconds | None = None
+    count_every: Seconds | None = None
+
+
+class AntennaConfig(Section):
+    """An antenna port of a reader and the zone that it looks at."""
+
+    port: Annotated[int, Field(ge=1, le=255)]
+    zone: Identifier
+    power: Annotated[float, Field(ge=-10, le=36)] | None = None
+
+
+class ReaderConfig(Section):
+    """A reader. Keys other than these are the driver's own and are checked by the driver's model."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    id: Identifier
+    driver: Identifier
+    antennas: Annotated[list[AntennaConfig], Field(min_length=1)]
+
+    def driver_keys(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class LedgerConfig(Section):
+    """The ledger on disk. `on_full`: stop reading, or give up the oldest unpublished events and say so.
+    `keep_until`: published events stay until the broker has them, or until the backend's own `ack`."""
+
+    file: FilePath = Path("/var/lib/rfid-gateway/ledger.db")
+    max_events: Annotated[int, Field(ge=1000)] = 2_000_000
+    max_age: Seconds = 90 * 86_400.0
+    on_full: Literal["stop", "drop-oldest"] = "stop"
+    keep_until: Literal["puback", "ack"] = "puback"
+    checkpoint_every: Seconds = 10.0
+
+
+class JournalConfig(Section):
+    """The ring of what the floor was given, in memory-backed storage that outlives the process."""
+
+    directory: FilePath = Path("/run/rfid-gateway/journal")
+    max_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
+
+
+class RecordingConfig(Section):
+    """Raw reads kept as files for `replay`. The oldest files go when `max_bytes` is reached."""
+
+    directory: FilePath
+    max_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 30
+
+
+class HttpConfig(Section):
+    """Where ``/metrics`` and ``/healthz`` are served."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+
+
+class LogConfig(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Config(Section):
+    site: Identifier
+    gateway: Identifier
+    mqtt: MqttConfig = MqttConfig()
+    tags: TagsConfig = TagsConfig()
+    floor: FloorConfig = FloorConfig()
+    presence: PresenceConfig = PresenceConfig()
+    zones: Annotated[list[ZoneConfig], Field(min_length=1)]
+    readers: Annotated[list[ReaderConfig], Field(min_length=1)]
+    ledger: LedgerConfig = LedgerConfig()
+    journal: JournalConfig = JournalConfig()
+    recording: RecordingConfig | None = None
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+
+    def digest(self) -> str:
+        """Short hash of everything that can change what the floor says; part of every event's evidence."""
+        content = self.model_dump(mode="json", include={"site", "gateway", "tags", "floor", "presence", "zones"})
+        content["antennas"] = [[reader.id, antenna.port, antenna.zone] for reader, antenna in self.antennas()]
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+    def antennas(self) -> Iterator[tuple[ReaderConfig, AntennaConfig]]:
+        for reader in self.readers:
+            for antenna in reader.antennas:
+                yield reader, antenna

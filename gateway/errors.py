@@ -1,0 +1,38 @@
+"""The exception tree of the project::
+
+    RfidError
+    ├── ConfigError         the configuration is wrong; lists every error with file, line and remedy
+    ├── DriverError         a reader cannot be used now (`permanent` says whether trying again can help)
+    │   └── ProtocolError   a peer broke its protocol
+    ├── LinkError           the MQTT broker cannot be reached or refuses us
+    ├── LedgerError         the ledger on disk cannot be read or written
+    └── Refused             a command or an input that is understood and not accepted; nothing was changed
+
+A message says what happened, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from drivers.api import DriverError, ProtocolError, RfidError
+
+__all__ = ["ConfigError", "DriverError", "LedgerError", "LinkError", "ProtocolError", "Refused", "RfidError"]
+
+
+class ConfigError(RfidError):
+    """The configuration is wrong. `problems` holds one line for each error, ready to print."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class LinkError(RfidError):
+    """The MQTT broker cannot be reached or refuses us."""
+
+
+class LedgerError(RfidError):
+    """The ledger on disk cannot be read or written."""
+
+
+class Refused(RfidError):
+    """A command or an input is understood and not accepted. Nothing was changed."""

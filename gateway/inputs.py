@@ -1,0 +1,58 @@
+"""What the floor is given: the drivers' items, and the four that the gateway itself adds.
+
+Everything that can change what the floor says goes through one of these, so that a recording of them is the whole
+input of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from drivers.api import Item
+
+
+@dataclass(slots=True, frozen=True)
+class Tick:
+    """Time has come to `t`. Only a tick closes windows and lets anything fall due."""
+
+    t: int
+
+
+@dataclass(slots=True, frozen=True)
+class Command:
+    """A command of the backend or the operator, as in the MQTT payload: a name and its arguments."""
+
+    t: int
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class Restart:
+    """The gateway was not running between `since` and `t`.
+
+    `clean` says that it had been stopped in order. After a crash, bytes that the kernel had taken from a reader and
+    nobody had read are lost; with ``journal_lost`` (reboot, power cut) so is everything after the last checkpoint
+    that had not become an event.
+    """
+
+    t: int
+    since: int
+    clean: bool
+    journal_lost: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Dropped:
+    """The ledger was full and gave up its oldest unpublished events: `first` to `last` by sequence number."""
+
+    t: int
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+Input: TypeAlias = Item | Tick | Command | Restart | Dropped

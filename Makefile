@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check format bench fuzz lock clean
 
 demo: .venv/ready
-	@$(BIN)/python -m gateway.demo
+	@$(BIN)/python -m demo
 
 test: .venv/ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest

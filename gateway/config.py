@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-HexPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{1,124}$")]
-FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
+IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+HEX_PATTERN = r"^[0-9A-F]{1,124}$"
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+HexPrefix = Annotated[str, StringConstraints(pattern=HEX_PATTERN)]
+FilePath = Annotated[Path, Strict(False)]  # text is a path, in Python as in JSON
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -169,11 +172,22 @@ class Config(Section):
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
 
+    def floor_json(self) -> str:
+        """Everything that can change what the floor says, as JSON that `from_floor_json` reads."""
+        content = self.model_dump(mode="json", include={"site", "gateway", "tags", "floor", "presence", "zones"})
+        content["readers"] = [
+            reader.model_dump(mode="json", include={"id", "driver", "antennas"}) for reader in self.readers
+        ]
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+    @classmethod
+    def from_floor_json(cls, content: str) -> Config:
+        """The configuration that a floor ran with; good for a floor, not for readers or links."""
+        return cls.model_validate_json(content)
+
     def digest(self) -> str:
         """Short hash of everything that can change what the floor says; part of every event's evidence."""
-        content = self.model_dump(mode="json", include={"site", "gateway", "tags", "floor", "presence", "zones"})
-        content["antennas"] = [[reader.id, antenna.port, antenna.zone] for reader, antenna in self.antennas()]
-        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        return hashlib.sha256(self.floor_json().encode()).hexdigest()[:16]
 
     def antennas(self) -> Iterator[tuple[ReaderConfig, AntennaConfig]]:
         for reader in self.readers:

@@ -1,0 +1,1 @@
+"""The whole pipeline on simulated readers and an embedded broker: `make demo`."""

@@ -1,0 +1,102 @@
+"""`python -m demo`: runs until Ctrl-C, or for DEMO_SECONDS, and then adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from amqtt.broker import Broker
+
+from demo import site
+from demo.summary import Reckoning, reckon
+from demo.watch import Watcher
+from drivers.emulators.llrp import LlrpEmulator
+from gateway.app import App
+from gateway.mqtt.service import topic_base
+from gateway.ops.logs import Logs
+
+_SETTLE = 2.5
+"""Seconds after the last read: lateness, window and tick of demo.yaml, and a second for the broker."""
+
+
+async def main(seconds: float | None) -> int:
+    """Returns the exit code: 0 when nothing was lost on the way."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with tempfile.TemporaryDirectory(prefix="rfid-gateway-demo-") as name:
+        folder = Path(name)
+        async with (
+            _broker() as port,
+            LlrpEmulator(site.vault_scene(), name="vault", keep_reads=True) as vault,
+            LlrpEmulator(site.dock_scene(), name="dock", keep_reads=True) as dock,
+        ):
+            config = site.config(folder, port, vault.port, dock.port)
+            watcher = Watcher(port, topic_base(config))
+            print(f"Two simulated LLRP readers on ports {vault.port} and {dock.port}, a broker on port {port}.")
+            print(f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.", "Events as the broker delivers them:\n")
+            logs = Logs(config.log)
+            app = App(config, logs)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    watching = group.create_task(watcher.run())
+                    await watcher.subscribed.wait()
+                    running = group.create_task(app.run())
+                    await app.ready.wait()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), seconds)
+                    for reader in (vault, dock):
+                        reader.switch_off()
+                    await asyncio.sleep(_SETTLE)
+                    stats = app.ledger.stats()
+                    app.stop("the demo is over")
+                    await running
+                    await asyncio.sleep(0.2)
+                    watching.cancel()
+            finally:
+                logs.close()
+            return _report(reckon((vault, dock), folder / "reads"), watcher, stats.sequence)
+
+
+def _report(reads: Reckoning, watcher: Watcher, committed: int) -> int:
+    missing = committed - len(set(watcher.sequences))
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(watcher.seen.items()))
+    print(f"\nThe readers made {reads.made} reads; the gateway received {reads.received}.")
+    print(f"Reads lost: {reads.lost}. Reads invented: {reads.invented}.")
+    print(f"Events written to the ledger: {committed}; delivered by the broker: {len(set(watcher.sequences))} ({kinds}).")
+    print(f"Events missing: {missing}.")
+    return 0 if not (reads.lost or reads.invented or missing) else 1
+
+
+@contextlib.asynccontextmanager
+async def _broker() -> AsyncIterator[int]:
+    """amqtt in this process, on a free port of the loopback interface."""
+    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    logging.getLogger("transitions").setLevel(logging.ERROR)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    await broker.start()
+    try:
+        yield port
+    finally:
+        await broker.shutdown()
+
+
+if __name__ == "__main__":
+    wanted = os.environ.get("DEMO_SECONDS")
+    sys.exit(asyncio.run(main(float(wanted) if wanted else None)))

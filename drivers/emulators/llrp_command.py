@@ -1,0 +1,193 @@
+"""`rfid-gateway emulate llrp`: an emulated LLRP reader, or several on consecutive ports, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from drivers.emulators import scene
+from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp_identity import IDENTITIES
+from drivers.emulators.read_log import ReadLog
+
+_STDIN_HELP = """\
+While it runs, each line on standard input does something to the first reader, or to all with a `*` in front:
+  gpi PORT on|off        an input changes          antenna PORT on|off    an antenna is plugged in or falls off
+  drop [SECONDS]         the connection is cut, and nobody can connect for so long
+  abort                  the connection is reset   freeze | thaw          the reader hangs, or comes back
+  counters               prints what was read, sent, held and lost
+"""
+
+
+def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the family `llrp` below `emulate`."""
+    parser = families.add_parser(
+        "llrp",
+        help="an LLRP reader on a TCP port",
+        description="An LLRP reader that is not there. Any LLRP client can connect to it.",
+        epilog=_STDIN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=5084, help="port of the first reader, 0 for any (%(default)s)")
+    parser.add_argument("--readers", type=_positive, default=1, help="how many, on consecutive ports (%(default)s)")
+    parser.add_argument("--identity", choices=sorted(IDENTITIES), default="impinj-r700", help="model (%(default)s)")
+    parser.add_argument("--uptime", action="store_true", help="no UTC clock: the same as --identity uptime-only")
+    parser.add_argument("--call", metavar="HOST:PORT", type=_address, help="call a client instead of listening")
+    parser.add_argument("--name", default="reader", help="reader name in the log of reads (%(default)s)")
+    parser.add_argument(
+        "--scene",
+        choices=sorted(_SCENES),
+        default="traffic",
+        help="traffic: tags come, move and go; population: all stay; serial: every read is a new tag (%(default)s)",
+    )
+    parser.add_argument("--tags", type=_positive, default=50, help="tags in the scene (%(default)s)")
+    parser.add_argument("--foreign", type=int, default=0, help="more tags that are no stock (%(default)s)")
+    parser.add_argument("--rate", type=float, default=100.0, help="reads a second per antenna (%(default)s)")
+    parser.add_argument("--antennas", type=_positive, default=2, help="antennas (%(default)s)")
+    parser.add_argument("--cycle", type=float, default=60.0, help="seconds until the traffic repeats (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same scene (%(default)s)")
+    parser.add_argument("--hold-buffer", type=_positive, default=50_000, help="reads that can wait (%(default)s)")
+    parser.add_argument("--clock-error", type=float, default=0.0, help="seconds that its UTC is ahead (%(default)s)")
+    parser.add_argument("--drop-every", metavar="SECONDS", type=float, help="cut the connection again and again")
+    parser.add_argument("--log", metavar="FILE", type=Path, help="write every read that is made (recorded reads)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs until SIGINT or SIGTERM. The exit status: 0, or 1 when it cannot begin."""
+    try:
+        return asyncio.run(_serve(args))
+    except (OSError, ValueError) as error:
+        print(f"emulate llrp: cannot begin: {error}", file=sys.stderr)
+        return 1
+
+
+async def _serve(args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    log = ReadLog(args.log) if args.log else None
+    async with AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(_build(args, index, log)) for index in range(args.readers)]
+        for reader in readers:
+            where = f"calls {args.call[0]}:{args.call[1]}" if args.call else f"listens on {reader.host}:{reader.port}"
+            print(f"{reader.name} ({reader.reader.identity.name}) {where}", flush=True)
+        if sys.stdin is not None and _watch_stdin(loop, readers):
+            stack.callback(loop.remove_reader, sys.stdin)
+        await stop.wait()
+    if log is not None:
+        await log.close()
+    for reader in readers:
+        print(summary(reader), flush=True)
+    return 0
+
+
+def _build(args: argparse.Namespace, index: int, log: ReadLog | None) -> LlrpEmulator:
+    model = IDENTITIES["uptime-only" if args.uptime else args.identity]
+    own_mac = (int.from_bytes(model.mac, "big") + index).to_bytes(8, "big")
+    return LlrpEmulator(
+        _SCENES[args.scene](args, index),
+        replace(model, mac=own_mac),
+        name=args.name if args.readers == 1 else f"{args.name}-{index + 1}",
+        host=args.host,
+        port=args.port + index if args.port else 0,
+        call=args.call,
+        hold_buffer=args.hold_buffer,
+        clock_error=round(args.clock_error * scene.SECOND),
+        drop_every=args.drop_every,
+        log=log,
+        on_output=lambda port, state: print(f"output {port} {'on' if state else 'off'}", flush=True),
+    )
+
+
+def _antennas(args: argparse.Namespace) -> range:
+    return range(1, args.antennas + 1)
+
+
+_SCENES = {
+    "traffic": lambda args, index: scene.traffic(
+        args.tags, args.rate, _antennas(args), seed=args.seed + index, cycle=args.cycle, foreign=args.foreign
+    ),
+    "population": lambda args, index: scene.population(args.tags, args.rate, _antennas(args), seed=args.seed + index),
+    "serial": lambda args, index: scene.serials(args.rate, _antennas(args), seed=args.seed + index, run=index),
+}
+
+
+def summary(emulator: LlrpEmulator) -> str:
+    """One line about a reader's whole life."""
+    counters, waiting = emulator.reader.counters, len(emulator.reader.buffer)
+    return (
+        f"{emulator.name}: {counters.made} reads made, {counters.sent} sent, {counters.held} held for a while, "
+        f"{waiting} still waiting, {counters.overflowed} overflowed, {counters.discarded} discarded, "
+        f"{counters.cuts} cuts"
+    )
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, readers: list[LlrpEmulator]) -> bool:
+    """Carries out lines from standard input; False where it cannot be watched (a file, /dev/null)."""
+    rest = b""
+
+    def readable() -> None:
+        nonlocal rest
+        data = os.read(sys.stdin.fileno(), 4096)
+        if not data:
+            loop.remove_reader(sys.stdin)
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            _carry_out_line(line.decode(errors="replace").split(), readers)
+
+    try:
+        loop.add_reader(sys.stdin, readable)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _carry_out_line(words: list[str], readers: list[LlrpEmulator]) -> None:
+    for_all = words[:1] == ["*"]
+    for reader in readers if for_all else readers[:1]:
+        if words:
+            _carry_out(words[1:] if for_all else words, reader)
+
+
+def _carry_out(words: list[str], reader: LlrpEmulator) -> None:
+    match words:
+        case ["gpi", port, ("on" | "off") as state] if port.isdigit() and int(port) in reader.reader.inputs:
+            reader.set_input(int(port), state == "on")
+        case ["antenna", port, ("on" | "off") as state] if port.isdigit() and int(port) in reader.reader.scene.fields:
+            reader.set_antenna(int(port), state == "on")
+        case ["drop"]:
+            reader.drop()
+        case ["drop", seconds] if seconds.replace(".", "", 1).isdigit():
+            reader.drop(away=float(seconds))
+        case ["abort"]:
+            reader.drop(abort=True)
+        case ["freeze"]:
+            reader.freeze()
+        case ["thaw"]:
+            reader.freeze(False)
+        case ["counters"]:
+            print(summary(reader), flush=True)
+        case _:
+            print(f"not understood: {' '.join(words)}\n{_STDIN_HELP}", file=sys.stderr)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,129 @@
+"""What a reader says that it can do, reduced to what this driver decides by."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from drivers.api import DriverError
+from drivers.llrp.element import Element
+from drivers.llrp.tables_vendors import IMPINJ
+
+_VENDORS = {IMPINJ: "Impinj", 161: "Zebra", 10642: "Zebra", 17996: "Alien"}
+
+_IMPINJ_MODELS = {
+    2001001: "Speedway R220",
+    2001002: "Speedway R420",
+    2001003: "xPortal",
+    2001007: "xArray",
+    2001008: "xSpan",
+    2001052: "R700",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Power:
+    """A step of the transmit power table. `value` in 1/100 dBm."""
+
+    index: int
+    value: int
+
+
+@dataclass(slots=True, frozen=True)
+class Capabilities:
+    """`powers` is sorted by value; `modes` are the identifiers of the reader modes; `hop_table` is 0 when the
+    region's rules want fixed channels; `extensions` is cleared when the reader refuses its vendor's."""
+
+    vendor: int = 0
+    model: int = 0
+    firmware: str = ""
+    antennas: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    has_utc: bool = True
+    can_hold: bool = False
+    powers: tuple[Power, ...] = ()
+    modes: tuple[int, ...] = ()
+    hop_table: int = 0
+    extensions: bool = True
+
+    @property
+    def is_impinj(self) -> bool:
+        """Impinj's extensions can be used."""
+        return self.vendor == IMPINJ and self.extensions
+
+    @property
+    def model_name(self) -> str:
+        """Vendor and model for people."""
+        vendor = _VENDORS.get(self.vendor, f"vendor {self.vendor}")
+        model = _IMPINJ_MODELS.get(self.model) if self.vendor == IMPINJ else None
+        return f"{vendor} {model or f'model {self.model}'}"
+
+    def power(self, dbm: float) -> Power:
+        """The strongest step that is not above `dbm`. Raises a permanent DriverError outside the reader's range."""
+        if not self.powers:
+            raise DriverError(
+                "this reader has no transmit power table: leave `power` out for its antennas", permanent=True
+            )
+        wanted = round(dbm * 100)
+        lowest, highest = self.powers[0], self.powers[-1]
+        if not lowest.value <= wanted <= highest.value:
+            raise DriverError(
+                f"power {dbm:g} dBm is not possible: this reader does {lowest.value / 100:g} to "
+                f"{highest.value / 100:g} dBm; change `power` of the antenna",
+                permanent=True,
+            )
+        return self.powers[bisect_right(self.powers, wanted, key=lambda step: step.value) - 1]
+
+    def check_mode(self, mode: int) -> None:
+        """Raises a permanent DriverError when the reader lists its modes and `mode` is not among them."""
+        if self.modes and mode not in self.modes:
+            known = ", ".join(map(str, self.modes))
+            raise DriverError(f"mode {mode} is not possible: this reader knows the modes {known}", permanent=True)
+
+    def check_antenna(self, port: int) -> None:
+        """Raises a permanent DriverError when the reader has no such antenna port."""
+        if self.antennas and port > self.antennas:
+            raise DriverError(f"antenna {port} is not possible: this reader has {self.antennas} ports", permanent=True)
+
+    def check_input(self, port: int) -> None:
+        """Raises a permanent DriverError when the reader has no such general purpose input."""
+        if port > self.inputs:
+            raise DriverError(f"input {port} is not possible: this reader has {self.inputs}", permanent=True)
+
+    def check_output(self, port: int) -> None:
+        """Raises a permanent DriverError when the reader has no such general purpose output."""
+        if not 1 <= port <= self.outputs:
+            raise DriverError(f"output {port} is not possible: this reader has {self.outputs}", permanent=True)
+
+
+def read_capabilities(answer: Element) -> Capabilities:
+    """From the body of a GET_READER_CAPABILITIES_RESPONSE. What the reader left out stays at its default."""
+    general = answer.find("GeneralDeviceCapabilities") or Element("")
+    llrp = answer.find("LLRPCapabilities") or Element("")
+    regulatory = answer.find("RegulatoryCapabilities") or Element("")
+    band = regulatory.find("UHFBandCapabilities") or Element("")
+    gpio = general.find("GPIOCapabilities") or Element("")
+    powers = [Power(step["Index"], step["TransmitPowerValue"]) for step in band.all("TransmitPowerLevelTableEntry")]
+    modes = [entry["ModeIdentifier"] for table in band.all("C1G2UHFRFModeTable") for entry in table.children]
+    return Capabilities(
+        vendor=general.fields.get("DeviceManufacturerName", 0),
+        model=general.fields.get("ModelName", 0),
+        firmware=general.fields.get("ReaderFirmwareVersion", ""),
+        antennas=general.fields.get("MaxNumberOfAntennaSupported", 0),
+        inputs=gpio.fields.get("NumGPIs", 0),
+        outputs=gpio.fields.get("NumGPOs", 0),
+        has_utc=bool(general.fields.get("HasUTCClockCapability", True)),
+        can_hold=bool(llrp.fields.get("SupportsEventAndReportHolding", False)),
+        powers=tuple(sorted(powers, key=lambda step: step.value)),
+        modes=tuple(modes),
+        hop_table=_hop_table(band.find("FrequencyInformation")),
+    )
+
+
+def _hop_table(frequencies: Element | None) -> int:
+    """Readers under hopping rules want the number of one of their hop tables, the others want 0."""
+    if frequencies is None or not frequencies["Hopping"]:
+        return 0
+    table = frequencies.find("FrequencyHopTable")
+    return table["HopTableID"] if table is not None else 1

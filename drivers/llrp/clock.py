@@ -1,0 +1,138 @@
+"""What the times of a reader mean: how far its clock is from ours, and how well we know that.
+
+LLRP has no request for the time. What there is are stamps on things that arrive: the greeting and other events, which
+are sent at once, and reports, which may wait in the reader first. Arrival less stamp is the offset plus a delay that
+is never negative, so the smallest of many is the best guess (the minimum filter of NTP, RFC 5905, section 10).
+
+Reports are late by a delay of their own even at best. That `lag` is learnt in the first window after the greeting gave
+a good offset; later windows then show how the clocks drift apart, and a clock that was set back. A stamp from the
+future shows at once that the clock was set forward.
+
+All times are microseconds. There is no wall clock here: arrival times are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from drivers.api import ClockQuality
+
+SYNCED_WITHIN = 100_000  # closer than this counts as one clock
+RESYNCED_WITHIN = 50_000  # and must come this close to count as one again, so that it does not flap
+WORTH_TELLING = 50_000  # smaller changes are the network's jitter
+WINDOW = 10_000_000  # long enough that some report of it was quick
+LONGEST_LAG = 1_000_000  # if every report of a window is later than this, the clock was set back
+
+ClockMode = Literal["auto", "trust", "arrival"]
+
+
+class Stamps(StrEnum):
+    """What kind of time a reader puts on things."""
+
+    UTC = "utc"
+    UPTIME = "uptime"
+    NONE = "none"
+
+
+@dataclass(slots=True, frozen=True)
+class Reading:
+    """How the reader's times are to be understood: add `offset` to get UTC."""
+
+    quality: ClockQuality
+    offset: int
+
+
+class ReaderTime:
+    """Follows the clock of one reader over one connection.
+
+    `reading` is what holds now; `event` and `report` take in a stamp and say whether that changed it.
+    """
+
+    def __init__(self, mode: ClockMode = "auto") -> None:
+        self._mode = mode
+        self._stamps = Stamps.NONE
+        self._on_reports: Stamps | None = None
+        self._measured = 0
+        self._lag: int | None = None
+        self._window_end = 0
+        self._window_low: int | None = None
+        self.reading = Reading(ClockQuality.ARRIVAL, 0)
+
+    def offset(self, stamps: Stamps, newest: int, arrival: int) -> int:
+        """What to add to the times of rows that arrived at `arrival`; `newest` is the last of them.
+
+        Rows without a time have 0 there. A kind of time that was not measured yet is taken for what it most likely is.
+        """
+        if stamps is Stamps.NONE or self._mode == "arrival":
+            return arrival
+        if stamps is self._stamps:
+            return self.reading.offset
+        return 0 if stamps is Stamps.UTC else arrival - newest
+
+    def event(self, stamps: Stamps, stamp: int, arrival: int) -> bool:
+        """An event (the greeting is one) stamped `stamp` arrived at `arrival`."""
+        if self._mode == "arrival" or stamps is Stamps.NONE or self._on_reports not in (None, stamps):
+            return False
+        return self._sample(stamps, stamp, arrival)
+
+    def report(self, stamps: Stamps, stamp: int, arrival: int) -> bool:
+        """A report whose newest row is stamped `stamp` arrived at `arrival`, not held back by the reader."""
+        if self._mode == "arrival":
+            return False
+        self._on_reports = stamps
+        if stamps is not Stamps.NONE:
+            return self._sample(stamps, stamp, arrival)
+        changed = self.reading.quality is not ClockQuality.ARRIVAL
+        self._stamps = Stamps.NONE
+        self.reading = Reading(ClockQuality.ARRIVAL, 0)
+        return changed
+
+    def _sample(self, stamps: Stamps, stamp: int, arrival: int) -> bool:
+        seen = arrival - stamp
+        if stamps is not self._stamps:
+            self._stamps = stamps
+            self._lag = None
+            return self._set(seen, arrival)
+        late = seen - self._measured
+        if late < -WORTH_TELLING:
+            return self._set(seen - (self._lag or 0), arrival)
+        if self._lag is not None and late < self._lag:
+            self._lag = max(late, 0)
+        changed = False
+        if arrival >= self._window_end:
+            changed = self._close_window(arrival)
+        if self._window_low is None or seen < self._window_low:
+            self._window_low = seen
+        return changed
+
+    def _close_window(self, arrival: int) -> bool:
+        low, self._window_low, self._window_end = self._window_low, None, arrival + WINDOW
+        if low is None:
+            return False
+        late = low - self._measured
+        if self._lag is None:
+            if late > LONGEST_LAG:
+                return self._set(low, arrival)
+            self._lag = max(late, 0)
+        elif late - self._lag > WORTH_TELLING:
+            return self._set(low - self._lag, arrival)
+        return False
+
+    def _set(self, offset: int, arrival: int) -> bool:
+        self._measured = offset
+        self._window_low, self._window_end = None, arrival + WINDOW
+        new, old = self._judge(offset), self.reading
+        if new.quality is old.quality and abs(new.offset - old.offset) <= WORTH_TELLING:
+            return False
+        self.reading = new
+        return True
+
+    def _judge(self, offset: int) -> Reading:
+        if self._stamps is Stamps.UPTIME:
+            return Reading(ClockQuality.UPTIME, offset)
+        limit = RESYNCED_WITHIN if self.reading.quality is ClockQuality.CORRECTED else SYNCED_WITHIN
+        if self._mode == "trust" or abs(offset) < limit:
+            return Reading(ClockQuality.SYNCED, 0)
+        return Reading(ClockQuality.CORRECTED, offset)

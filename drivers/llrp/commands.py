@@ -1,0 +1,127 @@
+"""Requests and their answers: one command in flight, the others wait; an answer is known by its message id."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from drivers.api import Log, ProtocolError
+from drivers.llrp.codec import Message
+from drivers.llrp.element import Element
+from drivers.llrp.status import Refusal, refusal_of
+
+MAX_WAITING = 64
+"""Commands that may wait. More means that somebody switches outputs faster than the reader answers."""
+
+
+@dataclass(slots=True)
+class Command:
+    """A request; what to do with its answer, or with its refusal; and how long to wait for either, in seconds."""
+
+    body: Element
+    answered: Callable[[Element], None]
+    refused: Callable[[Refusal], None]
+    timeout: float
+    version: int | None = None  # of the message header; None is the version agreed on
+
+
+@dataclass(slots=True)
+class InFlight:
+    """The command that waits for its answer until `deadline` (monotonic seconds)."""
+
+    command: Command
+    id: int
+    deadline: float
+
+    @property
+    def answer_name(self) -> str:
+        return f"{self.command.body.name}_RESPONSE"
+
+
+class Commands:
+    """The commands of one connection. `send` takes a body, a message id and a version (None: the one agreed on)."""
+
+    def __init__(self, send: Callable[[Element, int, int | None], None], peer: str, log: Log) -> None:
+        self._send = send
+        self._peer = peer
+        self._log = log
+        self._ids = count(1)
+        self._waiting: deque[Command] = deque()
+        self._abandoned: set[int] = set()  # given up on while the connection lives: the version, and once when closing
+        self._stray_error = ""
+        self.in_flight: InFlight | None = None
+
+    def next_id(self) -> int:
+        """A message id that was not used before."""
+        return next(self._ids)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= MAX_WAITING
+
+    def submit(self, command: Command, at: float) -> None:
+        """Sends the command as soon as those before it are answered."""
+        self._waiting.append(command)
+        self._send_next(at)
+
+    def answer(self, message: Message, at: float) -> None:
+        """An answer came. Raises ProtocolError when it is not the one that was due."""
+        if message.id in self._abandoned:
+            return
+        waiting = self.in_flight
+        if waiting is None:
+            self._log.warning("answer to nothing", message=message.name, id=message.id)
+            return
+        if (message.name, message.id) != (waiting.answer_name, waiting.id):
+            raise ProtocolError(
+                f"{self._peer}: {message.name} with message id {message.id} came while {waiting.answer_name} with "
+                f"message id {waiting.id} was due: the reader mixes up its answers"
+            )
+        self._settle(waiting, refusal_of(message.body), message.body, at)
+
+    def error(self, message: Message, at: float, *, any_id: bool) -> None:
+        """An ERROR_MESSAGE came. It answers the command of its message id, with `any_id` the one in flight."""
+        refusal = refusal_of(message.body) or Refusal("ERROR_MESSAGE without a reason")
+        waiting = self.in_flight
+        if waiting is not None and (any_id or message.id == waiting.id):
+            self._settle(waiting, refusal, message.body, at)
+        elif message.id not in self._abandoned:
+            self._stray_error = f"; before that it sent an ERROR_MESSAGE with message id {message.id}: {refusal}"
+            self._log.warning("error message from the reader", id=message.id, error=str(refusal))
+
+    def give_up(self, at: float) -> None:
+        """No answer came to the command in flight and that counts as a refusal; a late one will be ignored."""
+        waiting = self.in_flight
+        if waiting is not None:
+            self._abandoned.add(waiting.id)
+            self._settle(waiting, Refusal("no answer"), waiting.command.body, at)
+
+    def clear(self) -> None:
+        """Forgets every command; answers that still come are ignored."""
+        self._waiting.clear()
+        if self.in_flight is not None:
+            self._abandoned.add(self.in_flight.id)
+            self.in_flight = None
+
+    def overdue(self, waiting: InFlight, what: str) -> str:
+        """The sentence for a command whose deadline has passed."""
+        return (
+            f"{self._peer}: no answer to {waiting.command.body.name} (message id {waiting.id}) within "
+            f"{waiting.command.timeout:g} s while {what}{self._stray_error}"
+        )
+
+    def _settle(self, waiting: InFlight, refusal: Refusal | None, answer: Element, at: float) -> None:
+        self.in_flight = None
+        if refusal is None:
+            waiting.command.answered(answer)
+        else:
+            waiting.command.refused(refusal)
+        self._send_next(at)
+
+    def _send_next(self, at: float) -> None:
+        if self.in_flight is None and self._waiting:
+            command = self._waiting.popleft()
+            self.in_flight = InFlight(command, self.next_id(), at + command.timeout)
+            self._send(command.body, self.in_flight.id, command.version)

@@ -1,0 +1,172 @@
+"""What the reader is told to do: its ROSpec and its configuration, built from the settings.
+
+The number of our ROSpec carries a digest of its content, so that after a reconnect a look at the numbers that the
+reader holds says whether it still does what we want. Comparing the content would not do: readers fill in defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from drivers.api import Antenna, Log
+from drivers.llrp.capabilities import Capabilities
+from drivers.llrp.codec import Message, encode
+from drivers.llrp.element import E, Element
+from drivers.llrp.settings import SEARCH_MODES, LlrpSettings, StartTrigger, StopTrigger
+
+_OURS = 0x37 << 24  # below 2**31: some readers keep the number in a signed integer
+_DIGEST_MASK = 0xFFFFFF
+
+_GEN2 = 1
+_ALL_ANTENNAS = 0
+_ENABLED = 1
+_GPI_UNKNOWN = 2
+_KEEPALIVES_MISSED = 3
+
+_EVENTS = (1, 2, 3, 4, 8)  # GPI, ROSpec, report buffer, reader exception, antenna
+
+
+def is_ours(rospec_id: int) -> bool:
+    """Whether a ROSpec of this number was made by this driver."""
+    return rospec_id & ~_DIGEST_MASK == _OURS
+
+
+def build_rospec(settings: LlrpSettings, antennas: Sequence[Antenna], reader: Capabilities, log: Log) -> Element:
+    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do."""
+    rospec = E(
+        "ROSpec",
+        E("ROBoundarySpec", _start(settings.start), _stop(settings.stop)),
+        E(
+            "AISpec",
+            E("AISpecStopTrigger", AISpecStopTriggerType=0, DurationTrigger=0),
+            E(
+                "InventoryParameterSpec",
+                *(_antenna(settings, antenna, reader, log) for antenna in antennas),
+                InventoryParameterSpecID=1,
+                ProtocolID=_GEN2,
+            ),
+            AntennaIDs=[antenna.port for antenna in antennas],
+        ),
+        _report(settings, reader),
+        ROSpecID=0,
+        Priority=0,
+        CurrentState=0,
+    )
+    content = encode(Message("ADD_ROSPEC", 0, E("ADD_ROSPEC", rospec)))
+    digest = int.from_bytes(hashlib.sha256(content).digest()[:3], "big")
+    rospec.fields["ROSpecID"] = _OURS | digest
+    return rospec
+
+
+def build_config(settings: LlrpSettings, reader: Capabilities) -> Element:
+    """SET_READER_CONFIG: which events to send, keepalives, holding, inputs, and the reader's own link watch."""
+    events = [E("EventNotificationState", EventType=event, NotificationState=1) for event in _EVENTS]
+    config = E(
+        "SET_READER_CONFIG",
+        E("ReaderEventNotificationSpec", *events),
+        E("KeepaliveSpec", KeepaliveTriggerType=1, PeriodicTriggerValue=round(settings.keepalive * 1000)),
+        ResetToFactoryDefault=0,
+    )
+    for port in settings.used_inputs:
+        reader.check_input(port)
+        config.children.append(E("GPIPortCurrentState", GPIPortNum=port, Config=1, State=_GPI_UNKNOWN))
+    if reader.can_hold:
+        config.children.append(E("EventsAndReports", HoldEventsAndReportsUponReconnect=int(settings.hold)))
+    if reader.is_impinj:
+        config.children += _impinj_config(settings)
+    return config
+
+
+def build_output(port: int, state: bool) -> Element:
+    """SET_READER_CONFIG that switches one output and leaves everything else."""
+    return E("SET_READER_CONFIG", E("GPOWriteData", GPOPortNumber=port, GPOData=int(state)), ResetToFactoryDefault=0)
+
+
+def build_config_request(requested: int) -> Element:
+    """GET_READER_CONFIG for one kind of data (0 is all of it) of every antenna and port."""
+    return E("GET_READER_CONFIG", AntennaID=_ALL_ANTENNAS, RequestedData=requested, GPIPortNum=0, GPOPortNum=0)
+
+
+def _start(trigger: StartTrigger | None) -> Element:
+    if trigger is None:  # none: we start it, which every reader understands; "immediate" some do not
+        return E("ROSpecStartTrigger", ROSpecStartTriggerType=0)
+    value = E("GPITriggerValue", GPIPortNum=trigger.input, GPIEvent=int(trigger.state), Timeout=0)
+    return E("ROSpecStartTrigger", value, ROSpecStartTriggerType=3)
+
+
+def _stop(trigger: StopTrigger | None) -> Element:
+    if trigger is None:
+        return E("ROSpecStopTrigger", ROSpecStopTriggerType=0, DurationTriggerValue=0)
+    milliseconds = round(trigger.after * 1000)
+    if trigger.input is None:
+        return E("ROSpecStopTrigger", ROSpecStopTriggerType=1, DurationTriggerValue=milliseconds)
+    value = E("GPITriggerValue", GPIPortNum=trigger.input, GPIEvent=int(trigger.state), Timeout=milliseconds)
+    return E("ROSpecStopTrigger", value, ROSpecStopTriggerType=2, DurationTriggerValue=0)
+
+
+def _antenna(settings: LlrpSettings, antenna: Antenna, reader: Capabilities, log: Log) -> Element:
+    reader.check_antenna(antenna.port)
+    configuration = E("AntennaConfiguration", AntennaID=antenna.port)
+    if antenna.power is not None:
+        step = reader.power(antenna.power)
+        log.info("transmit power", antenna=antenna.port, wanted_dbm=antenna.power, set_dbm=step.value / 100)
+        configuration.children.append(
+            E("RFTransmitter", HopTableID=reader.hop_table, ChannelIndex=1, TransmitPower=step.index)
+        )
+    configuration.children.append(_inventory(settings, reader))
+    return configuration
+
+
+def _inventory(settings: LlrpSettings, reader: Capabilities) -> Element:
+    command = E("C1G2InventoryCommand", TagInventoryStateAware=0)
+    if settings.mode is not None:
+        reader.check_mode(settings.mode)
+        command.children.append(E("C1G2RFControl", ModeIndex=settings.mode, Tari=0))
+    command.children.append(
+        E("C1G2SingulationControl", Session=settings.session, TagPopulation=settings.tag_population, TagTransitTime=0)
+    )
+    if reader.is_impinj and settings.search_mode is not None:
+        command.children.append(E("ImpinjInventorySearchMode", InventorySearchMode=SEARCH_MODES[settings.search_mode]))
+    return command
+
+
+def _report(settings: LlrpSettings, reader: Capabilities) -> Element:
+    content = E(
+        "TagReportContentSelector",
+        EnableROSpecID=0,
+        EnableSpecIndex=0,
+        EnableInventoryParameterSpecID=0,
+        EnableAntennaID=1,
+        EnableChannelIndex=1,
+        EnablePeakRSSI=1,
+        EnableFirstSeenTimestamp=0,
+        EnableLastSeenTimestamp=int(settings.clock != "arrival"),
+        EnableTagSeenCount=1,
+        EnableAccessSpecID=0,
+    )
+    report = E("ROReportSpec", content, ROReportTrigger=1, N=settings.report_every)
+    if reader.is_impinj:
+        report.children += _impinj_content(settings)
+    return report
+
+
+def _impinj_content(settings: LlrpSettings) -> list[Element]:
+    wanted = [
+        (settings.tid, E("ImpinjEnableSerializedTID", SerializedTIDMode=_ENABLED)),
+        (settings.phase, E("ImpinjEnableRFPhaseAngle", RFPhaseAngleMode=_ENABLED)),
+        (settings.fine_rssi, E("ImpinjEnablePeakRSSI", PeakRSSIMode=_ENABLED)),
+        (settings.doppler, E("ImpinjEnableRFDopplerFrequency", RFDopplerFrequencyMode=_ENABLED)),
+    ]
+    chosen = [element for is_wanted, element in wanted if is_wanted]
+    return [E("ImpinjTagReportContentSelector", *chosen)] if chosen else []
+
+
+def _impinj_config(settings: LlrpSettings) -> list[Element]:
+    """The reader's link watch (without it a half-open link blocks every later connection) and debounced inputs."""
+    watch = E("ImpinjLinkMonitorConfiguration", LinkMonitorMode=_ENABLED, LinkDownThreshold=_KEEPALIVES_MISSED)
+    debounced = [
+        E("ImpinjGPIDebounceConfiguration", GPIPortNum=port, GPIDebounceTimerMSec=round(settle * 1000))
+        for port, settle in settings.used_inputs.items()
+    ]
+    return [watch, *debounced]

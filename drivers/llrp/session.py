@@ -1,0 +1,407 @@
+"""One connection to an LLRP reader, without I/O: messages and times in; frames, items and errors out.
+
+The rules:
+
+- The reader speaks first: nothing is sent before its ConnectionAttemptEvent, and that must say success.
+- Then comes the setup, one command after the other, as `drivers.llrp.setup` has it.
+- The last of it, RELEASE, lets the reader send what it held, and asks a harmless question behind it. A reader answers
+  in order, so the answer means that every held read has come.
+- Every command has a deadline, and so has the greeting. Once READING, three missed keepalives mean a dead link.
+
+`at` is monotonic seconds and rules deadlines; `now` is microseconds UTC and stamps items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from drivers.api import (
+    AntennaStatus,
+    ClockQuality,
+    DriverContext,
+    DriverError,
+    Item,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderLoss,
+    ReaderUp,
+)
+from drivers.llrp.clock import ReaderTime, Stamps
+from drivers.llrp.codec import Message, encode
+from drivers.llrp.commands import Command, Commands
+from drivers.llrp.element import E, Element
+from drivers.llrp.events import Conditions, Inputs, When, stamp_of, translate
+from drivers.llrp.rospec import build_config_request, build_output
+from drivers.llrp.settings import LlrpSettings
+from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
+from drivers.llrp.status import Refusal, text
+
+VERSION_SILENCE = 2.0
+"""A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
+
+MISSED_KEEPALIVES = 3
+
+_ACTIVE = 2
+_STARTED = 0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of a reader from one connection to the next. Times are microseconds UTC."""
+
+    ask_version: bool = True
+    inputs: dict[int, bool] = field(default_factory=dict)
+    last_read: int | None = None  # of the newest read delivered
+    heard: int | None = None  # when the last message came
+    cut: tuple[int, int] | None = None  # when a link died with bytes possibly on the way
+
+
+class Session:
+    """See the module. Whoever owns it sends what `take_outgoing` gives, and calls `tick` when `deadline` has come.
+
+    `receive` and `tick` raise DriverError when the connection is of no use any more.
+    """
+
+    def __init__(self, context: DriverContext, settings: LlrpSettings, memory: Memory, peer: str) -> None:
+        self._context = context
+        self._settings = settings
+        self._memory = memory
+        self._peer = peer
+        self._log = context.log
+        self._reader = context.reader
+        self._outgoing: list[bytes] = []
+        self._heard_at = 0.0
+        self._paused_at: float | None = None
+        self._at = 0.0
+        self._now = 0
+        self._commands = Commands(self._send, peer, context.log)
+        self._setup = Setup(settings, context.antennas, peer, context.log, ask_version=memory.ask_version)
+        self._inputs = Inputs(settings.used_inputs, memory.inputs)
+        self._conditions = Conditions()
+        self.state = State.GREETING
+        self.time = ReaderTime(settings.clock)
+
+    # What comes in
+
+    def start(self, at: float) -> None:
+        """The connection is made."""
+        self._at = self._heard_at = at
+
+    def receive(self, message: Message, now: int, at: float) -> None:
+        """A message that is not a report came."""
+        self._heard(now, at)
+        handler = _HANDLERS.get(message.name)
+        if handler is not None:
+            handler(self, message)
+        elif message.name.endswith("_RESPONSE"):
+            self._commands.answer(message, at)
+        else:
+            self._log.debug("message ignored", message=message.name)
+
+    def reported(self, stamps: Stamps, newest: int, now: int, at: float) -> int:
+        """Rows came; the last has the time `newest` by the reader's clock. Returns the offset of their times."""
+        self._heard(now, at)
+        if self.state is State.READING and self.time.report(stamps, newest, now):
+            self._tell_clock()
+        offset = self.time.offset(stamps, newest, now)
+        self._memory.last_read = newest + offset
+        return offset
+
+    def tick(self, now: int, at: float) -> None:
+        """Time has come to `at`. Raises DriverError when something is overdue."""
+        self._at, self._now = at, now
+        self._emit_all(self._inputs.settled(self._reader, at))
+        overdue = self._overdue(at)
+        if overdue is not None:
+            raise DriverError(overdue)
+
+    def pause(self, at: float) -> None:
+        """Nothing is read from the link from now on: nothing can be overdue."""
+        self._paused_at = at
+
+    def resume(self, at: float) -> None:
+        """The link is read again: deadlines are later by the length of the pause."""
+        if self._paused_at is not None:
+            self._heard_at = at
+            if self._commands.in_flight is not None:
+                self._commands.in_flight.deadline += at - self._paused_at
+            self._paused_at = None
+
+    def link_lost(self, now: int, *, orderly: bool) -> None:
+        """The link is gone. Unless the reader closed it in order, bytes may have been lost on the way."""
+        if self.state is State.VERSION:
+            self._memory.ask_version = False  # some old readers hang up on a version that they do not know
+        if self.is_up and not orderly:
+            self._memory.cut = (self._memory.heard or now, now)
+        self.state = State.CLOSED
+
+    # What goes out
+
+    def take_outgoing(self) -> list[bytes]:
+        """Frames to send, in order."""
+        frames, self._outgoing = self._outgoing, []
+        return frames
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` has to be called at the latest."""
+        times = [self._inputs.due]
+        if self._paused_at is None:
+            times.append(self._silence_ends)
+            if self._commands.in_flight is not None:
+                times.append(self._commands.in_flight.deadline)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def is_up(self) -> bool:
+        """ReaderUp was given: reads are welcome."""
+        return self.state in (State.RELEASE, State.READING)
+
+    # What the gateway wants
+
+    def set_output(self, port: int, state: bool, done: Callable[[DriverError | None], None], at: float) -> None:
+        """Switches an output once the commands before it are answered. `done` gets None, or why it failed."""
+        what = f"{self._peer}: output {port} was not switched"
+        if self.state is not State.READING:
+            raise DriverError(f"{what}: the reader is not connected")
+        if self._commands.is_full:
+            raise DriverError(f"{what}: the reader is behind with its commands")
+        self._setup.reader.check_output(port)
+        self._at = at
+        self._submit(
+            build_output(port, state),
+            lambda _answer: done(None),
+            lambda refusal: done(DriverError(f"{what}: {refusal}")),
+        )
+
+    def close(self, at: float) -> bool:
+        """Asks the reader to close, so that it knows that nobody listens. False if there is nobody to ask."""
+        if self.state in (State.GREETING, State.CLOSING, State.CLOSED):
+            self.state = State.CLOSED
+            return False
+        self._at = at
+        self._commands.clear()
+        self.state = State.CLOSING
+        self._submit(E("CLOSE_CONNECTION"), self._closed, self._closed)
+        return True
+
+    def _closed(self, _answer: Element | Refusal) -> None:
+        self.state = State.CLOSED
+
+    # Time and the link
+
+    def _heard(self, now: int, at: float) -> None:
+        self._at, self._now = at, now
+        self._memory.heard = now
+        if self.state is not State.GREETING:
+            self._heard_at = at
+        if self.state is State.RELEASE and self._commands.in_flight is not None:  # held reads may take their time
+            self._commands.in_flight.deadline = at + self._settings.command_timeout
+
+    @property
+    def _silence_ends(self) -> float | None:
+        if self.state is State.GREETING:
+            return self._heard_at + self._settings.command_timeout
+        if self.state is State.READING:
+            return self._heard_at + (MISSED_KEEPALIVES + 0.5) * self._settings.keepalive
+        return None
+
+    def _overdue(self, at: float) -> str | None:
+        """What is overdue, as a sentence. A reader that is silent about versions is not: that is an answer."""
+        if self._paused_at is not None:
+            return None
+        waiting = self._commands.in_flight
+        if waiting is not None and at >= waiting.deadline:
+            if self.state is not State.VERSION:
+                return self._commands.overdue(waiting, self.state)
+            self._commands.give_up(at)
+        ends = self._silence_ends
+        if ends is None or at < ends:
+            return None
+        if self.state is State.GREETING:
+            return (
+                f"{self._peer}: connected, but no whole LLRP greeting came within "
+                f"{self._settings.command_timeout:g} s: is this an LLRP reader, and is the port right?"
+            )
+        return (
+            f"{self._peer}: {MISSED_KEEPALIVES} keepalives are missing (one is due every "
+            f"{self._settings.keepalive:g} s): the link is dead"
+        )
+
+    def _send(self, body: Element, identity: int, version: int | None = None) -> None:
+        self._outgoing.append(encode(Message(body.name, identity, body, version or self._setup.version)))
+
+    def _submit(self, body: Element, answered: Callable[[Element], None], refused: Callable[[Refusal], None]) -> None:
+        timeout, version = self._settings.command_timeout, None
+        if self.state is State.VERSION:
+            timeout, version = min(timeout, VERSION_SILENCE), VERSION_1_1
+        self._commands.submit(Command(body, answered, refused, timeout, version), self._at)
+
+    # Setting up
+
+    def _enter(self, state: State) -> None:
+        """Goes to `state`, and on through those that have nothing to ask."""
+        while True:
+            self.state = state
+            step = STEPS.get(state)
+            if step is None:
+                self._alive()
+                return
+            if state is State.RELEASE:
+                self._release()
+            body = step.ask(self._setup)
+            if body is not None:
+                self._submit(body, self._answered, self._refused)
+                return
+            state = step.then
+
+    def _answered(self, answer: Element) -> None:
+        step = STEPS[self.state]
+        step.answered(self._setup, answer)
+        self._enter(self.state if step.repeats else step.then)
+
+    def _refused(self, refusal: Refusal) -> None:
+        step = STEPS[self.state]
+        if step.refused is None:
+            raise DriverError(f"{self._peer}: the reader refused while {self.state}: {refusal}")
+        step.refused(self._setup, refusal)
+        self._enter(self.state if step.repeats else step.then)
+
+    def _release(self) -> None:
+        """The reader is set up: says so, and lets it send what it held."""
+        setup, cut = self._setup, self._memory.cut
+        self._memory.cut = None
+        if cut is not None and setup.held:
+            # Held are the reads that the reader knew it could not send. What it had sent into a dying link is gone.
+            self._emit(ReaderLoss(self._reader, self._now, *cut, "link-cut", certain=False))
+        firmware = text(setup.reader.firmware)
+        self._emit(ReaderUp(self._reader, self._now, setup.held, setup.reader.model_name, firmware))
+        self._tell_clock()
+        self._tell_ports()
+        if self._settings.start is not None and not setup.is_active:
+            self._emit(ReaderCondition(self._reader, self._now, "waiting-for-trigger", True))
+        if setup.reader.can_hold:
+            self._send(E("ENABLE_EVENTS_AND_REPORTS"), self._commands.next_id())
+
+    def _tell_ports(self) -> None:
+        """Antennas and inputs as the reader reported them when it was asked for its configuration."""
+        used = {antenna.port for antenna in self._context.antennas}
+        for antenna in self._setup.found.all("AntennaProperties"):
+            if antenna["AntennaID"] in used:
+                up = bool(antenna["AntennaConnected"])
+                reason = "" if up else "the reader reports it disconnected"
+                self._emit(AntennaStatus(self._reader, self._now, antenna["AntennaID"], up, reason))
+        for port in self._setup.found.all("GPIPortCurrentState"):
+            if port["State"] in (0, 1):  # 2 is unknown
+                self._input(port["GPIPortNum"], bool(port["State"]), self._now)
+
+    # What the reader says by itself
+
+    def _keepalive(self, message: Message) -> None:
+        self._send(E("KEEPALIVE_ACK"), message.id)
+        if self.state is not State.READING:
+            return
+        if self._settings.report_every == 1:
+            self._alive()
+        elif self._commands.in_flight is None:
+            # The reader may sit on a few reads until it has `report_every` of them: fetch those first.
+            self._send(E("GET_REPORT"), self._commands.next_id())
+            self._submit(build_config_request(EVENTS_AND_REPORTS), self._fetched, self._fetched)
+
+    def _fetched(self, _answer: Element | Refusal) -> None:
+        self._alive()
+
+    def _alive(self) -> None:
+        self._emit(ReaderAlive(self._reader, self._now))
+        self._emit_all(self._conditions.alive(self._reader, self._now))
+
+    def _error(self, message: Message) -> None:
+        # Readers that choke on the version may not even copy the message id.
+        self._commands.error(message, self._at, any_id=self.state is State.VERSION)
+
+    def _notified(self, message: Message) -> None:
+        data = message.body.need("ReaderEventNotificationData")
+        stamps, stamp = stamp_of(data)
+        attempt = data.find("ConnectionAttemptEvent")
+        if attempt is not None:
+            self._attempt(attempt["Status"], stamps, stamp)
+            return
+        if self.state is State.READING and self.time.event(stamps, stamp, self._now):
+            self._tell_clock()
+        reading = self.time.reading
+        is_timed = stamps is not Stamps.NONE and reading.quality is not ClockQuality.ARRIVAL
+        when = When(stamp + reading.offset if is_timed else self._now, self._now, self._memory.last_read)
+        for item in translate(self._reader, data, when):
+            if isinstance(item, ReaderCondition):
+                self._conditions.began(item)
+                self._log.warning("reader condition", condition=item.condition, detail=item.detail)
+            self._emit(item)
+        for event in data.children:
+            watcher = _WATCHERS.get(event.name)
+            if watcher is not None:
+                watcher(self, event, when.t)
+
+    def _attempt(self, status: int, stamps: Stamps, stamp: int) -> None:
+        """The greeting, or news that somebody else tried to connect. Statuses: LLRP 1.1, section 15.2.4.6.9."""
+        if status in (1, 2):
+            raise DriverError(
+                f"{self._peer}: another client is connected to this reader, which serves one at a time: stop that one"
+            )
+        if status == 4:
+            self._log.warning("another client tried to connect to this reader")
+        elif status != 0:
+            raise DriverError(f"{self._peer}: the reader refuses the connection (connection attempt status {status})")
+        elif self.state is State.GREETING:
+            self.time.event(stamps, stamp, self._now)
+            self._enter(State.VERSION)
+
+    def _input(self, port: int, state: bool, t: int) -> None:
+        self._emit_all(self._inputs.change(self._reader, port, state, t, self._at))
+
+    def _input_event(self, event: Element, t: int) -> None:
+        self._input(event["GPIPortNumber"], bool(event["GPIEvent"]), t)
+
+    def _rospec_event(self, event: Element, t: int) -> None:
+        if event["ROSpecID"] != self._setup.rospec_id or not self.is_up:
+            return
+        stopped = event["EventType"] != _STARTED
+        if self._settings.start is not None:
+            self._emit(ReaderCondition(self._reader, t, "waiting-for-trigger", stopped))
+        elif stopped and self.state is State.READING:
+            self._submit(E("GET_ROSPECS"), self._check_rospec, lambda _refusal: None)
+
+    def _check_rospec(self, answer: Element) -> None:
+        ours = [spec for spec in answer.all("ROSpec") if spec["ROSpecID"] == self._setup.rospec_id]
+        if not ours or ours[0]["CurrentState"] != _ACTIVE:
+            raise DriverError(f"{self._peer}: the reader stopped reading by itself; it will be set up again")
+
+    def _close_event(self, _event: Element, _t: int) -> None:
+        if self.state is not State.CLOSING:
+            self.state = State.CLOSED  # in order: nothing that it sent before is missing
+            raise DriverError(f"{self._peer}: the reader closed the connection (ConnectionCloseEvent)")
+
+    def _tell_clock(self) -> None:
+        reading = self.time.reading
+        self._emit(ReaderClock(self._reader, self._now, reading.quality, reading.offset))
+
+    def _emit_all(self, items: list[Item]) -> None:
+        for item in items:
+            self._emit(item)
+
+    def _emit(self, item: Item) -> None:
+        self._context.sink(item)
+
+
+_HANDLERS: dict[str, Callable[[Session, Message], None]] = {
+    "READER_EVENT_NOTIFICATION": Session._notified,
+    "KEEPALIVE": Session._keepalive,
+    "ERROR_MESSAGE": Session._error,
+}
+
+_WATCHERS: dict[str, Callable[[Session, Element, int], None]] = {
+    "GPIEvent": Session._input_event,
+    "ROSpecEvent": Session._rospec_event,
+    "ConnectionCloseEvent": Session._close_event,
+}

@@ -1,0 +1,208 @@
+"""Setting up a reader after its greeting: what is asked, in which order, and what holds when it is refused.
+
+`STEPS` is the order. Each step asks one thing (or nothing, and is passed over), takes in the answer and names the next
+state. A step that may be refused says what then holds; a refusal of any other ends the connection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from drivers.api import Antenna, DriverError, Log
+from drivers.llrp.capabilities import Capabilities, read_capabilities
+from drivers.llrp.element import E, Element
+from drivers.llrp.rospec import build_config, build_config_request, build_rospec, is_ours
+from drivers.llrp.settings import LlrpSettings
+from drivers.llrp.status import Refusal
+
+VERSION_1_0_1 = 1
+VERSION_1_1 = 2
+
+EVENTS_AND_REPORTS = 11
+"""What GET_READER_CONFIG is asked for when only the answer matters: it is one byte long."""
+
+ALL = 0
+_DISABLED, _ACTIVE = 0, 2
+
+
+class State(StrEnum):
+    """The states of a connection, in the order in which it goes through them. The values complete "while ..."."""
+
+    GREETING = "waiting for the reader's greeting"
+    VERSION = "asking for the protocol version"
+    SET_VERSION = "agreeing on the protocol version"
+    CAPABILITIES = "asking for the reader's capabilities"
+    EXTENSIONS = "enabling the vendor's extensions"
+    LOOK = "asking for the reader's configuration"
+    CONFIGURE = "configuring the reader"
+    ROSPECS = "asking for the reader's ROSpecs"
+    RECONCILE = "putting our ROSpec in place"
+    RELEASE = "waiting for the reads that the reader held"
+    READING = "reading"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class Setup:
+    """What is found out and decided on the way. The attributes are valid once their step is done."""
+
+    def __init__(
+        self, settings: LlrpSettings, antennas: Sequence[Antenna], peer: str, log: Log, *, ask_version: bool
+    ) -> None:
+        self._settings = settings
+        self._antennas = antennas
+        self._peer = peer
+        self._log = log
+        self._ask_version = ask_version
+        self._reader_version = VERSION_1_0_1
+        self._plan: deque[Element] = deque()
+        self.version = VERSION_1_0_1
+        self.reader = Capabilities()
+        self.found = Element("GET_READER_CONFIG_RESPONSE")
+        self.rospec = Element("ROSpec")
+        self.was_in_place = False  # our ROSpec was there and enabled
+        self.is_active = False  # and reading
+
+    @property
+    def rospec_id(self) -> int | None:
+        """The number of our ROSpec once it is known."""
+        number: int | None = self.rospec.fields.get("ROSpecID")
+        return number
+
+    @property
+    def held(self) -> bool:
+        """The reader went on reading while it was not connected, and kept the reads."""
+        reports = self.found.find("EventsAndReports")
+        return self.was_in_place and reports is not None and bool(reports["HoldEventsAndReportsUponReconnect"])
+
+    def ask_version(self) -> Element | None:
+        return E("GET_SUPPORTED_VERSION") if self._ask_version else None
+
+    def took_version(self, answer: Element) -> None:
+        self._reader_version = answer["CurrentVersion"]
+        self.version = VERSION_1_1 if answer["SupportedVersion"] >= VERSION_1_1 else VERSION_1_0_1
+
+    def no_version(self, refusal: Refusal) -> None:
+        self._log.debug("the reader speaks LLRP 1.0.1", answer=str(refusal))
+
+    def ask_set_version(self) -> Element | None:
+        if self.version == self._reader_version:
+            return None
+        return E("SET_PROTOCOL_VERSION", ProtocolVersion=self.version)
+
+    def no_set_version(self, refusal: Refusal) -> None:
+        self.version = VERSION_1_0_1
+        self._log.warning("the reader offers LLRP 1.1 and refuses it; going on with 1.0.1", error=str(refusal))
+
+    def ask_capabilities(self) -> Element:
+        return E("GET_READER_CAPABILITIES", RequestedData=ALL)
+
+    def took_capabilities(self, answer: Element) -> None:
+        self.reader = read_capabilities(answer)
+
+    def ask_extensions(self) -> Element | None:
+        return E("IMPINJ_ENABLE_EXTENSIONS") if self.reader.is_impinj else None
+
+    def no_extensions(self, refusal: Refusal) -> None:
+        self.reader = replace(self.reader, extensions=False)
+        self._log.warning("the reader refuses Impinj's extensions; going on without them", error=str(refusal))
+
+    def ask_look(self) -> Element:
+        return build_config_request(ALL)
+
+    def took_look(self, answer: Element) -> None:
+        self.found = answer
+        identification = answer.find("Identification")
+        wanted = self._settings.identification
+        if wanted is None or identification is None:
+            return
+        found = bytes(identification["ReaderID"]).hex().upper()
+        if found != wanted.upper():
+            raise DriverError(
+                f"{self._peer}: this is reader {found}, not {wanted.upper()}: correct its address or `identification`"
+            )
+
+    def no_look(self, refusal: Refusal) -> None:
+        self._log.warning("the reader does not tell its configuration", error=str(refusal))
+
+    def ask_configure(self) -> Element:
+        self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
+        return build_config(self._settings, self.reader)
+
+    def ask_rospecs(self) -> Element:
+        return E("GET_ROSPECS")
+
+    def took_rospecs(self, answer: Element) -> None:
+        states = {rospec["ROSpecID"]: rospec["CurrentState"] for rospec in answer.all("ROSpec")}
+        ours = self.rospec["ROSpecID"]
+        for number in states.keys() - {ours}:
+            if is_ours(number) or self._settings.exclusive:
+                self._log.info("removing a ROSpec", rospec=number, ours=is_ours(number))
+                self._plan.append(E("DELETE_ROSPEC", ROSpecID=number))
+        if ours not in states:
+            self._plan.append(E("ADD_ROSPEC", self.rospec))
+        state = states.get(ours, _DISABLED)
+        self.is_active = state == _ACTIVE
+        self.was_in_place = self.is_active or (state != _DISABLED and self._settings.start is not None)
+        if not self.was_in_place:
+            self._plan_start(is_enabled=state != _DISABLED)
+
+    def no_rospecs(self, refusal: Refusal) -> None:
+        self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", error=str(refusal))
+        ours = self.rospec["ROSpecID"]
+        self._plan.append(E("DELETE_ROSPEC", ROSpecID=ALL if self._settings.exclusive else ours))
+        self._plan.append(E("ADD_ROSPEC", self.rospec))
+        self._plan_start(is_enabled=False)
+
+    def _plan_start(self, *, is_enabled: bool) -> None:
+        ours = self.rospec["ROSpecID"]
+        if not is_enabled:
+            self._plan.append(E("ENABLE_ROSPEC", ROSpecID=ours))
+        if self._settings.start is None:
+            self._plan.append(E("START_ROSPEC", ROSpecID=ours))
+
+    def ask_reconcile(self) -> Element | None:
+        return self._plan[0] if self._plan else None
+
+    def took_reconcile(self, _answer: Element) -> None:
+        self._plan.popleft()
+
+    def no_reconcile(self, refusal: Refusal) -> None:
+        command = self._plan.popleft()
+        if command.name != "DELETE_ROSPEC":
+            raise DriverError(f"{self._peer}: the reader refused {command.name}: {refusal}")
+        self._log.warning("a ROSpec was not removed", rospec=command["ROSpecID"], error=str(refusal))
+
+    def ask_release(self) -> Element:
+        return build_config_request(EVENTS_AND_REPORTS)
+
+    def nothing(self, _answer: Element | Refusal) -> None:
+        """Only that an answer came matters."""
+
+
+@dataclass(slots=True, frozen=True)
+class Step:
+    """`ask` gives the request, or None where there is nothing to ask. Without `refused`, a refusal is the end.
+    `repeats` asks again until there is nothing to ask."""
+
+    ask: Callable[[Setup], Element | None]
+    answered: Callable[[Setup, Element], None]
+    refused: Callable[[Setup, Refusal], None] | None
+    then: State
+    repeats: bool = False
+
+
+STEPS: dict[State, Step] = {
+    State.VERSION: Step(Setup.ask_version, Setup.took_version, Setup.no_version, State.SET_VERSION),
+    State.SET_VERSION: Step(Setup.ask_set_version, Setup.nothing, Setup.no_set_version, State.CAPABILITIES),
+    State.CAPABILITIES: Step(Setup.ask_capabilities, Setup.took_capabilities, None, State.EXTENSIONS),
+    State.EXTENSIONS: Step(Setup.ask_extensions, Setup.nothing, Setup.no_extensions, State.LOOK),
+    State.LOOK: Step(Setup.ask_look, Setup.took_look, Setup.no_look, State.CONFIGURE),
+    State.CONFIGURE: Step(Setup.ask_configure, Setup.nothing, None, State.ROSPECS),
+    State.ROSPECS: Step(Setup.ask_rospecs, Setup.took_rospecs, Setup.no_rospecs, State.RECONCILE),
+    State.RECONCILE: Step(Setup.ask_reconcile, Setup.took_reconcile, Setup.no_reconcile, State.RELEASE, repeats=True),
+    State.RELEASE: Step(Setup.ask_release, Setup.nothing, Setup.nothing, State.READING),
+}

@@ -1,0 +1,238 @@
+"""The asyncio side of a connection: bytes in, reports to the sink as one batch a chunk, everything else to the session.
+
+There is no work per read here: all reports of a chunk are decoded in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from drivers.api import Batch, DriverContext, DriverError
+from drivers.llrp.clock import Stamps
+from drivers.llrp.codec import HEADER_SIZE, decode
+from drivers.llrp.framing import Frames
+from drivers.llrp.reports import DecodedReport, ReportDecoder
+from drivers.llrp.session import Session
+from drivers.llrp.settings import LlrpSettings
+from drivers.llrp.setup import State
+
+RO_ACCESS_REPORT = 61
+
+MAX_EARLY_ROWS = 50_000
+"""Reads that a reader which does not hold may send while it is being set up: 1,000 reads/s for much longer than that
+takes. They are kept until ReaderUp was said."""
+
+MAX_UNSENT = 256 * 1024
+"""Bytes that may wait for the reader to take them. All that we send in a day of reading is less."""
+
+
+class LlrpProtocol(asyncio.Protocol):
+    """One connection. `ended` is done when it is over; its exception says why, and it has none after `close`."""
+
+    def __init__(self, context: DriverContext, settings: LlrpSettings, session: Session, peer: str) -> None:
+        self._context = context
+        self._settings = settings
+        self._session = session
+        self._peer = peer
+        self._loop = asyncio.get_running_loop()
+        self._frames = Frames()
+        self._decoder = ReportDecoder()
+        self._early: list[Batch] = []
+        self._early_rows = 0
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_over = False
+        self._outputs: set[asyncio.Future[None]] = set()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.ended.add_done_callback(_retrieve)
+
+    # asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._session.start(self._loop.time())
+        self._after()
+
+    def data_received(self, data: bytes) -> None:
+        self._guard(self._take, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        reason = f"the link broke ({exc})" if exc else "the reader closed the connection"
+        self._end(DriverError(f"{self._peer}: {reason} while {self._session.state}"), orderly=exc is None)
+
+    # The driver calls these
+
+    def pause(self) -> None:
+        """Takes no more bytes: TCP then holds the reader back."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+            self._session.pause(self._loop.time())
+            self._after()
+
+    def resume(self) -> None:
+        """Takes bytes again."""
+        if self._transport is not None and not self._transport.is_closing() and not self._transport.is_reading():
+            self._session.resume(self._loop.time())
+            self._transport.resume_reading()
+            self._after()
+
+    def set_output(self, port: int, state: bool) -> asyncio.Future[None]:
+        """Done when the reader has switched the output; its exception says why it has not."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._outputs.add(done)
+        done.add_done_callback(self._outputs.discard)
+        done.add_done_callback(_retrieve)
+
+        def answered(error: DriverError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        try:
+            self._session.set_output(port, state, answered, self._loop.time())
+        except DriverError as error:
+            done.set_exception(error)
+        else:
+            self._after()
+        return done
+
+    async def close(self, timeout: float) -> None:
+        """Asks the reader to close and takes what it still sends, for at most `timeout` seconds."""
+        if not self._is_over and self._session.close(self._loop.time()):
+            self.resume()
+            self._after()
+            await asyncio.wait([self.ended], timeout=timeout)
+        self._end(None, orderly=True)
+
+    def fail(self, error: DriverError) -> None:
+        """Ends the connection for a reason from outside it."""
+        self._end(error, orderly=False)
+
+    # Inside
+
+    def _take(self, data: bytes) -> None:
+        reports: list[bytes] = []
+        others: list[bytes] = []
+        try:
+            for _version, kind, _id, frame in self._frames.feed(data):
+                (reports if kind == RO_ACCESS_REPORT else others).append(frame)
+        finally:
+            # Also in front of a broken frame: the whole ones before it are good.
+            if reports:
+                self._report([memoryview(frame)[HEADER_SIZE:] for frame in reports])
+            for frame in others:
+                self._session.receive(decode(frame), self._context.now(), self._loop.time())
+                if self._early and self._session.is_up:
+                    self._give_early()
+
+    def _report(self, bodies: list[memoryview]) -> None:
+        report = self._decoder.decode_frames(bodies)
+        if report.other:
+            self._context.log.debug("report parameters ignored", names=[each.name for each in report.other[:8]])
+        if not report.rows:
+            return
+        now = self._context.now()
+        batch = self._batch(report, now)
+        if self._session.is_up:
+            self._context.sink(batch)
+        else:
+            self._keep_early(batch)
+
+    def _batch(self, report: DecodedReport, now: int) -> Batch:
+        rows = report.rows
+        offset = self._session.reported(Stamps(report.clock), rows[-1][4], now, self._loop.time())
+        if self._settings.clock == "arrival" and report.clock != "none":
+            rows = [(*row[:4], 0, *row[5:]) for row in rows]  # a reader that sends times although it was told not to
+        return Batch(self._context.reader, now, rows, offset, report.rssi_unit, report.phase, report.tids)
+
+    def _keep_early(self, batch: Batch) -> None:
+        self._early_rows += len(batch.rows)
+        self._early.append(batch)
+        if self._early_rows > MAX_EARLY_ROWS:
+            raise DriverError(
+                f"{self._peer}: more than {MAX_EARLY_ROWS} reads came before the reader had answered our questions"
+            )
+
+    def _give_early(self) -> None:
+        batches, self._early, self._early_rows = self._early, [], 0
+        for batch in batches:
+            self._context.sink(batch)
+
+    def _guard(self, work: Callable[..., None], *arguments: object) -> None:
+        """Does the work; an error of the reader's ends the connection."""
+        if self._is_over:
+            return
+        try:
+            work(*arguments)
+        except DriverError as error:
+            self._send()  # what was asked for before the error, such as an acknowledgement
+            self._end(_named(error, self._peer), orderly=False)
+        else:
+            self._after()
+            if self._session.state is State.CLOSED:
+                self._end(None, orderly=True)
+
+    def _after(self) -> None:
+        """After anything happened to the session: sends what it has to say, and sets the alarm for its deadline."""
+        self._send()
+        deadline = None if self._is_over else self._session.deadline
+        if deadline is None:
+            self._cancel_timer()
+        elif self._timer is None or deadline < self._timer.when():
+            self._cancel_timer()
+            self._timer = self._loop.call_at(deadline, self._alarm)
+
+    def _alarm(self) -> None:
+        """A deadline may have moved on since the alarm was set; `tick` knows. `_after` sets the next."""
+        self._timer = None
+        self._guard(self._session.tick, self._context.now(), self._loop.time())
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _send(self) -> None:
+        frames = self._session.take_outgoing()
+        if not frames or self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(b"".join(frames))
+        if self._transport.get_write_buffer_size() > MAX_UNSENT:
+            self._end(DriverError(f"{self._peer}: the reader does not take what we send it"), orderly=False)
+
+    def _end(self, error: DriverError | None, *, orderly: bool) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._cancel_timer()
+        for output in list(self._outputs):
+            output.set_exception(DriverError(f"{self._peer}: the link ended before the output was switched"))
+        self._give_early()  # they are reads, whatever else went wrong
+        self._session.link_lost(self._context.now(), orderly=orderly)
+        if self._transport is not None:
+            if orderly:
+                self._transport.close()
+            else:
+                self._transport.abort()
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+
+
+def _named(error: DriverError, peer: str) -> DriverError:
+    """The error with the peer's address in front, where it does not have it yet."""
+    if not str(error).startswith(peer):
+        error.args = (f"{peer}: {error}",)
+    return error
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Marks the exception as seen: a connection may end while nobody waits for it."""
+    if not future.cancelled():
+        future.exception()

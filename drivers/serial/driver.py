@@ -1,0 +1,135 @@
+"""The shell around every serial family that the gateway runs, and the table of the families."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from drivers.api import DriverContext, DriverError, DriverFactory, ProtocolError
+from drivers.serial.bus import Buses, Wiring
+from drivers.serial.framing import Framing
+from drivers.serial.m100 import M100Framing
+from drivers.serial.m100_session import M100Session
+from drivers.serial.mercury import MercuryFraming
+from drivers.serial.mercury_session import MercurySession
+from drivers.serial.r2000 import R2000Framing
+from drivers.serial.r2000_session import R2000Session
+from drivers.serial.recognise import recognise
+from drivers.serial.session import Session, Unidentified
+from drivers.serial.settings import M100Settings, MercurySettings, R2000Settings, SerialSettings, Uhf288Settings
+from drivers.serial.transport import is_missing
+from drivers.serial.uhf288 import Uhf288Framing
+from drivers.serial.uhf288_session import Uhf288Session
+
+LEAVE_TIME = 3.0
+"""Seconds that a stop may take to leave the reader quiet; the service is being stopped and cannot wait for long."""
+
+APPEAR_TIME = 30.0
+APPEAR_EVERY = 0.2
+"""An unplugged port is looked for five times a second (one `stat` each), so that plugging it in is noticed at once
+whatever the caller's pause between attempts has grown to; the caller hears of it again every half minute."""
+
+_BUSES: WeakKeyDictionary[asyncio.AbstractEventLoop, Buses] = WeakKeyDictionary()
+
+
+@dataclass(slots=True, frozen=True)
+class Family:
+    """One family of readers. `addressed`: whether readers with these settings can share a port."""
+
+    name: str
+    framing: Callable[[Any], Framing]
+    session: type[Session[Any]]
+    address: Callable[[Any], int | None]
+
+
+class SerialDriver:
+    """A driver as `drivers.api` wants it."""
+
+    def __init__(self, family: Family, context: DriverContext, settings: SerialSettings) -> None:
+        self._family = family
+        self._context = context
+        self._settings = settings
+        self._session: Session[Any] | None = None
+        self._running = asyncio.Event()
+        self._running.set()
+        self._told_missing = False
+
+    async def run(self) -> NoReturn:
+        await self._appear()
+        settings, address = self._settings, self._family.address(self._settings)
+        wiring = Wiring(
+            self._family.name, settings.port, settings.baud, getattr(settings, "echo", False), address is not None
+        )
+        buses = _BUSES.setdefault(asyncio.get_running_loop(), Buses())
+        framing = self._family.framing(settings)
+        async with buses.attach(wiring, self._context.reader, address or 0, framing) as link:
+            session = self._family.session(link, self._context, settings, self._running)
+            try:
+                session.up(await session.prepare())
+                self._session = session
+                await session.work()
+            except Unidentified as error:
+                raise self._explained(error, link.seen) from error
+            except asyncio.CancelledError:
+                await _leave(session)
+                raise
+            finally:
+                self._session = None
+                session.down()
+
+    async def _appear(self) -> None:
+        """Wait for an unplugged port once its absence has been reported."""
+        if self._told_missing:
+            waited = 0.0
+            while is_missing(self._settings.port) and waited < APPEAR_TIME:
+                await asyncio.sleep(APPEAR_EVERY)
+                waited += APPEAR_EVERY
+        self._told_missing = is_missing(self._settings.port)
+
+    def _explained(self, error: Unidentified, seen: bytes) -> DriverError:
+        kind = DriverError if not seen else ProtocolError
+        return kind(f"{error} at {self._settings.baud} baud. {recognise(seen)}")
+
+    async def set_output(self, port: int, state: bool) -> None:
+        if self._session is None:
+            raise DriverError(f"reader {self._context.reader} is not connected: output {port} was not switched")
+        await self._session.set_output(port, state)
+
+    def pause(self) -> None:
+        self._running.clear()
+
+    def resume(self) -> None:
+        self._running.set()
+
+
+async def _leave(session: Session[Any]) -> None:
+    with suppress(DriverError, TimeoutError):
+        async with asyncio.timeout(LEAVE_TIME):
+            await session.leave()
+
+
+def _factory(settings: type[SerialSettings], family: Family) -> DriverFactory:
+    return DriverFactory(settings, lambda context, given: SerialDriver(family, context, given))
+
+
+MERCURY = _factory(
+    MercurySettings, Family("mercury", lambda settings: MercuryFraming(), MercurySession, lambda settings: None)
+)
+UHF288 = _factory(
+    Uhf288Settings,
+    Family(
+        "uhf288",
+        lambda settings: Uhf288Framing(),
+        Uhf288Session,
+        lambda settings: settings.address if settings.mode == "answer" else None,
+    ),
+)
+R2000 = _factory(
+    R2000Settings,
+    Family("r2000", lambda settings: R2000Framing(), R2000Session, lambda settings: settings.address),
+)
+M100 = _factory(M100Settings, Family("m100", lambda settings: M100Framing(), M100Session, lambda settings: None))

@@ -1,0 +1,91 @@
+"""Whole, checked frames out of bytes in any chunking, with noise before, between and inside them.
+
+The rule is the same for every family: where a frame could begin, see how long it would be; when it is all there and
+its check holds it is a frame, and otherwise the search goes on one byte further on. Only one byte is given up at a
+time, so a false beginning never costs the true frame behind it. A beginning whose rest has not come is waited for,
+but not for ever: after `gap` microseconds of silence it is given up too. Time is an argument; nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+MORE = 0
+NEVER = -1
+
+
+class Framing(Protocol):
+    """What a family says about its frames."""
+
+    gap: int
+    """Silence in microseconds after which no byte of a frame can still come."""
+
+    longest: int
+    """Bytes of the longest frame; `Framer` never keeps more of an unfinished one."""
+
+    def measure(self, data: bytes, at: int) -> int:
+        """Length of the frame that begins at `at`, `MORE` when its length has not come yet, `NEVER` when none can
+        begin there."""
+        ...
+
+    def intact(self, frame: bytes) -> bool:
+        """Whether the check of a complete frame holds."""
+        ...
+
+
+class Framer:
+    """Bytes in, frames out. `frames`, `skipped` (bytes that belong to no frame) and `damaged` (frames whose check
+    failed; a false beginning counts too) only ever grow."""
+
+    def __init__(self, framing: Framing) -> None:
+        self.framing = framing
+        self.frames = 0
+        self.skipped = 0
+        self.damaged = 0
+        self._rest = b""
+        self._last = 0
+
+    def feed(self, data: bytes, now: int) -> list[bytes]:
+        """The frames that `data`, which came at `now` (microseconds, any steady clock), completes."""
+        # A late continuation is still tried first: when this process was held up, silence here was none on the line.
+        self._last = now
+        self._rest += data
+        return self._take(silent=False)
+
+    def expire(self, now: int) -> list[bytes]:
+        """Give up an unfinished frame if its time is over; whole frames that had been taken for its inside come out."""
+        if not self._rest or now - self._last < self.framing.gap:
+            return []
+        return self._take(silent=True)
+
+    @property
+    def deadline(self) -> int | None:
+        """When `expire` has something to do, None if no frame is unfinished."""
+        return self._last + self.framing.gap if self._rest else None
+
+    def clear(self) -> None:
+        """Forget what is unfinished, such as what a reader sent before it was stopped."""
+        self.skipped += len(self._rest)
+        self._rest = b""
+
+    def _take(self, *, silent: bool) -> list[bytes]:
+        data = self._rest
+        measure, intact = self.framing.measure, self.framing.intact
+        found: list[bytes] = []
+        at, end = 0, len(data)
+        while at < end:
+            size = measure(data, at)
+            if size > 0 and at + size <= end:
+                frame = data[at : at + size]
+                if intact(frame):
+                    found.append(frame)
+                    at += size
+                    continue
+                self.damaged += 1
+            elif size >= 0 and not silent:
+                break
+            at += 1
+            self.skipped += 1
+        self.frames += len(found)
+        self._rest = data[at:]
+        return found

@@ -1,0 +1,133 @@
+"""The talk with an M100 module: stop, identify, configure what differs, then polls without end.
+
+A poll that finds nothing says so, which is the heartbeat; firmware that does not is asked for its power instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+from drivers.api import DriverContext, DriverError
+from drivers.serial.link import Link
+from drivers.serial.m100 import COMMAND, ERROR_TEXT, FOREVER, NOTICE, REGIONS, Cmd, frame_of, read_frame, read_tag
+from drivers.serial.session import SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.settings import M100Settings
+
+SILENCE = SECOND
+"""No poll takes so long: after this much silence the polls have run out, or the module is gone."""
+
+
+class M100Session(Session[M100Settings]):
+    def __init__(self, link: Link, context: DriverContext, settings: M100Settings, running: asyncio.Event) -> None:
+        super().__init__(link, context, settings, running)
+        self._sequence = asyncio.Lock()
+        self._heard_at = self.steady()
+
+    def frame(self, frame: bytes, now: int) -> None:
+        self._heard_at = self.steady()
+        if frame[1] == NOTICE:
+            epc, rssi = read_tag(frame)
+            self.rows.append((epc, 1, rssi, 0, now, 1))
+            self.alive(now)
+        elif not self.answer(frame) and frame[2] == Cmd.ERROR:
+            self.alive(now)
+
+    async def prepare(self) -> Identity:
+        if self.ports != [1]:
+            raise DriverError("this module has one antenna: write a single antenna with port: 1", permanent=True)
+        if self.settings.inputs:
+            raise DriverError("inputs of this module are not supported: remove inputs", permanent=True)
+        await self._stop()
+        await self.quiet(0.05, 3.0)
+        model = await self._identify()
+        firmware = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x01"), _is(Cmd.INFO))
+        await self._configure()
+        self._start()
+        return Identity(model, _text(firmware) if firmware else "")
+
+    async def _stop(self) -> None:
+        for _ in range(3):
+            if await self.exchange(frame_of(COMMAND, Cmd.STOP), _is(Cmd.STOP)) is not None:
+                return
+
+    async def _identify(self) -> str:
+        for _ in range(2):
+            frame = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x00"), _is(Cmd.INFO))
+            if frame is not None:
+                return _text(frame)
+        hint = ""
+        if self.link.framer.damaged:
+            hint = ", and its frames have another check: firmware with the RCP dialect is not supported"
+        raise Unidentified(f"{self.link.where}: no M100 module answers{hint}")
+
+    async def _configure(self) -> None:
+        """Only what differs, as it may go to flash."""
+        if self.settings.region:
+            region = bytes([REGIONS[self.settings.region]])
+            if await self._get(Cmd.GET_REGION) != region:
+                await self._set(Cmd.SET_REGION, region, f"set its region to {self.settings.region}")
+        power = self.powers[1]
+        if power is not None:
+            wanted = round(100 * power).to_bytes(2, "big", signed=True)
+            if await self._get(Cmd.GET_POWER) != wanted:
+                await self._set(Cmd.SET_POWER, wanted, f"set its power to {power:g} dBm")
+
+    async def _get(self, cmd: Cmd) -> bytes:
+        request = frame_of(COMMAND, cmd)
+        return read_frame(await self.ask(request, _is(cmd), cmd.name.lower().replace("_", " "))).param
+
+    async def _set(self, cmd: Cmd, param: bytes, what: str) -> None:
+        answer = read_frame(await self.ask(frame_of(COMMAND, cmd, param), _is(cmd), what))
+        if answer.cmd == Cmd.ERROR:
+            code = answer.param[0] if answer.param else 0
+            meaning = ERROR_TEXT.get(code, "meaning unknown")
+            raise DriverError(f"{self.link.where}: the module refuses to {what}: {code:02X}, {meaning}")
+
+    def _start(self) -> None:
+        self._heard_at = self.steady()
+        self.link.send(frame_of(COMMAND, Cmd.POLLS, FOREVER))
+
+    async def work(self) -> NoReturn:
+        while True:
+            await self.rest(0.1)
+            async with self._sequence:
+                if not self.running.is_set():
+                    await self._stop()
+                    await self.held_back()
+                    self._start()
+                elif self.steady() - self._heard_at > SILENCE:
+                    await self._restart()
+
+    async def _restart(self) -> None:
+        """The polls ran out, or nobody is there any more."""
+        if await self.exchange(frame_of(COMMAND, Cmd.GET_POWER), _is(Cmd.GET_POWER)) is not None:
+            self._start()
+        elif self.watch.overdue(self.steady()):
+            silent = f"{self.watch.limit / SECOND:g} s"
+            raise DriverError(f"{self.link.where}: the module has been silent for {silent}; power or cable?")
+
+    async def set_output(self, port: int, state: bool) -> None:
+        if not 1 <= port <= 4:
+            raise DriverError(f"output {port}: this module has pins 1 to 4")
+        async with self._sequence:
+            await self._stop()
+            try:
+                await self._set(Cmd.GPIO, bytes([0, port, 1]), f"make pin {port} an output")
+                await self._set(Cmd.GPIO, bytes([1, port, state]), f"switch pin {port}")
+            finally:
+                self._start()
+
+    async def leave(self) -> None:
+        await self._stop()
+
+
+def _is(cmd: int) -> Wanted:
+    """The answer to `cmd`, or an error that is not just a poll without tags."""
+    return lambda frame: frame[2] == cmd or (frame[2] == Cmd.ERROR and frame[5:6] != b"\x15")
+
+
+def _text(frame: bytes) -> str:
+    return "".join(
+        char for char in read_frame(frame).param[1:].decode("ascii", "replace") if char.isprintable()
+    ).strip()

@@ -1,0 +1,244 @@
+"""The talk with an R2000 reader: let an old round end, configure what differs, then round after round.
+
+Power is set with the temporary command; the lasting one wears the reader's flash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import NoReturn
+
+from drivers.api import DriverContext, DriverError
+from drivers.serial.link import Link
+from drivers.serial.r2000 import (
+    BROADCAST,
+    LEN_ANTENNA,
+    LEN_END,
+    LEN_ERROR,
+    REGIONS,
+    ROUNDS,
+    Cmd,
+    Code,
+    fast_switch,
+    frame_of,
+    is_tag,
+    meaning,
+    read_frame,
+    read_tag,
+    session_round,
+)
+from drivers.serial.session import BAD_MATCH, HOT, SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.settings import R2000Settings
+
+CHECK_EVERY = 30 * SECOND
+"""Temperature and match of the antennas change slowly, and measuring costs reading time."""
+
+ERROR_PAUSE = 0.2
+RESET_TIME = 2.0
+ROUND_PER_ANTENNA = 0.1
+MAX_PORT = 16
+HARMLESS: frozenset[int] = frozenset({Code.NO_ANTENNA, Code.INVENTORY, Code.NO_TAG})
+
+
+@dataclass(slots=True, frozen=True)
+class Round:
+    """What to ask for: on which ports, and whether each needs to be made the working antenna first."""
+
+    ports: tuple[int, ...]
+    switch: bool
+
+
+class R2000Session(Session[R2000Settings]):
+    def __init__(self, link: Link, context: DriverContext, settings: R2000Settings, running: asyncio.Event) -> None:
+        super().__init__(link, context, settings, running)
+        self._address = settings.address
+        self._rounds = self._plan()
+        self._working = 0
+        self._power: int | None = None
+        self._missing: set[int] = set()
+        self._checked_at = self.steady() - CHECK_EVERY
+        self._inputs_at = 0.0
+        self._probe = 33
+
+    def _plan(self) -> list[Round]:
+        """One fast-switching round over all ports where that is possible, else a round for each port."""
+        ports = tuple(self.ports)
+        if len(ports) == 1 or ports[-1] > 8 or len(set(self.powers.values())) > 1:
+            return [Round((port,), switch=True) for port in ports]
+        return [Round(ports, switch=False)]
+
+    # Frames of the reader.
+
+    def frame(self, frame: bytes, now: int) -> None:
+        if not self._mine(frame):
+            return
+        if is_tag(frame):
+            epc, antenna, rssi, channel = read_tag(frame)
+            if frame[3] != Cmd.FAST_SWITCH:
+                antenna = self._working
+            self.rows.append((epc, antenna, rssi, channel + 1, now, 1))
+            return
+        if frame[3] in ROUNDS and frame[1] == LEN_ANTENNA and frame[5] == Code.NO_ANTENNA:
+            self._missing.add(frame[4] + 1)
+        self.answer(frame)
+
+    def _mine(self, frame: bytes) -> bool:
+        return frame[2] == self._address or self._address == BROADCAST
+
+    def _is(self, cmd: int) -> Wanted:
+        return lambda frame: frame[3] == cmd and self._mine(frame)
+
+    # Connecting.
+
+    async def prepare(self) -> Identity:
+        if self.ports[-1] > MAX_PORT:
+            raise DriverError(f"antenna {self.ports[-1]}: readers of this family have up to 16 ports", permanent=True)
+        if set(self.settings.inputs) - {1, 2}:
+            raise DriverError("this reader has the inputs 1 and 2", permanent=True)
+        powers = set(self.powers.values())
+        if None in powers and len(powers) > 1:
+            raise DriverError("give each antenna of this reader a power, or none of them", permanent=True)
+        try:
+            await self.quiet(0.1, 3.0)
+        except Unidentified:
+            self.link.send(frame_of(self._address, Cmd.RESET))  # a round that repeats and repeats; no answer comes
+            await self.rest(RESET_TIME)
+            await self.quiet(0.1, 1.0)
+        firmware = await self._identify()
+        await self._set_region()
+        return Identity(f"R2000 reader{await self._name()}", firmware)
+
+    async def _identify(self) -> str:
+        request = frame_of(self._address, Cmd.FIRMWARE)
+        for _ in range(3):
+            frame = await self.exchange(request, self._is(Cmd.FIRMWARE))
+            if not self.settings.echo:
+                self.check_echo(request)
+            if frame is not None and len(frame) >= 7:
+                self._address = frame[2]
+                return f"{frame[4]}.{frame[5]}"
+        raise Unidentified(f"{self.link.where}: no R2000 reader with address {self._address} answers")
+
+    async def _name(self) -> str:
+        """The identifier that somebody may have given to the reader, where it is readable."""
+        frame = await self.exchange(frame_of(self._address, Cmd.GET_IDENTIFIER), self._is(Cmd.GET_IDENTIFIER))
+        text = read_frame(frame).data.rstrip(b"\x00\xff ") if frame else b""
+        return f" {text.decode('ascii')}" if text and all(32 < byte < 127 for byte in text) else ""
+
+    async def _set_region(self) -> None:
+        if self.settings.region is None:
+            return
+        region = REGIONS[self.settings.region]
+        wanted = bytes(region)
+        self._probe = (region.first + region.last) // 2
+        frame = await self.exchange(frame_of(self._address, Cmd.GET_REGION), self._is(Cmd.GET_REGION))
+        if frame is None or read_frame(frame).data != wanted:
+            await self._set(Cmd.SET_REGION, wanted, f"set its region to {self.settings.region}")
+
+    async def _set(self, cmd: Cmd, data: bytes, what: str) -> None:
+        answer = read_frame(await self.ask(frame_of(self._address, cmd, data), self._is(cmd), what))
+        if answer.data != bytes([Code.SUCCESS]):
+            code = answer.data[0] if answer.data else 0
+            raise DriverError(f"{self.link.where}: the reader refuses to {what}: {meaning(code)}")
+
+    async def _use(self, port: int) -> None:
+        """Make `port` the working antenna, with its power."""
+        await self._set_power(self.powers.get(port))
+        if self._working != port:
+            await self._set(Cmd.SET_ANTENNA, bytes([port - 1]), f"use antenna {port}")
+            self._working = port
+
+    async def _set_power(self, power: float | None) -> None:
+        if power is None or power == self._power:
+            return
+        if not 0 <= power <= 33 or power != int(power):
+            raise DriverError(f"power {power:g} dBm: this reader takes whole dBm, 0 to 33", permanent=True)
+        await self._set(Cmd.SET_TEMPORARY_POWER, bytes([int(power)]), f"set its power to {power:g} dBm")
+        self._power = int(power)
+
+    # Reading.
+
+    async def work(self) -> NoReturn:
+        while True:
+            for round_ in self._rounds:
+                if not self.running.is_set():
+                    await self.held_back()
+                await self._round(round_)
+            if self.settings.inputs and self._loop.time() >= self._inputs_at:
+                self._inputs_at = self._loop.time() + self.settings.input_poll
+                await self._check_inputs()
+            if self.steady() - self._checked_at >= CHECK_EVERY:
+                await self._check()
+            if self.watch.overdue(self.steady()):
+                silent = f"{self.watch.limit / SECOND:g} s"
+                raise DriverError(f"{self.link.where}: the reader has been silent for {silent}; power or cable?")
+
+    async def _round(self, round_: Round) -> None:
+        if round_.switch:
+            await self._use(round_.ports[0])
+            request = session_round(self._address, self.settings.session)
+        else:
+            await self._set_power(self.powers[round_.ports[0]])
+            slots = 4 if round_.ports[-1] <= 4 else 8
+            request = fast_switch(self._address, list(round_.ports), slots=slots)
+        self._missing.clear()
+        cmd = request[3]
+        patience = self.settings.reply_timeout + ROUND_PER_ANTENNA * len(round_.ports)
+        end = await self.exchange(
+            request,
+            lambda frame: frame[3] == cmd and frame[1] in (LEN_ERROR, LEN_END),
+            patience=patience,
+            extend=True,
+        )
+        if end is not None:
+            await self._ended(round_, end)
+
+    async def _ended(self, round_: Round, end: bytes) -> None:
+        now = self.context.now()
+        failed = end[1] == LEN_ERROR
+        if failed and end[4] not in HARMLESS:
+            raise DriverError(f"{self.link.where}: the reader refuses to read: {meaning(end[4])}")
+        if failed and end[4] == Code.NO_ANTENNA:
+            self._missing.update(round_.ports)
+        for port in round_.ports:
+            missing = port in self._missing
+            self.antenna(port, not missing, now, "the reader finds no antenna there; check antenna and cable")
+        self.alive(now)
+        if self._missing.issuperset(round_.ports):
+            await self.rest(ERROR_PAUSE)  # such a round ends at once
+
+    async def _check(self) -> None:
+        """Temperature, and how much of the power each antenna sends back."""
+        self._checked_at = self.steady()
+        hold = 3 * CHECK_EVERY
+        frame = await self.exchange(frame_of(self._address, Cmd.TEMPERATURE), self._is(Cmd.TEMPERATURE))
+        now = self.context.now()
+        if frame is not None and len(frame) == 7:
+            degrees = frame[5] if frame[4] else -frame[5]
+            if degrees >= self.settings.max_temperature:
+                self.condition(HOT, now, f"the reader is at {degrees} degrees Celsius", hold)
+        for port in self.ports:
+            await self._use(port)
+            request = frame_of(self._address, Cmd.RETURN_LOSS, bytes([self._probe]))
+            frame = await self.exchange(request, self._is(Cmd.RETURN_LOSS), patience=1.0)
+            if frame is None or len(frame) != 6 or frame[4] >= 0x40:
+                continue  # the measurement failed, or this firmware has none
+            if frame[4] < self.settings.min_return_loss:
+                detail = f"antenna {port} has a return loss of {frame[4]} dB; check antenna and cable"
+                self.condition(BAD_MATCH, self.context.now(), detail, hold)
+
+    async def _check_inputs(self) -> None:
+        frame = await self.exchange(frame_of(self._address, Cmd.GET_INPUTS), self._is(Cmd.GET_INPUTS))
+        if frame is not None and len(frame) == 7:
+            now = self.context.now()
+            self.input(1, bool(frame[4]), now)
+            self.input(2, bool(frame[5]), now)
+
+    async def set_output(self, port: int, state: bool) -> None:
+        if port not in (3, 4):
+            raise DriverError(f"output {port}: the outputs of this reader are called 3 and 4")
+        await self._set(Cmd.SET_OUTPUT, bytes([port, state]), f"switch output {port}")
+
+    async def leave(self) -> None:
+        """A round ends by itself."""

@@ -1,0 +1,339 @@
+"""What talking to a serial reader has in common, whatever the family: one command in flight, the reads in between,
+liveness, conditions that come and go, inputs that change.
+
+A family's session is fed whole frames (`take`) and puts items into the sink at once; its coroutines only send
+commands and wait for answers. Times are UTC microseconds of the gateway except in `Watch`, which wants a clock that
+nobody sets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+
+from drivers.api import (
+    AntennaStatus,
+    Batch,
+    ClockQuality,
+    DriverContext,
+    DriverError,
+    InputChange,
+    Item,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderLoss,
+    ReaderUp,
+    Row,
+    RssiUnit,
+)
+from drivers.serial.link import Link
+from drivers.serial.settings import SerialSettings
+
+SECOND = 1_000_000
+ALIVE_EVERY = 200_000
+"""At most five signs of life a second; rounds can be far shorter, and nobody needs more."""
+
+CONDITION_HOLD = 10 * SECOND
+"""A reader repeats a warning while it lasts and never says that it is over: over is when it was not repeated."""
+
+THROTTLED = "throttled"
+HOT = "hot"
+BAD_MATCH = "high-return-loss"
+NOISE = "line-noise"
+
+NOISY_SHARE = 0.005
+NOISE_WINDOW = 10 * SECOND
+
+
+class Unidentified(DriverError):
+    """No reader of the family answered; what else was seen on the port says more."""
+
+
+@dataclass(slots=True, frozen=True)
+class Identity:
+    """What a module says it is."""
+
+    model: str
+    firmware: str
+
+
+class Watch:
+    """A reader that must give a sign of life every `limit` microseconds."""
+
+    def __init__(self, limit: int, now: int) -> None:
+        self.limit = limit
+        self._last = now
+
+    def beat(self, now: int) -> None:
+        self._last = now
+
+    def overdue(self, now: int) -> bool:
+        return now - self._last > self.limit
+
+
+class Conditions:
+    """Warnings that a reader repeats while they last."""
+
+    def __init__(self, reader: str) -> None:
+        self._reader = reader
+        self._until: dict[str, int] = {}
+
+    def seen(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> list[Item]:
+        """The item to hand over if this is news. The condition lasts `hold` microseconds unless it is seen again."""
+        news = name not in self._until
+        self._until[name] = now + hold
+        return [ReaderCondition(self._reader, now, name, True, detail)] if news else []
+
+    def lapse(self, now: int) -> list[Item]:
+        """The conditions that were not repeated in time are over."""
+        return [self._over(name, now) for name, until in list(self._until.items()) if now >= until]
+
+    def clear(self, now: int) -> list[Item]:
+        return [self._over(name, now) for name in list(self._until)]
+
+    def _over(self, name: str, now: int) -> Item:
+        del self._until[name]
+        return ReaderCondition(self._reader, now, name, False)
+
+
+class LineQuality:
+    """The share of bytes that belonged to no frame, in windows of `NOISE_WINDOW`."""
+
+    def __init__(self, now: int) -> None:
+        self._since = now
+        self._received = 0
+        self._skipped = 0
+
+    def noise(self, received: int, skipped: int, now: int) -> str | None:
+        """A sentence if the window that ends now was noisy. Both counts are totals since the port was opened."""
+        if now - self._since < NOISE_WINDOW:
+            return None
+        bytes_, lost = received - self._received, skipped - self._skipped
+        self._since, self._received, self._skipped = now, received, skipped
+        if lost <= bytes_ * NOISY_SHARE:
+            return None
+        return f"{lost} of {bytes_} bytes in 10 s belonged to no whole frame: check cable, ground and baud"
+
+
+SettingsT = TypeVar("SettingsT", bound=SerialSettings)
+Wanted = Callable[[bytes], bool]
+
+
+class Session(ABC, Generic[SettingsT]):
+    """One connection to one reader. `running` is cleared while the gateway can take no reads."""
+
+    rssi_unit: ClassVar[RssiUnit] = RssiUnit.DBM
+    clock: ClassVar[ClockQuality] = ClockQuality.ARRIVAL
+
+    def __init__(self, link: Link, context: DriverContext, settings: SettingsT, running: asyncio.Event) -> None:
+        self.link = link
+        self.context = context
+        self.settings = settings
+        self.running = running
+        self.ports = sorted(antenna.port for antenna in context.antennas)
+        self.powers = {antenna.port: antenna.power for antenna in context.antennas}
+        self.rows: list[Row] = []
+        self.tids: dict[bytes, bytes] = {}
+        self.conditions = Conditions(context.reader)
+        self._loop = asyncio.get_running_loop()
+        self.watch = Watch(3 * SECOND, self.steady())
+        self._quality = LineQuality(self.steady())
+        self._is_up = False
+        self._alive_at = 0
+        self._arrival = 0
+        self._antennas: dict[int, bool] = {}
+        self._inputs: dict[int, bool] = {}
+        self._pending: tuple[Wanted, asyncio.Future[bytes]] | None = None
+        self._heard = False
+        link.lost.add_done_callback(self._on_lost)
+
+    # What a family provides.
+
+    @abstractmethod
+    async def prepare(self) -> Identity:
+        """Stop and drain, identify, configure. Raises `Unidentified` when nobody answers, else `DriverError`."""
+
+    @abstractmethod
+    async def work(self) -> NoReturn:
+        """Read until the link ends. Raises `DriverError`."""
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Leave the reader quiet, as the next start wants to find it."""
+
+    @abstractmethod
+    def frame(self, frame: bytes, now: int) -> None:
+        """One whole frame: append reads to `rows`, `emit` anything else, pass answers to `answer`."""
+
+    @abstractmethod
+    async def set_output(self, port: int, state: bool) -> None:
+        """Raises `DriverError`."""
+
+    # What every family uses.
+
+    def steady(self) -> int:
+        return int(self._loop.time() * SECOND)
+
+    def take(self, frames: list[bytes]) -> None:
+        """Frames from the link, in order."""
+        now = self._arrival = self.context.now()
+        self.watch.beat(self.steady())
+        self._heard = True
+        for frame in frames:
+            self.frame(frame, now)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over the reads so far; before `up` they wait, as nobody knows of the reader yet."""
+        if self.rows and self._is_up:
+            rows, tids = self.rows, self.tids
+            self.rows, self.tids = [], {}
+            self.context.sink(Batch(self.context.reader, self._arrival, rows, rssi_unit=self.rssi_unit, tids=tids))
+
+    def emit(self, item: Item) -> None:
+        """Hand over an item behind the reads that came before it; dropped while the reader is not up."""
+        self.flush()
+        if self._is_up:
+            self.context.sink(item)
+
+    def up(self, identity: Identity) -> None:
+        now = self.context.now()
+        self.context.sink(ReaderUp(self.context.reader, now, model=identity.model, firmware=identity.firmware))
+        self.context.sink(ReaderClock(self.context.reader, now, self.clock, 0))
+        self._is_up = True
+        self.flush()
+
+    def down(self) -> None:
+        """The link ended: what still lasts is over as far as anybody can tell."""
+        for item in self.conditions.clear(self.context.now()):
+            self.emit(item)
+        self._is_up = False
+
+    def alive(self, now: int) -> None:
+        """The reader's heartbeat: everything that it read before has been handed over."""
+        if now - self._alive_at >= ALIVE_EVERY or now < self._alive_at:
+            self._alive_at = now
+            self.emit(ReaderAlive(self.context.reader, now))
+        for item in self.conditions.lapse(now):
+            self.emit(item)
+        noise = self._quality.noise(self.link.received, self.link.framer.skipped, self.steady())
+        if noise:
+            self.condition(NOISE, now, noise, 2 * NOISE_WINDOW)
+
+    def condition(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> None:
+        for item in self.conditions.seen(name, now, detail, hold):
+            self.emit(item)
+
+    def antenna(self, port: int, up: bool, now: int, reason: str = "") -> None:
+        """What was just learnt of an antenna; handed over when it is news."""
+        if port in self.powers and self._antennas.get(port) is not up:
+            self._antennas[port] = up
+            self.emit(AntennaStatus(self.context.reader, now, port, up, "" if up else reason))
+
+    def input(self, port: int, state: bool, now: int) -> None:
+        if port in self.settings.inputs and self._inputs.get(port) is not state:
+            self._inputs[port] = state
+            self.emit(InputChange(self.context.reader, now, port, state))
+
+    async def exchange(
+        self, request: bytes, wanted: Wanted, *, patience: float | None = None, extend: bool = False
+    ) -> bytes | None:
+        """Send `request` and wait for a frame that is `wanted`; None if there is none for `patience` seconds.
+
+        With `extend` the wait begins anew with every frame: a round of reads takes as long as it takes.
+        """
+        limit = self.settings.reply_timeout if patience is None else patience
+        async with self.link.turn(self.take):
+            self.link.expect_no_echo()
+            answer: asyncio.Future[bytes] = self._loop.create_future()
+            self._pending = (wanted, answer)
+            try:
+                self.link.send(request)
+                return await self._wait(answer, limit, extend=extend)
+            finally:
+                self._pending = None
+
+    async def _wait(self, answer: asyncio.Future[bytes], limit: float, *, extend: bool) -> bytes | None:
+        while True:
+            self._heard = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    return await asyncio.shield(answer)
+            if not (extend and self._heard):
+                answer.cancel()
+                return None
+
+    def answer(self, frame: bytes) -> bool:
+        """Whether somebody waited for this frame."""
+        if self._pending is None or self._pending[1].done() or not self._pending[0](frame):
+            return False
+        self._pending[1].set_result(frame)
+        return True
+
+    async def ask(
+        self, request: bytes, wanted: Wanted, what: str, *, patience: float | None = None, attempts: int = 3
+    ) -> bytes:
+        """As `exchange`, and again if nothing comes: a byte may have been damaged. Raises `DriverError`."""
+        for _ in range(attempts):
+            reply = await self.exchange(request, wanted, patience=patience)
+            if reply is not None:
+                return reply
+        raise DriverError(f"{self.link.where}: the reader does not answer when asked to {what}")
+
+    def check_echo(self, request: bytes) -> None:
+        """Raise `DriverError` if `request`, which no reader would send, came back: RS-485 that hears itself."""
+        if request in self.link.seen:
+            raise DriverError(
+                f"{self.link.where}: what is sent comes back: write echo: true if this is RS-485, else look for a "
+                "shorted RX and TX",
+                permanent=True,
+            )
+
+    async def rest(self, seconds: float) -> None:
+        """Wait; raises `DriverError` as soon as the link is lost."""
+        await asyncio.wait({self.link.lost}, timeout=seconds)
+        self.check()
+
+    def check(self) -> None:
+        if self.link.lost.done():
+            raise DriverError(self.link.lost.result())
+
+    async def quiet(self, silence: float, limit: float) -> None:
+        """Wait until nothing has come for `silence` seconds; raises `DriverError` if that takes over `limit`.
+
+        Reads that come before the reader is up are what it had still to say to an earlier host: their time is unknown.
+        """
+        deadline = self._loop.time() + limit
+        async with self.link.turn(self.take):  # on a bus, nobody else is asked anything meanwhile
+            while True:
+                before = self.link.received
+                await self.rest(silence)
+                if self.link.received == before:
+                    break
+                if self._loop.time() > deadline:
+                    raise Unidentified(f"{self.link.where}: bytes keep coming whatever is sent")
+            self.link.framer.clear()
+            if not self._is_up:
+                self.rows.clear()
+
+    async def held_back(self) -> None:
+        """While the gateway takes no reads, wait. What the reader would have read in that time is lost, and said so."""
+        start = self.context.now()
+        waiting = asyncio.create_task(self.running.wait())
+        either: list[asyncio.Future[Any]] = [waiting, self.link.lost]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        end = self.context.now()
+        self.emit(ReaderLoss(self.context.reader, end, start, end, "held-back", certain=False))
+        self.check()
+
+    def _on_lost(self, lost: asyncio.Future[str]) -> None:
+        if self._pending and not self._pending[1].done():
+            self._pending[1].set_exception(DriverError(lost.result()))

@@ -1,0 +1,240 @@
+"""UHFReader18, UHFReader288, RRU98xx and UHFEx10: frames and what is in them.
+
+Host ``LEN ADR CMD DATA CRC``, reader ``LEN ADR CMD STATUS DATA CRC``; LEN counts everything behind itself, the CRC
+comes low byte first. There is no sync byte. Two dialects: readers with one antenna (UHFReader18 and kin) report EPCs
+alone, the others antenna and RSSI too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+from drivers.serial.checks import mcrf4xx
+from drivers.serial.framing import MORE, NEVER
+
+BROADCAST = 0xFF
+
+
+class Cmd(IntEnum):
+    UNKNOWN = 0x00  # a reader's answer to what it does not know
+    INVENTORY = 0x01
+    INFO = 0x21
+    SET_BAND = 0x22
+    SET_ADDRESS = 0x24
+    SET_SCAN_TIME = 0x25
+    SET_BAUD = 0x28
+    SET_POWER = 0x2F
+    SET_MODE_18 = 0x35
+    SET_ANTENNAS = 0x3F
+    SET_OUTPUTS = 0x46
+    GET_PINS = 0x47
+    START_FAST = 0x50
+    STOP_FAST = 0x51
+    SET_MODE = 0x76
+    HEARTBEAT = 0x78
+    STOP_NOW = 0x93
+    REALTIME = 0xEE
+
+
+class Status(IntEnum):
+    OK = 0x00
+    COMPLETE = 0x01
+    TIMEOUT = 0x02
+    MORE = 0x03
+    MEMORY_FULL = 0x04
+    STATISTICS = 0x26
+    HEARTBEAT = 0x28
+    ANTENNA = 0xF8
+    NO_TAG = 0xFB
+    LENGTH = 0xFD
+    COMMAND = 0xFE
+    PARAMETER = 0xFF
+
+
+STATUS_TEXT = {
+    0xF8: "antenna error",
+    0xFD: "wrong length",
+    0xFE: "unknown command or wrong check",
+    0xFF: "bad parameter",
+}
+WITH_TAGS = frozenset({Status.COMPLETE, Status.TIMEOUT, Status.MORE, Status.MEMORY_FULL})
+
+MODELS = {
+    0x03: "RRU9803M", 0x08: "RRU9803M", 0x09: "UHFReader18", 0x0C: "UHFReader288M", 0x0F: "UHFReader86",
+    0x10: "UHFReader86", 0x16: "RRU9883M", 0x20: "UHFReader288MP", 0x3D: "UHFEx10 (E310)", 0x8B: "UHFReader288ADV",
+}  # fmt: skip
+ONE_ANTENNA = frozenset({0x03, 0x08, 0x09})
+"""Reader types of the dialect without antenna and RSSI."""
+
+
+class Band(NamedTuple):
+    """Channel N is at ``base + N * step`` MHz, N from 0 to `last`."""
+
+    number: int
+    base: float
+    step: float
+    last: int
+
+
+BANDS = {
+    "China2": Band(1, 920.125, 0.25, 19),
+    "US": Band(2, 902.75, 0.5, 49),
+    "Korea": Band(3, 917.1, 0.2, 31),
+    "EU": Band(4, 865.1, 0.2, 14),
+    "Ukraine": Band(6, 868.0, 0.1, 6),
+    "Peru": Band(7, 916.2, 0.9, 11),
+    "China1": Band(8, 840.125, 0.25, 19),
+    "EU3": Band(9, 865.7, 0.6, 3),
+    "Taiwan": Band(10, 922.25, 0.5, 11),
+    "US3": Band(12, 902.0, 0.5, 52),
+}
+
+
+class Uhf288Framing:
+    """With `host` the frames of the other side."""
+
+    gap = 150_000
+    longest = 256
+
+    def __init__(self, *, host: bool = False) -> None:
+        self._least = 4 if host else 5
+
+    def measure(self, data: bytes, at: int) -> int:
+        length = data[at]
+        if length < self._least:
+            return NEVER
+        if at + 2 >= len(data):
+            return MORE
+        # With no sync byte any byte could be a length: one command in the right place spares a long wait.
+        return length + 1 if data[at + 2] in _COMMANDS else NEVER
+
+    def intact(self, frame: bytes) -> bool:
+        return mcrf4xx(frame[:-2]) == frame[-1] << 8 | frame[-2]
+
+
+_COMMANDS = frozenset(int(command) for command in Cmd)
+
+
+def _seal(body: bytes) -> bytes:
+    return body + mcrf4xx(body).to_bytes(2, "little")
+
+
+def command(address: int, cmd: int, data: bytes = b"") -> bytes:
+    """A frame of the host."""
+    return _seal(bytes([len(data) + 4, address, cmd]) + data)
+
+
+def reply(address: int, cmd: int, status: int, data: bytes = b"") -> bytes:
+    """A frame of the reader."""
+    return _seal(bytes([len(data) + 5, address, cmd, status]) + data)
+
+
+class Reply(NamedTuple):
+    address: int
+    cmd: int
+    status: int
+    data: bytes
+
+
+def read_reply(frame: bytes) -> Reply:
+    """`frame` as `Uhf288Framing` gave it out."""
+    return Reply(frame[1], frame[2], frame[3], frame[4:-2])
+
+
+def read_command(frame: bytes) -> tuple[int, int, bytes]:
+    """Address, command, data."""
+    return frame[1], frame[2], frame[3:-2]
+
+
+def inventory(address: int, q: int, session: int, antenna: int, scan_time: int, *, fast_id: bool = False) -> bytes:
+    """One round on `antenna` (from 1) of `scan_time` tenths of a second."""
+    data = bytes([q | (0x20 if fast_id else 0), session, 0, 0x80 + antenna - 1, scan_time])
+    return command(address, Cmd.INVENTORY, data)
+
+
+def band_data(band: int, first: int, last: int) -> bytes:
+    """The data of SET_BAND: the band's four bits are the high bits of two bytes."""
+    return bytes([band >> 2 << 6 | last, (band & 3) << 6 | first])
+
+
+class Info(NamedTuple):
+    """The answer to INFO. What a reader of one antenna does not say is 0."""
+
+    firmware: str
+    kind: int
+    band: int
+    first: int
+    last: int
+    power: int
+    scan_time: int
+    antennas: int
+    antenna_check: bool
+
+
+def read_info(data: bytes) -> Info:
+    """Raises `ValueError` when `data` is too short."""
+    if len(data) < 8:
+        raise ValueError(f"reader information has {len(data)} bytes instead of at least 8")
+    more = data[8:12].ljust(4, b"\x00")
+    band = data[4] >> 6 << 2 | data[5] >> 6
+    firmware = f"{data[0]}.{data[1]:02d}"
+    return Info(firmware, data[2], band, data[5] & 63, data[4] & 63, data[6], data[7], more[0], bool(more[3]))
+
+
+class Tag(NamedTuple):
+    """One tag of a reply. `rssi` as it came (0 to 255, no unit), `tid` empty unless FastID put it there."""
+
+    epc: bytes
+    antenna: int
+    rssi: int
+    tid: bytes
+
+
+TID_BYTES = 12
+
+
+def read_tags(data: bytes, *, one_antenna: bool) -> Iterator[Tag]:
+    """The tags of an inventory reply. Raises `ValueError` when they do not fill it exactly."""
+    antenna, at, tail = 1, 1, 0
+    if not one_antenna:
+        antenna, at, tail = data[0].bit_length() if data else 0, 2, 1
+    if len(data) < at:
+        raise ValueError("an inventory reply is too short to have tags")
+    for _ in range(data[at - 1]):
+        if at >= len(data):
+            raise ValueError("an inventory reply has fewer tags than it says")
+        size = data[at] & 0x7F
+        end = at + 1 + size
+        if end + tail > len(data):
+            raise ValueError("an inventory reply ends inside a tag")
+        rssi = data[end] if tail else 0
+        yield _tag(data[at + 1 : end], antenna, rssi, with_tid=bool(data[at] & 0x80))
+        at = end + tail
+    if at != len(data):
+        raise ValueError("an inventory reply has more than its tags")
+
+
+def read_realtime(data: bytes, *, one_antenna: bool) -> Tag:
+    """The tag of a real-time report. Raises `ValueError`."""
+    if one_antenna:
+        if not data:
+            raise ValueError("a report without EPC")
+        return Tag(data, 1, 0, b"")
+    if len(data) < 4 or len(data) != 3 + (data[1] & 0x7F):
+        raise ValueError("a report whose length is not that of its EPC")
+    return _tag(data[2:-1], data[0].bit_length(), data[-1], with_tid=bool(data[1] & 0x80))
+
+
+def _tag(epc: bytes, antenna: int, rssi: int, *, with_tid: bool) -> Tag:
+    if with_tid and len(epc) > TID_BYTES:
+        return Tag(epc[:-TID_BYTES], antenna, rssi, epc[-TID_BYTES:])
+    return Tag(epc, antenna, rssi, b"")
+
+
+def without_pc(epc: bytes) -> bytes:
+    """The EPC of a reader that puts the PC before it: the PC's first five bits count the words that follow."""
+    if len(epc) >= 4 and len(epc) % 2 == 0 and len(epc) - 2 == 2 * (epc[0] >> 3):
+        return epc[2:]
+    return epc

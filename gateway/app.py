@@ -1,0 +1,274 @@
+"""The service: wires readers, pipeline, ledger and MQTT together, and brings them up and down in order.
+
+Up: ledger and journal first (what the last run left), then MQTT and the readers. Down: the readers first, told to hold
+their reads where they can; then what they gave is judged, kept and published, as far as the broker takes it in time.
+Anything that fails in a way that nobody foresaw ends the process: systemd starts it again, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from gateway.clock import SECOND, SteadyClock, micros
+from gateway.commands import Commands
+from gateway.config import Config
+from gateway.config_file import load
+from gateway.errors import ConfigError, LedgerError
+from gateway.events import source_of
+from gateway.ledger.journal import Journal
+from gateway.ledger.ledger import Ledger
+from gateway.mqtt.service import MqttService
+from gateway.ops.logs import Logger, Logs
+from gateway.ops.notify import Notifier
+from gateway.pipeline import Pipeline
+from gateway.readers import Readers
+from gateway.recorder import Recorder
+from gateway.recovery import carry_over, recover
+from gateway.reload import Change, compare
+from gateway.state import StateTopics
+from gateway.vitals import Vitals
+
+_STATE_INTERVAL = 1.0
+"""Seconds between two looks at what the retained topics should say."""
+
+_DRAIN = 5.0
+"""Seconds that an orderly stop waits for the broker: what it has not taken by then stays in the ledger."""
+
+
+def serve(path: Path) -> int:
+    """Runs the gateway on the configuration at `path` until SIGTERM or SIGINT. SIGHUP reads the file again."""
+    config = load(path)
+    logs = Logs(config.log)
+    try:
+        with asyncio.Runner(loop_factory=_uvloop()) as runner:
+            runner.run(_serve(path, config, logs))
+    except LedgerError as error:
+        logs.logger.error("the gateway cannot run", reason=str(error))
+        return 1
+    except Exception as error:
+        logs.logger.critical("the gateway ends; this is a fault in it", exc_info=error)
+        return 1
+    finally:
+        logs.close()
+    return 0
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster event loop where the extra is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
+
+
+async def _serve(path: Path, config: Config, logs: Logs) -> None:
+    app = App(config, logs, path)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, app.stop, "SIGTERM")
+    loop.add_signal_handler(signal.SIGINT, app.stop, "SIGINT")
+    loop.add_signal_handler(signal.SIGHUP, app.reload)
+    await app.run()
+
+
+class App:
+    """One gateway. `run` until `stop`; `reload` at any time between."""
+
+    def __init__(self, config: Config, logs: Logs, path: Path | None = None) -> None:
+        self.config = config
+        self._path = path
+        self.logs = logs
+        self.clock = SteadyClock()
+        self._log: Logger = logs.logger
+        self._now = self.clock.now
+        self._stopping = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
+        self.ready = asyncio.Event()
+        self._why = ""
+
+    def stop(self, why: str) -> None:
+        """Ends `run` in order. `why` is for the log."""
+        self._why = self._why or why
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Reads the configuration again and takes over what has changed; keeps the present one if it is wrong."""
+        self._reload_wanted.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Raises `LedgerError` where ledger or journal cannot be used."""
+        self.notifier = Notifier(os.environ, self._log)
+        self.ledger = Ledger(
+            self.config.ledger,
+            source_of(self.config.site, self.config.gateway),
+            on_commit=self._committed,
+            on_dropped=self._dropped,
+            on_error=self._ledger_failed,
+            now=self._now,
+        )
+        self.journal = Journal(self.config.journal)
+        self.recorder = Recorder(self.config.recording, self._log) if self.config.recording else None
+        found = self.ledger.start()
+        self.pipeline: Pipeline = recover(
+            self.config, found, self.ledger, self.journal, self.recorder, self._now, self._log
+        )
+        await self.ledger.flush()
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._live(group)
+        finally:
+            await self._close()
+
+    async def _live(self, group: asyncio.TaskGroup) -> None:
+        self.readers = Readers(group, self.pipeline.take, self._now, self._log)
+        self.commands = Commands(self.pipeline, self.readers, self._now)
+        self._group = group
+        self._start_mqtt()
+        self.vitals = Vitals(self, self._log)
+        await self.vitals.start()
+        background = [
+            group.create_task(self._tick(), name="ticks"),
+            group.create_task(self._checkpoint(), name="checkpoints"),
+            group.create_task(self._publish_state(), name="state topics"),
+            group.create_task(self._reload_when_wanted(), name="reload"),
+            group.create_task(self.notifier.watchdog(self.vitals.health.progress), name="watchdog"),
+        ]
+        await self.readers.apply(self.config.readers)
+        self.notifier.ready(self._status())
+        self._log.info("the gateway runs", readers=len(self.config.readers), config=self.config.digest())
+        self.ready.set()
+        await self._stopping.wait()
+        self._log.info("stopping", why=self._why)
+        self.notifier.stopping("stopping: readers first, then what they gave is published")
+        await self.readers.stop()
+        await self._settle()
+        for task in [*background, self._mqtt_task]:
+            task.cancel()
+        await self.vitals.stop()
+
+    async def _settle(self) -> None:
+        """What the readers gave becomes events, the state is saved as of an orderly stop, the broker gets its share."""
+        self.pipeline.tick()
+        position = self.pipeline.checkpoint(clean=True)
+        try:
+            await self.ledger.flush()
+        except LedgerError as error:
+            self._log.error("the last checkpoint is not on disk; the next start recovers from the journal")
+            self._ledger_failed(error)
+            return
+        self.pipeline.release(position)
+        if not await self.mqtt.drain(_DRAIN):
+            self._log.warning("events wait in the ledger for the next start", events=self.ledger.stats().pending)
+
+    async def _close(self) -> None:
+        if self.recorder is not None:
+            await asyncio.to_thread(self.recorder.close)
+        with contextlib.suppress(LedgerError):
+            await self.ledger.close()
+        self.journal.close()
+        self._log.info("stopped")
+
+    def _start_mqtt(self) -> None:
+        self.mqtt = MqttService(
+            self.config,
+            self.ledger,
+            self.commands.handle,
+            lambda epoch, sequence: self.ledger.acknowledge(sequence, epoch),
+            self._now,
+            self._log,
+        )
+        self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers)
+        self._mqtt_task = self._group.create_task(self.mqtt.run(), name="mqtt")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.floor.tick)
+            self.pipeline.tick()
+            self.vitals.health.turned()
+            if why := self.pipeline.congestion:
+                self.readers.pause(why)
+            else:
+                self.readers.resume()
+
+    async def _checkpoint(self) -> None:
+        while True:
+            await self._until_checkpoint()
+            position = self.pipeline.checkpoint()
+            try:
+                await self.ledger.flush()
+            except LedgerError as error:
+                self._ledger_failed(error)
+            else:
+                self.pipeline.release(position)
+
+    async def _until_checkpoint(self) -> None:
+        due = self._now() + micros(self.config.ledger.checkpoint_every)
+        while self._now() < due and not self.pipeline.wants_checkpoint:
+            await asyncio.sleep(self.config.floor.tick)
+
+    async def _publish_state(self) -> None:
+        while True:
+            self.state.update(self.config)
+            await asyncio.sleep(_STATE_INTERVAL)
+
+    def _committed(self, sequence: int) -> None:
+        if self.ready.is_set():
+            self.mqtt.wake()
+
+    def _dropped(self, first: int, last: int, start: int, end: int) -> None:
+        self._log.error("the ledger is full: its oldest events were given up", first=first, last=last)
+        self.pipeline.dropped(first, last, start, end)
+
+    def _ledger_failed(self, error: LedgerError) -> None:
+        self._log.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
+
+    async def _reload_when_wanted(self) -> None:
+        while True:
+            await self._reload_wanted.wait()
+            self._reload_wanted.clear()
+            self.notifier.reloading()
+            await self._reload()
+            self.notifier.ready(self._status())
+
+    async def _reload(self) -> None:
+        if self._path is None:
+            return
+        try:
+            wanted = await asyncio.to_thread(load, self._path)
+        except ConfigError as error:
+            self._log.error("the configuration was not reloaded; the present one stays", problems=error.problems)
+            return
+        change = compare(self.config, wanted)
+        for section in change.needs_restart:
+            self._log.warning("a change takes effect at the next start only", section=section)
+        await self._apply(change)
+
+    async def _apply(self, change: Change) -> None:
+        self.config = change.config
+        self.logs.set_level(self.config.log.level)
+        if change.floor:
+            await self._replace_floor()
+        if change.mqtt:
+            self._mqtt_task.cancel()
+            await asyncio.wait([self._mqtt_task])
+            self._start_mqtt()
+        await self.readers.apply(self.config.readers)
+        self._log.info("the configuration was reloaded", changed=change.sections, config=self.config.digest())
+
+    async def _replace_floor(self) -> None:
+        """A floor of the new configuration takes over the state of the old one, at a checkpoint: what is in the journal
+        behind it was judged under the new configuration, and would be again after a crash."""
+        self.pipeline.checkpoint()
+        parts = await self.ledger.parts()
+        self.pipeline.reconfigure(self.config, carry_over(self.pipeline.floor, parts, self.config))
+        self.pipeline.checkpoint()
+        await self.ledger.flush()
+
+    def _status(self) -> str:
+        return f"{len(self.config.readers)} readers, {len(self.config.zones)} zones, configuration {self.config.digest()}"

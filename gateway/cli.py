@@ -1,0 +1,69 @@
+"""The command line: one subcommand for each thing that an operator does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from drivers.emulators import command as emulate
+from gateway import __version__
+from gateway.errors import ConfigError, RfidError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; returns its exit code: 0 done, 1 failed, 2 wrong configuration or arguments."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args) or 0)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except RfidError as error:
+        print(f"rfid-gateway: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing is wrong and nobody is there to be told.
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rfid-gateway", description="RFID readers in, movement events over MQTT out.")
+    parser.add_argument("--version", action="version", version=f"rfid-gateway {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the gateway until it is told to stop")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.set_defaults(run=_run)
+
+    check = commands.add_parser("check", help="check a configuration; says file, line and remedy of each error")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    replay = commands.add_parser("replay", help="give recorded reads to the floor; events go to standard output")
+    replay.add_argument("--config", type=Path, required=True, metavar="FILE")
+    replay.add_argument("reads", metavar="READS", help="a file of recorded reads (.gz too), or - for standard input")
+    replay.set_defaults(run=_replay)
+
+    emulate.register(commands)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    from gateway.app import serve  # not needed, and not light, for the other subcommands
+
+    return serve(args.config)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from gateway.config_file import check_command
+
+    return check_command(args.file)
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from gateway.replay import replay_command
+
+    return replay_command(args.config, args.reads)

@@ -1,0 +1,92 @@
+"""What the backend and the operator may ask for, over MQTT: each command checked, done and answered.
+
+A command that changes what the floor says becomes an input of the floor, journalled like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.api import DriverError
+from gateway.clock import rfc3339
+from gateway.config import Identifier
+from gateway.errors import Refused
+from gateway.inputs import Command
+from gateway.pipeline import Pipeline
+from gateway.readers import Readers
+
+_Model = TypeVar("_Model", bound="_Arguments")
+
+Request = Annotated[str, Field(max_length=128)]
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    request: Request | None = None
+
+
+class _Output(_Arguments):
+    reader: Identifier
+    port: Annotated[int, Field(ge=1, le=255)]
+    state: bool
+
+
+class _Status(_Arguments):
+    pass
+
+
+class Commands:
+    """The commands by name. `handle` is what the MQTT intake calls."""
+
+    def __init__(self, pipeline: Pipeline, readers: Readers, now: Callable[[], int]) -> None:
+        self._pipeline = pipeline
+        self._readers = readers
+        self._now = now
+        self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "count": self._count,
+            "output": self._output,
+            "status": self._status,
+        }
+
+    async def handle(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Does the command `name`; returns its result. Raises `Refused` and changes nothing where it is wrong."""
+        handler = self._handlers.get(name)
+        if handler is None:
+            raise Refused(f"there is no command {name!r}; there are: {', '.join(sorted(self._handlers))}")
+        return await handler(args)
+
+    async def _count(self, args: dict[str, Any]) -> dict[str, Any]:
+        command = Command(self._now(), "count", args)
+        self._pipeline.floor.admit(command)
+        self._pipeline.take(command)
+        return {"accepted": rfc3339(command.t)}
+
+    async def _output(self, args: dict[str, Any]) -> dict[str, Any]:
+        wanted = _validated(_Output, args)
+        try:
+            await self._readers.get(wanted.reader).driver.set_output(wanted.port, wanted.state)
+        except DriverError as error:
+            raise Refused(f"output {wanted.port} of reader {wanted.reader} was not switched: {error}") from error
+        return {"reader": wanted.reader, "port": wanted.port, "state": wanted.state}
+
+    async def _status(self, args: dict[str, Any]) -> dict[str, Any]:
+        _validated(_Status, args)
+        return {
+            "time": rfc3339(self._now()),
+            "readers": {
+                supervisor.reader: {"phase": supervisor.phase, "error": supervisor.last_error}
+                for supervisor in self._readers
+            },
+        }
+
+
+def _validated(model: type[_Model], args: dict[str, Any]) -> _Model:
+    try:
+        return model.model_validate(args)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+        raise Refused(f"the arguments are wrong: {what}") from error

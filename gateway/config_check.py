@@ -1,0 +1,227 @@
+"""What no single key shows: names that must meet, things that cannot be in two places, files that must be there.
+
+Works on the YAML tree, so that it can say its part even where the model has already found something wrong, and every
+problem has a line. Values of the wrong type are left to the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from drivers.api import DriverError, DriverSettings
+from gateway import driver_registry
+from gateway.config import Config, ReaderConfig
+from gateway.config_words import line_of, problems_of
+from gateway.config_yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
+from gateway.text import did_you_mean
+
+_CREDENTIALS = Path("/run/credentials")
+"""Where systemd puts credentials: they exist only while the service runs."""
+
+Steps = tuple[str | int, ...]
+
+
+class _Enough(Exception):
+    """There are more than `MAX_PROBLEMS` problems."""
+
+
+class Checker:
+    """Collects the problems of one configuration, and stops soon after `MAX_PROBLEMS`."""
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+        self.problems: list[Problem] = []
+
+    def structure(self) -> None:
+        """Names, antennas and drivers: everything that can be told from the tree alone."""
+        with contextlib.suppress(_Enough):
+            self._unique("zones", "zone")
+            self._unique("readers", "reader")
+            self._antennas()
+            self._addresses(list(self._drivers()))
+
+    def values(self, config: Config) -> None:
+        """Values that are allowed each for itself and make no sense together."""
+        with contextlib.suppress(_Enough):
+            self._values(config)
+
+    def _values(self, config: Config) -> None:
+        floor, presence, tags = config.floor, config.presence, config.tags
+        if floor.tick > floor.window:
+            self._add(
+                ("floor", "tick"),
+                f"{floor.tick:g} s is longer than floor.window ({floor.window:g} s), so that windows would close "
+                f"several at a time and late: write at most {floor.window:g}",
+            )
+        if 0 < floor.lateness < floor.tick:
+            self._add(
+                ("floor", "lateness"),
+                f"{floor.lateness:g} s is shorter than floor.tick ({floor.tick:g} s), and time only moves with the "
+                f"tick: write at least {floor.tick:g}, or 0 if reads come in order",
+            )
+        if presence.shortest > presence.longest:
+            self._add(
+                ("presence", "shortest"),
+                f"{presence.shortest:g} s is longer than presence.longest ({presence.longest:g} s): write at most "
+                f"{presence.longest:g}",
+            )
+        for index, prefix in enumerate(tags.include):
+            for excluded in tags.exclude:
+                if prefix.startswith(excluded):
+                    self._add(
+                        ("tags", "include", index),
+                        f"every tag with `{prefix}` is excluded by `{excluded}` in tags.exclude: remove one of them",
+                    )
+        if config.mqtt.password_file is not None and config.mqtt.username is None and config.mqtt.version == "3.1.1":
+            self._add(
+                ("mqtt", "password_file"), "MQTT 3.1.1 knows no password without a user: write mqtt.username as well"
+            )
+        self._files(config, ())
+
+    def _add(self, path: Steps, text: str, line: int | None = None) -> None:
+        self.problems.append(Problem(line or line_of(self._root, path), path_text(path), text))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise _Enough
+
+    def _at(self, *path: str | int) -> Node | None:
+        node: Node | None = self._root
+        for step in path:
+            match node, step:
+                case Mapping(), str():
+                    node = node.values.get(step)
+                case Sequence(), int():
+                    node = node.items[step]
+                case _:
+                    return None
+        return node
+
+    def _entries(self, *path: str | int) -> Iterator[tuple[Steps, Mapping]]:
+        found = self._at(*path)
+        if isinstance(found, Sequence):
+            for index, item in enumerate(found.items):
+                if isinstance(item, Mapping):
+                    yield (*path, index), item
+
+    def _unique(self, section: str, noun: str) -> None:
+        first: dict[str, int] = {}
+        for path, entry in self._entries(section):
+            name, line = _text(entry, "id"), entry.key_lines.get("id", entry.line)
+            if name is None:
+                continue
+            if name in first:
+                self._add((*path, "id"), f"there is already a {noun} `{name}` in line {first[name]}: rename one", line)
+            first.setdefault(name, line)
+
+    def _antennas(self) -> None:
+        zones = {name: path for path, entry in self._entries("zones") if (name := _text(entry, "id")) is not None}
+        seen: set[str] = set()
+        for reader_path, _ in self._entries("readers"):
+            ports: dict[object, int] = {}
+            for path, antenna in self._entries(*reader_path, "antennas"):
+                port = antenna.values.get("port")
+                if isinstance(port, Scalar):
+                    if port.value in ports:
+                        text = f"port {port.text} is already used in line {ports[port.value]}: "
+                        self._add((*path, "port"), text + "one antenna looks at one zone, remove or renumber one")
+                    ports.setdefault(port.value, port.line)
+                zone = _text(antenna, "zone")
+                if zone is not None:
+                    seen.add(zone)
+                    if zone not in zones and zones:
+                        self._add((*path, "zone"), f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
+        for name, path in zones.items():
+            if name not in seen:
+                self._add(
+                    path,
+                    f"no antenna looks at the zone `{name}`, so that nothing would ever be seen there: write "
+                    f"`zone: {name}` at an antenna, or remove the zone",
+                )
+
+    def _drivers(self) -> Iterator[tuple[Steps, DriverSettings]]:
+        """Checks the drivers' own keys; yields the settings of each reader where they are right."""
+        for path, entry in self._entries("readers"):
+            name = _text(entry, "driver")
+            if name is None:
+                continue
+            try:
+                model = driver_registry.factory(name).settings
+            except DriverError as error:
+                self._add((*path, "driver"), str(error))
+                continue
+            keys = {key: plain(node) for key, node in entry.values.items() if key not in ReaderConfig.model_fields}
+            try:
+                settings = driver_registry.validate(model, keys)
+            except ValidationError as error:
+                self.problems += problems_of(error, self._root, model, path, also=ReaderConfig.model_fields)
+                if len(self.problems) > MAX_PROBLEMS:
+                    raise _Enough from None
+                continue
+            self._files(settings, path)
+            yield path, settings
+
+    def _addresses(self, readers: list[tuple[Steps, DriverSettings]]) -> None:
+        first: dict[str, Steps] = {}
+        for path, settings in readers:
+            address = address_of(settings)
+            if address is None:
+                continue
+            if address in first:
+                where = line_of(self._root, first[address])
+                self._add(
+                    path,
+                    f"{address} is already the address of {path_text(first[address])} in line {where}: write all its "
+                    "antennas under one reader, or correct the address",
+                )
+            first.setdefault(address, path)
+
+    def _files(self, model: BaseModel, path: Steps) -> None:
+        for name in type(model).model_fields:
+            value = getattr(model, name)
+            if isinstance(value, BaseModel):
+                self._files(value, (*path, name))
+            elif isinstance(value, Path) and name.endswith("_file") and (wrong := _unreadable(value)):
+                self._add((*path, name), wrong)
+
+
+def address_of(settings: DriverSettings) -> str | None:
+    """What a reader is reached at, so that no two entries mean the same one.
+
+    By convention a driver calls it `device` (a serial port); `host`, and `port` or (where the port has a default of
+    its own) `tcp_port`; or `peer`, where the reader calls the gateway. A driver with none of these has none.
+    """
+    device = getattr(settings, "device", None)
+    if device is not None:
+        return str(device)
+    host = getattr(settings, "host", None) or getattr(settings, "peer", None)
+    if not isinstance(host, str):
+        return None
+    host = host.lower().rstrip(".")
+    port = getattr(settings, "tcp_port", None) or getattr(settings, "port", None)
+    return host if port is None else f"{host}:{port}"
+
+
+def _text(entry: Mapping, key: str) -> str | None:
+    node = entry.values.get(key)
+    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
+    if path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ:
+        return ""
+    if path.is_dir():
+        return f"{path} is a directory: write the path of a file"
+    try:
+        with path.open("rb"):
+            return ""
+    except FileNotFoundError:
+        return f"there is no file {path}: create it, or correct the path"
+    except PermissionError:
+        return f"{path} cannot be read by this user: change its owner or mode"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror}): correct the path"

@@ -1,0 +1,99 @@
+"""Reads a configuration file and says everything that is wrong with it, with file and line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gateway.config import Config
+from gateway.config_check import Checker
+from gateway.config_words import problems_of
+from gateway.config_yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
+from gateway.errors import ConfigError
+from gateway.text import printable
+
+_LONGEST = 800
+"""Characters of one problem. The longest sentence of ours, with every key of the largest section, is under 500."""
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`, with everything checked that can be checked without touching a reader or a broker.
+
+    Raises `ConfigError` with one ``file:line: path: what is wrong and what to write instead`` for each problem, in
+    the order of the lines. Reads this file and opens those that it names: not for the event loop.
+    """
+    config, problems = _check(path)
+    if problems or config is None:
+        ordered = sorted(set(problems), key=lambda problem: (problem.line, problem.path, problem.text))
+        lines = [_format(path, problem) for problem in ordered[:MAX_PROBLEMS]]
+        if len(ordered) > MAX_PROBLEMS:
+            lines.append(f"{path}:{ordered[MAX_PROBLEMS].line}: and more: check again once these are mended")
+        raise ConfigError(lines)
+    return config
+
+
+def check_command(path: Path) -> int:
+    """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{path}: {count} {'problem' if count == 1 else 'problems'}", file=sys.stderr)
+        return 2
+    antennas = sum(1 for _ in config.antennas())
+    print(
+        f"{path}: good: site {config.site}, gateway {config.gateway}, {_count(len(config.readers), 'reader')}, "
+        f"{_count(antennas, 'antenna')}, {_count(len(config.zones), 'zone')}, config hash {config.digest()}"
+    )
+    return 0
+
+
+def _check(path: Path) -> tuple[Config | None, list[Problem]]:
+    text, problem = _read(path)
+    if problem is not None:
+        return None, [problem]
+    try:
+        root, problems = parse(text)
+    except YamlError as error:
+        return None, [*error.earlier, error.problem]
+    if not isinstance(root, Mapping):
+        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")]
+    checker = Checker(root)
+    checker.structure()
+    config: Config | None = None
+    try:
+        config = Config.model_validate_json(json.dumps(plain(root)))
+    except ValidationError as error:
+        problems += problems_of(error, root, Config)
+    else:
+        checker.values(config)
+    return config, problems + checker.problems
+
+
+def _read(path: Path) -> tuple[str, Problem | None]:
+    """The text of the file, or why there is none. Line 1 stands for the file as a whole."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return "", Problem(1, "", f"cannot be read ({error.strerror}): correct the path or its permissions")
+    if len(content) > MAX_BYTES:
+        return "", Problem(1, "", f"longer than {MAX_BYTES} bytes: is this the right file?")
+    try:
+        return content.decode("utf-8-sig"), None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return "", Problem(line, "", f"byte 0x{content[error.start]:02X} is not UTF-8: save the file as UTF-8")
+
+
+def _format(path: Path, problem: Problem) -> str:
+    what = f"{problem.path}: {problem.text}" if problem.path else problem.text
+    return f"{path}:{problem.line}: {printable(what, _LONGEST)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

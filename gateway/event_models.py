@@ -1,0 +1,159 @@
+"""What is published, as models: the source of the JSON Schemas under config/ and of what the tests hold events against.
+
+The floor builds events as plain dictionaries, many a second; these models describe them and take no part in it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway import events
+from gateway.config import Identifier
+
+Time = Annotated[
+    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", json_schema_extra={"format": "date-time"})
+]
+Confidence = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Uid = Annotated[str, Field(pattern=r"^[0-9A-F]{4,124}$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+Data = TypeVar("Data", bound=BaseModel)
+
+
+class Part(BaseModel):
+    """Nothing but what is named; consumers should nevertheless bear new keys, which are no new version."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Clock(Part):
+    """Where the times of the reads come from, and by how much they were corrected."""
+
+    quality: Literal["synced", "corrected", "uptime", "arrival", "unknown"]
+    offset_us: int
+
+
+class MovementEvidence(Part):
+    """The reads behind a movement. `antennas` are written ``reader/port``; RSSI in ``raw`` has no physical scale."""
+
+    reads: Count
+    antennas: list[str]
+    strongest_rssi: float
+    rssi_unit: Literal["dBm", "raw"]
+    first: Time
+    last: Time
+    late_reads: Count
+    clock: Clock
+    config: str
+    algorithm: str
+    silence_s: float | None = None
+    expected_within_s: float | None = None
+
+
+class Movement(Part):
+    """A tag arrived, moved, departed, is not seen any more (which does not say that it is gone), or is seen again."""
+
+    uid: Uid
+    epc: Uid
+    movement: Literal["arrived", "moved", "departed", "not_seen", "seen_again"]
+    from_: Annotated[Identifier | None, Field(alias="from")]
+    to: Identifier | None
+    since: Time | None
+    confidence: Confidence
+    evidence: MovementEvidence
+
+
+class LongList(Part):
+    """In place of a list that is too long for an event: its length, and SHA-256 of its sorted lines."""
+
+    number: Count
+    sha256: Hash
+
+
+class CountQuality(Part):
+    """How well the zone was being read: the share of the time for which each antenna was watching."""
+
+    duty: Confidence
+    antennas: dict[str, Confidence]
+    antennas_down: list[str]
+    conditions: dict[str, list[str]]
+
+
+class CountEvidence(Part):
+    config: str
+    algorithm: str
+
+
+class CountData(Part):
+    """How many tags are in a zone. `seen` of the `population` were read during the count; `unconfirmed` were not."""
+
+    zone: Identifier
+    trigger: Literal["periodic", "command"]
+    request: str | None
+    started: Time
+    ended: Time
+    population: Count
+    seen: Count
+    unconfirmed: Count
+    not_seen: Count
+    foreign: Count
+    uids: list[Uid] | LongList
+    not_seen_uids: list[Uid] | LongList
+    quality: CountQuality
+    confidence: Confidence
+    evidence: CountEvidence
+
+
+class Alarm(Part):
+    """Something needs a person, or no longer does."""
+
+    alarm: Literal["reader-down", "antenna-down"]
+    state: Literal["raised", "cleared"]
+    reader: Identifier
+    antenna: Annotated[int, Field(ge=1)] | None = None
+    since: Time
+    reason: str
+
+
+class Loss(Part):
+    """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
+
+    `certain` false: they may be lost. `reader` is the gateway's own name where it is not a reader that lost them.
+    """
+
+    reader: Identifier
+    cause: str
+    start: Time
+    end: Time
+    certain: bool
+    first_sequence: Annotated[int, Field(ge=1)] | None = None
+    last_sequence: Annotated[int, Field(ge=1)] | None = None
+
+
+class Envelope(Part, Generic[Data]):
+    """CloudEvents 1.0, structured mode. `sequence` is contiguous within an `epoch`; `prevhash` is SHA-256 of the
+    payload before this one, byte for byte, or 64 zeros for the first."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    type: str
+    source: Annotated[str, Field(pattern=r"^/rfid/[^/]+/[^/]+$")]
+    subject: Identifier
+    time: Time
+    datacontenttype: Literal["application/json"]
+    epoch: str
+    sequence: Annotated[int, Field(ge=1)]
+    prevhash: Hash
+    data: Data
+
+
+MODELS: dict[str, type[Envelope[Any]]] = {
+    events.MOVEMENT: Envelope[Movement],
+    events.COUNT: Envelope[CountData],
+    events.ALARM: Envelope[Alarm],
+    events.LOSS: Envelope[Loss],
+}
+"""The model of each event type that is published."""

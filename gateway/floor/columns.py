@@ -1,0 +1,156 @@
+"""The live tags: a table of columns, not an object for each tag.
+
+A tag is a row number (slot). A million tags cost a few machine words each, and a checkpoint is the bytes of the
+columns, in chunks of which only those that changed are written.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from enum import IntEnum
+
+from gateway.errors import LedgerError
+
+
+class State(IntEnum):
+    """What is known of a tag."""
+
+    FREE = 0  # the slot holds no tag
+    SETTLING = 1  # new: where it arrived is not decided yet
+    PRESENT = 2  # in its zone
+    CONTESTED = 3  # in its zone, and another zone sees it too
+    UNSEEN = 4  # not seen for longer than its own reads explain; it may well be there
+
+
+CHUNK_BITS = 10
+CHUNK = 1 << CHUNK_BITS
+"""Tags in one part of a checkpoint: small enough that a quiet shelf is not written again, large enough to be few."""
+
+_COLUMNS = (
+    ("last", "q"),  # time of the newest sighting, microseconds UTC
+    ("since", "q"),  # time at which the tag came into its zone
+    ("dark", "q"),  # dark time of its antenna at the newest sighting (watch.py)
+    ("reads", "Q"),  # reads in its zone
+    ("looks", "I"),  # windows in which it was seen in its zone
+    ("mask", "I"),  # antennas of its zone that saw it (places.py)
+    ("antenna", "H"),  # the antenna that saw it last; says the zone too
+    ("state", "B"),
+    ("queued", "B"),  # whether the slot waits for its time (presence.py)
+    ("strongest", "h"),  # strongest RSSI in its zone, hundredths of a decibel
+    ("level", "f"),  # smoothed RSSI, hundredths of a decibel
+    ("mean", "f"),  # mean gap between sightings, microseconds of watching
+    ("widest", "f"),  # the widest gap that is remembered, microseconds of watching
+)
+
+_HEADER = struct.Struct("<cI")
+
+
+class Columns:
+    """Slots and columns. `slots` maps an EPC to its slot; `epcs` is the way back."""
+
+    last: array[int]
+    since: array[int]
+    dark: array[int]
+    reads: array[int]
+    looks: array[int]
+    mask: array[int]
+    antenna: array[int]
+    state: array[int]
+    queued: array[int]
+    strongest: array[int]
+    level: array[float]
+    mean: array[float]
+    widest: array[float]
+
+    def __init__(self) -> None:
+        self.slots: dict[bytes, int] = {}
+        self.epcs: list[bytes] = []
+        self.free: list[int] = []
+        self.dirty = bytearray()  # by chunk
+        for name, code in _COLUMNS:
+            setattr(self, name, array(code))
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def new(self, epc: bytes) -> int:
+        """A slot for a tag. Its columns are zero, its state SETTLING."""
+        if self.free:
+            slot = self.free.pop()
+            self.epcs[slot] = epc
+        else:
+            slot = len(self.epcs)
+            self.epcs.append(epc)
+            for name, _ in _COLUMNS:
+                getattr(self, name).append(0)
+            if slot >> CHUNK_BITS >= len(self.dirty):
+                self.dirty.append(1)
+        self.slots[epc] = slot
+        self.state[slot] = State.SETTLING
+        self.dirty[slot >> CHUNK_BITS] = 1
+        return slot
+
+    def release(self, slot: int) -> None:
+        """Forgets the tag in a slot, which must not be queued."""
+        del self.slots[self.epcs[slot]]
+        self.epcs[slot] = b""
+        for name, _ in _COLUMNS:
+            getattr(self, name)[slot] = 0
+        self.free.append(slot)
+        self.dirty[slot >> CHUNK_BITS] = 1
+
+    def changed(self) -> Iterator[tuple[int, bytes]]:
+        """The number and the content of each chunk that changed since it was asked for last."""
+        for chunk, dirty in enumerate(self.dirty):
+            if dirty:
+                self.dirty[chunk] = 0
+                yield chunk, self._dump(chunk)
+
+    def _dump(self, chunk: int) -> bytes:
+        part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
+        epcs = self.epcs[part]
+        pieces = [_HEADER.pack(sys.byteorder[0].encode(), len(epcs))]
+        pieces += [getattr(self, name)[part].tobytes() for name, _ in _COLUMNS]
+        pieces.append(bytes(map(len, epcs)))
+        pieces += epcs
+        return b"".join(pieces)
+
+    def load(self, parts: list[bytes]) -> None:
+        """Takes over all chunks, in order. Raises LedgerError where one is not what `changed` makes."""
+        for number, part in enumerate(parts):
+            try:
+                self._load(part)
+            except (struct.error, ValueError, IndexError) as error:
+                raise LedgerError(f"part {number} of the live tags is damaged ({error}): restore the ledger") from error
+        self.dirty = bytearray(b"\1" * len(parts))
+        for slot, state in enumerate(self.state):
+            if state == State.FREE:
+                self.free.append(slot)
+            else:
+                self.slots[self.epcs[slot]] = slot
+
+    def _load(self, part: bytes) -> None:
+        order, count = _HEADER.unpack_from(part)
+        at = _HEADER.size
+        if len(self.epcs) % CHUNK or count > CHUNK:
+            raise ValueError("wrong number of tags")
+        for name, code in _COLUMNS:
+            column = array(code)
+            size = column.itemsize * count
+            column.frombytes(part[at : at + size])
+            if order != sys.byteorder[0].encode():
+                column.byteswap()
+            if len(column) != count:
+                raise ValueError("it is too short")
+            getattr(self, name).extend(column)
+            at += size
+        lengths = part[at : at + count]
+        at += count
+        for length in lengths:
+            self.epcs.append(bytes(part[at : at + length]))
+            at += length
+        if at != len(part) or len(lengths) != count:
+            raise ValueError("its length is wrong")

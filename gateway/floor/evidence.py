@@ -1,0 +1,147 @@
+"""What a fact rests on, and how sure it is.
+
+Confidence is a share: of the facts published with confidence p, a share p should be right. The parts that it is made
+of have a meaning each: one window alone may be a reflection (half of them are, at an open dock), and a margin
+between two zones of so many decibels has the odds of that power ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drivers.api import RssiUnit
+from gateway.clock import SECOND, rfc3339
+from gateway.config import Config
+from gateway.events import MOVEMENT, Fact
+from gateway.floor.places import Places
+from gateway.floor.tags import uid
+from gateway.floor.timeline import Timeline
+from gateway.floor.windows import CENTI, UNITS
+
+ALGORITHM = "presence/1"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+MOST = 0.999
+"""Nothing that rests on radio is certain."""
+
+
+def by_looks(looks: int) -> float:
+    """Confidence that a tag was really there, from the number of windows in which it was seen."""
+    return 1 - 0.5 ** min(looks, 20)
+
+
+def by_margin(decibel: float) -> float:
+    """Confidence that the stronger of two zones is the right one."""
+    odds = 10 ** (min(max(decibel, 0.0), 60.0) / 10)
+    return odds / (1 + odds)
+
+
+@dataclass(slots=True)
+class Proof:
+    """The reads behind a movement. Times in microseconds UTC, `strongest` in hundredths of a decibel,
+    `unit` the unit code in which the reader said it."""
+
+    antenna: int
+    mask: int
+    reads: int
+    strongest: int
+    first: int
+    last: int
+    unit: int
+    late: int
+
+
+class Evidence:
+    """Writes movements down."""
+
+    def __init__(self, config: Config, places: Places, timeline: Timeline) -> None:
+        self.digest = config.digest()
+        self._places = places
+        self._timeline = timeline
+
+    def movement(
+        self,
+        movement: str,
+        epc: bytes,
+        t: int,
+        proof: Proof,
+        confidence: float,
+        *,
+        source: int | None = None,
+        target: int | None = None,
+        since: int | None = None,
+        silence: tuple[int, int] | None = None,
+    ) -> Fact:
+        """A movement from zone `source` to zone `target`; `silence` is how long, and how long it was expected."""
+        zones = self._places.zones
+        place = zones[target if target is not None else source or 0].id
+        data: dict[str, Any] = {
+            "uid": uid(epc),
+            "epc": uid(epc),
+            "movement": movement,
+            "from": None if source is None else zones[source].id,
+            "to": None if target is None else zones[target].id,
+            "since": None if since is None else rfc3339(since),
+            "confidence": round(min(max(confidence, 0.0), MOST), 3),
+            "evidence": self._proof(proof),
+        }
+        if silence is not None:
+            data["evidence"]["silence_s"] = round(silence[0] / SECOND, 3)
+            data["evidence"]["expected_within_s"] = round(silence[1] / SECOND, 3)
+        return Fact(MOVEMENT, place, t, data)
+
+    def _proof(self, proof: Proof) -> dict[str, Any]:
+        spot = self._places.spots[proof.antenna]
+        raw = UNITS[proof.unit] is RssiUnit.RAW
+        return {
+            "reads": proof.reads,
+            "antennas": self._places.names(spot.zone, proof.mask),
+            "strongest_rssi": proof.strongest // CENTI[proof.unit] if raw else proof.strongest / 100,
+            "rssi_unit": "raw" if raw else "dBm",
+            "first": rfc3339(proof.first),
+            "last": rfc3339(proof.last),
+            "late_reads": proof.late,
+            "clock": self.clock(spot.reader),
+            "config": self.digest,
+            "algorithm": ALGORITHM,
+        }
+
+    def clock(self, reader: str) -> dict[str, Any]:
+        """Where the times of a reader's reads come from, and by how much they were corrected."""
+        course = self._timeline.courses.get(reader)
+        if course is None:
+            return {"quality": "unknown", "offset_us": 0}
+        return {"quality": course.quality, "offset_us": course.offset}
+
+
+def proof_from(data: Mapping[str, Any], zone: int, places: Places) -> Proof | None:
+    """The proof of a movement that was written down, with its tag in `zone` since `first`.
+
+    None where no antenna looks at the zone any more.
+    """
+    evidence = data["evidence"]
+    antennas = places.in_zone[zone]
+    if not antennas:
+        return None
+    named = [number for number in antennas if places.spots[number].name in evidence["antennas"]] or antennas[:1]
+    raw = evidence["rssi_unit"] == "raw"
+    entered = data["since"] if data["movement"] in ("not_seen", "seen_again") else evidence["first"]
+    return Proof(
+        antenna=named[-1],
+        mask=sum({places.spots[number].bit for number in named}),
+        reads=int(evidence["reads"]),
+        strongest=round(evidence["strongest_rssi"] * (CENTI[UNITS.index(RssiUnit.RAW)] if raw else 100)),
+        first=_micros(entered or evidence["first"]),
+        last=_micros(evidence["last"]),
+        unit=UNITS.index(RssiUnit.RAW if raw else RssiUnit.DBM),
+        late=int(evidence["late_reads"]),
+    )
+
+
+def _micros(text: str) -> int:
+    """RFC 3339 as `rfc3339` writes it, in microseconds UTC."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)

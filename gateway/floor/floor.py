@@ -1,0 +1,319 @@
+"""The floor as one function: inputs in, facts out.
+
+Reads are added up in windows of event time (windows.py). Only a tick closes windows: all that end a `lateness` before
+it. What was said about readers and commands waits until event time has come to it. Then everything is looked at in
+the order of event time, window by window: what falls due before it, news of readers, reads. So the facts do not
+depend on how the reads were cut into batches, nor on how often time was told.
+
+::
+
+    Batch ────────▶ windows ──Tick──▶ sightings ──▶ presence ──┐
+    ReaderUp, … ──▶ readers          timeline ──▶ watch        ├──▶ facts
+    Command ──────▶ pending          counts ───────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from heapq import heappop, heappush
+from typing import Any, Protocol
+
+import orjson
+
+from drivers.api import (
+    AntennaStatus,
+    Batch,
+    InputChange,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderDown,
+    ReaderLoss,
+    ReaderUp,
+)
+from gateway.clock import SECOND, micros
+from gateway.config import Config
+from gateway.errors import LedgerError, Refused
+from gateway.events import MOVEMENT, Fact
+from gateway.floor.counts import Counts
+from gateway.floor.evidence import Evidence, proof_from
+from gateway.floor.places import Places
+from gateway.floor.presence import Presence
+from gateway.floor.readers import Readers
+from gateway.floor.sightings import Sightings
+from gateway.floor.snapshot import dump_news, load_news, seal, seal_json, unseal, unseal_json
+from gateway.floor.stats import FloorStats
+from gateway.floor.timeline import Timeline
+from gateway.floor.windows import Closed, Windows
+from gateway.inputs import Command, Dropped, Input, Restart, Tick
+
+MAX_PENDING = 10_000
+"""News and commands that wait for event time. A second of them is a handful; a reader that floods has time moved on."""
+
+GAP = 600 * SECOND
+"""Ticks further apart than this mean that nobody was counting (suspended, or the clock was set): counts begin again."""
+
+
+class _Agenda(Protocol):
+    """Something that falls due at a time of its own."""
+
+    @property
+    def due(self) -> int: ...
+    def fire(self, t: int) -> list[Fact]: ...
+
+
+class Floor:
+    """Deterministic, synchronous, without a clock: time comes with the inputs."""
+
+    def __init__(self, config: Config) -> None:
+        self.stats = FloorStats()
+        self._window = micros(config.floor.window)
+        self._lateness = micros(config.floor.lateness)
+        self._max_windows = config.floor.max_windows
+        self._places = Places(config)
+        self._windows = Windows(self._window, self._lateness, self._places.ports, self.stats)
+        self._readers = Readers(config, self._windows)
+        self._timeline = Timeline(config, self._places)
+        evidence = Evidence(config, self._places, self._timeline)
+        self._presence = Presence(config, self._places, self._timeline.watch, evidence, self._window)
+        self._sightings = Sightings(config, self._places, self._timeline, self._presence, self._window, self.stats)
+        self._counts = Counts(config, self._places, self._timeline, self._presence, self._sightings.foreign, evidence)
+        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._counts)
+        self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
+        self._number = 0
+        self._limit = 0  # event time has come to the beginning of this window
+        self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
+            Batch: self._batch,
+            Tick: self._tick,
+            Command: self._command,
+            Restart: self._news,
+            Dropped: self._readers.take,
+            ReaderUp: self._news,
+            ReaderDown: self._news,
+            ReaderAlive: self._news,
+            ReaderClock: self._news,
+            ReaderCondition: self._news,
+            ReaderLoss: self._readers.take,
+            AntennaStatus: self._news,
+            InputChange: _nothing,
+        }
+
+    # ---- inputs
+
+    def feed(self, item: Input) -> list[Fact]:
+        """Takes one input in and returns what it leads to, in order."""
+        facts = self._take[type(item)](item)
+        for fact in facts:
+            self.stats.events[fact.type] = self.stats.events.get(fact.type, 0) + 1
+        return facts
+
+    def admit(self, command: Command) -> None:
+        """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
+        if command.name != "count":
+            raise Refused(f"no command {command.name!r}: the floor takes count")
+        self._counts.admit(command)
+
+    @property
+    def crowded(self) -> bool:
+        """There is no room for more until a tick is fed."""
+        return self._windows.count >= self._max_windows or len(self._pending) >= MAX_PENDING
+
+    def finish(self) -> list[Fact]:
+        """The end of a recording: closes what is open and says what is decided by that, without inventing silence."""
+        facts = self._advance((self._windows.newest() + 1) if self._windows.count else 0)
+        return facts + self._presence.settle()
+
+    def _batch(self, batch: Batch) -> list[Fact]:
+        self._windows.add(batch)
+        return []
+
+    def _news(self, item: Any) -> list[Fact]:
+        if isinstance(item, Restart):
+            self._wait(item.since, item)
+        elif item.reader in self._places.ports:
+            self._wait(item.t, item)
+        return self._readers.take(item)
+
+    def _command(self, command: Command) -> list[Fact]:
+        try:
+            self.admit(command)
+        except Refused:
+            self.stats.ignored += 1
+        else:
+            self._wait(command.t, command)
+        return []
+
+    def _wait(self, t: int, item: Any) -> None:
+        self._number += 1
+        heappush(self._pending, (t, self._number, item))
+
+    # ---- time
+
+    def _tick(self, tick: Tick) -> list[Fact]:
+        previous = self._windows.now
+        now = self._windows.now = max(previous, tick.t)
+        limit = (now - self._lateness) // self._window
+        if self.crowded:
+            self.stats.forced += 1
+            limit = max(limit, self._windows.newest() + 1, now // self._window + 1)
+        elif limit <= self._limit:
+            return []
+        if previous == 0:
+            self._counts.begin_periodic(limit * self._window)
+        elif now - previous > GAP:
+            self._counts.skip(limit * self._window)
+        return self._advance(limit)
+
+    def _advance(self, limit: int) -> list[Fact]:
+        """Brings event time to the beginning of window number `limit`."""
+        self._limit = max(self._limit, limit)
+        closed = self._windows.close(limit)
+        end = limit * self._window
+        facts: list[Fact] = []
+        at = 0
+        while at < len(closed) or (self._pending and self._pending[0][0] < end):
+            numbers = [closed[at].number] if at < len(closed) else []
+            numbers += [self._pending[0][0] // self._window] if self._pending else []
+            number = min(numbers)
+            upto = at
+            while upto < len(closed) and closed[upto].number == number:
+                upto += 1
+            self._step(number, closed[at:upto], facts)
+            at = upto
+        self._fall_due(end, facts)
+        self.stats.windows = self._windows.count
+        self.stats.tags = len(self._presence.tags)
+        return facts
+
+    def _step(self, number: int, closed: list[Closed], facts: list[Fact]) -> None:
+        """Everything in one window of event time."""
+        start = number * self._window
+        self._fall_due(start, facts)
+        while self._pending and self._pending[0][0] < start + self._window:
+            item = heappop(self._pending)[2]
+            if isinstance(item, Command):
+                self._counts.begin(item)
+            else:
+                facts += self._timeline.take(item)
+        for window in closed:
+            self._timeline.sign(window.reader, start)
+            facts += self._timeline.seen(window.reader, window.port, start)
+        self._fall_due(start, facts)  # what a sign of life has confirmed
+        for window in closed:
+            self._sightings.take(window)
+        facts += self._presence.said()
+
+    def _fall_due(self, end: int, facts: list[Fact]) -> None:
+        """Says what falls due before `end`, in order."""
+        while True:
+            first = min(self._agenda, key=lambda source: source.due)
+            due = first.due
+            if due >= end:
+                break
+            facts += self._presence.fire(due)
+            facts += first.fire(due)
+        facts += self._presence.fire(end)
+
+    # ---- state
+
+    def zone_state(self, zone: str) -> dict[str, Any]:
+        """The retained state of a zone, ready for JSON: how many are there, and who is watching."""
+        number = self._places.zone_numbers[zone]
+        antennas = {
+            self._places.spots[antenna].name: self._timeline.watch.words(antenna)
+            for antenna in self._places.in_zone[number]
+        }
+        return {
+            "zone": zone,
+            "name": self._places.zones[number].name,
+            "population": self._presence.present[number],
+            "not_seen": self._presence.unseen[number],
+            "watched": "watching" in antennas.values(),
+            "antennas": dict(sorted(antennas.items())),
+            "last_count": self._counts.newest.get(zone),
+        }
+
+    def reader_state(self, reader: str) -> dict[str, Any]:
+        """The retained state of a reader, ready for JSON: up or down since when, what is wrong, and its reads."""
+        return self._readers.state(reader)
+
+    def checkpoint(self) -> dict[str, bytes]:
+        """The parts of the state that changed since the last call; all of them on the first."""
+        parts = {f"tags/{chunk:06d}": seal(body) for chunk, body in self._presence.tags.changed()}
+        parts["waiting"] = seal(self._presence.dump_waiting())
+        parts["floor"] = seal_json(
+            {
+                "chunks": len(self._presence.tags.dirty),
+                "antennas": self._places.describe(),
+                "zones": [zone.id for zone in self._places.zones],
+                "windows": self._windows.dump(),
+                "readers": self._readers.dump(),
+                "timeline": self._timeline.dump(),
+                "presence": self._presence.dump(),
+                "foreign": self._sightings.foreign.dump(),
+                "counts": self._counts.dump(),
+                "pending": [[t, number, dump_news(item)] for t, number, item in sorted(self._pending)],
+                "number": self._number,
+                "position": self._limit * self._window,
+            }
+        )
+        return parts
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave.
+
+        The configuration may have changed: antennas and zones that are gone stay known until their tags have left.
+        Raises LedgerError where a part is missing or damaged; the floor is of no use then.
+        """
+        try:
+            self._restore(parts)
+        except KeyError as error:
+            raise LedgerError(f"the checkpoint has no {error}: restore the ledger from a copy") from error
+        except (ValueError, TypeError, IndexError) as error:
+            raise LedgerError(
+                f"the checkpoint cannot be understood ({error}): restore the ledger from a copy"
+            ) from error
+
+    def _restore(self, parts: Mapping[str, bytes]) -> None:
+        content = unseal_json("floor", parts["floor"])
+        numbers = [self._places.adopt(*antenna) for antenna in content["antennas"]]
+        zones = [self._places.zone_number(zone) for zone in content["zones"]]
+        self._windows.load(content["windows"])
+        self._readers.load(content["readers"])
+        self._timeline.load(content["timeline"], numbers, self._windows.now)
+        names = [f"tags/{chunk:06d}" for chunk in range(content["chunks"])]
+        columns = [unseal(name, parts[name]) for name in names]
+        self._presence.load(content["presence"], unseal("waiting", parts["waiting"]), columns, numbers)
+        self._sightings.foreign.load(content["foreign"], zones)
+        self._counts.load(content["counts"])
+        self._pending = [(t, number, load_news(news)) for t, number, news in content["pending"]]
+        self._number = content["number"]
+        self._limit = content["position"] // self._window
+
+    def apply(self, payloads: Iterable[bytes]) -> None:
+        """Takes over where each tag is from events that are newer than the checkpoint, oldest first.
+
+        For a start whose journal is lost. Raises LedgerError where a payload is not an event.
+        """
+        for payload in payloads:
+            try:
+                event = orjson.loads(payload)
+                if event["type"] == MOVEMENT:
+                    self._apply(event["data"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+
+    def _apply(self, data: Mapping[str, Any]) -> None:
+        epc = bytes.fromhex(data["epc"])
+        if data["movement"] == "departed":
+            self._presence.remove(epc)
+            return
+        zone = self._places.zone_numbers.get(data["to"] or data["from"])
+        proof = None if zone is None else proof_from(data, zone, self._places)
+        if proof is not None:
+            self._presence.place(epc, proof, seen=data["movement"] != "not_seen")
+
+
+def _nothing(item: Any) -> list[Fact]:
+    """General purpose inputs mean something to portals only."""
+    return []

@@ -1,0 +1,72 @@
+"""Readers, antennas and zones by number. The columns of the tags and the clocks of the antennas use the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config import Config, ZoneConfig
+
+
+@dataclass(slots=True, frozen=True)
+class Spot:
+    """An antenna. `name` is how evidence calls it; `bit` marks it among the antennas of its zone."""
+
+    reader: str
+    port: int
+    zone: int
+    name: str
+    bit: int
+
+
+MASK_BITS = 32
+"""Antennas of one zone that can be told apart in a tag's evidence (a column of 32 bits); the others share the last."""
+
+
+class Places:
+    """The antennas and zones of a configuration, and those that a checkpoint still speaks of (`adopt`)."""
+
+    def __init__(self, config: Config) -> None:
+        self.zones: list[ZoneConfig] = list(config.zones)
+        self.spots: list[Spot] = []
+        self.zone_of: list[int] = []  # antenna number to zone number
+        self.ports: dict[str, dict[int, int]] = {reader.id: {} for reader in config.readers}
+        self.in_zone: list[list[int]] = [[] for _ in self.zones]  # zone number to antenna numbers
+        self.zone_numbers = {zone.id: number for number, zone in enumerate(self.zones)}
+        for reader, antenna in config.antennas():
+            number = self._add(reader.id, antenna.port, self.zone_numbers[antenna.zone])
+            self.ports[reader.id][antenna.port] = number
+
+    def _add(self, reader: str, port: int, zone: int) -> int:
+        number = len(self.spots)
+        bit = 1 << min(len(self.in_zone[zone]), MASK_BITS - 1)
+        self.spots.append(Spot(reader, port, zone, f"{reader}/{port}", bit))
+        self.zone_of.append(zone)
+        self.in_zone[zone].append(number)
+        return number
+
+    def adopt(self, reader: str, port: int, zone: str) -> int:
+        """The number of an antenna as an older configuration had it.
+
+        Where that antenna is gone it is added without being readable, and so is its zone: tags that it saw last stay
+        where they were until they are seen elsewhere. Where it looks at another zone now, its tags go with it.
+        """
+        known = self.ports.get(reader, {}).get(port)
+        if known is not None:
+            return known
+        return self._add(reader, port, self.zone_number(zone))
+
+    def zone_number(self, zone: str) -> int:
+        """The number of a zone; one that is not configured any more is added."""
+        if zone not in self.zone_numbers:
+            self.zone_numbers[zone] = len(self.zones)
+            self.zones.append(ZoneConfig(id=zone))
+            self.in_zone.append([])
+        return self.zone_numbers[zone]
+
+    def names(self, zone: int, mask: int) -> list[str]:
+        """The antennas of a zone that a mask of their bits names, sorted."""
+        return sorted(self.spots[number].name for number in self.in_zone[zone] if self.spots[number].bit & mask)
+
+    def describe(self) -> list[list[str | int]]:
+        """Every antenna as ``[reader, port, zone]``, by number: what `adopt` takes."""
+        return [[spot.reader, spot.port, self.zones[spot.zone].id] for spot in self.spots]

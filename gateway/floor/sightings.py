@@ -1,0 +1,237 @@
+"""The second stage: what the sightings of a window say about the tags.
+
+Almost every sighting is of a tag that is where it was; `_plain` takes those in with nothing but columns and sums.
+The others go one by one to the tag's own zone or to a rival of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config import Config
+from gateway.floor.columns import CHUNK_BITS, State
+from gateway.floor.departure import GAPS, MEMORY, SHARES, remember
+from gateway.floor.evidence import Proof
+from gateway.floor.places import Places
+from gateway.floor.presence import Presence
+from gateway.floor.rivals import FADED, Rival, smooth
+from gateway.floor.stats import FloorStats
+from gateway.floor.tags import Foreign, TagFilter, encoded_twice
+from gateway.floor.timeline import Timeline
+from gateway.floor.watch import LIT
+from gateway.floor.windows import CENTI, Closed
+
+MAX_TAGS = 2_000_000
+"""Live tags. Twice the largest stock planned for, half a gigabyte; a flood of invented EPCs must not take more."""
+
+_PRESENT = int(State.PRESENT)
+
+
+@dataclass(slots=True)
+class Sight:
+    """One sighting: antenna number, start of its window and its time, and RSSI in hundredths of a decibel."""
+
+    antenna: int
+    start: int
+    t: int
+    reads: int
+    strength: int
+    late: bool
+
+
+class Sightings:
+    """Takes closed windows in and keeps `presence` up to date; what that leads to is said there."""
+
+    def __init__(
+        self, config: Config, places: Places, timeline: Timeline, presence: Presence, window: int, stats: FloorStats
+    ) -> None:
+        self.foreign = Foreign()
+        self._filter = TagFilter(config.tags)
+        self._places = places
+        self._timeline = timeline
+        self._watch = timeline.watch
+        self._presence = presence
+        self._arbitration = presence.arbitration
+        self._tags = presence.tags
+        self._window = window
+        self._stats = stats
+
+    def take(self, closed: Closed) -> None:
+        """Takes in the sightings of one antenna in one window: each is of another tag, so their order is free."""
+        self._stats.sightings += len(closed.cells)
+        antenna = self._places.ports[closed.reader].get(closed.port)
+        if antenna is None:
+            self._stats.unmapped += sum(cell[0] for cell in closed.cells.values())
+            return
+        self._presence.units[closed.reader] = closed.unit
+        start = closed.number * self._window
+        plain = not closed.late and self._watch.since[antenna] == LIT
+        others = self._plain(closed, antenna, start) if plain else list(closed.cells)
+        others.sort()
+        for epc in others:
+            reads, rssi, power, moment = closed.cells[epc]
+            strength = rssi * CENTI[closed.unit]
+            sight = Sight(antenna, start, start + moment // power, reads, strength, closed.late)
+            slot = self._tags.slots.get(epc)
+            if slot is None:
+                self._unknown(epc, sight)
+            else:
+                self._known(slot, sight)
+
+    def _plain(self, closed: Closed, antenna: int, start: int) -> list[bytes]:
+        """The hot loop: takes in the sightings of tags that are where they were, and returns the others.
+
+        It does for them what `_home` does, with the columns at hand.
+        """
+        others = []
+        scale = CENTI[closed.unit]
+        smoothing = self._arbitration.smoothing
+        tags, total, since, zone_of = self._tags, self._watch.total, self._watch.since, self._places.zone_of
+        last, antennas, dark, state = tags.last, tags.antenna, tags.dark, tags.state
+        level, mean, widest, looks = tags.level, tags.mean, tags.widest, tags.looks
+        reads, strongest, dirty, find = tags.reads, tags.strongest, tags.dirty, tags.slots.get
+        zone, bit, paused = zone_of[antenna], self._places.spots[antenna].bit, total[antenna]
+        for epc, (n, rssi, power, moment) in closed.cells.items():
+            slot = find(epc, -1)
+            if slot < 0 or state[slot] != _PRESENT:
+                others.append(epc)
+                continue
+            home = antennas[slot]
+            pause = paused
+            if home != antenna:
+                if zone_of[home] != zone or since[home] != LIT:
+                    others.append(epc)
+                    continue
+                pause = total[home]
+            t = start + moment // power
+            strength = rssi * scale
+            before = last[slot]
+            if t > before:
+                last[slot] = t
+                gap = t - before
+                if pause != dark[slot]:
+                    gap -= pause - dark[slot]
+                    dark[slot] = pause
+                if gap > 0:
+                    smoothed = level[slot]
+                    level[slot] = smoothed + (strength - smoothed) * gap / (2 * gap + smoothing)
+                    if before < start:
+                        count = looks[slot]
+                        usual = mean[slot]
+                        mean[slot] = usual + (gap - usual) * (SHARES[count] if count < GAPS else SHARES[-1])
+                        wide = widest[slot] / (1 + gap / MEMORY)
+                        widest[slot] = gap if gap > wide else wide
+                if before < start:
+                    looks[slot] += 1
+            if home != antenna:
+                antennas[slot] = antenna
+                dark[slot] += paused - pause
+                tags.mask[slot] |= bit
+            reads[slot] += n
+            if strength > strongest[slot]:
+                strongest[slot] = strength
+            dirty[slot >> CHUNK_BITS] = 1
+        return others
+
+    def _unknown(self, epc: bytes, sight: Sight) -> None:
+        zone = self._places.zone_of[sight.antenna]
+        kind = self.foreign.known(epc) or self._filter.foreign_class(epc)
+        if kind is not None:
+            self.foreign.see(epc, kind, zone, sight.t)
+            self._stats.foreign[kind] = self._stats.foreign.get(kind, 0) + sight.reads
+            return
+        if len(self._tags) >= MAX_TAGS:
+            self._stats.untracked += 1
+            return
+        if encoded_twice(epc):
+            self._stats.encoded_twice += sight.reads
+        slot = self._tags.new(epc)
+        self._tags.since[slot] = sight.t
+        bit = self._places.spots[sight.antenna].bit
+        self._presence.enter(slot, sight.antenna, sight.t, float(sight.strength), 1, sight.reads, sight.strength, bit)
+        if sight.late:
+            self._presence.late[slot] = sight.reads
+        self._presence.queue(slot)
+
+    def _known(self, slot: int, sight: Sight) -> None:
+        tags, zone_of = self._tags, self._places.zone_of
+        tags.dirty[slot >> CHUNK_BITS] = 1
+        if sight.late:
+            late = self._presence.late
+            late[slot] = late.get(slot, 0) + sight.reads
+        if zone_of[sight.antenna] == zone_of[tags.antenna[slot]]:
+            self._home(slot, sight)
+        elif sight.t >= tags.since[slot]:
+            self._elsewhere(slot, sight)
+
+    def _home(self, slot: int, sight: Sight) -> None:
+        """A sighting in the zone that the tag is in. The same sums as in `_plain`."""
+        tags = self._tags
+        before, state = tags.last[slot], tags.state[slot]
+        tags.reads[slot] += sight.reads
+        tags.strongest[slot] = max(tags.strongest[slot], sight.strength)
+        if sight.t > before:
+            gap = self._presence.silence(slot, sight.t)
+            if gap > 0:
+                tags.level[slot] = smooth(tags.level[slot], sight.strength, gap, self._arbitration.smoothing)
+                if before < sight.start:
+                    count = tags.looks[slot]
+                    tags.mean[slot] += (gap - tags.mean[slot]) * SHARES[min(count, GAPS - 1)]
+                    tags.widest[slot] = remember(tags.widest[slot], gap)
+            if before < sight.start:
+                tags.looks[slot] += 1
+            tags.last[slot] = sight.t
+        self._presence.switch(slot, sight.antenna)
+        if state == State.SETTLING:
+            tags.since[slot] = min(tags.since[slot], sight.t)
+        elif state == State.UNSEEN and sight.t > before:
+            self._presence.seen_again(slot, self._proof(sight))
+        if tags.state[slot] == State.CONTESTED:
+            self._contest(slot, sight.t, new_look=before < sight.start)
+
+    def _proof(self, sight: Sight) -> Proof:
+        """The proof of a movement that rests on one sighting."""
+        return Proof(
+            antenna=sight.antenna,
+            mask=self._places.spots[sight.antenna].bit,
+            reads=sight.reads,
+            strongest=sight.strength,
+            first=sight.t,
+            last=sight.t,
+            unit=self._presence.unit(sight.antenna),
+            late=sight.reads if sight.late else 0,
+        )
+
+    def _elsewhere(self, slot: int, sight: Sight) -> None:
+        """A sighting in another zone than that which the tag is in."""
+        presence, state = self._presence, self._tags.state
+        zone = self._places.zone_of[sight.antenna]
+        views = presence.rivals.setdefault(slot, {})
+        rival = views.get(zone)
+        if rival is None:
+            rival = views[zone] = Rival(sight.antenna, float(sight.strength), sight.t)
+        bit = self._places.spots[sight.antenna].bit
+        smoothing = self._arbitration.smoothing
+        rival.see(sight.antenna, bit, sight.t, sight.start, sight.reads, sight.strength, smoothing)
+        if state[slot] == State.SETTLING:
+            return
+        if state[slot] == State.PRESENT:
+            state[slot] = State.CONTESTED
+        if self._arbitration.won(rival, presence.level(slot, sight.t), sight.t):
+            presence.move(slot, zone, sight.t)
+
+    def _contest(self, slot: int, t: int, *, new_look: bool) -> None:
+        """Looks at the rivals of a tag that was just seen in its own zone."""
+        presence = self._presence
+        views = presence.rivals[slot]
+        for rival in views.values():
+            rival.against += new_look
+        for zone in [zone for zone, rival in views.items() if t - rival.last > FADED]:
+            del views[zone]
+        level = presence.level(slot, t)
+        winners = [zone for zone, rival in views.items() if self._arbitration.won(rival, level, t)]
+        if winners:
+            presence.move(slot, max(winners, key=lambda zone: (views[zone].level, -zone)), t)
+        elif not views:
+            del presence.rivals[slot]
+            self._tags.state[slot] = State.PRESENT

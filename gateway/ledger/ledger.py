@@ -1,0 +1,285 @@
+"""The ledger: what happened, on disk, in order, once.
+
+Facts go in and become events: numbered without a gap, chained by hash, committed together with the floor's state. A
+crash neither repeats nor forgets one. Everything here is called in the event loop and returns at once; the file
+belongs to the thread in `gateway.ledger.writer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from gateway.config import LedgerConfig
+from gateway.errors import LedgerError, Refused
+from gateway.events import Event, Fact
+from gateway.ledger.marks import Marks
+from gateway.ledger.retention import Range
+from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Quarantined, Recovery, Refuse
+from gateway.ledger.writer import Progress, Writer
+
+__all__ = ["Ledger", "LedgerStats", "Quarantined", "Recovery"]
+
+# Facts that may wait in memory for the disk: about two seconds of the fastest commits, and some 40 MB. Above it the
+# readers are to be held back; what they have already delivered is still taken, for a fact is never refused.
+_QUEUED_FACTS = 20_000
+
+
+@dataclass(slots=True, frozen=True)
+class LedgerStats:
+    """Where the ledger stands. Sequence numbers, counts of events, bytes and seconds."""
+
+    epoch: str
+    sequence: int  # of the newest committed event
+    published: int  # the broker has every event up to here, but for those in quarantine
+    acknowledged: int  # the backend has every event up to here, by its own word
+    pending: int  # committed and not yet published
+    queued: int  # facts in memory, waiting to be committed
+    stored: int
+    quarantined: int
+    bytes_on_disk: int
+    commit_seconds: float  # how long the last commit with events took
+    failing: bool  # the last attempt to commit failed
+    sqlite_version: str
+
+
+class Ledger:
+    """Build it inside a running event loop: callbacks are called there.
+
+    `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
+    over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
+    returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
+    `on_room(room)`: the property `room` changed.
+    """
+
+    def __init__(
+        self,
+        settings: LedgerConfig,
+        source: str,
+        *,
+        on_commit: Callable[[int], None],
+        on_dropped: Callable[[int, int, int, int], None],
+        on_error: Callable[[LedgerError], None],
+        now: Callable[[], int],
+        on_room: Callable[[bool], None] = lambda room: None,
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._on_commit = on_commit
+        self._on_dropped = on_dropped
+        self._on_error = on_error
+        self._on_room = on_room
+        self._now = now
+        self._writer = Writer(settings, source, self._progress, self._excess, now)
+        self._epoch = ""
+        self._known: Counter[str] = Counter()
+        self._recognising = False
+        self._held: list[Operation] | None = None
+        self._operations_put = self._operations_done = 0
+        self._facts_put = self._facts_done = 0
+        self._published = self._acknowledged = self._committed = 0
+        self._marks = Marks()
+        self._last: Progress | None = None
+        self._commit_seconds = 0.0
+        self._room = True
+        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+
+    def start(self) -> Recovery:
+        """Opens the file, or makes it, and says what it holds; blocks until that is done.
+
+        From here until `recovered`, facts that the ledger already holds behind its last checkpoint are recognised by
+        their ids and not written again. Raises `LedgerError` where the file is in use, damaged, of another gateway
+        or of a newer version.
+        """
+        recovery = self._writer.start()
+        self._marks = self._writer.marks
+        self._epoch = recovery.epoch
+        self._committed = recovery.sequence
+        self._published, self._acknowledged = self._marks.published, self._marks.acknowledged
+        self._known = Counter(orjson.loads(payload)["id"] for payload in recovery.newer)
+        self._recognising = True
+        return recovery
+
+    def append(self, facts: Sequence[Fact], position: int) -> None:
+        """Queues what the floor stated about the input at `position` of the journal. Never blocks, never refuses."""
+        if self._recognising:
+            facts = [fact for fact in facts if not self._recognise(fact)]
+        if facts:
+            self._facts_put += len(facts)
+            self._put(Append(facts, position))
+            self._update_room()
+
+    def checkpoint(self, parts: Mapping[str, bytes], position: int, meta: Mapping[str, str]) -> None:
+        """Queues the floor's state after the input at `position`, to be committed with the events before it.
+
+        `parts` replaces those of the same key and leaves the others; `meta` replaces all of it.
+        """
+        self._put(Checkpoint(dict(parts), position, dict(meta)))
+
+    def recovered(self) -> int:
+        """The journal has been read to its end: recognises no more.
+
+        Returns how many events behind the checkpoint were not stated again; other than 0, the floor has not given
+        the same answer to the same input.
+        """
+        self._recognising = False
+        missing = self._known.total()
+        self._known.clear()
+        return missing
+
+    async def flush(self) -> None:
+        """Returns when everything put in so far is on disk. Raises `LedgerError` if the next attempt fails.
+
+        After an error everything is still queued and will be tried again.
+        """
+        if self._operations_done == self._operations_put:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._flushes.append((self._operations_put, done))
+        self._writer.hurry()
+        await done
+
+    async def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
+        """Committed events behind `after`, in order and without those in quarantine.
+
+        At most `limit`, and no more than `max_bytes` of payload unless the first alone is larger. Events that were
+        given up leave a gap.
+        """
+        return await self._writer.ask(lambda store: store.read(after, limit, max_bytes))
+
+    async def parts(self) -> dict[str, bytes]:
+        """The floor's state as of the newest checkpoint, once everything put in so far is on disk."""
+        await self.flush()
+        return await self._writer.ask(lambda store: store.parts())
+
+    async def quarantined(self, limit: int) -> list[Quarantined]:
+        """The oldest events that the broker refused, with the reasons."""
+        return await self._writer.ask(lambda store: store.quarantined(limit))
+
+    def published(self, sequence: int) -> None:
+        """The broker has confirmed, or refused, every event up to `sequence`.
+
+        Written with the next commit or within a second: after a crash the last ones may be published again.
+        """
+        if sequence > self._committed:
+            raise ValueError(f"event {sequence} cannot be published: the ledger ends at {self._committed}")
+        if sequence > self._published:
+            self._published = sequence
+            self._writer.deliver(self._published, self._acknowledged)
+
+    def refuse(self, sequence: int, reason: str) -> None:
+        """The broker will not take this event: it goes to quarantine, and publishing goes on behind it."""
+        self._put(Refuse(sequence, reason, self._now()))
+
+    def acknowledge(self, sequence: int, epoch: str) -> None:
+        """The backend has every event of `epoch` up to `sequence`. Raises `Refused` where that cannot be."""
+        if epoch != self._epoch:
+            raise Refused(f"epoch {epoch!r} is not the present one, which is {self._epoch}: nothing was acknowledged")
+        if not 0 <= sequence <= self._committed:
+            raise Refused(
+                f"event {sequence} does not exist: this epoch ends at {self._committed}; nothing was acknowledged"
+            )
+        if sequence > self._acknowledged:
+            self._acknowledged = sequence
+            self._writer.deliver(self._published, self._acknowledged)
+
+    @property
+    def epoch(self) -> str:
+        return self._epoch
+
+    @property
+    def room(self) -> bool:
+        """False while readers must be held back: too much waits for the disk, the disk fails, or the file is full."""
+        return self._room
+
+    def stats(self) -> LedgerStats:
+        last, marks = self._last, self._marks
+        return LedgerStats(
+            epoch=self._epoch,
+            sequence=self._committed,
+            published=max(self._published, marks.published),
+            acknowledged=self._acknowledged,
+            pending=self._committed - max(self._published, marks.published, marks.given_up),
+            queued=self._facts_put - self._facts_done,
+            stored=marks.stored,
+            quarantined=marks.quarantined,
+            bytes_on_disk=last.bytes_on_disk if last is not None else 0,
+            commit_seconds=self._commit_seconds,
+            failing=last is not None and last.error is not None,
+            sqlite_version=sqlite3.sqlite_version,
+        )
+
+    async def close(self) -> None:
+        """Commits what is queued and closes the file. Raises `LedgerError` where the last commit fails.
+
+        What could not be committed is still in the journal, behind the last checkpoint.
+        """
+        await self._writer.stop()
+
+    def _recognise(self, fact: Fact) -> bool:
+        identity = fact.id(self._source)
+        known = self._known[identity] > 0
+        if known:
+            self._known[identity] -= 1
+        return known
+
+    def _put(self, operation: Operation) -> None:
+        self._operations_put += 1
+        if self._held is not None:
+            self._held.append(operation)
+        else:
+            self._writer.put([operation])
+
+    def _excess(self, range_: Range) -> None:
+        """Lets the loss be stated, and gives the events up in the commit that holds the statement."""
+        held = self._held = []
+        try:
+            self._on_dropped(range_.first, range_.last, range_.start, range_.end)
+        finally:
+            self._held = None
+            self._writer.put(held)
+        self._put(GiveUp(range_.first, range_.last))
+
+    def _progress(self, progress: Progress) -> None:
+        self._last, self._marks = progress, progress.marks
+        self._operations_done += progress.operations
+        self._facts_done += progress.facts
+        if progress.facts:
+            self._commit_seconds = progress.seconds
+        self._finish_flushes(progress.error)
+        self._update_room()
+        if progress.error is not None:
+            self._on_error(progress.error)
+        if progress.marks.sequence > self._committed:
+            self._committed = progress.marks.sequence
+            self._on_commit(self._committed)
+
+    def _finish_flushes(self, error: LedgerError | None) -> None:
+        waiting = []
+        for target, done in self._flushes:
+            if done.done():
+                continue
+            if error is not None:
+                done.set_exception(error)
+            elif target <= self._operations_done:
+                done.set_result(None)
+            else:
+                waiting.append((target, done))
+        self._flushes = waiting
+        if waiting:
+            self._writer.hurry()
+
+    def _update_room(self) -> None:
+        queued = self._facts_put - self._facts_done
+        # Half, so that readers do not stop and start at every commit.
+        limit = _QUEUED_FACTS if self._room else _QUEUED_FACTS // 2
+        last = self._last
+        room = queued < limit and not (last is not None and (last.full or last.error is not None))
+        if room != self._room:
+            self._room = room
+            self._on_room(room)

@@ -1,0 +1,165 @@
+"""One file of the journal: a header, then records.
+
+Header (48 bytes, little-endian): magic, layout of the inputs, Python and marshal version, the journal's id, the
+position of the first record, CRC-32 of all that. Record: length and CRC-32 of the body, then the body. The CRC starts
+from the record's position, so that zeros or a record of another place do not pass.
+
+Bodies are `marshal`: it is several times faster than any format that other versions of Python could read, and nobody
+else has to read them: a segment of another Python or with other input classes is refused by its header.
+"""
+
+from __future__ import annotations
+
+import marshal
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from drivers.api import (
+    AntennaStatus,
+    Batch,
+    ClockQuality,
+    InputChange,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderDown,
+    ReaderLoss,
+    ReaderUp,
+    RssiUnit,
+)
+from gateway.inputs import Command, Dropped, Input, Restart, Tick
+
+_MAGIC = b"RFIDJRN1"
+_HEADER = struct.Struct("<8sIBBBx16sQ4xI")
+_RECORD = struct.Struct("<II")
+
+HEADER_BYTES: Final = _HEADER.size
+
+# The place of a class in this tuple is its code in a record.
+_CLASSES: tuple[type[Any], ...] = (
+    Batch,
+    ReaderUp,
+    ReaderDown,
+    ReaderAlive,
+    ReaderClock,
+    AntennaStatus,
+    InputChange,
+    ReaderCondition,
+    ReaderLoss,
+    Tick,
+    Command,
+    Restart,
+    Dropped,
+)
+_CODES = {cls: code for code, cls in enumerate(_CLASSES)}
+_NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}
+_BATCH, _CLOCK, _COMMAND = _CODES[Batch], _CODES[ReaderClock], _CODES[Command]
+
+# Changes when an input class gains, loses or renames a field: such a segment must not be misread after an upgrade.
+_LAYOUT = zlib.crc32(repr([(cls.__name__, _NAMES[cls]) for cls in _CLASSES]).encode())
+
+
+class Damaged(Exception):
+    """A segment cannot be used; the message says why. The caller says what that means for the journal."""
+
+
+@dataclass(slots=True, frozen=True)
+class Header:
+    """Which journal a segment belongs to, and the position of its first record."""
+
+    journal: bytes
+    first: int
+
+
+def encode_header(header: Header) -> bytes:
+    major, minor = sys.version_info[:2]
+    head = _HEADER.pack(_MAGIC, _LAYOUT, major, minor, marshal.version, header.journal, header.first, 0)[:-4]
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def decode_header(data: bytes) -> Header:
+    """Raises `Damaged` for anything but a header that this very version of Python and of the inputs wrote."""
+    if len(data) < HEADER_BYTES:
+        raise Damaged("its header is cut off")
+    magic, layout, major, minor, version, journal, first, crc = _HEADER.unpack_from(data)
+    if magic != _MAGIC or crc != zlib.crc32(data[: HEADER_BYTES - 4]):
+        raise Damaged("its header is not one of a journal")
+    if (major, minor, version) != (*sys.version_info[:2], marshal.version):
+        raise Damaged(f"it was written under Python {major}.{minor}")
+    if layout != _LAYOUT:
+        raise Damaged("it was written by another version of the gateway")
+    return Header(journal, first)
+
+
+def encode_record(position: int, item: Input) -> bytes:
+    """`item` as a record at `position`. Raises `ValueError` for values that are no plain data."""
+    body = marshal.dumps(_plain(item))
+    return _RECORD.pack(len(body), zlib.crc32(body, position & 0xFFFFFFFF)) + body
+
+
+def _plain(item: Input) -> tuple[Any, ...]:
+    """Code and field values, without enumerations and mappings that `marshal` does not know."""
+    if type(item) is Batch:
+        rows = item.rows if type(item.rows) in (list, tuple) else list(item.rows)
+        tids = dict(item.tids) if item.tids else None
+        return (_BATCH, item.reader, item.arrival, rows, item.offset, item.rssi_unit.value, item.phase, tids)
+    if type(item) is ReaderClock:
+        return (_CLOCK, item.reader, item.t, item.quality.value, item.offset)
+    if type(item) is Command:
+        return (_COMMAND, item.t, item.name, dict(item.args))
+    return (_CODES[type(item)], *(getattr(item, name) for name in _NAMES[type(item)]))
+
+
+def _item(values: tuple[Any, ...]) -> Input:
+    code, *rest = values
+    if code == _BATCH:
+        reader, arrival, rows, offset, unit, phase, tids = rest
+        return Batch(reader, arrival, rows, offset, RssiUnit(unit), phase, tids or {})
+    if code == _CLOCK:
+        reader, t, quality, offset = rest
+        return ReaderClock(reader, t, ClockQuality(quality), offset)
+    item: Input = _CLASSES[code](*rest)
+    return item
+
+
+class Segment:
+    """The records of one file. Read it to the end before asking for `end` and `torn`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._data = path.read_bytes()
+        self.header = decode_header(self._data)
+        self.end = HEADER_BYTES  # where the last whole record ends
+
+    @property
+    def torn(self) -> int:
+        """Bytes behind the last whole record: what a killed process had begun to write."""
+        return len(self._data) - self.end
+
+    def bodies(self) -> Iterator[tuple[int, memoryview]]:
+        """Position and body of each whole record. Raises `Damaged` where one is whole and wrong."""
+        data = memoryview(self._data)
+        position, at = self.header.first, HEADER_BYTES
+        self.end = at
+        while at + _RECORD.size <= len(data):
+            length, crc = _RECORD.unpack_from(data, at)
+            at += _RECORD.size
+            if at + length > len(data):
+                return
+            body = data[at : at + length]
+            if not length or zlib.crc32(body, position & 0xFFFFFFFF) != crc:
+                raise Damaged(f"record {position} is not what was written")
+            at += length
+            self.end = at
+            yield position, body
+            position += 1
+
+    def items(self) -> Iterator[tuple[int, Input]]:
+        """Position and input of each whole record."""
+        for position, body in self.bodies():
+            yield position, _item(marshal.loads(body))

@@ -1,0 +1,323 @@
+"""What is in the ledger's file, and the one transaction in which it changes.
+
+Everything here is synchronous and belongs to one thread: the one that opened it. Either a whole group of operations
+is committed or nothing of it, and `marks` only ever says what is committed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import gmtime, strftime
+from typing import TypeAlias
+
+from gateway.config import LedgerConfig
+from gateway.errors import LedgerError
+from gateway.events import GENESIS, Event, Fact, seal
+from gateway.ledger import lock, schema
+from gateway.ledger.marks import Marks
+from gateway.ledger.retention import Range, Retention
+
+
+@dataclass(slots=True, frozen=True)
+class Recovery:
+    """What the ledger held when it was opened.
+
+    `parts`, `position` and `meta` are the last checkpoint's, `checkpoint_sequence` the newest event that it includes.
+    `newer` holds the payloads of the events behind it, in order. `fresh`: there never was a checkpoint. `clean`: the
+    last user of the file closed it in order.
+    """
+
+    epoch: str
+    sequence: int
+    parts: dict[str, bytes]
+    position: int
+    checkpoint_sequence: int
+    meta: dict[str, str]
+    newer: list[bytes]
+    published: int
+    fresh: bool
+    clean: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Append:
+    """Facts that the floor stated about the input at `position`."""
+
+    facts: Sequence[Fact]
+    position: int
+
+
+@dataclass(slots=True, frozen=True)
+class Checkpoint:
+    """The floor's state after the input at `position`; `parts` holds only those that changed."""
+
+    parts: Mapping[str, bytes]
+    position: int
+    meta: Mapping[str, str]
+
+
+@dataclass(slots=True, frozen=True)
+class GiveUp:
+    """Events that go to make room; the loss has been stated by the operations before."""
+
+    first: int
+    last: int
+
+
+@dataclass(slots=True, frozen=True)
+class Refuse:
+    """The broker does not take an event and will not: it is kept aside with the reason."""
+
+    sequence: int
+    reason: str
+    time: int
+
+
+Operation: TypeAlias = Append | Checkpoint | GiveUp | Refuse
+
+
+@dataclass(slots=True, frozen=True)
+class Quarantined:
+    """An event that the broker refused at `time`, and why."""
+
+    sequence: int
+    reason: str
+    time: int
+    topic: str
+
+
+class Store:
+    """The file, open. Every method raises `LedgerError` or `sqlite3.Error`; the transaction is then undone."""
+
+    def __init__(self, settings: LedgerConfig, source: str) -> None:
+        self._path = settings.file
+        self._source = source
+        self._by_acknowledgement = settings.keep_until == "ack"
+        self._settings = settings
+        self.marks = Marks()
+        self.epoch = ""
+        self._prevhash = GENESIS
+
+    def open(self, now: int) -> Recovery:
+        """Opens or makes the file, verifies it after an unclean end, and reads what is needed to go on."""
+        self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
+        try:
+            self._connection = schema.connect(self._path)
+            try:
+                return self._load(now)
+            except BaseException:
+                self._connection.close()
+                raise
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise schema.explain(error, self._path) from error
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Marks the file as closed in order and gives it back."""
+        try:
+            self._connection.execute("UPDATE ledger SET clean = 1, stored = ?", (self.marks.stored,))
+        finally:
+            self._connection.close()
+            os.close(self._lock)
+
+    def write(self, group: Iterable[Operation], published: int, acknowledged: int, now: int) -> bool:
+        """Commits `group`, the two marks and some tidying in one transaction; True when there is more to tidy.
+
+        `published` and `acknowledged` never go back: lower values than before change nothing.
+        """
+        marks = replace(self.marks)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            prevhash = self._apply(group, marks)
+            self._deliver(marks, published, acknowledged)
+            more = self.retention.trim(marks, now)
+            self._save(marks)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self.marks = marks
+        self._prevhash = prevhash
+        return more
+
+    def excess(self) -> Range | None:
+        """Events that must be given up because the ledger is over its limit."""
+        return self.retention.excess(self.marks)
+
+    def parts(self) -> dict[str, bytes]:
+        """The floor's state as of the newest checkpoint."""
+        return dict(self._connection.execute("SELECT key, value FROM part"))
+
+    def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
+        """Events behind `after` in order, without those in quarantine; one at least, where there is one."""
+        events: list[Event] = []
+        size = 0
+        for sequence, identity, topic, payload in self._connection.execute(
+            "SELECT sequence, id, topic, payload FROM event WHERE sequence > ? "
+            "AND sequence NOT IN (SELECT sequence FROM quarantine WHERE sequence > ?) ORDER BY sequence LIMIT ?",
+            (after, after, limit),
+        ):
+            size += len(payload)
+            if events and size > max_bytes:
+                break
+            events.append(Event(sequence, identity.hex(), topic, payload))
+        return events
+
+    def quarantined(self, limit: int) -> list[Quarantined]:
+        """The oldest events that the broker refused."""
+        rows = self._connection.execute(
+            "SELECT q.sequence, q.reason, q.time, event.topic FROM quarantine AS q JOIN event USING (sequence) "
+            "ORDER BY q.sequence LIMIT ?",
+            (limit,),
+        )
+        return [Quarantined(*row) for row in rows]
+
+    def bytes_on_disk(self) -> int:
+        """The size of the file and of its write-ahead log."""
+        size = 0
+        for path in (self._path, Path(f"{self._path}-wal")):
+            if path.exists():
+                size += path.stat().st_size
+        return size
+
+    def _load(self, now: int) -> Recovery:
+        db = self._connection
+        fresh = db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0
+        if fresh:
+            self._begin_epoch(now)
+        epoch, source, checkpoint, position, clean = db.execute(
+            "SELECT epoch, source, checkpoint_sequence, checkpoint_position, clean FROM ledger"
+        ).fetchone()
+        if source != self._source:
+            raise LedgerError(
+                f"{self._path} is the ledger of {source} and this gateway is {self._source}: set site and gateway "
+                f"as they were, or give ledger.file another path"
+            )
+        if not clean:
+            schema.verify(db, self._path)
+        self.epoch = epoch
+        self.retention = Retention(db, self._settings)
+        self.marks = self._read_marks()
+        db.execute("UPDATE ledger SET clean = 0")
+        newer = db.execute(
+            "SELECT payload FROM event WHERE sequence > ? ORDER BY sequence", (checkpoint or 0,)
+        ).fetchall()
+        return Recovery(
+            epoch=epoch,
+            sequence=self.marks.sequence,
+            parts=self.parts(),
+            position=position,
+            checkpoint_sequence=checkpoint or 0,
+            meta=dict(db.execute("SELECT key, value FROM meta")),
+            newer=[payload for (payload,) in newer],
+            published=self.marks.published,
+            fresh=checkpoint is None,
+            clean=bool(clean),
+        )
+
+    def _begin_epoch(self, now: int) -> None:
+        """A new numbering. Its name sorts by time, for people; the random end keeps two of them apart for sure."""
+        epoch = f"{strftime('%Y%m%dT%H%M%SZ', gmtime(now / 1e6))}-{secrets.token_hex(4)}"
+        self._connection.execute(
+            "INSERT INTO ledger (only, epoch, source, clean) VALUES (1, ?, ?, 1)", (epoch, self._source)
+        )
+
+    def _read_marks(self) -> Marks:
+        db = self._connection
+        published, acknowledged, given_up, checkpoint, clean, stored = db.execute(
+            "SELECT published, acknowledged, given_up, checkpoint_sequence, clean, stored FROM ledger"
+        ).fetchone()
+        marks = Marks(published=published, acknowledged=acknowledged, given_up=given_up, checkpoint=checkpoint or 0)
+        marks.delivered = acknowledged if self._by_acknowledgement else published
+        # Counting reads the whole file, so an orderly end leaves the count behind.
+        marks.stored = stored if clean else db.execute("SELECT COUNT(*) FROM event").fetchone()[0]
+        marks.quarantined = db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
+        self.retention.settled_moved(marks, before=0)
+        newest = db.execute("SELECT sequence, payload FROM event ORDER BY sequence DESC LIMIT 1").fetchone()
+        if newest is not None:
+            event = Event(newest[0], "", "", newest[1])
+            marks.sequence = event.sequence
+            self._prevhash = event.hash()
+        return marks
+
+    def _apply(self, group: Iterable[Operation], marks: Marks) -> str:
+        """Carries out `group` in order; returns the hash that the next event will refer to."""
+        prevhash = self._prevhash
+        rows: list[tuple[int, bytes, str, int, int, bytes]] = []
+        for operation in group:
+            match operation:
+                case Append(facts, position):
+                    for fact in facts:
+                        marks.sequence += 1
+                        event = seal(fact, self._source, self.epoch, marks.sequence, prevhash)
+                        prevhash = event.hash()
+                        identity = bytes.fromhex(event.id)
+                        rows.append((event.sequence, identity, event.topic, fact.time, position, event.payload))
+                case Checkpoint(parts, position, meta):
+                    marks.checkpoint = marks.sequence
+                    self._checkpoint(parts, position, meta, marks.sequence)
+                case GiveUp(first, last):
+                    self._insert(rows, marks)
+                    self.retention.give_up(marks, first, last)
+                case Refuse():
+                    self._refuse(operation, marks)
+        self._insert(rows, marks)
+        return prevhash
+
+    def _insert(self, rows: list[tuple[int, bytes, str, int, int, bytes]], marks: Marks) -> None:
+        self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+        marks.stored += len(rows)
+        rows.clear()
+
+    def _checkpoint(self, parts: Mapping[str, bytes], position: int, meta: Mapping[str, str], sequence: int) -> None:
+        db = self._connection
+        db.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", parts.items())
+        db.execute("DELETE FROM meta")
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        db.execute("UPDATE ledger SET checkpoint_sequence = ?, checkpoint_position = ?", (sequence, position))
+
+    def _refuse(self, refused: Refuse, marks: Marks) -> None:
+        new = self._connection.execute(
+            "INSERT OR IGNORE INTO quarantine SELECT sequence, ?, ? FROM event WHERE sequence = ?",
+            (refused.reason, refused.time, refused.sequence),
+        ).rowcount
+        marks.quarantined += new
+        if refused.sequence <= marks.settled:
+            marks.quarantined_settled += new
+
+    def _deliver(self, marks: Marks, published: int, acknowledged: int) -> None:
+        settled = marks.settled
+        marks.published = self._past_quarantine(marks, max(marks.published, published))
+        marks.acknowledged = max(marks.acknowledged, acknowledged)
+        marks.delivered = marks.acknowledged if self._by_acknowledgement else marks.published
+        if marks.settled > settled:
+            self.retention.settled_moved(marks, before=settled)
+
+    def _past_quarantine(self, marks: Marks, published: int) -> int:
+        """Publishing does not wait for events in quarantine: the mark goes past those that come next."""
+        if marks.quarantined:
+            for (sequence,) in self._connection.execute(
+                "SELECT sequence FROM quarantine WHERE sequence > ? ORDER BY sequence", (published,)
+            ):
+                if sequence != published + 1:
+                    break
+                published = sequence
+        return published
+
+    def _save(self, marks: Marks) -> None:
+        """Writes the marks that changed; an unchanged row costs no page of the log."""
+        old = self.marks
+        if (marks.published, marks.acknowledged, marks.given_up) != (old.published, old.acknowledged, old.given_up):
+            self._connection.execute(
+                "UPDATE ledger SET published = ?, acknowledged = ?, given_up = ?",
+                (marks.published, marks.acknowledged, marks.given_up),
+            )

@@ -1,0 +1,261 @@
+"""The intake: commands from the backend and its acknowledgements, from any payload to a clear answer.
+
+A command is a JSON object on ``cmd/{name}``. The answer goes to the response topic of the message (MQTT 5), with its
+correlation data, and otherwise to ``res/{name}``. Commands are carried out one after the other, in the order in which
+they came. One that cannot be understood is refused, with the reason, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from drivers.api import Log
+from gateway.errors import Refused
+from gateway.mqtt.port import Connection, Message, Properties
+from gateway.mqtt.stats import MqttStats
+
+MAX_PAYLOAD = 64 << 10
+"""Bytes of a command: room for the expected set of a large shelf, 2,000 UIDs of 27 bytes."""
+
+MAX_WAITING = 128
+"""Messages that wait to be carried out: a count of every zone at once, and 8 MiB at the very most."""
+
+MAX_REMEMBERED = 256
+MAX_REMEMBERED_BYTES = 4 << 20
+"""Answers kept for requests that come again: some minutes of a busy backend."""
+
+MAX_RESPONSE_TOPIC = 1_024
+"""Bytes. A topic may have 65,535, but nobody needs them, and it is echoed into logs."""
+
+HANDLER_SECONDS = 30.0
+"""For one command. The next ones wait for it."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+Handler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Carries out the command (name, arguments) and returns its result. Raises `Refused`, having changed nothing."""
+
+AckTaker = Callable[[str, int], None]
+"""Takes the backend's durable mark: (epoch, sequence). Raises `Refused` when it cannot be right."""
+
+
+class _Command(BaseModel):
+    """What every command has: an object, and perhaps the name of the request. The rest is for the handler."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    request: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+
+
+class _Ack(BaseModel):
+    """The backend has everything of `epoch` up to `sequence` where it cannot get lost."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    epoch: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    sequence: Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class Intake:
+    """Takes messages from every connection, one after the other, and answers over the one that is open then.
+
+    A command outlives the connection that brought it: once begun it is carried out, and its answer is remembered
+    under the request's name for when the backend asks again.
+    """
+
+    def __init__(self, base: str, handler: Handler, on_ack: AckTaker, log: Log, stats: MqttStats) -> None:
+        self._base = base
+        self._handler = handler
+        self._on_ack = on_ack
+        self._log = log
+        self._stats = stats
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue(MAX_WAITING)
+        self._connection: Connection | None = None
+        self._answers = _Answers()
+
+    def receive(self, message: Message) -> None:
+        """Takes a message from the broker; it is carried out by `run`."""
+        try:
+            self._waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            self._stats.commands_dropped += 1
+            if self._stats.commands_dropped % MAX_WAITING == 1:
+                self._log.warning("commands come faster than they can be carried out; some are dropped unanswered")
+
+    async def open(self, connection: Connection) -> None:
+        """Subscribes over a new connection, which from now on carries the answers. Raises `LinkError`."""
+        self._connection = connection
+        filters = [f"{self._base}cmd/+", f"{self._base}ack"]
+        for topic, outcome in zip(filters, await connection.listen(filters), strict=True):
+            if not outcome.accepted:
+                self._log.error(
+                    "the MQTT broker refused a subscription: check its access rules", topic=topic, reason=outcome.reason
+                )
+
+    async def run(self) -> NoReturn:
+        """Carries out what was received, for ever."""
+        while True:
+            message = await self._waiting.get()
+            kind = message.topic.removeprefix(self._base)
+            if kind == "ack":
+                self._take_ack(message)
+            elif kind.startswith("cmd/"):
+                await self._take_command(kind.removeprefix("cmd/"), message)
+
+    def _take_ack(self, message: Message) -> None:
+        """It may be retained: it only ever says more than before, and reaches a gateway that was away."""
+        if not message.payload:  # that is how a retained one is cleared
+            return
+        try:
+            ack = _parse(_Ack, message.payload)
+            self._on_ack(ack.epoch, ack.sequence)
+        except Refused as refusal:
+            self._stats.acks_refused += 1
+            self._log.warning("an acknowledgement of the backend is refused", topic=message.topic, reason=str(refusal))
+        else:
+            self._stats.acks += 1
+
+    async def _take_command(self, name: str, message: Message) -> None:
+        request: str | None = None
+        try:
+            _check(message, self._base)
+            command = _parse(_Command, message.payload)
+            request = command.request
+            answer = self._answers.find(name, request, message.payload)
+            if answer is not None:
+                self._stats.commands_repeated += 1
+            else:
+                answer = await self._carry_out(name, request, dict(command.model_extra or {}))
+                self._answers.remember(name, request, message.payload, answer)
+        except Refused as refusal:
+            self._stats.commands_refused += 1
+            self._log.warning("a command is refused", command=_short(name), request=request, reason=str(refusal))
+            answer = _encode({"status": "refused", "reason": str(refusal)}, request)
+        await self._answer(name, message, answer)
+
+    async def _carry_out(self, name: str, request: str | None, arguments: dict[str, Any]) -> bytes:
+        try:
+            async with asyncio.timeout(HANDLER_SECONDS):
+                result = await self._handler(name, arguments)
+            answer = _encode({"status": "ok", "result": result}, request)
+        except Refused:
+            raise
+        except TimeoutError:
+            self._stats.commands_failed += 1
+            self._log.error("a command took too long and was broken off", command=_short(name), seconds=HANDLER_SECONDS)
+            return _encode({"status": "error", "reason": f"not done within {HANDLER_SECONDS:.0f} s"}, request)
+        except Exception as error:  # a fault in one command must not stop the gateway
+            self._stats.commands_failed += 1
+            self._log.error(
+                "a command failed", command=_short(name), request=request, error=repr(error), exc_info=error
+            )
+            return _encode({"status": "error", "reason": "internal error: see the gateway's log"}, request)
+        self._stats.commands_done += 1
+        return answer
+
+    async def _answer(self, name: str, message: Message, answer: bytes) -> None:
+        connection = self._connection
+        topic = message.response_topic
+        if topic is None or _bad_response_topic(topic, self._base):
+            topic = f"{self._base}res/{name}"
+        if connection is not None and not connection.lost.done():
+            properties = Properties("application/json", correlation=message.correlation)
+            outcome = await connection.send(topic, answer, qos=1, properties=properties)
+            if outcome.accepted:
+                return
+        self._stats.answers_undelivered += 1
+        self._log.warning("the answer to a command could not be delivered", command=_short(name), topic=topic)
+
+
+def _check(message: Message, base: str) -> None:
+    if message.retain:
+        raise Refused(
+            "the command was published with the retain flag, so it would be carried out again at every reconnect: "
+            "publish it without, and clear the retained message with an empty one"
+        )
+    if len(message.payload) > MAX_PAYLOAD:
+        raise Refused(f"the payload has {len(message.payload)} bytes; at most {MAX_PAYLOAD} are taken")
+    problem = message.response_topic is not None and _bad_response_topic(message.response_topic, base)
+    if problem:
+        raise Refused(f"the response topic {problem}; this answer goes to the default topic")
+
+
+def _bad_response_topic(topic: str, base: str) -> str:
+    """What is wrong with a response topic, empty for nothing.
+
+    The gateway may publish where the sender of a command may not. An answer must not be able to pass for an event or
+    a state, of this gateway or of another one below the same root.
+    """
+    if not topic or len(topic.encode()) > MAX_RESPONSE_TOPIC:
+        return f"must have 1 to {MAX_RESPONSE_TOPIC} bytes"
+    if any(character in topic for character in "+#\0"):
+        return "must not contain a wildcard"
+    if topic.startswith("$"):
+        return "must not be one of the broker's own"
+    root = base.split("/", 1)[0] + "/v1/"
+    below_gateway = topic.removeprefix(root).split("/")[2:]
+    if topic.startswith(root) and below_gateway[:1] != ["res"]:
+        return f"lies below {root} and is not a res/ topic of a gateway"
+    return ""
+
+
+def _parse(model: type[_Model], payload: bytes) -> _Model:
+    try:
+        content = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise Refused(f"the payload is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Refused("the payload must be a JSON object, such as {}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False))
+        raise Refused("the payload is wrong: " + "; ".join(faults)) from None
+
+
+def _encode(answer: dict[str, Any], request: str | None) -> bytes:
+    if request is not None:
+        answer["request"] = request
+    return orjson.dumps(answer)
+
+
+def _short(text: str) -> str:
+    """For a log: whoever sends a command chooses its name."""
+    return text if len(text) <= 64 else text[:64] + "…"
+
+
+class _Answers:
+    """The newest answers by request, so that a command that comes twice is carried out once."""
+
+    def __init__(self) -> None:
+        self._by_request: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, name: str, request: str | None, payload: bytes) -> bytes | None:
+        """The answer given to this request before. Raises `Refused` when it was another command."""
+        if request is None or request not in self._by_request:
+            return None
+        digest, answer = self._by_request[request]
+        if digest != _digest(name, payload):
+            raise Refused(f"the request id {request!r} was used for another command: choose a new one")
+        return answer
+
+    def remember(self, name: str, request: str | None, payload: bytes, answer: bytes) -> None:
+        if request is None:
+            return
+        self._by_request[request] = (_digest(name, payload), answer)
+        self._bytes += len(answer)
+        while len(self._by_request) > MAX_REMEMBERED or self._bytes > MAX_REMEMBERED_BYTES:
+            _, (_, oldest) = self._by_request.popitem(last=False)
+            self._bytes -= len(oldest)
+
+
+def _digest(name: str, payload: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + payload).digest()

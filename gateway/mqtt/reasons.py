@@ -1,0 +1,63 @@
+"""Why the broker cannot be reached or refuses us, in words for the operator."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from paho.mqtt.reasoncodes import ReasonCode
+
+
+def connect_problem(error: OSError | ValueError, tls: bool) -> str:
+    """What went wrong before MQTT was spoken, and what to do about it."""
+    match error:
+        case socket.gaierror():
+            return f"the name cannot be resolved ({error.strerror}); check mqtt.host and the DNS server"
+        case ssl.SSLCertVerificationError():
+            return (
+                f"its certificate is not trusted ({error.verify_message}); check mqtt.tls.ca_file, "
+                "and that mqtt.host is a name in the certificate"
+            )
+        case ssl.SSLError():
+            return f"the TLS handshake failed ({error.reason or error}); check that the port expects TLS"
+        case ConnectionRefusedError():
+            return "the connection is refused; check that the broker runs and that mqtt.port is right"
+        case TimeoutError():
+            step = "the connection or the TLS handshake" if tls else "the connection"
+            return f"{step} timed out; check the network, the firewall and mqtt.host"
+        case ConnectionResetError() if tls:
+            return "the connection was reset during the TLS handshake; check that the port expects TLS"
+        case _:
+            return f"it cannot be reached ({error})"
+
+
+_REMEDIES = {
+    0x84: "it does not speak this version of MQTT: set mqtt.version to the other one, '3.1.1' or '5'",
+    0x85: "it does not take the client id: set mqtt.client_id",
+    0x86: "it does not accept the user name or password: check mqtt.username and mqtt.password_file",
+    0x87: "it does not authorise this client: check mqtt.username, mqtt.password_file and the broker's access rules",
+    0x88: "it is not available now",
+    0x8A: "it has banned this client: see the broker's log",
+    0x97: "its quota is exceeded: see the broker's log",
+    0x9F: "it limits the rate of connections",
+}
+
+
+def refused_connect(reason: ReasonCode) -> str:
+    """A refusal in the broker's CONNACK (MQTT 5, section 3.2.2.2; paho gives those of 3.1.1 the same numbers)."""
+    return _REMEDIES.get(reason.value, f"it refuses the connection ({reason})")
+
+
+def ended(reason: ReasonCode) -> str:
+    """Why a connection has ended: the broker's DISCONNECT (3.14.2), or 0x80, which paho makes of a closed socket."""
+    match reason.value:
+        case 0x80:
+            return (
+                "the broker or the network closed it; if this repeats, look for another client with the same client id"
+            )
+        case 0x8D:
+            return "nothing came for the keep-alive time"
+        case 0x8E:
+            return "another client has connected with the same client id: check mqtt.client_id of both"
+        case _:
+            return str(reason).lower()

@@ -1,0 +1,153 @@
+"""The MQTT side of the gateway as one thing: link, publisher, board and intake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from random import Random
+from typing import NoReturn
+
+import orjson
+
+import gateway
+from drivers.api import Log
+from gateway.clock import rfc3339
+from gateway.config import Config
+from gateway.errors import LinkError
+from gateway.mqtt.board import Board
+from gateway.mqtt.client import Will
+from gateway.mqtt.intake import AckTaker, Handler, Intake
+from gateway.mqtt.link import Link
+from gateway.mqtt.port import Connection, Outbox
+from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.stats import MqttStats
+
+BOARD_SECONDS = 0.25
+"""A state is published at most so often: people look at it, programs take the events."""
+
+GOODBYE_SECONDS = 2.0
+"""For the last word when the gateway stops. A broker that does not take it in this time has the last will."""
+
+STATE = "state/gateway"
+
+
+class MqttService:
+    """Publishes what is in `ledger`, keeps the retained topics of `board`, carries out commands."""
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Outbox,
+        handler: Handler,
+        on_ack: AckTaker,
+        now: Callable[[], int],
+        log: Log,
+        rng: Random | None = None,
+    ) -> None:
+        self.base = topic_base(config)
+        self.stats = MqttStats()
+        self.board = Board(self.base, BOARD_SECONDS, log, self.stats)
+        self._config = config
+        self._ledger = ledger
+        self._now = now
+        self._since = now()
+        self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats)
+        self._intake = Intake(self.base, handler, on_ack, log, self.stats)
+        self._link = Link(
+            config,
+            will=self._will,
+            receive=self._intake.receive,
+            serve=self._serve,
+            log=log,
+            stats=self.stats,
+            rng=rng or Random(),
+        )
+
+    @property
+    def connected(self) -> bool:
+        return self.stats.connected
+
+    def wake(self) -> None:
+        """Events were committed to the ledger. Call it on the event loop."""
+        self._publisher.wake()
+
+    async def run(self) -> NoReturn:
+        """Until cancelled; then says goodbye to the broker. Raises what is not an error of the link."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._intake.run(), name="mqtt-intake")
+            tasks.create_task(self._link.run(), name="mqtt-link")
+        raise AssertionError("unreachable: both tasks run for ever")
+
+    async def drain(self, timeout: float) -> bool:
+        """Waits until the broker has every event of the ledger; False when that takes longer than `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._publisher.drained()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _serve(self, connection: Connection) -> NoReturn:
+        # Commands first: whoever sees the gateway come online may send some.
+        await self._intake.open(connection)
+        self.board.set(STATE, self._birth())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_watch(connection), name="mqtt-watch")
+                tasks.create_task(self.board.serve(connection), name="mqtt-board")
+                tasks.create_task(self._publisher.serve(connection), name="mqtt-publisher")
+        except BaseExceptionGroup as group:
+            link_errors, others = group.split(LinkError)
+            if others is not None or link_errors is None:
+                raise
+            raise LinkError(str(link_errors.exceptions[0])) from None
+        except asyncio.CancelledError:
+            await self._say_goodbye(connection)
+            raise
+        raise AssertionError("unreachable: the tasks run until the connection ends")
+
+    async def _say_goodbye(self, connection: Connection) -> None:
+        """An orderly stop is told at once and by its name; the last will is for the others."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await connection.send(self.base + STATE, self._farewell("stopped"), qos=1, retain=True)
+
+    def _birth(self) -> bytes:
+        standing = self._ledger.stats()
+        return orjson.dumps(
+            {
+                "status": "online",
+                "time": rfc3339(self._now()),
+                "since": rfc3339(self._since),
+                "version": gateway.__version__,
+                "epoch": self._ledger.epoch,
+                "sequence": standing.sequence,
+                "published": standing.published,
+                "config": self._config.digest(),
+            }
+        )
+
+    def _will(self) -> Will:
+        return Will(self.base + STATE, self._farewell("the connection was lost"))
+
+    def _farewell(self, reason: str) -> bytes:
+        return orjson.dumps(
+            {
+                "status": "offline",
+                "reason": reason,
+                "since": rfc3339(self._since),
+                "version": gateway.__version__,
+                "epoch": self._ledger.epoch,
+            }
+        )
+
+
+def topic_base(config: Config) -> str:
+    """What every topic of this gateway begins with, the slash included."""
+    return f"{config.mqtt.root}/v1/{config.site}/{config.gateway}/"
+
+
+async def _watch(connection: Connection) -> NoReturn:
+    reason = await asyncio.shield(connection.lost)
+    raise LinkError(f"the connection to the MQTT broker has ended: {reason}")

@@ -1,0 +1,108 @@
+"""The one path from what was read to what is known: journal, recording, floor, ledger.
+
+Nothing reaches the floor in any other way, so that the journal is the whole input since the last checkpoint and the
+recording is the whole input of the run. All of it runs on the event loop and none of it waits: the journal lives in
+memory-backed storage, the recorder and the ledger have threads of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.config import Config
+from gateway.floor import Floor
+from gateway.inputs import Dropped, Input, Tick
+from gateway.ledger.journal import Journal
+from gateway.ledger.ledger import Ledger
+from gateway.recorder import Recorder
+
+_CHECKPOINT_PRESSURE = 0.5
+"""The other half of the journal is room for what comes until the checkpoint is on disk."""
+
+
+class Pipeline:
+    """Journal, recorder, floor and ledger as one sink for inputs."""
+
+    def __init__(
+        self,
+        config: Config,
+        floor: Floor,
+        ledger: Ledger,
+        journal: Journal,
+        recorder: Recorder | None,
+        now: Callable[[], int],
+    ) -> None:
+        self.floor = floor
+        self._config = config
+        self._ledger = ledger
+        self._journal = journal
+        self._recorder = recorder
+        self._now = now
+        self._position = journal.position
+        self._last_tick = 0
+
+    @property
+    def congestion(self) -> str:
+        """Why the readers must wait, in words for the operator; empty while there is room."""
+        if not self._ledger.room:
+            return "the ledger has no room: the disk is full or failing, or events are not taken by the broker"
+        if self._journal.pressure >= 1.0:
+            return "the journal is full: the ledger takes no checkpoint"
+        if self._recorder is not None and not self._recorder.room:
+            return f"the recording cannot be written fast enough {self._recorder.problem}".rstrip()
+        return ""
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """The journal is so full that a checkpoint should not wait for its time."""
+        return self._journal.pressure >= _CHECKPOINT_PRESSURE
+
+    @property
+    def journal_pressure(self) -> float:
+        return self._journal.pressure
+
+    @property
+    def last_tick(self) -> int:
+        return self._last_tick
+
+    def take(self, item: Input) -> None:
+        """Journals one input and lets the floor judge it; what it says goes to the ledger."""
+        self._position = self._journal.append(item)
+        if self._recorder is not None:
+            self._recorder.append(self._position, item)
+        facts = self.floor.feed(item)
+        if facts:
+            self._ledger.append(facts, self._position)
+        if self.floor.crowded and not isinstance(item, Tick):
+            self.tick()
+
+    def tick(self) -> None:
+        """Tells the floor the time, which never goes back even where the wall clock does."""
+        self._last_tick = max(self._now(), self._last_tick)
+        self.take(Tick(self._last_tick))
+
+    def dropped(self, first: int, last: int, start: int, end: int) -> None:
+        """The ledger gave up its oldest events: that is an event itself."""
+        self.take(Dropped(self._now(), first, last, start, end))
+
+    def checkpoint(self, *, clean: bool = False) -> int:
+        """Hands the floor's state to the ledger; returns the position up to which it holds."""
+        meta = {
+            "journal": self._journal.id,
+            "last_tick": str(self._last_tick),
+            "clean": "yes" if clean else "no",
+            "floor_config": self._config.floor_json(),
+        }
+        self._ledger.checkpoint(self.floor.checkpoint(), self._position, meta)
+        return self._position
+
+    def release(self, position: int) -> None:
+        """The ledger holds a checkpoint up to `position`: the journal need not keep what came before it."""
+        if self._recorder is not None:
+            position = min(position, self._recorder.position)
+        self._journal.release(position)
+
+    def reconfigure(self, config: Config, floor: Floor) -> None:
+        """Goes on with a floor of a new configuration that holds the old one's state."""
+        self._config = config
+        self.floor = floor

@@ -1,0 +1,97 @@
+"""All readers of the configuration: started, stopped and, on a reload, only the changed ones restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from drivers.api import Antenna, DriverContext, Item
+from drivers.backoff import delays
+from gateway.config import ReaderConfig
+from gateway.driver_registry import factory, settings_for
+from gateway.errors import Refused
+from gateway.ops.logs import Logger
+from gateway.supervisor import Supervisor
+
+
+@dataclass(slots=True)
+class _Running:
+    config: ReaderConfig
+    supervisor: Supervisor
+    task: asyncio.Task[None]
+
+
+class Readers:
+    """The supervisors by reader id. All methods belong to the event loop."""
+
+    def __init__(
+        self, group: asyncio.TaskGroup, sink: Callable[[Item], None], now: Callable[[], int], log: Logger
+    ) -> None:
+        self._group = group
+        self._sink = sink
+        self._now = now
+        self._log = log
+        self._running: dict[str, _Running] = {}
+        self._paused = False
+
+    def __iter__(self) -> Iterator[Supervisor]:
+        return (running.supervisor for running in self._running.values())
+
+    def get(self, reader: str) -> Supervisor:
+        """Raises `Refused` for a reader that is not in the configuration."""
+        running = self._running.get(reader)
+        if running is None:
+            known = ", ".join(sorted(self._running)) or "none"
+            raise Refused(f"there is no reader {reader!r}; the configuration has: {known}")
+        return running.supervisor
+
+    async def apply(self, configs: Iterable[ReaderConfig]) -> None:
+        """Makes the running readers those of `configs`: unchanged ones go on untouched."""
+        wanted = {config.id: config for config in configs}
+        await self._stop([r for r in self._running.values() if wanted.get(r.config.id) != r.config])
+        for config in wanted.values():
+            if config.id not in self._running:
+                self._start(config)
+
+    async def stop(self) -> None:
+        """Stops every reader in order, all at the same time."""
+        await self._stop(list(self._running.values()))
+
+    def pause(self, why: str) -> None:
+        """Holds every reader back until `resume`: what cannot be kept must not be taken."""
+        if not self._paused:
+            self._paused = True
+            self._log.warning("readers are held back", why=why)
+            for supervisor in self:
+                supervisor.pause()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._log.info("readers go on")
+            for supervisor in self:
+                supervisor.resume()
+
+    def _start(self, config: ReaderConfig) -> None:
+        rng = random.Random()
+        supervisor = Supervisor(config.id, self._sink, lambda: delays(rng), self._now, self._log)
+        context = DriverContext(
+            reader=config.id,
+            antennas=tuple(Antenna(antenna.port, antenna.power) for antenna in config.antennas),
+            sink=supervisor.hear,
+            now=self._now,
+            log=self._log.bind(reader=config.id),
+        )
+        driver = factory(config.driver).build(context, settings_for(config))
+        task = self._group.create_task(supervisor.run(driver), name=f"reader {config.id}")
+        self._running[config.id] = _Running(config, supervisor, task)
+
+    async def _stop(self, leaving: list[_Running]) -> None:
+        for running in leaving:
+            running.task.cancel()
+        await asyncio.gather(*(running.task for running in leaving), return_exceptions=True)
+        for running in leaving:
+            self._running.pop(running.config.id)
+            self._log.info("reader stopped", reader=running.config.id)

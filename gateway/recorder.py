@@ -1,0 +1,178 @@
+"""Keeps what the floor was given as files that `replay` reads.
+
+A thread of its own writes, some twenty times a second. What is recorded is what is journalled, every input once and in
+order, over any number of kills: at the start the last input, which may be in the file in part, is cut off, and written
+again from the journal with all that follows; and the journal keeps an input until `position` says that it is here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+
+from drivers.api import Batch, Log
+from gateway.clock import wall
+from gateway.config import RecordingConfig
+from gateway.errors import LedgerError
+from gateway.inputs import Input
+from gateway.ledger.journal import Journal
+from gateway.record_lines import encode
+from gateway.recording import End, Recording
+
+# Lines that may wait in memory: some 50 MB, and more than the slowest disk lets gather in a second or two.
+_QUEUED_LINES = 200_000
+
+# Lines encoded and written at once; also how long the thread holds the interpreter, some 10 ms.
+_CHUNK_LINES = 5_000
+
+# Time for lines to gather: one write for many of them, and few switches between threads.
+_PACE = 0.05
+
+_RETRY = 5.0
+
+
+class Recorder:
+    """`resume` first; then `append` for every input. `append` never blocks and never refuses."""
+
+    def __init__(self, settings: RecordingConfig, log: Log, now: Callable[[], int] = wall) -> None:
+        self._directory = settings.directory
+        self._log = log
+        self._recording = Recording(settings, now)
+        self._journal = ""
+        self._position = 0
+        self._problem = ""
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._wake = threading.Condition()  # guards the queue, the count of lines in it, and `_stopping`
+        self._queue: deque[tuple[int, Input]] = deque()
+        self._queued = 0
+        self._stopping = False
+        self._room = True
+
+    @property
+    def position(self) -> int:
+        """Of the last input that is in the file: handed to the kernel, which keeps it if the process is killed."""
+        return self._position
+
+    @property
+    def room(self) -> bool:
+        """False while readers must be held back, because more waits than memory should hold."""
+        limit = _QUEUED_LINES if self._room else _QUEUED_LINES // 2
+        self._room = self._queued < limit
+        return self._room
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be written now, and what to do; empty when all is well."""
+        return self._problem
+
+    def resume(self, journal: Journal) -> int:
+        """Completes the recording from the journal and starts; returns how many inputs were missing.
+
+        Call it when the journal is open, before the first `append`. It blocks. Raises `LedgerError` where the
+        directory cannot be used.
+        """
+        try:
+            copied = self._complete(journal, self._recording.open())
+        except OSError as error:
+            raise LedgerError(self._explain(error)) from error
+        self._position = journal.position
+        self._thread.start()
+        return copied
+
+    def append(self, position: int, item: Input) -> None:
+        """Queues the input at `position` of the journal."""
+        with self._wake:
+            self._queue.append((position, item))
+            self._queued += _lines(item)
+            if len(self._queue) == 1:
+                self._wake.notify()
+
+    def close(self) -> None:
+        """Writes what is queued and ends the thread; blocks. What cannot be written now is still in the journal."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._recording.close()
+
+    def _complete(self, journal: Journal, end: End) -> int:
+        self._journal = journal.id
+        if end.journal == journal.id and end.position <= journal.position:
+            items = journal.read(after=end.position - 1)
+            first = next(items, None)
+            if first is not None:
+                if first[0] == end.position:
+                    self._recording.cut(end.position)
+                items = chain([first], items)
+            self._recording.continue_last()
+        else:
+            items = journal.read(after=0)
+        copied = 0
+        for position, item in items:
+            self._write([(position, item)])
+            copied += 1
+        return copied
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._queue or self._stopping)
+                self._wake.wait_for(lambda: self._stopping, _PACE)
+                if not self._queue:
+                    return
+                stopping = self._stopping
+                chunk = self._take()
+            while not self._attempt(chunk):
+                if stopping or self._stops_within(_RETRY):
+                    return
+
+    def _take(self) -> list[tuple[int, Input]]:
+        """The next inputs, in order. They count as queued until they are written."""
+        chunk: list[tuple[int, Input]] = []
+        lines = 0
+        while self._queue and lines < _CHUNK_LINES:
+            chunk.append(self._queue.popleft())
+            lines += _lines(chunk[-1][1])
+        return chunk
+
+    def _attempt(self, chunk: list[tuple[int, Input]]) -> bool:
+        try:
+            self._write(chunk)
+        except Exception as error:
+            self._fail(error)
+            return False
+        if self._problem:
+            self._log.info("the recording is written again", directory=str(self._directory))
+            self._problem = ""
+        self._position = chunk[-1][0]
+        with self._wake:
+            self._queued -= sum(_lines(item) for _, item in chunk)
+        return True
+
+    def _write(self, chunk: list[tuple[int, Input]]) -> None:
+        lines = b"".join([encode(item, position) for position, item in chunk])
+        if lines:
+            self._recording.write(lines, self._journal)
+
+    def _stops_within(self, seconds: float) -> bool:
+        with self._wake:
+            return self._wake.wait_for(lambda: self._stopping, seconds)
+
+    def _fail(self, error: Exception) -> None:
+        problem = self._explain(error)
+        if problem != self._problem:
+            self._problem = problem
+            self._log.error("the recording cannot be written; it is tried again", why=problem)
+
+    def _explain(self, error: Exception) -> str:
+        return (
+            f"the recording in {self._directory} cannot be written ({error}): free some space and give the "
+            f"gateway's user write access, or take recording out of the configuration"
+        )
+
+
+def _lines(item: Input) -> int:
+    return 1 + len(item.rows) if isinstance(item, Batch) else 1

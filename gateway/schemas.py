@@ -1,0 +1,166 @@
+"""What other programs need to know of us, generated from the code: ``python -m gateway.schemas [DIRECTORY]``.
+
+``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event, and ``asyncapi.yaml``
+for whoever talks to the gateway over MQTT. A test compares the files under config/ with what this module makes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from gateway import __version__, driver_registry, events
+from gateway.config import Config
+from gateway.event_models import MODELS
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+BUILT_IN = ("llrp", "sllurp")
+"""Drivers whose keys are in the schema. Those of others are let through, and `rfid-gateway check` knows them."""
+
+
+def generate() -> dict[str, str]:
+    """File name to content."""
+    files = {"gateway.schema.json": _json(configuration()), "asyncapi.yaml": _yaml(asyncapi())}
+    for kind in MODELS:
+        files[schema_file(kind)] = _json(event(kind))
+    return files
+
+
+def schema_file(kind: str) -> str:
+    """``rfid.movement.v1`` as ``events/movement.v1.schema.json``."""
+    return f"events/{kind.removeprefix('rfid.')}.schema.json"
+
+
+def configuration() -> dict[str, Any]:
+    """The schema of the configuration; a reader's keys follow its driver."""
+    schema = Config.model_json_schema()
+    definitions = schema["$defs"]
+    cases = []
+    for name in BUILT_IN:
+        driver = driver_registry.factory(name).settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        definitions |= {f"{name}.{key}": value for key, value in driver.pop("$defs", {}).items()}
+        own = definitions["ReaderConfig"]["properties"]
+        # Only the keys of the reader and of its driver, and not the driver's description in place of the reader's.
+        then = {
+            "properties": driver["properties"] | dict.fromkeys(own, True),
+            "required": driver.get("required", []),
+            "additionalProperties": False,
+        }
+        cases.append({"if": {"properties": {"driver": {"const": name}}}, "then": then})
+    definitions["ReaderConfig"]["allOf"] = cases
+    return {"$schema": _DIALECT, "title": "Configuration of rfid-gateway"} | schema
+
+
+def event(kind: str) -> dict[str, Any]:
+    """The schema of one type of event, envelope included."""
+    schema = MODELS[kind].model_json_schema(by_alias=True)
+    schema["properties"]["type"] = {"const": kind}
+    return {"$schema": _DIALECT} | schema | {"title": kind}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The topics of design and code as AsyncAPI 3.0, seen from the gateway: `send` is what it publishes."""
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for name, (action, topic, title, retained) in _TOPICS.items():
+        parameters = [part[1:-1] for part in topic.split("/") if part.startswith("{")]
+        message: dict[str, Any] = {"name": name, "title": title, "contentType": "application/json"}
+        if name in _EVENT_CHANNELS:
+            message["contentType"] = "application/cloudevents+json"
+            message["payload"] = {"$ref": f"./{schema_file(_EVENT_CHANNELS[name])}"}
+        channels[name] = {
+            "address": f"{{root}}/v1/{{site}}/{{gateway}}/{topic}",
+            "title": title,
+            "parameters": {key: {"description": _PARAMETERS[key]} for key in ("root", "site", "gateway", *parameters)},
+            "messages": {name: message},
+        }
+        operations[f"{action}-{name}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{name}"},
+            "bindings": {"mqtt": {"qos": 0 if name == "telemetry" else 1, "retain": retained}},
+        }
+    operations["receive-command"]["reply"] = {
+        "address": {
+            "location": "$message.header#/responseTopic",
+            "description": "MQTT 5: the response topic of the command, with its correlation data. 3.1.1: res/{name}.",
+        },
+        "channel": {"$ref": "#/channels/result"},
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "rfid-gateway",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+    }
+
+
+_DESCRIPTION = (
+    "Events are CloudEvents 1.0 in structured mode, published in the order of their sequence with QoS 1, not retained "
+    "and without expiry. The same event has the same id however often it is sent: deduplicate by id. A gap in the "
+    "sequence of an epoch is an error; what had to be given up is named by a loss event."
+)
+
+_PARAMETERS = {
+    "root": "mqtt.root of the configuration, rfid by default.",
+    "site": "site of the configuration.",
+    "gateway": "gateway of the configuration.",
+    "place": "The zone, portal or reader that the event is about.",
+    "zone": "The zone.",
+    "reader": "The reader.",
+    "subject": "What is measured.",
+    "name": "The name of the command.",
+}
+
+_TOPICS = {
+    "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
+    "count": ("send", "events/count/{zone}", "What is in a zone", False),
+    "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
+    "loss": ("send", "events/loss", "What was lost, and when", False),
+    "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
+    "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),
+    "zone-state": ("send", "state/zone/{zone}", "How many tags are in a zone", True),
+    "telemetry": ("send", "telemetry/{subject}", "Measurements that may get lost", False),
+    "command": ("receive", "cmd/{name}", "A command: a JSON object; `request` names it for repetition", False),
+    "result": ("send", "res/{name}", "The answer to a command: status ok, refused or error", False),
+    "ack": ("receive", "ack", "The backend has every event of `epoch` up to `sequence`", False),
+}
+"""Channel to what the gateway does there, the topic below its own, a title, and whether it is retained."""
+
+_EVENT_CHANNELS = {"movement": events.MOVEMENT, "count": events.COUNT, "alarm": events.ALARM, "loss": events.LOSS}
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 4096
+    out = io.StringIO("# Generated by `python -m gateway.schemas`.\n")
+    out.seek(0, io.SEEK_END)
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def main(directory: Path) -> None:
+    for name, content in generate().items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("config"))

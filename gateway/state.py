@@ -1,0 +1,27 @@
+"""What is true now, for the retained topics: each zone, each reader. Published when it changes, and after reconnects."""
+
+from __future__ import annotations
+
+import orjson
+
+from gateway.config import Config
+from gateway.mqtt.board import Board
+from gateway.pipeline import Pipeline
+from gateway.readers import Readers
+
+
+class StateTopics:
+    """Puts the floor's and the readers' present state on the board, which publishes what has changed."""
+
+    def __init__(self, board: Board, pipeline: Pipeline, readers: Readers) -> None:
+        self._board = board
+        self._pipeline = pipeline
+        self._readers = readers
+
+    def update(self, config: Config) -> None:
+        for zone in config.zones:
+            self._board.set(f"state/zone/{zone.id}", orjson.dumps(self._pipeline.floor.zone_state(zone.id)))
+        for supervisor in self._readers:
+            state = self._pipeline.floor.reader_state(supervisor.reader)
+            state |= {"phase": supervisor.phase, "error": supervisor.last_error}
+            self._board.set(f"state/reader/{supervisor.reader}", orjson.dumps(state))

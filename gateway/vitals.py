@@ -1,0 +1,122 @@
+"""How the gateway is: gathers the figures of its parts for ``/metrics``, ``/healthz`` and the watchdog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import orjson
+
+from drivers.api import ClockQuality
+from gateway import __version__
+from gateway.clock import SteadyClock
+from gateway.config import Config
+from gateway.ledger.ledger import Ledger
+from gateway.mqtt.service import MqttService
+from gateway.ops.health import Health, ReaderState
+from gateway.ops.http import Answer, Server
+from gateway.ops.logs import Logger, Logs
+from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
+from gateway.pipeline import Pipeline
+from gateway.readers import Readers
+from gateway.supervisor import Phase
+
+
+class Parts(Protocol):
+    """What is looked at. A reload may replace any of it, so it is asked for every time."""
+
+    config: Config
+    clock: SteadyClock
+    logs: Logs
+    ledger: Ledger
+    pipeline: Pipeline
+    readers: Readers
+    mqtt: MqttService
+
+
+class Vitals:
+    """Health, metrics and the small server that shows them."""
+
+    def __init__(self, parts: Parts, log: Logger) -> None:
+        self._parts = parts
+        self._log = log
+        self.health = Health(
+            ledger=self._ledger,
+            readers=self._reader_states,
+            broker=self._broker,
+            held_back=lambda: parts.pipeline.congestion,
+        )
+        metrics = Metrics(self.snapshot)
+        self._server = Server(
+            parts.config.http.host,
+            parts.config.http.port,
+            {
+                "/metrics": lambda: Answer(200, CONTENT_TYPE, metrics.page()),
+                "/healthz": self._healthz,
+            },
+            log,
+        )
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    async def start(self) -> None:
+        """Serves from now on. Where the address cannot be used, the gateway runs without and says so: being looked
+        at is not worth losing reads for."""
+        http = self._parts.config.http
+        try:
+            await self._server.start()
+        except OSError as error:
+            self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
+
+    async def stop(self) -> None:
+        await self._server.close()
+
+    def snapshot(self) -> Snapshot:
+        parts = self._parts
+        floor = parts.pipeline.floor
+        config = parts.config
+        return Snapshot(
+            info={"version": __version__, "site": config.site, "gateway": config.gateway, "config": config.digest()},
+            floor=floor.stats,
+            ledger=parts.ledger.stats(),
+            ledger_max_events=config.ledger.max_events,
+            mqtt=parts.mqtt.stats,
+            readers=list(self._reader_figures()),
+            zones={zone.id: floor.zone_state(zone.id)["population"] for zone in config.zones},
+            journal_fill=parts.pipeline.journal_pressure,
+            held_back=bool(parts.pipeline.congestion),
+            clock_lead=parts.clock.lead,
+            log_lines_dropped=parts.logs.dropped,
+        )
+
+    def _healthz(self) -> Answer:
+        status, body = self.health.report()
+        return Answer(status, "application/json", orjson.dumps(body))
+
+    def _ledger(self) -> tuple[int, int]:
+        stats = self._parts.ledger.stats()
+        return stats.queued, stats.sequence
+
+    def _broker(self) -> str:
+        return "" if self._parts.mqtt.connected else "not connected"
+
+    def _reader_states(self) -> Iterator[ReaderState]:
+        for supervisor in self._parts.readers:
+            yield ReaderState(supervisor.reader, supervisor.phase is Phase.UP, supervisor.last_error)
+
+    def _reader_figures(self) -> Iterator[ReaderFigures]:
+        for config in self._parts.config.readers:
+            supervisor = self._parts.readers.get(config.id)
+            state = self._parts.pipeline.floor.reader_state(config.id)
+            quality = state["clock"]["quality"]
+            known = quality in set(ClockQuality)
+            yield ReaderFigures(
+                reader=config.id,
+                up=supervisor.phase is Phase.UP,
+                attempts=supervisor.attempts,
+                antennas={antenna.port: str(antenna.port) not in state["antennas_down"] for antenna in config.antennas},
+                clock_quality=ClockQuality(quality) if known else None,
+                clock_offset=state["clock"]["offset_us"] if known else None,
+            )

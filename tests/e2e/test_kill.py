@@ -1,0 +1,60 @@
+"""SIGKILL at random moments: what was published is what a replay of the recording says, neither more nor less."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from random import Random
+
+import pytest
+
+from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
+from tests.e2e.site import BASE, config, events_of, movements, replayed, told
+from tests.support.daemon import Daemon
+from tests.support.subscriber import Subscriber
+
+KILLS = 20
+STANDING = 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broker_away", [False, True], ids=["broker up", "broker down half of the time"])
+async def test_twenty_kills_leave_no_trace_in_the_events(broker_away, make_broker, tmp_path):
+    random = Random(20261 + broker_away)
+    broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 0")
+    async with (
+        LlrpEmulator(serials(rate=150), name="door", hold_buffer=100_000) as door,
+        LlrpEmulator(population(STANDING, rate=200), name="vault", hold_buffer=100_000) as vault,
+    ):
+        daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door, "vault": vault}))
+        with Subscriber(broker.port, BASE + "events/#") as subscriber:
+            for kill in range(KILLS):
+                if broker_away and kill % 2:
+                    broker.stop()
+                await daemon.start()
+                await asyncio.sleep(random.uniform(0.0, 1.5))  # the moment of the kill is what is tried
+                await daemon.kill()
+                if broker_away and kill % 2:
+                    broker.restart()
+            await daemon.start()
+            await door.until(lambda: door.connected and vault.connected, 20)
+            door.switch_off()
+            vault.switch_off()
+            await asyncio.sleep(2.0)  # event time: lateness, window and tick have to pass
+            assert await daemon.stop() == 0, daemon.log[-4000:]
+
+            expected = await replayed(daemon.config_file, daemon.directory / "reads")
+            await subscriber.until(lambda s: len(events_of(s)) >= len(expected), 30)
+            events = events_of(subscriber)
+
+    assert len(movements(expected)) > 500, "there was hardly any load"
+    assert told(events) == told(expected)
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert Counter(movements(events, PACKAGE_PREFIX)).keys() == {
+        ("arrived", epc.hex().upper()) for epc in vault.reader.counters.tags
+    }, "a standing tag flapped"
+    assert len(movements(events, PACKAGE_PREFIX)) == STANDING
+    losses = [event["data"] for event in events if event["type"] == "rfid.loss.v1"]
+    assert losses, "a crash whose unread bytes are lost must say so"
+    assert all(loss["start"] <= loss["end"] for loss in losses)

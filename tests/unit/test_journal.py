@@ -1,0 +1,324 @@
+"""The journal: a ring that survives the process, wherever it was interrupted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from drivers.api import (
+    AntennaStatus,
+    Batch,
+    ClockQuality,
+    InputChange,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderDown,
+    ReaderLoss,
+    ReaderUp,
+    RssiUnit,
+)
+from gateway.config import JournalConfig
+from gateway.errors import LedgerError
+from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.ledger import segment
+from gateway.ledger.journal import Journal, JournalState
+
+T = 1_700_000_000_000_000
+MEGABYTE = 1 << 20
+
+ONE_OF_EACH: list[Input] = [
+    Batch("dock-a", T, [(b"\x1a" * 12, 1, -61, 3, T - 5, 2), (b"", 2, -70, 0, T - 900_000, 1)]),
+    Batch("dock-a", T, [(b"\x01", 1, -6150, 0, 17, 1, 2048, -3)], 9, RssiUnit.CENTI_DBM, True, {b"\x01": b"\xe2\x80"}),
+    Batch("dock-b", T, [], 0, RssiUnit.RAW),
+    ReaderUp("dock-a", T, True, "Speedway", "5.14"),
+    ReaderDown("dock-a", T, "connection reset: check the cable"),
+    ReaderAlive("dock-a", T),
+    ReaderClock("dock-a", T, ClockQuality.CORRECTED, -12_345),
+    AntennaStatus("dock-a", T, 2, False, "no load"),
+    InputChange("dock-a", T, 1, True),
+    ReaderCondition("dock-a", T, "throttled", True, "71 °C"),
+    ReaderLoss("dock-a", T, T - 100, T - 50, "overflow", False),
+    Tick(T),
+    Command(T, "count", {"zone": "vault", "expected": ["1A40"], "nested": {"a": [1, 2.5, None, True]}}),
+    Restart(T, T - 5, True, False),
+    Dropped(T, 1, 9, T - 100, T - 1),
+]
+
+
+def journal_in(directory: Path, max_bytes: int = MEGABYTE) -> Journal:
+    return Journal(JournalConfig(directory=directory, max_bytes=max_bytes))
+
+
+def opened(directory: Path, max_bytes: int = MEGABYTE) -> tuple[Journal, JournalState]:
+    journal = journal_in(directory, max_bytes)
+    return journal, journal.open()
+
+
+def fill(journal: Journal, count: int) -> list[Input]:
+    """Appends so many ticks and batches."""
+    items: list[Input] = []
+    for _ in range(count):
+        position = journal.position + 1
+        item: Input = Tick(T + position)
+        if position % 2:
+            item = Batch("dock-a", T, [(row.to_bytes(12, "big"), 1, -60, 0, T + row, 1) for row in range(20)])
+        assert journal.append(item) == position
+        items.append(item)
+    return items
+
+
+def segments(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.journal"))
+
+
+def test_every_kind_of_input_comes_back_as_it_was(tmp_path: Path) -> None:
+    journal, state = opened(tmp_path)
+    assert state == JournalState(journal.id, 1, 0)
+    for item in ONE_OF_EACH:
+        journal.append(item)
+    assert [item for _, item in journal.read(0)] == ONE_OF_EACH
+    journal.close()
+    again, state = opened(tmp_path)
+    assert state == JournalState(journal.id, 1, len(ONE_OF_EACH))
+    assert list(again.read(3)) == list(enumerate(ONE_OF_EACH, start=1))[3:]
+    again.close()
+
+
+def test_rows_may_be_any_sequence(tmp_path: Path) -> None:
+    class Rows(list):  # type: ignore[type-arg]
+        pass
+
+    journal, _ = opened(tmp_path)
+    row = (b"\x01", 1, -60, 0, T, 1)
+    journal.append(Batch("dock-a", T, Rows([row])))
+    journal.append(Batch("dock-a", T, (row,)))
+    assert [list(item.rows) for _, item in journal.read(0) if isinstance(item, Batch)] == [[row], [row]]
+    journal.close()
+
+
+def test_positions_go_on_over_restarts(tmp_path: Path) -> None:
+    items: list[Input] = []
+    for _ in range(3):
+        journal, state = opened(tmp_path)
+        assert state.last == len(items)
+        items += fill(journal, 7)
+        journal.close()
+    journal, _ = opened(tmp_path)
+    assert list(journal.read(0)) == list(enumerate(items, start=1))
+    assert journal.position == 21
+    journal.close()
+
+
+def test_read_skips_what_is_before_over_many_segments(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    items = list(enumerate(fill(journal, 600), start=1))
+    assert len(segments(tmp_path)) > 4
+    for after in (0, 1, 150, 299, 599, 600):
+        assert list(journal.read(after)) == items[after:]
+    journal.close()
+
+
+def test_release_deletes_whole_segments_and_lowers_the_pressure(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    items = list(enumerate(fill(journal, 800), start=1))
+    pressure = journal.pressure
+    used = sum(path.stat().st_size for path in segments(tmp_path))
+    assert pressure == pytest.approx(used / MEGABYTE)
+    journal.release(400)
+    assert pressure / 2 - 1 / 16 < journal.pressure < pressure / 2 + 1 / 16
+    assert list(journal.read(400)) == items[400:]
+    journal.release(journal.position)
+    assert journal.pressure < 1 / 16
+    journal.close()
+
+    again, state = opened(tmp_path)
+    assert (state.last, again.position, state.lost) == (800, 800, "")
+    assert again.append(Tick(T)) == 801
+    again.close()
+
+
+def test_a_write_cut_off_at_any_byte_loses_only_the_last_input(tmp_path: Path) -> None:
+    """What a kill leaves: any beginning of the last record, or of a segment's header."""
+    whole = tmp_path / "whole"
+    journal, _ = opened(whole)
+    items = list(enumerate(fill(journal, 3), start=1))
+    journal.close()
+    content = segments(whole)[0].read_bytes()
+    ends = [segment.HEADER_BYTES]
+    for position, item in items:
+        ends.append(ends[-1] + len(segment.encode_record(position, item)))
+    assert ends[-1] == len(content)
+
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    name = segments(whole)[0].name
+    for length in range(len(content) + 1):
+        (cut / name).write_bytes(content[:length])
+        again, state = opened(cut)
+        survivors = sum(end <= length for end in ends[1:])
+        assert state.last == survivors, length
+        assert state.lost == ""
+        begun = max((end for end in ends if end <= length), default=0)
+        assert state.torn == length - begun
+        assert [item for _, item in again.read(0)] == [item for _, item in items[:survivors]]
+        assert again.append(Tick(T)) == survivors + 1
+        again.close()
+        third, state = opened(cut)
+        assert (state.last, state.torn) == (survivors + 1, 0)
+        third.close()
+        for path in segments(cut):
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (0, "not one of a journal"),
+        (30, "not one of a journal"),
+        (segment.HEADER_BYTES + 6, "record 1 is not what was written"),
+        (segment.HEADER_BYTES + 20, "record 1 is not what was written"),
+    ],
+)
+def test_damage_is_a_lost_journal_and_never_misread(tmp_path: Path, where: int, why: str) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 5)
+    journal.close()
+    path = segments(tmp_path)[0]
+    content = bytearray(path.read_bytes())
+    content[where] ^= 0x40
+    path.write_bytes(content)
+    again, state = opened(tmp_path)
+    assert why in state.lost
+    assert str(path) in state.lost
+    assert (state.first, state.last) == (1, 0)
+    assert state.id != journal.id
+    assert list(again.read(0)) == []
+    again.close()
+
+
+def test_zeros_behind_the_end_are_no_records(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 5)
+    journal.close()
+    with segments(tmp_path)[0].open("ab") as file:
+        file.write(bytes(64))
+    _, state = opened(tmp_path)
+    assert "record 6 is not what was written" in state.lost
+
+
+def test_a_missing_segment_is_a_lost_journal(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 600)
+    journal.close()
+    segments(tmp_path)[2].unlink()
+    _, state = opened(tmp_path)
+    assert "does not follow the one before" in state.lost
+
+
+@pytest.mark.parametrize(("attribute", "why"), [("_LAYOUT", "another version of the gateway"), ("sys", "Python 3.9")])
+def test_a_journal_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attribute: str, why: str
+) -> None:
+    class OldPython:
+        version_info = (3, 9, 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, attribute, 12345 if attribute == "_LAYOUT" else OldPython)
+        journal, _ = opened(tmp_path)
+        fill(journal, 3)
+        journal.close()
+    again, state = opened(tmp_path)
+    assert why in state.lost
+    assert state.last == 0
+    again.close()
+
+
+def test_begin_forgets_and_numbers_on_under_a_new_id(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 5)
+    before = journal.id
+    journal.begin(1000)
+    assert journal.id != before
+    assert journal.position == 1000
+    assert journal.append(Tick(T)) == 1001
+    journal.close()
+    again, state = opened(tmp_path)
+    assert state == JournalState(journal.id, 1001, 1001)
+    assert list(again.read(1000)) == [(1001, Tick(T))]
+    again.close()
+
+
+def test_appending_goes_on_above_the_bound_up_to_twice(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    big = Batch("dock-a", T, [(row.to_bytes(12, "big"), 1, -60, 0, T, 1) for row in range(1000)])
+    while journal.pressure < 1.97:
+        journal.append(big)
+    with pytest.raises(LedgerError, match="twice its bound: the ledger has not taken a checkpoint"):
+        journal.append(big)
+    last = journal.position
+    journal.release(last)
+    assert journal.append(big) == last + 1
+    journal.close()
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 3)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+    with pytest.raises(LedgerError, match="No space left"):
+        journal.append(Tick(T))
+
+    def no_space(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", no_space)
+    with pytest.raises(LedgerError, match="cannot be written"):
+        journal.append(Tick(T))
+    monkeypatch.undo()
+    assert journal.append(Tick(T)) == 4
+    journal.close()
+    _, state = opened(tmp_path)
+    assert (state.last, state.torn) == (4, 0)
+
+
+def test_a_small_file_system_lowers_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small:
+        f_bavail = 50
+        f_frsize = 4096
+
+    monkeypatch.setattr(os, "statvfs", lambda path: Small)
+    journal, _ = opened(tmp_path)
+    fill(journal, 100)
+    used = sum(path.stat().st_size for path in segments(tmp_path))
+    assert journal.pressure > used / 200_000, "half of the space there is, so that twice the bound fits"
+    journal.close()
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    with pytest.raises(LedgerError, match=f"in use by another process .pid {os.getpid()}"):
+        journal_in(tmp_path).open()
+    journal.close()
+    again, _ = opened(tmp_path)
+    again.close()
+
+
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="file/journal"):
+        journal_in(tmp_path / "file" / "journal").open()
+
+
+def test_values_that_are_no_plain_data_change_nothing(tmp_path: Path) -> None:
+    journal, _ = opened(tmp_path)
+    with pytest.raises(ValueError, match="unmarshallable"):
+        journal.append(Command(T, "count", {"zone": object()}))
+    assert journal.append(Tick(T)) == 1
+    journal.close()
+    shutil.rmtree(tmp_path)

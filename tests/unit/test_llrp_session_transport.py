@@ -1,0 +1,198 @@
+"""Bytes in any chunks, and what becomes of them, without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+import structlog
+
+from drivers.api import Antenna, Batch, DriverContext, DriverError, Item, ReaderAlive, ReaderClock, ReaderUp
+from drivers.llrp import transport as transport_module
+from drivers.llrp.codec import Message, decode, encode
+from drivers.llrp.element import E
+from drivers.llrp.session import Memory, Session
+from drivers.llrp.settings import LlrpSettings
+from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
+from tests.support.llrp_bench import OK, T0, event
+
+
+class StubTransport(asyncio.Transport):
+    """Keeps what is written; never sends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.is_deaf = False
+        self.reading = True
+        self.closed = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written) if self.is_deaf else 0
+
+    def is_closing(self) -> bool:
+        return bool(self.closed)
+
+    def close(self) -> None:
+        self.closed = "in order"
+
+    def abort(self) -> None:
+        self.closed = "at once"
+
+    def is_reading(self) -> bool:
+        return self.reading
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Wire:
+    """A protocol that reads, on a stub."""
+
+    def __init__(self, clock: str = "auto") -> None:
+        self.items: list[Item] = []
+        context = DriverContext("r1", (Antenna(1),), self.items.append, lambda: T0, structlog.get_logger())
+        settings = LlrpSettings(host="reader", clock=clock)  # type: ignore[arg-type]
+        self.session = Session(context, settings, Memory(ask_version=False), "reader:5084")
+        self.protocol = LlrpProtocol(context, settings, self.session, "reader:5084")
+        self.transport = StubTransport()
+        self.protocol.connection_made(self.transport)
+
+    def read(self) -> None:
+        """Comes to READING; what the sink got until then stays in `before`."""
+        self.protocol.data_received(encode(event(E("ConnectionAttemptEvent", Status=0))))
+        for _ in range(8):
+            request = self.asked()[-1]
+            body = E(f"{request.name}_RESPONSE", OK)
+            self.protocol.data_received(encode(Message(body.name, request.id, body)))
+        self.before = self.items.copy()
+        self.items.clear()
+
+    def asked(self) -> list[Message]:
+        """What was sent since the last time."""
+        data, messages = bytes(self.transport.written), []
+        self.transport.written.clear()
+        while data:
+            length = int.from_bytes(data[2:6], "big")
+            messages.append(decode(data[:length]))
+            data = data[length:]
+        return messages
+
+
+def report(serials: Iterable[int], t: int = T0) -> bytes:
+    """An RO_ACCESS_REPORT, one record for each serial number."""
+    records = [
+        E(
+            "TagReportData",
+            E("EPC_96", EPC=serial.to_bytes(12, "big")),
+            E("AntennaID", AntennaID=1),
+            E("PeakRSSI", PeakRSSI=-60),
+            E("LastSeenTimestampUTC", Microseconds=t + serial),
+        )
+        for serial in serials
+    ]
+    return encode(Message("RO_ACCESS_REPORT", 0, E("RO_ACCESS_REPORT", *records)))
+
+
+KEEPALIVE = encode(Message("KEEPALIVE", 5, E("KEEPALIVE")))
+
+
+async def test_all_reports_of_a_chunk_are_one_batch_and_come_before_the_sign_of_life() -> None:
+    wire = Wire()
+    wire.read()
+    wire.protocol.data_received(report([1]) + KEEPALIVE + report([2, 3]) + report([4]))
+    batch, alive = wire.items
+    assert isinstance(batch, Batch)
+    assert [(row[0][-1], row[1], row[2], row[4] - T0) for row in batch.rows] == [
+        (serial, 1, -60, serial) for serial in (1, 2, 3, 4)
+    ]
+    assert alive == ReaderAlive("r1", T0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+async def test_chunks_of_any_size_give_the_same_reads(size: int) -> None:
+    wire = Wire()
+    wire.read()
+    data = b"".join(report(range(n, n + 3)) + KEEPALIVE for n in range(0, 30, 3))
+    for start in range(0, len(data), size):
+        wire.protocol.data_received(data[start : start + size])
+    rows = [row for item in wire.items if isinstance(item, Batch) for row in item.rows]
+    assert [row[0][-1] for row in rows] == list(range(30))
+    assert sum(isinstance(item, ReaderAlive) for item in wire.items) == 10
+
+
+async def test_whole_reports_in_front_of_a_broken_frame_are_kept() -> None:
+    wire = Wire()
+    wire.read()
+    wire.protocol.data_received(report([1]) + b"\xff" * 20)
+    assert [type(item) for item in wire.items] == [Batch]
+    with pytest.raises(DriverError, match="reader:5084: the reader sent something that is not LLRP"):
+        await wire.protocol.ended
+    assert wire.transport.closed == "at once"
+
+
+async def test_nothing_is_taken_after_the_end() -> None:
+    wire = Wire()
+    wire.read()
+    wire.protocol.fail(DriverError("over"))
+    wire.protocol.data_received(report([1]))
+    wire.protocol.connection_lost(None)
+    assert wire.items == []
+    with pytest.raises(DriverError, match="over"):
+        await wire.protocol.ended
+
+
+async def test_reads_that_come_too_early_wait_but_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "MAX_EARLY_ROWS", 5)
+    wire = Wire()
+    wire.protocol.data_received(report([1, 2, 3]))
+    assert wire.items == []
+    wire.read()
+    assert [type(item) for item in wire.before] == [ReaderUp, ReaderClock, Batch, ReaderAlive]
+    wire.protocol.fail(DriverError("enough"))
+    wire = Wire()
+    wire.protocol.data_received(report([1, 2, 3]))
+    wire.protocol.data_received(report([4, 5, 6]))
+    with pytest.raises(DriverError, match="more than 5 reads came before"):
+        await wire.protocol.ended
+    assert sum(len(item.rows) for item in wire.items if isinstance(item, Batch)) == 6, "they are reads all the same"
+    assert not any(isinstance(item, ReaderUp) for item in wire.items)
+
+
+async def test_a_reader_that_takes_nothing_does_not_fill_the_memory() -> None:
+    wire = Wire()
+    wire.read()
+    wire.transport.is_deaf = True
+    wire.protocol.data_received(KEEPALIVE * (MAX_UNSENT // len(KEEPALIVE)))
+    assert not wire.protocol.ended.done()
+    wire.protocol.data_received(KEEPALIVE * 2)
+    with pytest.raises(DriverError, match="the reader does not take what we send it"):
+        await wire.protocol.ended
+
+
+async def test_reads_are_stamped_on_arrival_when_told_so() -> None:
+    wire = Wire(clock="arrival")
+    wire.read()
+    wire.protocol.data_received(report([1], t=T0 - 10_000_000))
+    (batch,) = wire.items
+    assert isinstance(batch, Batch)
+    assert batch.offset + batch.rows[0][4] == T0
+
+
+async def test_pausing_stops_the_clock_of_the_link_too() -> None:
+    wire = Wire()
+    wire.read()
+    wire.protocol.pause()
+    assert wire.transport.reading is False
+    assert wire.session.deadline is None
+    wire.protocol.resume()
+    assert wire.transport.reading is True
+    assert wire.session.deadline is not None
+    wire.protocol.fail(DriverError("enough"))

@@ -1,0 +1,147 @@
+"""The bounds of the intake and the board, without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import Refused
+from gateway.mqtt import board, intake
+from gateway.mqtt.board import Board
+from gateway.mqtt.intake import Intake
+from gateway.mqtt.port import ACCEPTED, Message, Outcome, Properties
+from gateway.mqtt.stats import MqttStats
+
+BASE = "rfid/v1/leafworks/dock/"
+
+
+class Recorder:
+    """A connection that accepts everything and keeps what was sent."""
+
+    window = 20
+
+    def __init__(self, subscription: Outcome = ACCEPTED) -> None:
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.sent: list[tuple[str, Any]] = []
+        self._subscription = subscription
+
+    def send(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool = False, properties: Properties | None = None
+    ) -> asyncio.Future[Outcome]:
+        self.sent.append((topic, orjson.loads(payload)))
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        outcome.set_result(ACCEPTED)
+        return outcome
+
+    async def listen(self, filters: Sequence[str]) -> list[Outcome]:
+        return [self._subscription for _ in filters]
+
+
+async def answers_to(*messages: Message, handler: Any = None) -> tuple[list[tuple[str, Any]], MqttStats]:
+    """What the intake sends when it gets these messages one after the other."""
+
+    async def count(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "arguments": arguments}
+
+    stats = MqttStats()
+    it = Intake(BASE, handler or count, lambda epoch, sequence: None, structlog.get_logger(), stats)
+    connection = Recorder()
+    await it.open(connection)
+    for message in messages:
+        it.receive(message)
+    running = asyncio.create_task(it.run())
+    for _ in range(len(messages) * 10 + 10):
+        await asyncio.sleep(0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    return connection.sent, stats
+
+
+async def test_a_refused_subscription_is_logged_and_raises_nothing() -> None:
+    with structlog.testing.capture_logs() as logs:
+        it = Intake(BASE, None, None, structlog.get_logger(), MqttStats())  # type: ignore[arg-type]
+        await it.open(Recorder(Outcome(0x87, "Not authorized")))
+    assert [entry["topic"] for entry in logs] == [BASE + "cmd/+", BASE + "ack"]
+
+
+async def test_a_flood_of_commands_is_cut_off_at_the_bound() -> None:
+    flood = [Message(f"{BASE}cmd/n{number}", b"{}") for number in range(intake.MAX_WAITING + 50)]
+    sent, stats = await answers_to(*flood)
+    assert len(sent) == intake.MAX_WAITING
+    assert stats.commands_dropped == 50
+
+
+async def test_what_is_remembered_is_bounded_by_count_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = intake._Answers()
+    for number in range(intake.MAX_REMEMBERED + 10):
+        answers.remember("count", str(number), b"{}", b"answer")
+    assert answers.find("count", "9", b"{}") is None
+    assert answers.find("count", "10", b"{}") == b"answer"
+    monkeypatch.setattr(intake, "MAX_REMEMBERED_BYTES", 1000)
+    answers.remember("count", "large", b"{}", b"x" * 900)
+    assert answers.find("count", "large", b"{}") is not None
+    answers.remember("count", "larger", b"{}", b"x" * 900)
+    assert answers.find("count", "large", b"{}") is None
+    assert answers._bytes <= 1000
+
+
+async def test_a_refusal_is_not_remembered() -> None:
+    """What was refused may be right a moment later: the same request is then tried again."""
+    attempts = []
+
+    async def handler(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        attempts.append(name)
+        if len(attempts) == 1:
+            raise Refused("not now")
+        return {}
+
+    command = Message(BASE + "cmd/count", b'{"request": "r-1"}')
+    sent, _ = await answers_to(command, command, handler=handler)
+    assert [answer["status"] for _, answer in sent] == ["refused", "ok"]
+
+
+@given(payload=st.binary(max_size=200), name=st.text(min_size=1, max_size=20), topic=st.none() | st.text(max_size=30))
+def test_any_message_gets_exactly_one_answer(payload: bytes, name: str, topic: str | None) -> None:
+    async def scenario() -> None:
+        sent, stats = await answers_to(Message(f"{BASE}cmd/{name}", payload, False, topic))
+        assert len(sent) == 1
+        assert sent[0][1]["status"] in ("ok", "refused")
+        assert stats.commands_failed == 0
+
+    asyncio.run(scenario())
+
+
+async def test_the_board_has_a_bound_and_only_its_own_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "MAX_TOPICS", 2)
+    it = Board(BASE, 0.0, structlog.get_logger(), MqttStats())
+    it.set("state/zone/a", b"1")
+    it.set("state/zone/b", b"1")
+    it.set("state/zone/a", b"2")
+    with pytest.raises(ValueError, match="board is full"):
+        it.set("state/zone/c", b"1")
+    with pytest.raises(ValueError, match="not 'events/loss'"):
+        it.set("events/loss", b"1")
+
+
+async def test_the_board_publishes_what_changed_at_most_once_an_interval() -> None:
+    it = Board(BASE, 0.02, structlog.get_logger(), MqttStats())
+    connection = Recorder()
+    serving = asyncio.create_task(it.serve(connection))
+    for number in range(100):
+        it.set("state/zone/a", orjson.dumps(number))
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    assert connection.sent[-1] == (BASE + "state/zone/a", 99)
+    assert len(connection.sent) < 30

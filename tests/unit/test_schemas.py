@@ -1,0 +1,228 @@
+"""Files under config/ say what the code says: schemas, contract, example, alerts and dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderClock, ReaderDown, ReaderUp
+from gateway import schemas
+from gateway.clock import SECOND
+from gateway.config import Config
+from gateway.config_file import load
+from gateway.config_words import models_in
+from gateway.config_yaml import parse, plain
+from gateway.event_models import MODELS
+from gateway.events import GENESIS, MOVEMENT, Fact, seal, source_of
+from gateway.floor import Floor
+from gateway.inputs import Command, Dropped, Tick
+from gateway.ops.metrics import FAMILIES
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config"
+
+
+def test_generated_files_are_up_to_date():
+    generated = schemas.generate()
+    stale = [name for name, content in generated.items() if (CONFIG / name).read_text() != content]
+    assert not stale, f"{stale} are not what the code says: run `python -m gateway.schemas` and commit them"
+    events = {f"events/{path.name}" for path in (CONFIG / "events").iterdir()}
+    assert events == {name for name in generated if name.startswith("events/")}
+
+
+def test_the_example_is_good_and_complete():
+    load(CONFIG / "example.yaml")
+    root, _ = parse((CONFIG / "example.yaml").read_text())
+    example = plain(root)
+
+    def missing(model, found, path=""):
+        for name, field in model.model_fields.items():
+            if name not in found:
+                yield f"{path}{name}"
+                continue
+            for inner in models_in(field.annotation):
+                value = found[name]
+                if isinstance(value, dict) and value:
+                    yield from missing(inner, value, f"{path}{name}.")
+                elif isinstance(value, list) and value:
+                    together: dict = {}
+                    for key, item in (pair for entry in value for pair in entry.items()):
+                        together[key] = together.get(key, []) + item if isinstance(item, list) else item
+                    yield from missing(inner, together, f"{path}{name}[].")
+
+    assert list(missing(Config, example)) == []
+
+
+def test_what_the_example_calls_a_default_is_one():
+    """Lines marked "default" alone state the value that is used when they are left out."""
+    root, _ = parse((CONFIG / "example.yaml").read_text())
+    defaults = Config.model_construct(
+        **{name: f.get_default(call_default_factory=True) for name, f in Config.model_fields.items()}
+    )
+    wrong = []
+    for section in ("mqtt", "tags", "floor", "presence", "ledger", "journal", "http", "log"):
+        lines = (CONFIG / "example.yaml").read_text().split(f"\n{section}:\n")[1].split("\n\n")[0].splitlines()
+        for line in lines:
+            found = re.match(r"  (\w+): +(\S+) +# default(?:;|$)", line)
+            if found:
+                told = plain(root)[section][found[1]]
+                used = json.loads(json.dumps(getattr(getattr(defaults, section), found[1]), default=str))
+                if told != used:
+                    wrong.append(f"{section}.{found[1]}: {told} is not {used}")
+    assert wrong == []
+
+
+def test_readers_in_the_schema_follow_their_driver():
+    reader = schemas.configuration()["$defs"]["ReaderConfig"]
+    by_driver = {case["if"]["properties"]["driver"]["const"]: case["then"] for case in reader["allOf"]}
+    assert set(by_driver) == set(schemas.BUILT_IN)
+    for then in by_driver.values():
+        assert {"id", "driver", "antennas"} <= set(then["properties"])
+        assert then["additionalProperties"] is False
+    references = set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(schemas.configuration())))
+    assert references <= set(schemas.configuration()["$defs"])
+
+
+def test_the_contract_names_every_topic_of_the_code():
+    contract = YAML(typ="safe").load((CONFIG / "asyncapi.yaml").read_text())
+    below = {
+        channel["address"].removeprefix("{root}/v1/{site}/{gateway}/") for channel in contract["channels"].values()
+    }
+    for kind in MODELS:
+        topic = Fact(kind, "PLACE", 0, {}).topic()
+        assert any(re.fullmatch(re.sub(r"\{\w+\}", "PLACE", address), topic) for address in below), topic
+    for operation in contract["operations"].values():
+        assert operation["channel"]["$ref"].removeprefix("#/channels/") in contract["channels"]
+    for channel in contract["channels"].values():
+        assert set(re.findall(r"\{(\w+)\}", channel["address"])) == set(channel["parameters"])
+        for message in channel["messages"].values():
+            if "payload" in message:
+                assert (CONFIG / message["payload"]["$ref"]).is_file()
+
+
+def test_a_sealed_fact_fits_its_envelope():
+    data = {
+        "uid": "1A4060300048D3D006913126",
+        "epc": "1A4060300048D3D006913126",
+        "movement": "arrived",
+        "from": None,
+        "to": "vault",
+        "since": None,
+        "confidence": 0.9,
+        "evidence": {
+            "reads": 4,
+            "antennas": ["dock-a/1"],
+            "strongest_rssi": -61.5,
+            "rssi_unit": "dBm",
+            "first": "2026-02-14T09:00:00.000250Z",
+            "last": "2026-02-14T09:00:00.500250Z",
+            "late_reads": 0,
+            "clock": {"quality": "synced", "offset_us": 0},
+            "config": "0123456789abcdef",
+            "algorithm": "presence/1",
+        },
+    }
+    event = seal(Fact(MOVEMENT, "vault", 1_700_000_000_000_000, data), "/rfid/denver/gw", "e1", 1, GENESIS)
+    model = MODELS[MOVEMENT]
+    assert model.model_validate_json(event.payload).sequence == 1
+    with pytest.raises(ValueError, match="movement"):
+        model.model_validate_json(event.payload.replace(b'"arrived"', b'"appeared"'))
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool not found: THE ALERT RULES ARE NOT TESTED; install Debian's prometheus package")
+    return subprocess.run([found, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_alert_rules_are_well_formed():
+    done = promtool("check", "rules", str(CONFIG / "alerts.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_rise_when_they_should():
+    done = promtool("test", "rules", str(Path(__file__).with_name("alerts.test.yaml")))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def alerts() -> list[str]:
+    groups = YAML(typ="safe").load((CONFIG / "alerts.yaml").read_text())["groups"]
+    return [rule["alert"] for group in groups for rule in group["rules"]]
+
+
+def test_the_handbook_has_a_section_for_each_alert():
+    handbook = (ROOT / "docs" / "operations.md").read_text()
+    assert re.findall(r"^### (Rfid\w+)$", handbook, re.MULTILINE) == alerts()
+
+
+def test_each_alert_is_tested():
+    tested = Path(__file__).with_name("alerts.test.yaml").read_text()
+    assert [name for name in alerts() if f'"{name}"' not in tested] == []
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_only_metrics_that_exist_are_used(file):
+    used = set(re.findall(r"rfid_gateway_\w+", (CONFIG / file).read_text()))
+    assert used <= {family.full_name for family in FAMILIES} | {"rfid_gateway_info"}
+    if file.endswith(".json"):
+        json.loads((CONFIG / file).read_text())
+
+
+def test_what_the_floor_says_fits_the_schemas():
+    """A scene with every kind of event: a tag comes, moves, is missed and departs, with counts, alarms and losses."""
+    config = Config.model_validate(
+        {
+            "site": "denver",
+            "gateway": "gw",
+            "presence": {"dwell": 1.0, "shortest": 2.0, "longest": 30.0},
+            "zones": [{"id": "vault", "count_every": 20}, {"id": "dock", "departs_after": 10}],
+            "readers": [
+                {
+                    "id": "r",
+                    "driver": "llrp",
+                    "antennas": [{"port": 1, "zone": "vault"}, {"port": 2, "zone": "dock"}],
+                }
+            ],
+        }
+    )
+    floor = Floor(config)
+    facts: list[Fact] = []
+    start = 1_700_000_000 * SECOND
+    epc = bytes.fromhex("1A4060300048D3D006913126")
+    facts += floor.feed(ReaderUp("r", start, model="R700"))
+    facts += floor.feed(ReaderClock("r", start, ClockQuality.CORRECTED, 5))
+    for step in range(3000):  # 300 s in tenths
+        t = start + step * SECOND // 10
+        antenna = 1 if step < 300 else 2
+        if step < 600 or 1500 < step < 1700:
+            facts += floor.feed(Batch("r", t, [(epc, antenna, -60, 0, t, 1)]))
+        if step % 10 == 0:
+            facts += floor.feed(ReaderAlive("r", t))
+        match step:
+            case 100:
+                facts += floor.feed(Command(t, "count", {"zone": "vault", "duration": 5, "request": "a"}))
+            case 200:
+                facts += floor.feed(AntennaStatus("r", t, 1, up=False, reason="no antenna"))
+            case 220:
+                facts += floor.feed(AntennaStatus("r", t, 1, up=True))
+            case 2000:
+                facts += floor.feed(ReaderDown("r", t, "no route to host"))
+            case 2900:
+                facts += floor.feed(ReaderUp("r", t))
+            case 2950:
+                facts += floor.feed(Dropped(t, 3, 7, start, t))
+        facts += floor.feed(Tick(t))
+
+    source = source_of(config.site, config.gateway)
+    for sequence, fact in enumerate(facts, 1):
+        MODELS[fact.type].model_validate_json(seal(fact, source, "epoch", sequence, GENESIS).payload)
+    assert {fact.type for fact in facts} == set(MODELS)
+    movements = {fact.data["movement"] for fact in facts if fact.type == MOVEMENT}
+    assert movements >= {"arrived", "moved", "not_seen", "departed"}

@@ -23,8 +23,8 @@ from gateway.app import App
 from gateway.mqtt.service import topic_base
 from gateway.ops.logs import Logs
 
-_SETTLE = 2.5
-"""Seconds after the last read: lateness, window and tick of demo.yaml, and a second for the broker."""
+_DELIVERY = 5.0
+"""Seconds that the broker has for the last events."""
 
 
 async def main(seconds: float | None) -> int:
@@ -42,7 +42,10 @@ async def main(seconds: float | None) -> int:
             config = site.config(folder, port, vault.port, dock.port)
             watcher = Watcher(port, topic_base(config))
             print(f"Two simulated LLRP readers on ports {vault.port} and {dock.port}, a broker on port {port}.")
-            print(f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.", "Events as the broker delivers them:\n")
+            print(
+                f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.",
+                "Events as the broker delivers them:\n",
+            )
             logs = Logs(config.log)
             app = App(config, logs)
             try:
@@ -53,26 +56,26 @@ async def main(seconds: float | None) -> int:
                     await app.ready.wait()
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), seconds)
-                    for reader in (vault, dock):
-                        reader.switch_off()
-                    await asyncio.sleep(_SETTLE)
-                    stats = app.ledger.stats()
                     app.stop("the demo is over")
                     await running
-                    await asyncio.sleep(0.2)
+                    committed = app.ledger.stats().sequence
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(watcher.has(committed), _DELIVERY)
                     watching.cancel()
             finally:
                 logs.close()
-            return _report(reckon((vault, dock), folder / "reads"), watcher, stats.sequence)
+            return _report(reckon((vault, dock), folder / "reads"), watcher, committed)
 
 
 def _report(reads: Reckoning, watcher: Watcher, committed: int) -> int:
     missing = committed - len(set(watcher.sequences))
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(watcher.seen.items()))
-    print(f"\nThe readers made {reads.made} reads; the gateway received {reads.received}.")
-    print(f"Reads lost: {reads.lost}. Reads invented: {reads.invented}.")
-    print(f"Events written to the ledger: {committed}; delivered by the broker: {len(set(watcher.sequences))} ({kinds}).")
-    print(f"Events missing: {missing}.")
+    print("\nEvery read that the simulated readers made, held against those that the gateway received and recorded:")
+    print(f"  made {reads.made}, received {reads.received}, waiting in the stopped readers' buffers {reads.waiting}")
+    print(f"  lost {reads.lost}, invented {reads.invented}")
+    print("Every event in the ledger, held against those that the broker delivered:")
+    print(f"  written {committed}, delivered {len(set(watcher.sequences))} ({kinds})")
+    print(f"  missing {missing}")
     return 0 if not (reads.lost or reads.invented or missing) else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,21 +17,25 @@ Read = tuple[str, int, str, int]
 
 @dataclass(slots=True, frozen=True)
 class Reckoning:
-    """Counts of reads. `lost` were made and not received; `invented` were received and never made."""
+    """Counts of reads. `waiting` are in the readers' buffers, which keep what is read while nobody is connected;
+    `lost` were made, are not waiting and were not received; `invented` were received and never made."""
 
     made: int
     received: int
+    waiting: int
     lost: int
     invented: int
 
 
-def reckon(readers: Iterable[LlrpEmulator], recordings: Path) -> Reckoning:
+def reckon(readers: Sequence[LlrpEmulator], recordings: Path) -> Reckoning:
     """Compares read by read what `readers` made with what is in the files that the gateway recorded."""
     made = Counter(
         (reader.name, seen.antenna, seen.epc.hex().upper(), seen.time) for reader in readers for seen in reader.reads
     )
     received = Counter(_recorded(recordings))
-    return Reckoning(made.total(), received.total(), (made - received).total(), (received - made).total())
+    waiting = sum(len(reader.reader.buffer) for reader in readers)
+    lost = (made - received).total() - waiting
+    return Reckoning(made.total(), received.total(), waiting, lost, (received - made).total())
 
 
 def _recorded(folder: Path) -> Iterable[Read]:

@@ -17,8 +17,15 @@ class Watcher:
         self._port = port
         self._base = base
         self.subscribed = asyncio.Event()
+        self._more = asyncio.Event()
         self.sequences: list[int] = []
         self.seen: Counter[str] = Counter()
+
+    async def has(self, sequence: int) -> None:
+        """Returns when everything up to `sequence` has come."""
+        while len(set(self.sequences)) < sequence:
+            self._more.clear()
+            await self._more.wait()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -35,6 +42,7 @@ class Watcher:
         self.sequences.append(event["sequence"])
         kind, text = describe(event)
         self.seen[kind] += 1
+        self._more.set()
         print(f"{event['time'][11:23]}  {kind:<10}  {text}", flush=True)
 
 

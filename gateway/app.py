@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from gateway.clock import SECOND, SteadyClock, micros
+from gateway.clock import SteadyClock
 from gateway.commands import Commands
 from gateway.config import Config
 from gateway.config_file import load
@@ -36,6 +36,9 @@ from gateway.vitals import Vitals
 
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
+
+_RECOVERY = 120.0
+"""Seconds that a start may take: checking a large ledger after a crash, and judging a full journal again."""
 
 _DRAIN = 5.0
 """Seconds that an orderly stop waits for the broker: what it has not taken by then stays in the ledger."""
@@ -89,6 +92,7 @@ class App:
         self._now = self.clock.now
         self._stopping = asyncio.Event()
         self._reload_wanted = asyncio.Event()
+        self._checkpoint_wanted = asyncio.Event()
         self.ready = asyncio.Event()
         self._why = ""
 
@@ -114,6 +118,7 @@ class App:
         )
         self.journal = Journal(self.config.journal)
         self.recorder = Recorder(self.config.recording, self._log) if self.config.recording else None
+        self.notifier.extend_timeout(_RECOVERY)
         found = self.ledger.start()
         self.pipeline: Pipeline = recover(
             self.config, found, self.ledger, self.journal, self.recorder, self._now, self._log
@@ -190,6 +195,8 @@ class App:
         while True:
             await asyncio.sleep(self.config.floor.tick)
             self.pipeline.tick()
+            if self.pipeline.checkpoint_due:
+                self._checkpoint_wanted.set()
             self.vitals.health.turned()
             if why := self.pipeline.congestion:
                 self.readers.pause(why)
@@ -198,7 +205,8 @@ class App:
 
     async def _checkpoint(self) -> None:
         while True:
-            await self._until_checkpoint()
+            await self._checkpoint_wanted.wait()
+            self._checkpoint_wanted.clear()
             position = self.pipeline.checkpoint()
             try:
                 await self.ledger.flush()
@@ -206,11 +214,6 @@ class App:
                 self._ledger_failed(error)
             else:
                 self.pipeline.release(position)
-
-    async def _until_checkpoint(self) -> None:
-        due = self._now() + micros(self.config.ledger.checkpoint_every)
-        while self._now() < due and not self.pipeline.wants_checkpoint:
-            await asyncio.sleep(self.config.floor.tick)
 
     async def _publish_state(self) -> None:
         while True:
@@ -271,4 +274,6 @@ class App:
         await self.ledger.flush()
 
     def _status(self) -> str:
-        return f"{len(self.config.readers)} readers, {len(self.config.zones)} zones, configuration {self.config.digest()}"
+        return (
+            f"{len(self.config.readers)} readers, {len(self.config.zones)} zones, configuration {self.config.digest()}"
+        )

@@ -191,12 +191,14 @@ class Checker:
 def address_of(settings: DriverSettings) -> str | None:
     """What a reader is reached at, so that no two entries mean the same one.
 
-    By convention a driver calls it `device` (a serial port); `host`, and `port` or (where the port has a default of
-    its own) `tcp_port`; or `peer`, where the reader calls the gateway. A driver with none of these has none.
+    By convention a driver calls it `device` (a serial port) with `address` where several can share one; `host`, and
+    `port` or (where the port has a default of its own) `tcp_port`; or `peer`, where the reader calls the gateway. A
+    driver with none of these has none.
     """
     device = getattr(settings, "device", None)
     if device is not None:
-        return str(device)
+        address = getattr(settings, "address", None)
+        return str(device) if address is None else f"{device}, address {address}"
     host = getattr(settings, "host", None) or getattr(settings, "peer", None)
     if not isinstance(host, str):
         return None

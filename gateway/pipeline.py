@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.clock import micros
 from gateway.config import Config
 from gateway.floor import Floor
 from gateway.inputs import Dropped, Input, Tick
@@ -40,6 +41,7 @@ class Pipeline:
         self._now = now
         self._position = journal.position
         self._last_tick = 0
+        self._checkpoint_at = 0
 
     @property
     def congestion(self) -> str:
@@ -53,9 +55,9 @@ class Pipeline:
         return ""
 
     @property
-    def wants_checkpoint(self) -> bool:
-        """The journal is so full that a checkpoint should not wait for its time."""
-        return self._journal.pressure >= _CHECKPOINT_PRESSURE
+    def checkpoint_due(self) -> bool:
+        """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
+        return self._last_tick >= self._checkpoint_at or self._journal.pressure >= _CHECKPOINT_PRESSURE
 
     @property
     def journal_pressure(self) -> float:
@@ -93,6 +95,7 @@ class Pipeline:
             "clean": "yes" if clean else "no",
             "floor_config": self._config.floor_json(),
         }
+        self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
         self._ledger.checkpoint(self.floor.checkpoint(), self._position, meta)
         return self._position
 

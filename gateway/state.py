@@ -1,4 +1,4 @@
-"""What is true now, for the retained topics: each zone, each reader. Published when it changes, and after reconnects."""
+"""What is true now, for the retained topics: each zone, each reader. Published on change and after reconnects."""
 
 from __future__ import annotations
 

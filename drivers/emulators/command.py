@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from drivers.emulators import llrp_command
+from drivers.emulators import llrp_command, serial_command
 
-FAMILIES = (llrp_command,)
-"""Modules with a `register` that adds their family's command line; it sets `run`, a function of the arguments."""
+FAMILIES = (llrp_command, serial_command)
+"""Modules with a `register` that adds their families' command lines; it sets `run`, a function of the arguments."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -222,7 +222,7 @@ class Wire:
 
     def disturb(self, data: bytes) -> bytes:
         """Noise alone, for bytes that are no frame of ours, such as the client's."""
-        return b"".join(self._noisy(byte)[0] for byte in data) if self.faults.noise else data
+        return b"".join(map(self._noisy, data)) if self.faults.noise else data
 
     def _disturbed(self, frame: bytes) -> tuple[bytes, bool, bool]:
         faults, random = self.faults, self._random
@@ -232,24 +232,18 @@ class Wire:
             return frame[: random.randrange(1, len(frame))], False, True
         if not faults.noise:
             return frame, True, False
-        out, whole = bytearray(), True
-        for index, byte in enumerate(frame):
-            noisy, kept, before = self._noisy(byte)
-            out += noisy
-            whole = whole and kept and not (before and index)
-        return bytes(out), whole, False
+        out = b"".join(map(self._noisy, frame))
+        return out, frame in out, False
 
-    def _noisy(self, byte: int) -> tuple[bytes, bool, bool]:
-        """What arrives for `byte`, whether it is in there, and whether something came before it."""
+    def _noisy(self, byte: int) -> bytes:
+        """What arrives for `byte`: it, another one, nothing, or one more before it."""
         random = self._random
         if random.random() >= self.faults.noise:
-            return bytes([byte]), True, False
+            return bytes([byte])
         kind = random.randrange(3)
         if kind == 0:
-            return bytes([byte ^ random.randrange(1, 256)]), False, False
-        if kind == 1:
-            return b"", False, False
-        return bytes([random.randrange(256), byte]), True, True
+            return bytes([byte ^ random.randrange(1, 256)])
+        return b"" if kind == 1 else bytes([random.randrange(256), byte])
 
     def _pump(self) -> None:
         """Write what is due; one byte for each turn of the event loop when bytewise."""

@@ -6,6 +6,7 @@ Nothing here is shared with the drivers except the codecs, which published vecto
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import NoReturn
@@ -21,6 +22,7 @@ TICK = 0.005
 class EmulatedReader(ABC):
     """A reader on a port. Power cycles, faults and counters are for tests and the command line.
 
+    `began` is when the scene did, in microseconds UTC.
     `on_read` is called for every read that is put on the wire, with whether its frame will arrive whole.
     """
 
@@ -38,6 +40,7 @@ class EmulatedReader(ABC):
         self._framer = Framer(self.framing)
         self._loop = asyncio.get_running_loop()
         self._origin = self._loop.time()
+        self.began = time.time_ns() // 1_000
         self._inputs_at = 0
         self.inputs = {edge.port: False for edge in scene.inputs}
         self.outputs: dict[int, bool] = {}

@@ -40,7 +40,6 @@ class Capabilities:
     antennas: int = 0
     inputs: int = 0
     outputs: int = 0
-    has_utc: bool = True
     can_hold: bool = False
     powers: tuple[Power, ...] = ()
     modes: tuple[int, ...] = ()
@@ -113,7 +112,6 @@ def read_capabilities(answer: Element) -> Capabilities:
         antennas=general.fields.get("MaxNumberOfAntennaSupported", 0),
         inputs=gpio.fields.get("NumGPIs", 0),
         outputs=gpio.fields.get("NumGPOs", 0),
-        has_utc=bool(general.fields.get("HasUTCClockCapability", True)),
         can_hold=bool(llrp.fields.get("SupportsEventAndReportHolding", False)),
         powers=tuple(sorted(powers, key=lambda step: step.value)),
         modes=tuple(modes),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from drivers.api import ProtocolError
 from drivers.llrp.element import Element
+from drivers.llrp.framing import HEADER_SIZE as HEADER_SIZE
 from drivers.llrp.tables import (
     CUSTOM,
     MESSAGES_BY_NAME,
@@ -27,8 +28,6 @@ from drivers.llrp.tables import (
     Definition,
 )
 from drivers.llrp.wire import Layout, Malformed
-
-HEADER_SIZE = 10
 
 MAX_DEPTH = 32
 """How deep parameters may nest. The standard needs 9; only ParameterError may hold itself."""

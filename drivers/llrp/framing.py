@@ -71,37 +71,39 @@ class Frames:
         elif not isinstance(data, bytes):
             data = bytes(data)
         at, size, cap, unpack = 0, len(data), self._cap, _HEADER.unpack_from
+        found = self._frames
         try:
             while size - at >= HEADER_SIZE:
                 head, length, identity = unpack(data, at)
                 if head >> 8 not in _FIRST_BYTES or not HEADER_SIZE <= length <= cap:
-                    raise self._error(data, at)
+                    raise self._error(data, at, found)
                 end = at + length
                 if end > size:
                     self._need = length
                     break
                 frame = data[at:end]
                 at = end
-                self._frames += 1
+                found += 1
                 yield head >> 10, head & 0x3FF, identity, frame
             else:
                 if at < size and data[at] not in _FIRST_BYTES:
-                    raise self._error(data, at)
+                    raise self._error(data, at, found)
                 self._need = HEADER_SIZE
         finally:
             self._rest = bytearray(data[at:])
             self._taken += at
+            self._frames = found
 
-    def _error(self, data: bytes, at: int) -> ProtocolError:
+    def _error(self, data: bytes, at: int, found: int) -> ProtocolError:
         seen = data[at : at + 64]
         looks = describe(seen)
         if not looks and data[at] in _FIRST_BYTES:
             _, length, _ = _HEADER.unpack_from(data, at)
             looks = f"a message that says it is {length} bytes long (possible are {HEADER_SIZE} to {self._cap})"
         looks = looks or f"bytes of no protocol we know: {seen[:16].hex(' ')}"
-        if not self._frames:
+        if not found:
             return ProtocolError(f"this is not an LLRP reader: it answered with {looks}")
         return ProtocolError(
-            f"the reader sent something that is not LLRP after {self._frames} messages, "
+            f"the reader sent something that is not LLRP after {found} messages, "
             f"at byte {self._taken + at} of the connection: {looks}"
         )

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from drivers.api import ProtocolError, Row, RssiUnit
 from drivers.llrp.codec import tv_size
+from drivers.llrp.tables import CUSTOM
 from drivers.llrp.tables_vendors import IMPINJ, ZEBRA
 
 Clock: TypeAlias = Literal["utc", "uptime", "none"]
@@ -31,7 +32,6 @@ START = 5
 """The first bytes of a record, by which layouts are looked up: type, length, and what comes first."""
 
 _EPC_DATA = 241
-_CUSTOM = 1023
 _TLV = struct.Struct(">HH")
 _VENDOR = struct.Struct(">II")
 MAX_PARAMETERS = 64
@@ -120,7 +120,7 @@ class _Walk:
         number &= 0x3FF
         if number == _EPC_DATA:
             self._epc_data(at, length)
-        elif number == _CUSTOM:
+        elif number == CUSTOM:
             self._custom(at, length)
         return at + length
 

@@ -120,17 +120,20 @@ class LlrpProtocol(asyncio.Protocol):
         others: list[bytes] = []
         try:
             for _version, kind, _id, frame in self._frames.feed(data):
-                (reports if kind == RO_ACCESS_REPORT else others).append(frame)
+                if kind == RO_ACCESS_REPORT:
+                    reports.append(frame[HEADER_SIZE:])
+                else:
+                    others.append(frame)
         finally:
             # Also in front of a broken frame: the whole ones before it are good.
             if reports:
-                self._report([memoryview(frame)[HEADER_SIZE:] for frame in reports])
+                self._report(reports)
             for frame in others:
                 self._session.receive(decode(frame), self._context.now(), self._loop.time())
                 if self._early and self._session.is_up:
                     self._give_early()
 
-    def _report(self, bodies: list[memoryview]) -> None:
+    def _report(self, bodies: list[bytes]) -> None:
         report = self._decoder.decode_frames(bodies)
         if report.other:
             self._context.log.debug("report parameters ignored", names=[each.name for each in report.other[:8]])

@@ -62,7 +62,7 @@ class SerialDriver:
         await self._appear()
         settings, address = self._settings, self._family.address(self._settings)
         wiring = Wiring(
-            self._family.name, settings.port, settings.baud, getattr(settings, "echo", False), address is not None
+            self._family.name, settings.device, settings.baud, getattr(settings, "echo", False), address is not None
         )
         buses = _BUSES.setdefault(asyncio.get_running_loop(), Buses())
         framing = self._family.framing(settings)
@@ -85,10 +85,10 @@ class SerialDriver:
         """Wait for an unplugged port once its absence has been reported."""
         if self._told_missing:
             waited = 0.0
-            while is_missing(self._settings.port) and waited < APPEAR_TIME:
+            while is_missing(self._settings.device) and waited < APPEAR_TIME:
                 await asyncio.sleep(APPEAR_EVERY)
                 waited += APPEAR_EVERY
-        self._told_missing = is_missing(self._settings.port)
+        self._told_missing = is_missing(self._settings.device)
 
     def _explained(self, error: Unidentified, seen: bytes) -> DriverError:
         kind = DriverError if not seen else ProtocolError

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from drivers.api import DriverSettings
 from drivers.serial.transport import check_port
 
-SerialPort = Annotated[str, AfterValidator(check_port)]
+SerialDevice = Annotated[str, AfterValidator(check_port)]
 Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
 Address = Annotated[int, Field(ge=0, le=255)]
 Inputs = Annotated[list[Annotated[int, Field(ge=1, le=4)]], Field(max_length=4)]
@@ -17,11 +17,11 @@ InputPoll = Annotated[float, Field(ge=0.02, le=10)]
 
 
 class SerialSettings(DriverSettings):
-    """What every serial reader needs. `port` is a device (prefer the stable names in /dev/serial/by-id) or
+    """What every serial reader needs. `device` is a port (prefer the stable names in /dev/serial/by-id) or
     ``socket://HOST:PORT``. `inputs` are the general purpose inputs to watch, every `input_poll` seconds.
     `reply_timeout` is how long a command may go unanswered; a device server far away may need more."""
 
-    port: SerialPort
+    device: SerialDevice
     baud: Baud = 115200
     reply_timeout: Annotated[float, Field(ge=0.05, le=10)] = 0.5
     inputs: Inputs = Field(default=[])

@@ -74,8 +74,8 @@ class Counts:
         self._evidence = evidence
         self.newest: dict[str, dict[str, Any]] = {}  # zone to the outline of its newest count
 
-    def admit(self, command: Command) -> None:
-        """Raises Refused where the command cannot be carried out."""
+    def admit(self, command: Command, waiting: int) -> None:
+        """Raises Refused where the command cannot be carried out; `waiting` others are admitted and not begun."""
         args = command.args
         unknown = sorted(set(args) - {"zone", "duration", "request"})
         if unknown:
@@ -88,7 +88,7 @@ class Counts:
         request = args.get("request", "")
         if not isinstance(request, str) or len(request) > 128:
             raise Refused("count: request is not a text of at most 128 characters")
-        if sum(1 for count in self._running if count.trigger == "command") >= MAX_RUNNING:
+        if waiting + sum(1 for count in self._running if count.trigger == "command") >= MAX_RUNNING:
             raise Refused(f"count: {MAX_RUNNING} counts are running already: wait until one has ended")
 
     def begin(self, command: Command) -> None:

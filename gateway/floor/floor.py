@@ -111,7 +111,7 @@ class Floor:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
         if command.name != "count":
             raise Refused(f"no command {command.name!r}: the floor takes count")
-        self._counts.admit(command)
+        self._counts.admit(command, sum(1 for _, _, item in self._pending if isinstance(item, Command)))
 
     @property
     def crowded(self) -> bool:

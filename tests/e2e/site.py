@@ -50,9 +50,13 @@ def events_of(subscriber: Subscriber) -> list[dict[str, Any]]:
     return sorted((orjson.loads(payload) for payload in payloads.values()), key=lambda event: event["sequence"])
 
 
-async def replayed(config_file: Path, recordings: Path) -> list[dict[str, Any]]:
+def recorded(recordings: Path) -> bytes:
+    """All files of a recording, in order."""
+    return b"".join(path.read_bytes() for path in sorted(recordings.glob("*.jsonl")))
+
+
+async def replayed(config_file: Path, reads: bytes) -> list[dict[str, Any]]:
     """What `rfid-gateway replay` says of the recording of a run."""
-    reads = b"".join(path.read_bytes() for path in sorted(recordings.glob("*.jsonl")))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "replay", "--config", str(config_file), "-"),
         stdin=asyncio.subprocess.PIPE,

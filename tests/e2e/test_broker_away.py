@@ -21,7 +21,7 @@ MEMORY = 64 << 20
 
 @pytest.mark.slow
 async def test_a_minute_without_a_broker_loses_nothing(make_broker, tmp_path):
-    broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 0")
+    broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 10000000")
     async with LlrpEmulator(serials(rate=520, late=0.3), name="door", keep_reads=True) as door:
         daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:

@@ -42,5 +42,7 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(broker, tmp_path):
     received = []
     for path in sorted((daemon.directory / "reads").glob("*.jsonl")):
         with open_reads(path) as lines:
-            received += [row[0].hex().upper() for item in read_items(lines) if isinstance(item, Batch) for row in item.rows]
+            received += [
+                row[0].hex().upper() for item in read_items(lines) if isinstance(item, Batch) for row in item.rows
+            ]
     assert sorted(received) == sorted(made), "every read is recorded once"

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
-from tests.e2e.site import BASE, config, events_of, movements, replayed, told
+from tests.e2e.site import BASE, config, events_of, movements, recorded, replayed, told
 from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber
 
@@ -22,7 +22,7 @@ STANDING = 25
 @pytest.mark.parametrize("broker_away", [False, True], ids=["broker up", "broker down half of the time"])
 async def test_twenty_kills_leave_no_trace_in_the_events(broker_away, make_broker, tmp_path):
     random = Random(20261 + broker_away)
-    broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 0")
+    broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 10000000")
     async with (
         LlrpEmulator(serials(rate=150), name="door", hold_buffer=100_000) as door,
         LlrpEmulator(population(STANDING, rate=200), name="vault", hold_buffer=100_000) as vault,
@@ -44,7 +44,7 @@ async def test_twenty_kills_leave_no_trace_in_the_events(broker_away, make_broke
             await asyncio.sleep(2.0)  # event time: lateness, window and tick have to pass
             assert await daemon.stop() == 0, daemon.log[-4000:]
 
-            expected = await replayed(daemon.config_file, daemon.directory / "reads")
+            expected = await replayed(daemon.config_file, recorded(daemon.directory / "reads"))
             await subscriber.until(lambda s: len(events_of(s)) >= len(expected), 30)
             events = events_of(subscriber)
 

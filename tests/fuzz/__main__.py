@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 from tests.fuzz.engine import Finding, fuzz, targets
 
@@ -20,13 +22,13 @@ def main() -> int:
     parser.add_argument("--plain", action="store_true", help="do not use atheris even where it is installed")
     parser.add_argument("--atheris", metavar="CORPUS", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.atheris:
+        _atheris(options.targets[0], options.atheris, options.seconds)
     chosen = {
         name: target
         for name, target in targets().items()
         if not options.targets or name.startswith(tuple(options.targets))
     }
-    if options.atheris:
-        _atheris(next(iter(chosen)), options.atheris, options.seconds)
     guided = importlib.util.find_spec("atheris") is not None and not options.plain
     failed = 0
     for name, target in chosen.items():
@@ -51,13 +53,14 @@ def _run_apart(name: str, seconds: float) -> int:
         return int(subprocess.run(command, check=False).returncode != 0)
 
 
-def _atheris(name: str, corpus: str, seconds: float) -> None:
-    import atheris  # type: ignore[import-not-found]  # noqa: PLC0415 optional, and only in the process that it owns
-
+def _atheris(name: str, corpus: str, seconds: float) -> NoReturn:
+    """Only what is imported from here on is instrumented."""
+    atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["drivers", "gateway"]):
         target = targets()[name]
     atheris.Setup([sys.argv[0], f"-max_total_time={seconds:.0f}", corpus], target.run)
     atheris.Fuzz()
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ MAX_SIZE = 1 << 16
 _EDGES = (0, 1, 0x7F, 0x80, 0xFF)
 
 
-class Finding(Exception):  # noqa: N818
+class Finding(Exception):
     """An input that a target did not survive."""
 
     def __init__(self, target: str, data: bytes) -> None:

@@ -74,6 +74,7 @@ async def test_a_reader_whose_clock_is_off_is_corrected() -> None:
     assert abs(batch.rows[-1][4] + batch.offset - batch.arrival) < SECOND
 
 
+@pytest.mark.slow
 async def test_six_cuts_in_ten_seconds_lose_no_read_of_a_reader_that_holds() -> None:
     async with LlrpEmulator(serials(rate=400), "impinj-r700", keep_reads=True) as reader:
         rig = Rig(host=reader.host, port=reader.port)

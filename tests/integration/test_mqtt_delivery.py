@@ -95,6 +95,7 @@ async def test_events_wait_while_the_broker_is_away(broker: Broker) -> None:
     assert_all_in_order(sequences(subscriber), 3100)
 
 
+@pytest.mark.slow
 async def test_a_killed_broker_loses_nothing_that_it_had_not_acknowledged(make_broker: MakeBroker) -> None:
     """A PUBACK means that the broker has the event. If it is killed before it passed it on, that is its loss."""
     broker = make_broker("allow_anonymous true", *SURVIVES_KILL)

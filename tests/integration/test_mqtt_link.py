@@ -193,6 +193,19 @@ async def test_what_is_not_a_broker_is_called_so(impostor: Any, answer: bytes, m
         await connect_once(port)
 
 
+@pytest.mark.parametrize("answer", [b"", b"\x20\x02\x00\x00"])
+async def test_a_stop_does_not_wait_for_a_broker_that_is_silent(
+    impostor: Any, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.client.GOODBYE_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.mqtt.service.GOODBYE_SECONDS", 0.2)
+    port = await impostor(answer)
+    async with service(port, version="3.1.1"):
+        await asyncio.sleep(0.1)  # somewhere in the login, or in the subscription that is never answered
+        started = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - started < 2
+
+
 async def test_a_broker_of_the_other_version_is_recognised(impostor: Any) -> None:
     port = await impostor(b"\x20\x02\x00\x01")  # the CONNACK of 3.1.1: unacceptable protocol version
     with pytest.raises(LinkError, match=r"set mqtt.version to"):

@@ -159,7 +159,7 @@ async def bus(tmp_path, addresses, echo_on_line, configured_echo, seconds_up):
     tasks = [asyncio.create_task(reader.run()) for reader in readers]
     await asyncio.sleep(0.02)
     for address in addresses:
-        settings = {**SETTINGS, "port": str(tmp_path / "bus"), "address": address, "echo": configured_echo}
+        settings = {**SETTINGS, "device": str(tmp_path / "bus"), "address": address, "echo": configured_echo}
         driver = build(UHF288, items[address].append, settings, [1], reader=f"r{address}")
         tasks.append(asyncio.create_task(driver.run()))
     deadline = asyncio.get_running_loop().time() + seconds_up

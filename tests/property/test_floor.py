@@ -14,7 +14,7 @@ from gateway.floor import Floor
 from gateway.floor.sightings import Sightings
 from gateway.inputs import Command, Input, Restart, Tick
 from gateway.replay import replay
-from tests.support.floor_scene import T0, TICK, at, config, epc, run, ticked, up, when
+from tests.support.floor_scene import T0, at, config, epc, run, ticked, up, when
 
 LENGTH = 90
 LATENESS = SECOND
@@ -189,7 +189,3 @@ def test_a_restart_in_the_middle_makes_no_tag_arrive_again(reads, others, index,
             there.add(fact.data["uid"])
         elif fact.data.get("movement") == "departed":
             there.discard(fact.data["uid"])
-
-
-def test_a_tick_is_never_more_than_a_window():
-    assert TICK < site().floor.window * SECOND

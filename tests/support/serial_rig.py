@@ -115,7 +115,7 @@ async def rig(
     await asyncio.sleep(0.02)
     name = f"socket://127.0.0.1:{port.port}" if isinstance(port, TcpPort) else str(Path(where) / "usb-reader")
     made = Rig(reader, None)  # type: ignore[arg-type]
-    made.driver = build(factory, made.take, {"port": name, **(settings or {})}, ports)
+    made.driver = build(factory, made.take, {"device": name, **(settings or {})}, ports)
     reader.on_read = made.wire_read
     supervision = asyncio.create_task(made.supervise())
     try:

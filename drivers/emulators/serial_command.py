@@ -1,0 +1,230 @@
+"""`rfid-gateway emulate mercury|uhf288|r2000|m100`: an emulated serial reader on a pty or a TCP port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from drivers.emulators import scene
+from drivers.emulators.line import Faults, Port, PtyPort, TcpPort
+from drivers.emulators.m100 import M100
+from drivers.emulators.mercury import VERSIONS, Mercury
+from drivers.emulators.r2000 import R2000
+from drivers.emulators.read_log import ReadLog
+from drivers.emulators.scene import Seen
+from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.uhf288 import KINDS, Uhf288
+
+_STDIN_HELP = """\
+While it runs, a line on standard input does something to the reader:
+  antenna PORT on|off    an antenna is plugged in or falls off (mercury, uhf288, r2000)
+  unplug [SECONDS]       the port goes away for so long      reboot          a power dip
+  input PORT on|off      an input changes                    counters        prints what was read and sent
+"""
+
+FAMILIES: dict[str, tuple[type[EmulatedReader], list[str], str]] = {
+    "mercury": (Mercury, sorted(VERSIONS), "Micro"),
+    "uhf288": (Uhf288, sorted(KINDS), "UHFReader288M"),
+    "r2000": (R2000, [], ""),
+    "m100": (M100, [], ""),
+}
+"""Class, models, and the default model of each family."""
+
+
+def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the serial families below `emulate`."""
+    for family, (_, models, model) in FAMILIES.items():
+        parser = families.add_parser(
+            family,
+            help=f"a serial reader of the {family} family on a pty or a TCP port",
+            description=f"A reader of the {family} family that is not there. Any client can open its port.",
+            epilog=_STDIN_HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _add_port(parser)
+        if models:
+            parser.add_argument("--model", choices=models, default=model, help="(default: %(default)s)")
+        if family in ("uhf288", "r2000"):
+            parser.add_argument("--address", type=int, default=family == "r2000", help="on the bus (%(default)d)")
+        _add_scene(parser)
+        _add_faults(parser)
+        parser.set_defaults(run=run)
+
+
+def _add_port(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--pty", metavar="LINK", type=Path, help="a pty behind this symbolic link")
+    where.add_argument("--tcp", metavar="HOST:PORT", type=_address, help="a device server in raw TCP mode; port 0: any")
+
+
+def _add_scene(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scene", choices=sorted(_SCENES), default="traffic", help="as of `emulate llrp` (%(default)s)"
+    )
+    parser.add_argument("--tags", type=int, default=50, help="tags in the scene (%(default)s)")
+    parser.add_argument("--rate", type=float, default=50.0, help="reads a second per antenna (%(default)s)")
+    parser.add_argument("--antennas", type=int, default=1, help="antennas (%(default)s)")
+    parser.add_argument("--cycle", type=float, default=60.0, help="seconds until the traffic repeats (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of scene and faults (%(default)s)")
+    parser.add_argument("--log", metavar="FILE", type=Path, help="write every read that is sent whole (recorded reads)")
+    parser.add_argument("--name", default="reader", help="reader name in that log (%(default)s)")
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bytewise", action="store_true", help="send one byte at a time")
+    parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="send so much later")
+    parser.add_argument("--noise", type=float, default=0.0, metavar="SHARE", help="of bytes changed, lost or added")
+    parser.add_argument("--flips", type=float, default=0.0, metavar="SHARE", help="of frames with a wrong last byte")
+    parser.add_argument("--cuts", type=float, default=0.0, metavar="SHARE", help="of frames cut short, then silence")
+    parser.add_argument("--unplug-every", type=float, metavar="SECONDS", help="the port goes away for a second")
+    parser.add_argument("--reboot-every", type=float, metavar="SECONDS", help="a power dip")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs until SIGINT or SIGTERM. The exit status: 0, or 1 when it cannot begin."""
+    try:
+        return asyncio.run(_serve(args))
+    except (OSError, ValueError) as error:
+        print(f"emulate {args.family}: cannot begin: {error}", file=sys.stderr)
+        return 1
+
+
+async def _serve(args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    port: Port = PtyPort(args.pty) if args.pty else TcpPort(*args.tcp)
+    reader = build(args, port)
+    log = ReadLog(args.log) if args.log else None
+    counts = _count(reader, log, args.name)
+    tasks: list[asyncio.Task[None]] = [asyncio.create_task(reader.run(), name="reader")]
+    if args.unplug_every:
+        tasks.append(asyncio.create_task(_unplug_again(reader, args.unplug_every)))
+    if args.reboot_every:
+        tasks.append(asyncio.create_task(_reboot_again(reader, args.reboot_every)))
+    await asyncio.sleep(0.05)
+    if not tasks[0].done():
+        where = args.pty if args.pty else f"{args.tcp[0]}:{port.port}" if isinstance(port, TcpPort) else ""
+        print(f"{args.name} ({args.family}) is on {where}", flush=True)
+    watching = sys.stdin is not None and _watch_stdin(loop, reader, counts)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
+    if watching:
+        loop.remove_reader(sys.stdin)
+    failed = tasks[0].exception() if tasks[0].done() else None
+    for task in (stopping, *tasks):
+        task.cancel()
+        with suppress(asyncio.CancelledError, OSError):
+            await task
+    if log:
+        await log.close()
+    if failed:
+        raise failed
+    print(_summary(args.name, counts), flush=True)
+    return 0
+
+
+def build(args: argparse.Namespace, port: Port) -> EmulatedReader:
+    kind = FAMILIES[args.family][0]
+    faults = Faults(args.bytewise, args.delay, args.noise, args.flips, args.cuts)
+    more = {key: getattr(args, key) for key in ("model", "address") if hasattr(args, key)}
+    if args.family in ("mercury", "r2000"):
+        more["ports"] = max(4, args.antennas)
+    return kind(port, _SCENES[args.scene](args), faults=faults, seed=args.seed, **more)
+
+
+def _count(reader: EmulatedReader, log: ReadLog | None, name: str) -> dict[str, int]:
+    counts = {"whole": 0, "broken": 0}
+    loop = asyncio.get_running_loop()
+
+    def read(seen: Seen, whole: bool) -> None:
+        counts["whole" if whole else "broken"] += 1
+        if log and whole:
+            log.add([seen], name, reader.began)
+            loop.call_soon(log.flush)
+
+    reader.on_read = read
+    return counts
+
+
+def _summary(name: str, counts: dict[str, int]) -> str:
+    return f"{name}: {counts['whole']} reads sent whole, {counts['broken']} broken or unheard"
+
+
+async def _unplug_again(reader: EmulatedReader, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await reader.unplug(1.0)
+
+
+async def _reboot_again(reader: EmulatedReader, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        reader.reboot()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
+def _antennas(args: argparse.Namespace) -> range:
+    return range(1, args.antennas + 1)
+
+
+_SCENES: dict[str, Callable[[argparse.Namespace], scene.Scene]] = {
+    "traffic": lambda args: scene.traffic(args.tags, args.rate, _antennas(args), seed=args.seed, cycle=args.cycle),
+    "population": lambda args: scene.population(args.tags, args.rate, _antennas(args), seed=args.seed),
+    "serial": lambda args: scene.serials(args.rate, _antennas(args), seed=args.seed),
+}
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, reader: EmulatedReader, counts: dict[str, int]) -> bool:
+    """Carries out lines from standard input; False where it cannot be watched (a file, /dev/null)."""
+    rest = b""
+    unplugging: set[asyncio.Task[None]] = set()
+
+    def readable() -> None:
+        nonlocal rest
+        data = os.read(sys.stdin.fileno(), 4096)
+        if not data:
+            loop.remove_reader(sys.stdin)
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            said = obey(reader, line.decode("utf-8", "replace").split(), unplugging)
+            print(_summary("counters", counts) if said == "counters" else said, flush=True)
+
+    try:
+        loop.add_reader(sys.stdin, readable)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def obey(reader: EmulatedReader, words: list[str], unplugging: set[asyncio.Task[None]]) -> str:
+    """One line of standard input; what to print."""
+    match words:
+        case ["counters"]:
+            return "counters"
+        case ["reboot"]:
+            reader.reboot()
+        case ["unplug", *more] if not more or more[0].replace(".", "", 1).isdecimal():
+            task = asyncio.create_task(reader.unplug(float(more[0]) if more else 1.0))
+            unplugging.add(task)
+            task.add_done_callback(unplugging.discard)
+        case ["antenna", port, "on" | "off" as state] if port.isdecimal() and hasattr(reader, "missing"):
+            (reader.missing.discard if state == "on" else reader.missing.add)(int(port))
+        case ["input", port, "on" | "off" as state] if port.isdecimal():
+            reader.inputs[int(port)] = state == "on"
+        case _:
+            return f"not understood: {' '.join(words)[:60]!r}"
+    return "ok"

@@ -1,0 +1,167 @@
+"""What was lost, and what is wrong with a reader."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from drivers.api import AntennaStatus, ClockQuality, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderLoss
+from drivers.api import ReaderUp as Up
+from gateway.clock import rfc3339
+from gateway.events import ALARM, LOSS, Fact
+from gateway.floor import Floor
+from gateway.inputs import Dropped, Input, Restart
+from tests.support.floor_scene import at, config, of_type, read, run, standing, ticked, up
+
+
+def losses(items: list[Input], until: float = 300) -> list[tuple[str, str, str, str, bool]]:
+    return [
+        (fact.place, fact.data["cause"], fact.data["start"], fact.data["end"], fact.data["certain"])
+        for fact in of_type(run(ticked(items, until)), LOSS)
+    ]
+
+
+def test_a_drivers_loss_is_passed_on():
+    loss = ReaderLoss("r1", at(9), at(2), at(8), "buffer-overflow", True)
+    assert losses([*up(), loss], 10) == [("r1", "buffer-overflow", rfc3339(at(2)), rfc3339(at(8)), True)]
+
+
+def test_a_reader_that_holds_nothing_loses_from_its_last_sign_of_life():
+    items = [*up(), read(5, "r1", 1, 1), ReaderAlive("r1", at(7)), ReaderDown("r1", at(20), "silent"), Up("r1", at(50))]
+    assert losses(items) == [("r1", "reader-unreachable", rfc3339(at(7)), rfc3339(at(50)), False)]
+
+
+def test_a_reader_that_held_its_reads_has_lost_nothing():
+    items = [*up(), ReaderDown("r1", at(20), "cut"), Up("r1", at(50), held=True), ReaderAlive("r1", at(51))]
+    assert losses(items) == []
+
+
+def test_a_reader_that_is_down_twice_before_it_is_back_has_one_loss():
+    items = [*up(), ReaderDown("r1", at(20), "cut"), ReaderDown("r1", at(30), "refused"), Up("r1", at(50))]
+    assert len(losses(items)) == 1
+
+
+@pytest.mark.parametrize(
+    ("restart", "expected"),
+    [
+        (Restart(at(60), at(40), True), [("r1", "reader-unreachable", 40, 61), ("r2", "reader-unreachable", 40, 61)]),
+        (
+            Restart(at(60), at(40), False),
+            [
+                ("r1", "gateway-crash", 40, 60),
+                ("r2", "gateway-crash", 40, 60),
+                ("r1", "reader-unreachable", 60, 61),
+                ("r2", "reader-unreachable", 60, 61),
+            ],
+        ),
+        (
+            Restart(at(60), at(40), False, journal_lost=True),
+            [
+                ("r1", "gateway-crash", 40, 60),
+                ("r2", "gateway-crash", 40, 60),
+                ("gw", "journal-lost", 40, 60),
+                ("r1", "reader-unreachable", 60, 61),
+                ("r2", "reader-unreachable", 60, 61),
+            ],
+        ),
+    ],
+)
+def test_what_a_restart_has_lost(restart, expected):
+    facts = of_type(run([*ticked(up(), 40), restart, *up(61)]), LOSS)
+    assert [(f.place, f.data["cause"], f.data["start"], f.data["end"]) for f in facts] == [
+        (place, cause, rfc3339(at(start)), rfc3339(at(end))) for place, cause, start, end in expected
+    ]
+
+
+def test_a_reader_that_was_down_before_a_crash_has_no_loss_by_it():
+    facts = run([*ticked([*up(), ReaderDown("r1", at(20), "cut")], 40), Restart(at(60), at(40), False), *up(61)])
+    assert [(f.place, f.data["cause"], f.data["start"]) for f in of_type(facts, LOSS)] == [
+        ("r2", "gateway-crash", rfc3339(at(40))),
+        ("r1", "reader-unreachable", rfc3339(at(0))),
+        ("r2", "reader-unreachable", rfc3339(at(60))),
+    ]
+
+
+def test_events_that_the_ledger_gave_up_are_a_loss_of_the_gateway():
+    (fact,) = run([Dropped(at(9), 5, 17, at(1), at(3))])
+    assert fact == Fact(
+        LOSS,
+        "gw",
+        at(9),
+        {
+            "reader": "gw",
+            "cause": "ledger-full",
+            "start": rfc3339(at(1)),
+            "end": rfc3339(at(3)),
+            "certain": True,
+            "first_sequence": 5,
+            "last_sequence": 17,
+        },
+    )
+
+
+def test_a_reader_that_stays_down_is_an_alarm_until_it_is_back():
+    items = [*up(), ReaderDown("r1", at(20), "no route to host"), Up("r1", at(200)), ReaderDown("r2", at(20), "cut")]
+    items.append(Up("r2", at(70)))
+    alarms = of_type(run(ticked(items, 300)), ALARM)
+    assert [(fact.place, fact.data["state"], fact.time) for fact in alarms] == [
+        ("r1", "raised", at(80)),
+        ("r1", "cleared", at(200)),
+    ]
+    assert alarms[0].data["reason"] == "no route to host"
+
+
+def test_antennas_that_are_not_in_use_are_no_alarm():
+    assert of_type(run(ticked([*up(), AntennaStatus("r1", at(1), 4, False)], 5)), ALARM) == []
+
+
+def test_the_state_of_a_reader():
+    floor = Floor(config())
+    assert floor.reader_state("r1")["status"] == "unknown"
+    items = [
+        Up("r1", at(0), True, "R420", "5.14"),
+        ReaderClock("r1", at(0), ClockQuality.CORRECTED, 1500),
+        AntennaStatus("r1", at(1), 2, False, "disconnected"),
+        ReaderCondition("r1", at(1), "throttled", True, "hot"),
+        *standing(1, 4, "r1", 1, 7),
+    ]
+    run(ticked(items, 6), floor)
+    state = floor.reader_state("r1")
+    assert state == {
+        "reader": "r1",
+        "status": "catching-up",
+        "since": rfc3339(at(0)),
+        "reason": "",
+        "model": "R420",
+        "firmware": "5.14",
+        "antennas_down": {"2": "disconnected"},
+        "conditions": {"throttled": "hot"},
+        "clock": {"quality": "corrected", "offset_us": 1500},
+        "reads": 6,
+        "late_reads": 0,
+    }
+    run([ReaderAlive("r1", at(7)), ReaderDown("r1", at(8), "cut")], floor)
+    assert (floor.reader_state("r1")["status"], floor.reader_state("r1")["reason"]) == ("down", "cut")
+    assert json.dumps(floor.reader_state("r2"))
+
+
+def test_the_state_of_a_zone():
+    floor = Floor(config())
+    items = [*up(), AntennaStatus("r1", at(1), 2, False), *standing(1, 20, "r1", 1, 7), *standing(1, 3, "r1", 1, 8)]
+    run(ticked(items, 20), floor)
+    assert floor.zone_state("vault") == {
+        "zone": "vault",
+        "name": "",
+        "population": 2,
+        "not_seen": 0,
+        "watched": True,
+        "antennas": {"r1/1": "watching", "r1/2": "antenna down"},
+        "last_count": None,
+    }
+
+
+def test_clock_quality_is_part_of_the_evidence():
+    items = [*up(), ReaderClock("r1", at(0.5), ClockQuality.UPTIME, -250), *standing(1, 4, "r1", 1, 7)]
+    (fact,) = run(ticked(items, 5))
+    assert fact.data["evidence"]["clock"] == {"quality": "uptime", "offset_us": -250}

@@ -1,0 +1,149 @@
+"""What outlives the process: checkpoints, changed configurations, and events when there is nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.api import ReaderUp
+from gateway.clock import rfc3339
+from gateway.errors import LedgerError
+from gateway.events import GENESIS, Fact, seal
+from gateway.floor import Floor
+from gateway.floor.columns import CHUNK
+from gateway.inputs import Restart, Tick
+from tests.support.floor_scene import alive, at, config, epc, read, run, standing, story, ticked, up
+
+
+def lived(until: float = 30) -> Floor:
+    """A floor with tags in both zones, one of them out of sight."""
+    floor = Floor(config())
+    items = [
+        *up(),
+        *alive(0, until, "r1"),
+        *standing(1, until, "r1", 1, 1),
+        *standing(1, 8, "r1", 2, 2),
+        *standing(1, until, "r2", 1, 3),
+    ]
+    run(ticked(items, until), floor)
+    return floor
+
+
+def test_only_what_changed_is_written_again():
+    floor = Floor(config())
+    rows = [read(1, "r1", 1, number) for number in range(3 * CHUNK)]
+    run(ticked([*up(), *rows], 5), floor)
+    first = floor.checkpoint()
+    assert [name for name in first if name.startswith("tags/")] == ["tags/000000", "tags/000001", "tags/000002"]
+    run(ticked([read(6, "r1", 1, 2 * CHUNK + 5)], 8)[60:], floor)
+    assert [name for name in floor.checkpoint() if name.startswith("tags/")] == ["tags/000002"]
+
+
+@pytest.mark.parametrize("name", ["floor", "waiting", "tags/000000"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "missing", "version"])
+def test_a_damaged_part_is_found_before_it_is_believed(name, damage):
+    parts = lived().checkpoint()
+    part = bytearray(parts[name])
+    if damage == "missing":
+        del parts[name]
+    else:
+        if damage == "flip":
+            part[len(part) // 2] ^= 4
+        elif damage == "cut":
+            part = part[: len(part) // 2]
+        else:
+            part[2] += 1
+        parts[name] = bytes(part)
+    with pytest.raises(LedgerError, match=name):
+        Floor(config()).restore(parts)
+
+
+@pytest.mark.parametrize("part", [b"", b"FL", b"{}" * 50])
+def test_parts_that_are_not_parts(part):
+    with pytest.raises(LedgerError):
+        Floor(config()).restore({"floor": part})
+
+
+def test_a_zone_that_is_gone_from_the_configuration_keeps_its_tags_until_they_are_seen_elsewhere():
+    changed = config(
+        zones=[{"id": "vault"}, {"id": "cage"}],
+        readers=[
+            {"id": "r1", "driver": "llrp", "antennas": [{"port": 1, "zone": "vault"}, {"port": 2, "zone": "vault"}]},
+            {"id": "r2", "driver": "llrp", "antennas": [{"port": 2, "zone": "cage"}]},
+        ],
+    )
+    floor = Floor(changed)
+    floor.restore(lived().checkpoint())
+    later = run(ticked([ReaderUp("r2", at(31)), *standing(32, 60, "r1", 1, 1), *alive(31, 600, "r1")], 200)[302:], floor)
+    assert ("not_seen", "dock") not in [entry[:2] for entry in story(later)]
+    assert not [entry for entry in story(later) if entry[1] == "dock"]
+    moved = run([*standing(201, 230, "r1", 1, 3), *(Tick(at(t)) for t in range(201, 240))], floor)
+    assert [(fact.data["from"], fact.data["to"]) for fact in moved if fact.data["movement"] == "moved"] == [
+        ("dock", "vault")
+    ]
+
+
+def test_an_antenna_that_looks_at_another_zone_takes_its_tags_along():
+    changed = config(
+        readers=[
+            {"id": "r1", "driver": "llrp", "antennas": [{"port": 1, "zone": "dock"}, {"port": 2, "zone": "vault"}]},
+            {"id": "r2", "driver": "llrp", "antennas": [{"port": 1, "zone": "dock"}]},
+        ]
+    )
+    floor = Floor(changed)
+    floor.restore(lived().checkpoint())
+    assert floor.zone_state("vault")["population"] == 0
+    assert floor.zone_state("vault")["not_seen"] == 1
+    assert floor.zone_state("dock")["population"] == 2
+
+
+@pytest.mark.parametrize("window", [0.1, 1.0])
+def test_another_window_width_loses_no_open_window(window):
+    floor = lived()
+    floor.feed(read(30.2, "r1", 1, 77))
+    successor = Floor(config(floor={"window": window}))
+    successor.restore(floor.checkpoint())
+    facts = run([*(Tick(at(30 + t / 10)) for t in range(1, 80))], successor)
+    assert [(entry[0], entry[2]) for entry in story(facts)] == [("arrived", 30.2)]
+
+
+def test_events_newer_than_the_checkpoint_say_where_the_tags_are():
+    floor = lived(6)
+    parts = floor.checkpoint()
+    items = [
+        *standing(7, 60, "r2", 1, 1, -40),  # moves to the dock
+        *standing(7, 60, "r1", 1, 4),  # arrives
+        *alive(7, 60, "r1"),
+        *alive(7, 60, "r2"),
+    ]  # and tags 2 and 3 are not seen any more, 3 departs
+    facts = run(ticked(items, 60)[70:], floor)
+    payloads, prevhash = [], GENESIS
+    for sequence, fact in enumerate(facts, 1):
+        event = seal(fact, "/rfid/site/gw", "epoch", sequence, prevhash)
+        payloads.append(event.payload)
+        prevhash = event.hash()
+    restored = Floor(config())
+    restored.restore(parts)
+    restored.apply(payloads)
+    for zone in ("vault", "dock"):
+        want, got = floor.zone_state(zone), restored.zone_state(zone)
+        assert (got["population"], got["not_seen"]) == (want["population"], want["not_seen"])
+    later = [Restart(at(100), at(60), False, True), *up(101), *standing(102, 130, "r1", 1, 4)]
+    later += [*standing(102, 130, "r2", 1, 1), *standing(102, 130, "r2", 1, 3)]
+    ticks = ticked(later, 130)[700:]
+    assert [entry[:2] for entry in story(run(ticks, restored))] == [("arrived", "dock")]  # only what had departed
+
+
+def test_a_payload_that_is_no_event_is_an_error():
+    for payload in (b"nonsense", b"{}", b'{"type": "rfid.movement.v1", "data": {"epc": "XY"}}'):
+        with pytest.raises(LedgerError, match="cannot be understood"):
+            Floor(config()).apply([payload])
+
+
+def test_facts_can_be_sealed_and_have_the_same_id_on_every_run():
+    items = ticked([*up(), *standing(1, 10, "r1", 1, 1)], 10)
+    first, second = run(items), run(items)
+    assert isinstance(first[0], Fact)
+    assert [fact.id("/rfid/site/gw") for fact in first] == [fact.id("/rfid/site/gw") for fact in second]
+    assert first[0].topic() == "events/movement/vault"
+    assert first[0].data["evidence"]["last"] <= rfc3339(at(3.5))
+    assert first[0].data["epc"] == epc(1).hex().upper()

@@ -1,0 +1,182 @@
+"""Parts of the sessions that are plain functions of time."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from drivers.serial.mercury import Anchor, Layout, channel_of, read_tag, reply
+from drivers.serial.recognise import recognise
+from drivers.serial.session import Conditions, LineQuality, Watch
+from drivers.serial.settings import M100Settings, MercurySettings, R2000Settings, Uhf288Settings
+from drivers.serial.uhf288 import read_info, read_realtime, read_tags, without_pc
+
+SECOND = 1_000_000
+CYCLE = 250_000
+
+
+def test_an_anchor_dates_reads_from_the_beginning_of_their_cycle():
+    anchor = Anchor(CYCLE)
+    anchor.set(10 * SECOND)
+    assert anchor.date(100, 10 * SECOND + 110_000) == 10 * SECOND + 100_000
+    anchor.set(10 * SECOND + CYCLE)
+    assert anchor.date(5, 10 * SECOND + CYCLE + 20_000) == 10 * SECOND + CYCLE + 5_000
+
+
+def test_an_anchor_that_came_late_is_pulled_back_by_a_read_from_the_future():
+    anchor = Anchor(CYCLE)
+    anchor.set(10 * SECOND + 40_000)  # the cycle began at 10 s
+    assert anchor.date(50, 10 * SECOND + 52_000) == 10 * SECOND + 52_000
+    assert anchor.date(90, 10 * SECOND + 95_000) == 10 * SECOND + 92_000
+
+
+def test_a_lost_end_of_cycle_does_not_date_reads_a_cycle_early():
+    anchor = Anchor(CYCLE)
+    anchor.set(10 * SECOND)
+    arrival = 10 * SECOND + CYCLE + 10_000
+    assert anchor.date(8, arrival) == arrival
+    assert anchor.date(20, arrival + 12_000) == arrival + 12_000
+
+
+def test_a_watch_that_hears_nothing_is_overdue():
+    watch = Watch(2 * SECOND, 0)
+    assert not watch.overdue(2 * SECOND)
+    assert watch.overdue(2 * SECOND + 1)
+    watch.beat(3 * SECOND)
+    assert not watch.overdue(4 * SECOND)
+
+
+def test_a_condition_lasts_until_it_is_not_repeated():
+    conditions = Conditions("r")
+    assert [item.active for item in conditions.seen("throttled", 0, "hot")] == [True]
+    assert conditions.seen("throttled", 9 * SECOND, "hot") == []
+    assert conditions.lapse(18 * SECOND) == []
+    assert [(item.condition, item.active, item.t) for item in conditions.lapse(19 * SECOND)] == [
+        ("throttled", False, 19 * SECOND)
+    ]
+    assert conditions.clear(20 * SECOND) == []
+
+
+def test_a_noisy_line_is_told_by_its_share_of_lost_bytes():
+    quality = LineQuality(0)
+    assert quality.noise(100_000, 400, 10 * SECOND) is None
+    assert quality.noise(200_000, 1_400, 20 * SECOND - 1) is None
+    assert "1000 of 100000 bytes" in str(quality.noise(200_000, 1_400, 20 * SECOND))
+    assert quality.noise(300_000, 1_400, 30 * SECOND) is None
+
+
+def test_frequencies_have_a_number_each():
+    hops = [902_750 + 500 * index for index in range(50)] + [865_700, 866_300, 866_900, 867_500]
+    assert len({channel_of(frequency) for frequency in hops}) == 54
+    assert min(channel_of(frequency) for frequency in hops) > 0
+
+
+def test_every_meta_has_a_layout_and_short_records_are_refused():
+    for meta in range(0, 0x4000, 7):
+        with pytest.raises(ValueError, match="record"):
+            Layout(meta).read(b"\xff\x00\x22\x00\x00", 5)
+
+
+_FIELDS = "01CC110DF73200000000"
+BAD_RECORDS = ["", "01", f"{_FIELDS}0080", f"{_FIELDS}FFFF3000E2", f"{_FIELDS}00813000{'E2' * 14}"]
+
+
+@pytest.mark.parametrize("record", BAD_RECORDS)
+def test_a_tag_record_that_does_not_fit_is_refused(record):
+    with pytest.raises(ValueError, match="record"):
+        read_tag(reply(0x22, 0, bytes.fromhex("10001B001F01" + record)))
+
+
+def test_an_xpc_is_no_part_of_the_epc():
+    epc = bytes.fromhex("E2801160600002094C4C8B1A")
+    for xpc, pc in ((b"\x01\x02", b"\x32\x00"), (b"\x81\x02\x03\x04", b"\x32\x00"), (b"", b"\x30\x00")):
+        bits = 8 * (len(xpc) + len(epc) + 4)
+        record = bytes.fromhex("10001B001F01" + _FIELDS) + bits.to_bytes(2, "big") + pc + xpc + epc + b"\0\0"
+        tag = read_tag(reply(0x22, 0, record))
+        assert tag is not None
+        assert tag.epc == epc
+
+
+BAD_TAGS = [b"", b"\x01", b"\x01\x01", b"\x01\x01\x0c\xe2", b"\x01\x00\x00", b"\x01\x02\x02\xe2\x00\x40"]
+
+
+@pytest.mark.parametrize("data", BAD_TAGS)
+def test_uhf288_tags_that_do_not_fill_their_reply_are_refused(data):
+    with pytest.raises(ValueError, match="inventory reply"):
+        list(read_tags(data, one_antenna=False))
+
+
+def test_uhf288_reports_and_information_that_are_too_short_are_refused():
+    for data in (b"", b"\x01\x0c\xe2", b"\x01\x02\xe2\x00"):
+        with pytest.raises(ValueError, match="report"):
+            read_realtime(data, one_antenna=False)
+    with pytest.raises(ValueError, match="without EPC"):
+        read_realtime(b"", one_antenna=True)
+    with pytest.raises(ValueError, match="7 bytes"):
+        read_info(bytes(7))
+
+
+def test_a_pc_before_the_epc_is_taken_off_where_it_counts_the_words():
+    epc = bytes.fromhex("E2801160600002094C4C8B1A")
+    assert without_pc(b"\x30\x00" + epc) == epc
+    assert without_pc(epc) == epc
+
+
+RECOGNISED = [
+    (b"", "Nothing was received"),
+    (bytes.fromhex("043F0000002000000001") + bytes(22), "LLRP reader, configure it with driver: llrp"),
+    (b"$GPGGA,123519,4807.038,N,01131.000,E,1,08*47\r\n$GPGSA,A,3*39\r\n", "GPS receiver"),
+    (b"Debian GNU/Linux 12 gw ttyS0\r\n\r\ngw login: ", "login prompt"),
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", "It sends text"),
+    (bytes.fromhex("A00A018900001100000005B6") * 2, "driver: r2000"),
+    (bytes.fromhex("FF0022040084E0") * 2, "driver: mercury"),
+    (bytes.fromhex("1400EE00010CE2801160600002094C4C8B1A5A828E"), "driver: uhf288"),
+    (bytes.fromhex("BB01FF000115167E"), "driver: m100"),
+    (bytes(range(128, 160)), "no known protocol (80 81 82"),
+]
+
+
+@pytest.mark.parametrize(("seen", "says"), RECOGNISED)
+def test_what_sits_on_a_port_is_said(seen, says):
+    assert says in recognise(seen)
+
+
+def test_foreign_text_is_cut_and_escaped():
+    said = recognise(b"\x1b[2J" + b"A" * 500)
+    assert len(said) < 150
+    assert "\x1b" not in said
+
+
+BAD_DEVICES = [
+    ("rfc2217://10.0.0.5:4001", "raw TCP mode"),
+    ("socket://10.0.0.5", "write socket://HOST:PORT"),
+    ("socket://10.0.0.5:99999", "write socket://HOST:PORT"),
+    ("spy:///dev/ttyUSB0", "not supported"),
+    ("COM3", "is no port"),
+]
+
+
+@pytest.mark.parametrize(("device", "says"), BAD_DEVICES)
+@pytest.mark.parametrize("model", [MercurySettings, Uhf288Settings, R2000Settings, M100Settings])
+def test_a_device_that_cannot_be_opened_is_refused_with_what_to_write(model, device, says):
+    with pytest.raises(ValidationError, match=says):
+        model(device=device)
+
+
+BAD_SETTINGS = [
+    (MercurySettings, {"baud": 115201}),
+    (MercurySettings, {"region": "MARS"}),
+    (MercurySettings, {"on": 0}),
+    (MercurySettings, {"sesion": 1}),
+    (Uhf288Settings, {"address": 256}),
+    (Uhf288Settings, {"address": "1"}),
+    (Uhf288Settings, {"channels": [1]}),
+    (R2000Settings, {"session": 4}),
+    (M100Settings, {"inputs": [9]}),
+]
+
+
+@pytest.mark.parametrize(("model", "settings"), BAD_SETTINGS)
+def test_settings_are_strict(model, settings):
+    with pytest.raises(ValidationError):
+        model.model_validate({"device": "/dev/ttyUSB0", **settings})

@@ -11,20 +11,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-HEX_PATTERN = r"^[0-9A-F]{1,124}$"
-
-Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
-HexPrefix = Annotated[str, StringConstraints(pattern=HEX_PATTERN)]
-FilePath = Annotated[Path, Strict(False)]  # text is a path, in Python as in JSON
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from gateway.config_base import HEX_PATTERN as HEX_PATTERN
+from gateway.config_base import IDENTIFIER_PATTERN as IDENTIFIER_PATTERN
+from gateway.config_base import FilePath as FilePath
+from gateway.config_base import HexPrefix as HexPrefix
+from gateway.config_base import Identifier as Identifier
+from gateway.config_base import Port as Port
+from gateway.config_base import Seconds as Seconds
+from gateway.config_base import Section as Section
+from gateway.gate_config import Docks, GateConfig, ManifestsConfig, Watch
 
 
 class TlsConfig(Section):
@@ -157,6 +154,10 @@ class LogConfig(Section):
     format: Literal["json", "console"] = "json"
 
 
+_FLOOR_SECTIONS = {"site", "gateway", "tags", "floor", "presence", "zones", "docks", "gate", "watch"}
+"""What can change what the floor says, beside the readers' antennas."""
+
+
 class Config(Section):
     site: Identifier
     gateway: Identifier
@@ -166,6 +167,10 @@ class Config(Section):
     presence: PresenceConfig = PresenceConfig()
     zones: Annotated[list[ZoneConfig], Field(min_length=1)]
     readers: Annotated[list[ReaderConfig], Field(min_length=1)]
+    docks: Docks = []
+    gate: GateConfig = GateConfig()
+    watch: Watch = []
+    manifests: ManifestsConfig = ManifestsConfig()
     ledger: LedgerConfig = LedgerConfig()
     journal: JournalConfig = JournalConfig()
     recording: RecordingConfig | None = None
@@ -174,7 +179,7 @@ class Config(Section):
 
     def floor_json(self) -> str:
         """Everything that can change what the floor says, as JSON that `from_floor_json` reads."""
-        content = self.model_dump(mode="json", include={"site", "gateway", "tags", "floor", "presence", "zones"})
+        content = self.model_dump(mode="json", include=_FLOOR_SECTIONS)
         content["readers"] = [
             reader.model_dump(mode="json", include={"id", "driver", "antennas"}) for reader in self.readers
         ]

@@ -9,7 +9,6 @@ from drivers.emulators.serial_reader import SECOND, EmulatedReader
 from drivers.serial.uhf288 import BROADCAST, ONE_ANTENNA, Cmd, Status, Uhf288Framing, read_command, reply
 
 KINDS = {"UHFReader18": 0x09, "UHFReader288M": 0x0C, "UHFReader288MP": 0x20, "E310": 0x3D}
-TAGS_PER_FRAME = 8
 HEARTBEAT = SECOND
 
 
@@ -27,6 +26,7 @@ class Uhf288(EmulatedReader):
         self.realtime = realtime
         self.missing: set[int] = set()
         self.memory_full = False
+        self.tags_per_frame = 8
         self.band = (0x31, 0x80)
         self.power = 30
         self.scan_time = 10
@@ -134,8 +134,8 @@ class Uhf288(EmulatedReader):
         fresh = [seen for seen in self._until(min(now, end), [antenna]) if seen.epc not in self._seen]
         fresh = list({seen.epc: seen for seen in fresh}.values())
         self._seen.update(seen.epc for seen in fresh)
-        for at in range(0, len(fresh), TAGS_PER_FRAME):
-            self._report(fresh[at : at + TAGS_PER_FRAME], antenna, fast_id)
+        for at in range(0, len(fresh), self.tags_per_frame):
+            self._report(fresh[at : at + self.tags_per_frame], antenna, fast_id)
         if now >= end:
             self._scan = None
             self._end(antenna)

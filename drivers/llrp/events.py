@@ -10,6 +10,9 @@ from drivers.llrp.clock import Stamps
 from drivers.llrp.element import Element
 from drivers.llrp.status import text
 
+STRAGGLING = 1_000_000
+"""Microseconds. Readers report out of time order: what had not come yet may be so much older than what had."""
+
 SIGNS_UNTIL_OVER = 2
 """LLRP says when a warning begins, never when it ends: it counts as over after so many signs of life without it."""
 
@@ -48,7 +51,7 @@ def _warning(reader: str, event: Element, when: When) -> Item:
 
 
 def _overflow(reader: str, _event: Element, when: When) -> Item:
-    start = when.t if when.last_read is None else min(when.last_read, when.arrival)
+    start = (when.t if when.last_read is None else min(when.last_read, when.arrival)) - STRAGGLING
     return ReaderLoss(reader, when.arrival, start, when.arrival, "reader-buffer-overflow")
 
 

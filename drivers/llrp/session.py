@@ -32,7 +32,7 @@ from drivers.llrp.clock import ReaderTime, Stamps
 from drivers.llrp.codec import Message, encode
 from drivers.llrp.commands import Command, Commands
 from drivers.llrp.element import E, Element
-from drivers.llrp.events import Conditions, Inputs, When, stamp_of, translate
+from drivers.llrp.events import STRAGGLING, Conditions, Inputs, When, stamp_of, translate
 from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
@@ -134,7 +134,7 @@ class Session:
         if self.state is State.VERSION:
             self._memory.ask_version = False  # some old readers hang up on a version that they do not know
         if self.is_up and not orderly:
-            self._memory.cut = (self._memory.heard or now, now)
+            self._memory.cut = ((self._memory.heard or now) - STRAGGLING, now)
         self.state = State.CLOSED
 
     # What goes out

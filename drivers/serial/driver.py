@@ -38,9 +38,10 @@ _BUSES: WeakKeyDictionary[asyncio.AbstractEventLoop, Buses] = WeakKeyDictionary(
 
 @dataclass(slots=True, frozen=True)
 class Family:
-    """One family of readers. `addressed`: whether readers with these settings can share a port."""
+    """One family of readers. `address`: of a reader with these settings; None if it cannot share its port."""
 
     name: str
+    settings: type[SerialSettings]
     framing: Callable[[Any], Framing]
     session: type[Session[Any]]
     address: Callable[[Any], int | None]
@@ -112,24 +113,29 @@ async def _leave(session: Session[Any]) -> None:
             await session.leave()
 
 
-def _factory(settings: type[SerialSettings], family: Family) -> DriverFactory:
-    return DriverFactory(settings, lambda context, given: SerialDriver(family, context, given))
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("mercury", MercurySettings, lambda given: MercuryFraming(), MercurySession, lambda given: None),
+        Family(
+            "uhf288",
+            Uhf288Settings,
+            lambda given: Uhf288Framing(),
+            Uhf288Session,
+            lambda given: given.address if given.mode == "answer" else None,
+        ),
+        Family("r2000", R2000Settings, lambda given: R2000Framing(), R2000Session, lambda given: given.address),
+        Family("m100", M100Settings, lambda given: M100Framing(), M100Session, lambda given: None),
+    )
+}
 
 
-MERCURY = _factory(
-    MercurySettings, Family("mercury", lambda settings: MercuryFraming(), MercurySession, lambda settings: None)
-)
-UHF288 = _factory(
-    Uhf288Settings,
-    Family(
-        "uhf288",
-        lambda settings: Uhf288Framing(),
-        Uhf288Session,
-        lambda settings: settings.address if settings.mode == "answer" else None,
-    ),
-)
-R2000 = _factory(
-    R2000Settings,
-    Family("r2000", lambda settings: R2000Framing(), R2000Session, lambda settings: settings.address),
-)
-M100 = _factory(M100Settings, Family("m100", lambda settings: M100Framing(), M100Session, lambda settings: None))
+def _factory(name: str) -> DriverFactory:
+    family = FAMILIES[name]
+    return DriverFactory(family.settings, lambda context, given: SerialDriver(family, context, given))
+
+
+MERCURY = _factory("mercury")
+UHF288 = _factory("uhf288")
+R2000 = _factory("r2000")
+M100 = _factory("m100")

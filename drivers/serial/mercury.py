@@ -231,7 +231,7 @@ class Layout:
                 at += 4 if frame[at] & 0x80 else 2
         except (struct.error, IndexError) as error:
             raise ValueError("a tag record is shorter than its fields") from error
-        if not at <= end <= len(frame) - 4 or bits & 7:
+        if not at < end <= len(frame) - 4 or bits & 7:
             raise ValueError(f"a tag record says {bits} bits of EPC, which do not fit")
         return TagRead(count, rssi, (ports >> 4) or 16, high << 16 | low, time, frame[at:end])
 

@@ -76,7 +76,7 @@ class R2000Session(Session[R2000Settings]):
         if is_tag(frame):
             epc, antenna, rssi, channel = read_tag(frame)
             if frame[3] != Cmd.FAST_SWITCH:
-                antenna = self._working
+                antenna = self._working or antenna  # of more than four ports the report has only the low two bits
             self.rows.append((epc, antenna, rssi, channel + 1, now, 1))
             return
         if frame[3] in ROUNDS and frame[1] == LEN_ANTENNA and frame[5] == Code.NO_ANTENNA:

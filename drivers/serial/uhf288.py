@@ -228,6 +228,8 @@ def read_realtime(data: bytes, *, one_antenna: bool) -> Tag:
 
 
 def _tag(epc: bytes, antenna: int, rssi: int, *, with_tid: bool) -> Tag:
+    if not epc or not antenna:
+        raise ValueError("an inventory reply or report has a tag without EPC or antenna")
     if with_tid and len(epc) > TID_BYTES:
         return Tag(epc[:-TID_BYTES], antenna, rssi, epc[-TID_BYTES:])
     return Tag(epc, antenna, rssi, b"")

@@ -293,9 +293,11 @@ class Floor:
     def apply(self, payloads: Iterable[bytes]) -> None:
         """Takes over where each tag is from events that are newer than the checkpoint, oldest first.
 
-        For a start whose journal is lost. Raises LedgerError where a payload is not an event.
+        For a start whose journal is lost. Reads of the checkpoint that were waiting in open windows are given up: the
+        events may rest on them already. Raises LedgerError where a payload is not an event.
         """
         for payload in payloads:
+            self._windows.clear()
             try:
                 event = orjson.loads(payload)
                 if event["type"] == MOVEMENT:

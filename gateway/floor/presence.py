@@ -25,7 +25,7 @@ from gateway.floor.evidence import Evidence, Proof, by_looks, by_margin
 from gateway.floor.places import Places
 from gateway.floor.rivals import Arbitration, Rival
 from gateway.floor.timers import Waiting
-from gateway.floor.watch import LIT, Watch
+from gateway.floor.watch import LIT, Cause, Watch
 
 
 class Presence:
@@ -90,7 +90,7 @@ class Presence:
     def level(self, slot: int, t: int) -> float:
         """How strongly the tag's own zone still holds it at `t`, in hundredths of a decibel."""
         tags = self.tags
-        if tags.state[slot] == State.UNSEEN:
+        if tags.state[slot] == State.UNSEEN or Cause.RETIRED in self._watch.causes[tags.antenna[slot]]:
             return -math.inf
         scale = max(tags.mean[slot], tags.widest[slot])
         return self.arbitration.faded(tags.level[slot], self.silence(slot, t), scale)

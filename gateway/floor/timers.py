@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from gateway.errors import LedgerError
 
-_ENTRY = struct.Struct("<cqI")  # bucket or antenna, its number, how many slots follow
+_ENTRY = struct.Struct("<cqI")  # bucket or antenna, its time or number, how many slots follow
 _BUCKET, _ANTENNA = b"b", b"a"
 
 
@@ -67,7 +67,7 @@ class Waiting:
             slots.discard(slot)
 
     def dump(self) -> bytes:
-        entries = [(_BUCKET, number, bucket) for number, bucket in self._buckets.items()]
+        entries = [(_BUCKET, number * self._width, bucket) for number, bucket in self._buckets.items()]
         entries += [(_ANTENNA, antenna, array("I", sorted(slots))) for antenna, slots in self._parked.items()]
         return b"".join(
             _ENTRY.pack(kind, number, len(slots)) + struct.pack(f"<{len(slots)}I", *slots)
@@ -83,7 +83,7 @@ class Waiting:
                 slots = array("I", struct.unpack_from(f"<{count}I", dump, at + _ENTRY.size))
                 at += _ENTRY.size + 4 * count
                 if kind == _BUCKET:
-                    self._buckets[number] = slots
+                    self._buckets.setdefault(number // self._width, array("I")).extend(slots)
                 else:
                     self._parked[numbers[number]] = set(slots)
         except (struct.error, IndexError, MemoryError) as error:

@@ -232,6 +232,13 @@ class Windows:
                 self._stats.late += late
         return closed
 
+    def clear(self) -> None:
+        """Forgets what is in open windows."""
+        for windows in self.readers.values():
+            windows.open, windows.stale = {}, {}
+            windows.forget()
+        self.count = 0
+
     def newest(self) -> int:
         """The highest window number that is open, 0 where none is."""
         return max((number for windows in self.readers.values() for number, _ in windows.open), default=0)

@@ -46,10 +46,10 @@ async def test_pyimpinj_drives_the_r2000(tmp_path):
     said = await run_client(reader, "pyimpinj", str(tmp_path / "reader"))
     first, last = said[0], said[-1]
     assert first == {
-        "power": [True, "Success."],
-        "antenna": [True, "Success."],
+        "power": [True, "SUCCESS"],
+        "antenna": [True, "SUCCESS"],
         "temperature": 31,
-        "output": [True, "Success."],
+        "output": [True, "SUCCESS"],
         "input": 1,
         "identifier": "EMULATED\ufffd\ufffd\ufffd\ufffd",
         "loss": 15,

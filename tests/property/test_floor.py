@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from drivers.api import AntennaStatus, Batch, ReaderAlive, ReaderDown, ReaderUp
 from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config
+from gateway.events import LOSS
 from gateway.floor import Floor
 from gateway.floor.sightings import Sightings
 from gateway.inputs import Command, Input, Restart, Tick
@@ -103,7 +104,7 @@ def test_it_does_not_matter_how_often_time_is_told(reads, others, steps):
     fewer = [item for item in items if not isinstance(item, Tick) or id(item) in keep]
     held = any(isinstance(item, ReaderUp) and item.held for item in others)
     if not held:  # held reads are taken in when they come
-        assert told(fewer) == told(items)
+        assert [fact for fact in told(fewer) if fact[0] != LOSS] == [fact for fact in told(items) if fact[0] != LOSS]
 
 
 @settings(max_examples=30, deadline=None)
@@ -180,7 +181,8 @@ def test_a_restart_in_the_middle_makes_no_tag_arrive_again(reads, others, index,
     floor = Floor(site())
     before = run(items[:index], floor)
     during = run([Restart(back, tick.t, clean, lost), Tick(back)], floor)
-    assert not [fact for fact in during if fact.data.get("movement") in ("not_seen", "departed")]
+    lost_sight = [fact for fact in during if fact.data.get("movement") in ("not_seen", "departed")]
+    assert not [fact for fact in lost_sight if fact.time > tick.t]  # what fell due before is another matter
     after = run([*up((back - T0) / SECOND), *later], floor)
     there: set[str] = set()
     for fact in [*before, *during, *after]:

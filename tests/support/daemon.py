@@ -22,6 +22,7 @@ class Daemon:
         self.config_file = directory / "gateway.yaml"
         self.log_file = directory / "gateway.log"
         self._process: asyncio.subprocess.Process | None = None
+        self._notify: socket.socket | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self.configure(config)
 
@@ -43,11 +44,12 @@ class Daemon:
 
     async def start(self, *, ready: bool = True) -> None:
         """Starts the process; with `ready`, returns when it says READY=1."""
-        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._hang_up()
         address = self.directory / "notify"
         address.unlink(missing_ok=True)
-        notify.bind(str(address))
-        notify.setblocking(False)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(address))
+        self._notify.setblocking(False)
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -63,28 +65,34 @@ class Daemon:
             )
         try:
             if ready:
-                await asyncio.wait_for(self._until_ready(notify), READY_TIMEOUT)
+                await asyncio.wait_for(self._until_ready(self._notify), READY_TIMEOUT)
         except TimeoutError:
             raise AssertionError(f"the gateway did not become ready:\n{self.log[-4000:]}") from None
-        finally:
-            notify.close()
-            address.unlink(missing_ok=True)
 
     async def kill(self) -> None:
         """SIGKILL, as the kernel's out-of-memory killer would."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
+        self._hang_up()
 
     async def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self._process.wait(), 30.0)
+        try:
+            return await asyncio.wait_for(self._process.wait(), 30.0)
+        finally:
+            self._hang_up()
 
     def reload(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    def _hang_up(self) -> None:
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
 
     async def _until_ready(self, notify: socket.socket) -> None:
         loop = asyncio.get_running_loop()

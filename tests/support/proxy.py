@@ -12,8 +12,10 @@ from tests.support.mosquitto import free_port
 class Proxy:
     """Forwards connections to 127.0.0.1:`target`; see `proxy` below."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, piece: int = 0, delay: float = 0.0) -> None:
         self.target = target
+        self._piece = piece  # bytes forwarded at a time, 0: as they come
+        self._delay = delay  # seconds that everything takes longer
         self.port = free_port()
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -58,17 +60,20 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 await self._flowing.wait()
-                writer.write(data)
-                await writer.drain()
+                await asyncio.sleep(self._delay)
+                for start in range(0, len(data), self._piece or len(data)):
+                    writer.write(data[start : start + (self._piece or len(data))])
+                    await writer.drain()
+                    await asyncio.sleep(0)  # one system call for each piece
         with contextlib.suppress(OSError):
             writer.close()
             await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
-async def proxy(target: int) -> AsyncIterator[Proxy]:
-    """A running proxy to 127.0.0.1:`target`."""
-    it = Proxy(target)
+async def proxy(target: int, *, piece: int = 0, delay: float = 0.0) -> AsyncIterator[Proxy]:
+    """A running proxy to 127.0.0.1:`target`, which may forward a few bytes at a time, or everything late."""
+    it = Proxy(target, piece, delay)
     server = await asyncio.start_server(it.accept, "127.0.0.1", it.port)
     try:
         yield it

@@ -16,9 +16,13 @@ TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 CLIENTS = Path(__file__).with_name("serial_peer_clients.py")
 
 
+class PeersMissingError(Exception):
+    """The packages are not there and cannot be fetched; the message says how to do it by hand."""
+
+
 @cache
-def folder() -> Path:
-    """Where the packages are. Skips the test, and says what is missing, when they cannot be fetched."""
+def fetch() -> Path:
+    """Where the packages are. Raises `PeersMissingError`."""
     target = TOOLS / "serial-peers"
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / "serial-peers.lock").open("w") as lock:  # test processes side by side fetch them once
@@ -28,15 +32,20 @@ def folder() -> Path:
             command += ["--target", str(target), "--upgrade", "--requirement", str(REQUIREMENTS)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
             if done.returncode:
-                reason = done.stderr.strip().splitlines()[-1:]
-                pytest.skip(f"serial peers (pyImpinj and others) cannot be fetched: {reason}: run {' '.join(command)}")
+                reason = "".join(done.stderr.strip().splitlines()[-1:])
+                raise PeersMissingError(
+                    f"pyImpinj and other serial peers cannot be fetched: {reason}: {' '.join(command)}"
+                )
             (target / "ready").touch()
     return target
 
 
 def environment() -> dict[str, str]:
-    """For a process that may import the peers."""
-    return {**os.environ, "PYTHONPATH": str(folder())}
+    """For a process that may import the peers. Skips the test, and says what is missing, without them."""
+    try:
+        return {**os.environ, "PYTHONPATH": str(fetch())}
+    except PeersMissingError as missing:
+        pytest.skip(str(missing))
 
 
 def client(*arguments: str) -> list[str]:

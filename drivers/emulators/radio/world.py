@@ -1,0 +1,73 @@
+"""A whole scene, and its run: what a gateway would be given, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from drivers.api import Item
+from drivers.emulators.radio.beams import PhotoEye
+from drivers.emulators.radio.delivery import Delivery, beam_items
+from drivers.emulators.radio.inventory import Inventory, RadioReader
+from drivers.emulators.radio.medium import Medium, Reflector
+from drivers.emulators.radio.shapes import Doorway, Place
+from drivers.emulators.radio.standing import standing_reads
+from drivers.emulators.radio.things import Body, RadioTag
+from drivers.emulators.radio.truth import Truth
+from drivers.emulators.radio.unrest import CALM, Unrest
+from drivers.emulators.scene import SECOND, Seen
+
+EPOCH = 1_700_000_000 * SECOND
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that decides a run, but for chance. `looks`: where set, nothing moves and the run takes the quick way
+    of `standing_reads`, each antenna asking each tag so many times a second."""
+
+    tags: list[RadioTag]
+    readers: list[RadioReader]
+    places: list[Place]
+    end: float
+    start: float = 0.0
+    doorways: list[Doorway] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
+    reflectors: list[Reflector] = field(default_factory=list)
+    eyes: list[PhotoEye] = field(default_factory=list)
+    delivery: Delivery = field(default_factory=Delivery)
+    unrest: Unrest = CALM
+    looks: float | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Run:
+    """`items` in order of arrival; `reads` of each reader in order of time, times from the beginning of the scene."""
+
+    items: list[Item]
+    reads: Mapping[str, list[Seen]]
+    truth: Truth
+
+
+def run(world: World, seed: str) -> Run:
+    """Plays the scene. The same world and seed give the same run, on any machine."""
+    medium = Medium(world.reflectors, world.bodies)
+    arriving: list[tuple[int, Item]] = []
+    reads: dict[str, list[Seen]] = {}
+    for reader in world.readers:
+        found = reads[reader.name] = _reads(world, reader, medium, seed)
+        random = Random(f"{seed}/{reader.name}/delivery")
+        arriving += world.delivery.items(reader, found, EPOCH, world.start, world.end, random)
+    extents = [(body.path, body.length) for body in world.bodies]
+    for eye in world.eyes:
+        edges = eye.edges(extents, world.start, world.end)
+        arriving += beam_items(eye.reader, eye.port, edges, EPOCH)
+    arriving.sort(key=lambda arrival: arrival[0])
+    truth = Truth(world.tags, world.doorways, world.places, world.start, world.end)
+    return Run([item for _, item in arriving], reads, truth)
+
+
+def _reads(world: World, reader: RadioReader, medium: Medium, seed: str) -> list[Seen]:
+    if world.looks is None:
+        return Inventory(reader, world.tags, medium, world.unrest, seed).reads(world.start, world.end)
+    return standing_reads(reader, world.tags, medium, world.unrest, seed, world.start, world.end, world.looks)

@@ -1,0 +1,24 @@
+"""What every section of the configuration is made of: the strict base model and the kinds of values.
+
+Times are seconds. Identifiers become MQTT topic levels and file names, hence their narrow alphabet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
+
+IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+HEX_PATTERN = r"^[0-9A-F]{1,124}$"
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+HexPrefix = Annotated[str, StringConstraints(pattern=HEX_PATTERN)]
+FilePath = Annotated[Path, Strict(False)]  # text is a path, in Python as in JSON
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

@@ -1,0 +1,230 @@
+"""The sections of the configuration that are about the dock gate: docks, rules, watch lists, and where manifests
+come from. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from gateway.config_base import FilePath, Identifier, Seconds, Section
+
+RuleName = Literal[
+    "manifest",
+    "delivery",
+    "lab_state",
+    "coa",
+    "hold",
+    "recall",
+    "investigation",
+    "quarantine",
+    "finished",
+    "destroyed",
+    "shipped_once",
+    "watch",
+]
+"""The rules of the gate; `gateway.floor.gate.rules` says what each of them asks."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ReaderPort = Annotated[int, Field(ge=1, le=255)]
+
+
+class DoorConfig(Section):
+    """The contact of a dock door on a reader's input. `open` is the state of the input while the door is open."""
+
+    reader: Identifier
+    port: ReaderPort
+    open: bool = True
+    opens: bool = True
+    closes: bool = True
+
+
+class OutputConfig(Section):
+    """A general purpose output of a reader. `on` is the level that switches on what hangs on it."""
+
+    reader: Identifier
+    port: ReaderPort
+    on: bool = True
+
+
+class LightsConfig(Section):
+    """A stack light and its buzzer, which sounds for `buzz` seconds."""
+
+    red: OutputConfig | None = None
+    amber: OutputConfig | None = None
+    green: OutputConfig | None = None
+    buzzer: OutputConfig | None = None
+    buzz: Annotated[float, Field(gt=0, le=60)] = 1.0
+
+
+class DockConfig(Section):
+    """A loading dock: its portal, and what hangs on it.
+
+    A session closes `settle` after it was told to (what passed last is decided a moment later), and by itself after
+    `idle` without a pass. `interlock` is released only on a complete verdict, which is shown for `verdict_shown`.
+    """
+
+    id: Identifier
+    portal: Identifier
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    door: DoorConfig | None = None
+    lights: LightsConfig = LightsConfig()
+    interlock: OutputConfig | None = None
+    open_on_pass: bool = True
+    settle: Annotated[float, Field(ge=0, le=60)] = 3.0
+    idle: Seconds = 14_400.0
+    verdict_shown: Seconds = 300.0
+
+
+def _distinct_docks(docks: list[DockConfig]) -> list[DockConfig]:
+    for what, names in (("id", [dock.id for dock in docks]), ("portal", [dock.portal for dock in docks])):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ValueError(f"two docks have the {what} {twice[0]}: rename one")
+    outputs = Counter(place for dock in docks for place in _outputs(dock))
+    shared = [place for place, count in outputs.items() if count > 1]
+    if shared:
+        raise ValueError(f"output {shared[0][1]} of reader {shared[0][0]} is used twice: give each lamp its own")
+    return docks
+
+
+def _outputs(dock: DockConfig) -> Iterable[tuple[str, int]]:
+    lights = dock.lights
+    for output in (lights.red, lights.amber, lights.green, lights.buzzer, dock.interlock):
+        if output is not None:
+            yield output.reader, output.port
+
+
+Docks = Annotated[list[DockConfig], AfterValidator(_distinct_docks)]
+
+_OUTBOUND: list[RuleName] = list(get_args(RuleName))
+_INBOUND: list[RuleName] = ["manifest", "delivery", "lab_state", "watch"]
+
+
+class GateConfig(Section):
+    """The rules of this site, by name, for outbound and for inbound deliveries.
+
+    Facts older than `facts_max_age` are as good as none. A package is in quarantine where the name of its location
+    contains one of `quarantine_locations`. `coa_batches` says which tests make up a required batch, by the beginnings
+    of their names, where the names alone do not show it.
+    """
+
+    rules: list[RuleName] = _OUTBOUND
+    inbound_rules: list[RuleName] = _INBOUND
+    lab_states: list[Name] = ["TestPassed", "RetestPassed"]
+    facts_max_age: Seconds = 14_400.0
+    quarantine_locations: list[Name] = ["quarantine"]
+    quarantine_lab_states: list[Name] = []
+    coa_batches: dict[str, list[Name]] = {}
+    shipped_for: Seconds = 30 * 86_400.0
+    alarm_every: Seconds = 60.0
+
+    @field_validator("rules", "inbound_rules")
+    @classmethod
+    def _never_without(cls, rules: list[RuleName]) -> list[RuleName]:
+        for needed in ("manifest", "delivery"):
+            if needed not in rules:
+                raise ValueError(f"the rule `{needed}` is what a gate is for: add it")
+        if len(set(rules)) < len(rules):
+            raise ValueError("a rule is named twice: remove one")
+        return rules
+
+
+class WatchConfig(Section):
+    """A watch list. Its tags may be seen in the zones `allowed`, or everywhere but in the zones `forbidden`, or, with
+    neither, nowhere. An alarm is repeated at most every `repeat` seconds."""
+
+    list: Identifier
+    allowed: Annotated[list[Identifier], Field(max_length=1000)] = []
+    forbidden: Annotated[list[Identifier], Field(max_length=1000)] = []
+    repeat: Seconds = 300.0
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> WatchConfig:
+        if self.allowed and self.forbidden:
+            raise ValueError("allowed and forbidden exclude each other: write one of them")
+        return self
+
+
+def _distinct_lists(watch: list[WatchConfig]) -> list[WatchConfig]:
+    twice = [name for name, count in Counter(entry.list for entry in watch).items() if count > 1]
+    if twice:
+        raise ValueError(f"the watch list {twice[0]} is there twice: merge the two")
+    return watch
+
+
+Watch = Annotated[list[WatchConfig], AfterValidator(_distinct_lists)]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {name!r}: write one such as America/Denver") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+Columns = dict[
+    Literal[
+        "manifest", "version", "direction", "delivery", "dock", "recipient", "uid", "product", "category", "quantity",
+        "unit", "batch", "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed", "as_of",
+    ],
+    Name,
+]  # fmt: skip
+
+
+class FolderConfig(Section):
+    """A folder in which manifests are put down, as JSON in Metrc's shapes or ours, or as CSV.
+
+    A file is taken once its size has not changed for `settle`. `columns` renames the columns of CSV files.
+    """
+
+    directory: FilePath
+    settle: Annotated[float, Field(ge=0.05, le=60)] = 2.0
+    poll: Annotated[float, Field(ge=0.05, le=60)] = 1.0
+    max_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 8 << 20
+    time_zone: TimeZone = "UTC"
+    columns: Columns = {}
+
+
+class MetrcConfig(Section):
+    """The Metrc v2 API, read only. Both keys are files that only the service can read, read at every connection.
+
+    Transfers changed within `days` are looked for every `poll`; facts are fetched again every `refresh`. `rate` is
+    the GETs a second that this gateway allows itself; Metrc allows a facility 50.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")]
+    license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    vendor_key_file: FilePath
+    user_key_file: FilePath
+    incoming: bool = False
+    time_zone: TimeZone = "UTC"
+    days: Annotated[int, Field(ge=1, le=14)] = 3
+    poll: Annotated[float, Field(ge=5, le=86_400)] = 60.0
+    refresh: Annotated[float, Field(ge=30, le=86_400)] = 900.0
+    rate: Annotated[float, Field(ge=0.5, le=50)] = 20.0
+    timeout: Annotated[float, Field(ge=1, le=300)] = 30.0
+
+    @field_validator("url")
+    @classmethod
+    def _not_in_the_clear(cls, url: str) -> str:
+        local = ("http://localhost", "http://127.0.0.1", "http://[::1]")
+        if url.startswith("http://") and not url.startswith(local):
+            raise ValueError("the keys would travel in the clear: write https://")
+        return url.rstrip("/")
+
+
+class ManifestsConfig(Section):
+    """Where manifests come from, beside the command `manifest`. `identifiers_file` is a CSV of EPC and identifier for
+    states whose identifiers are not the EPC (BioTrack, Leaf)."""
+
+    folder: FolderConfig | None = None
+    metrc: MetrcConfig | None = None
+    identifiers_file: FilePath | None = None

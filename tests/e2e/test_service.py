@@ -1,0 +1,133 @@
+"""The service as systemd and an operator see it: ready, healthy, reloaded, stopped, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+
+import orjson
+import pytest
+
+from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.scene import population
+from tests.e2e.site import BASE, config, events_of, movements
+from tests.support.daemon import Daemon
+from tests.support.mosquitto import free_port
+from tests.support.subscriber import Subscriber, until
+
+TAGS = 12
+
+
+async def get(port: int, path: str) -> tuple[int, bytes]:
+    def fetch() -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    return await asyncio.to_thread(fetch)
+
+
+@pytest.fixture
+async def vault():
+    async with LlrpEmulator(population(TAGS, rate=100), name="vault") as reader:
+        yield reader
+
+
+def everyone_is_there(subscriber: Subscriber) -> bool:
+    return len(movements(events_of(subscriber))) >= TAGS
+
+
+async def test_ready_healthy_and_stopped_in_order(vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    settings["http"] = {"port": free_port()}
+    daemon = Daemon(tmp_path / "gateway", settings)
+    with (
+        Subscriber(broker.port, BASE + "events/#") as subscriber,
+        Subscriber(broker.port, BASE + "state/#", client_id="watcher") as states,
+    ):
+        await daemon.start()
+        await subscriber.until(everyone_is_there, 20)
+        status, body = await get(settings["http"]["port"], "/healthz")
+        assert (status, orjson.loads(body)["status"]) == (200, "ok")
+        _, metrics = await get(settings["http"]["port"], "/metrics")
+        assert b'rfid_gateway_reader_up{reader="vault"} 1.0' in metrics
+        assert f'rfid_gateway_zone_tags{{zone="vault-1"}} {TAGS}.0'.encode() in metrics
+        await states.until(lambda s: s.last(BASE + "state/zone/vault-1") is not None)
+        assert states.last(BASE + "state/gateway")["status"] == "online"
+        assert await daemon.stop() == 0
+        await states.until(lambda s: s.last(BASE + "state/gateway")["status"] == "offline")
+        assert states.last(BASE + "state/gateway")["reason"] == "stopped"
+    for line in daemon.log.splitlines():
+        assert orjson.loads(line)["level"] in ("info", "debug"), f"an ordinary run complains: {line}"
+
+
+async def test_an_orderly_restart_is_no_event(vault, broker, tmp_path):
+    daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+    with Subscriber(broker.port, BASE + "events/#") as subscriber:
+        await daemon.start()
+        await subscriber.until(everyone_is_there, 20)
+        for _ in range(2):
+            assert await daemon.stop() == 0
+            await daemon.start()
+        await vault.until(lambda: vault.connected, 20)
+        sent = vault.reader.counters.sent
+        await vault.until(lambda: vault.reader.counters.sent > sent + 200, 20)
+        assert await daemon.stop() == 0
+        events = events_of(subscriber)
+    assert [event["data"]["movement"] for event in events] == ["arrived"] * TAGS
+
+
+async def test_a_reload_restarts_only_what_changed(vault, broker, tmp_path):
+    async with LlrpEmulator(population(3, rate=50, prefix="1A4060300048D3D1"), name="door") as door:
+        readers = {"vault": vault, "door": door}
+        settings = config(tmp_path / "gateway", broker.port, readers)
+        daemon = Daemon(tmp_path / "gateway", settings)
+        with Subscriber(broker.port, BASE + "#") as subscriber:
+            await daemon.start()
+            await subscriber.until(lambda s: len(movements(_events(s))) >= TAGS + 3, 20)
+
+            settings["presense"] = {}
+            daemon.configure(settings)
+            daemon.reload()
+            await until(lambda: "did you mean `presence`" in daemon.log, 10, lambda: daemon.log[-2000:])
+            assert vault.connected
+            assert door.connected
+
+            del settings["presense"]
+            settings["readers"][1]["report_every"] = 20  # the door's
+            settings["presence"] = {"hysteresis": 4.0}
+            daemon.configure(settings)
+            daemon.reload()
+            await until(lambda: "the configuration was reloaded" in daemon.log, 10, lambda: daemon.log[-2000:])
+            await door.until(lambda: door.connected, 10)
+            assert '"reader stopped","reader":"door"' in daemon.log
+            assert '"reader stopped","reader":"vault"' not in daemon.log
+            assert await daemon.stop() == 0
+        assert len(movements(_events(subscriber))) == TAGS + 3, "a reload made something move"
+
+
+async def test_a_count_on_command_is_answered_and_published(vault, broker, tmp_path):
+    daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+    with Subscriber(broker.port, BASE + "events/#", "answers") as subscriber:
+        await daemon.start()
+        await subscriber.until(lambda s: len(s.messages) >= TAGS, 20)
+        command = {"zone": "vault-1", "duration": 1, "request": "stocktake-7"}
+        subscriber.publish(BASE + "cmd/count", command, ResponseTopic="answers", CorrelationData=b"7")
+        await subscriber.until(lambda s: s.on("answers"), 10)
+        answer = subscriber.on("answers")[0]
+        assert answer.properties.CorrelationData == b"7"
+        assert orjson.loads(answer.payload)["status"] == "ok"
+        await subscriber.until(lambda s: s.on(BASE + "events/count/vault-1"), 20)
+        count = subscriber.last(BASE + "events/count/vault-1")
+        assert count["data"]["population"] == TAGS
+        subscriber.publish(BASE + "cmd/count", {"zone": "vualt-1"}, ResponseTopic="answers")
+        await subscriber.until(lambda s: len(s.on("answers")) == 2, 10)
+        assert orjson.loads(subscriber.on("answers")[1].payload)["status"] == "refused"
+        assert await daemon.stop() == 0
+
+
+def _events(subscriber: Subscriber) -> list:
+    return [orjson.loads(message.payload) for message in list(subscriber.messages) if "/events/" in message.topic]

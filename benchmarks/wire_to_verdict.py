@@ -2,11 +2,12 @@
 
 Framing, report decoder, windows, presence and the ticks of event time; no sockets, no ledger. The scene: 64 readers
 of 1,000 reads a second each, which take four antennas in turn, a window each, over 40 tags of standing stock. Out of
-time order by up to 50 ms, as real readers are. Every message comes in a chunk of its own.
+time order by up to 50 ms, as real readers are; a tag is read four to six times in a window.
 """
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
 import time
@@ -23,91 +24,84 @@ from gateway.inputs import Tick
 START = 1_700_000_000 * SECOND
 RATE = 1_000
 READERS = 64
-SECONDS = 5
+SECONDS = 6
+SETTLED = 4  # seconds after which the tags have arrived and time is taken
 TAGS = 40
 TICK = 100 * MILLISECOND
 
 _RECORD = struct.Struct(">HH B12s BH Bb BH BQ BQ BH")
 _HEADER = struct.Struct(">HII")
 
-Chunks = list[list[tuple[str, bytes]]]
-"""For each tick, what arrived before it: reader and bytes."""
+Arrivals = list[list[tuple[str, list[bytes]]]]
+"""For each tick, what arrived before it: reader and chunks of bytes."""
 
 
 def measure() -> Iterator[str]:
-    """One line for each size of message; rates are of processor time, the best of three rounds."""
-    reads = READERS * RATE * SECONDS
+    """One line for each size of message; rates are of processor time, the best of three rounds.
+
+    The rate is that of a busy process, which finds in a socket what has come since it looked last: all messages of a
+    tick in one chunk. The share of a core is that of an idle one, for which every message is a chunk of its own.
+    """
     for per_message in (100, 10, 1):
-        best, facts = _best(READERS, _chunks(READERS, SECONDS, per_message))
+        messages = _arrivals(per_message)
+        busy = [[(reader, [b"".join(group)]) for reader, group in tick] for tick in messages]
+        joined, single = _best(busy), _best(messages)
         yield (
-            f"wire to verdict, {per_message:>3} reads a message: {reads / best:>9,.0f} reads/s; "
-            f"{READERS} readers at {RATE:,} reads/s take {best / SECONDS:.0%} of a core ({facts} facts)"
+            f"wire to verdict, {per_message:>3} reads a message: {READERS * RATE / joined:>9,.0f} reads/s; "
+            f"{READERS} readers at {RATE:,} reads/s take {single:.0%} of a core"
         )
 
 
-def _best(readers: int, chunks: Chunks) -> tuple[float, int]:
-    """Seconds of processor time for the chunks, the best of three rounds, and how many facts came out."""
-    rounds = [_round(readers, chunks) for _ in range(3)]
-    return min(rounds)
+def _best(arrivals: Arrivals) -> float:
+    """Seconds of processor time for a second of reads, the best of three rounds."""
+    gc.collect()
+    gc.freeze()  # what was made for the measurement is no work of the gateway
+    try:
+        return min(_round(arrivals) for _ in range(3))
+    finally:
+        gc.unfreeze()
 
 
-def _round(readers: int, chunks: Chunks) -> tuple[float, int]:
-    floor = Floor(_config(readers))
-    links = {f"reader-{number}": (Frames(), ReportDecoder()) for number in range(readers)}
+def _round(arrivals: Arrivals) -> float:
+    floor = Floor(_config())
+    links = {f"reader-{number}": (Frames(), ReportDecoder()) for number in range(READERS)}
     for reader in links:
         floor.feed(ReaderUp(reader, START))
-    facts = 0
-    now = START
-    began = time.process_time()
-    for arrived in chunks:
+    now, began = START, 0.0
+    for index, tick in enumerate(arrivals):
+        if index == SETTLED * SECOND // TICK:
+            began = time.process_time()
         now += TICK
-        for reader, data in arrived:
+        for reader, chunks in tick:
             frames, decoder = links[reader]
-            bodies = [memoryview(frame)[HEADER_SIZE:] for _, _, _, frame in frames.feed(data)]
-            report = decoder.decode_frames(bodies)
-            facts += len(floor.feed(Batch(reader, now, report.rows, 0, report.rssi_unit, report.phase)))
-        facts += len(floor.feed(Tick(now)))
-    return time.process_time() - began, facts
+            for chunk in chunks:
+                bodies = [memoryview(frame)[HEADER_SIZE:] for _, _, _, frame in frames.feed(chunk)]
+                report = decoder.decode_frames(bodies)
+                floor.feed(Batch(reader, now, report.rows, 0, report.rssi_unit, report.phase))
+        floor.feed(Tick(now))
+    if floor.stats.reads != READERS * RATE * SECONDS or floor.stats.tags != READERS * TAGS:
+        raise RuntimeError(f"{floor.stats.reads} reads of {floor.stats.tags} tags came through: the scene is broken")
+    return (time.process_time() - began) / (SECONDS - SETTLED)
 
 
-def _config(readers: int) -> Config:
-    return Config.model_validate(
-        {
-            "site": "bench",
-            "gateway": "bench",
-            "zones": [{"id": f"zone-{number}"} for number in range(readers)],
-            "readers": [
-                {
-                    "id": f"reader-{number}",
-                    "driver": "llrp",
-                    "antennas": [{"port": port, "zone": f"zone-{number}"} for port in (1, 2, 3, 4)],
-                }
-                for number in range(readers)
-            ],
-        }
-    )
-
-
-def _chunks(readers: int, seconds: int, per_message: int) -> Chunks:
+def _arrivals(per_message: int) -> Arrivals:
     chance = random.Random(1)
-    chunks: Chunks = []
-    streams = [_reads(number, seconds, chance) for number in range(readers)]
-    ticks = seconds * SECOND // TICK
+    streams = [_reads(number, chance) for number in range(READERS)]
     per_tick = RATE * TICK // SECOND
-    for tick in range(ticks):
-        arrived = []
+    arrivals: Arrivals = []
+    for start in range(0, SECONDS * RATE, per_tick):
+        tick = []
         for number, stream in enumerate(streams):
-            records = stream[tick * per_tick : (tick + 1) * per_tick]
-            messages = [_message(records[at : at + per_message]) for at in range(0, per_tick, per_message)]
-            arrived += [(f"reader-{number}", message) for message in messages]
-        chunks.append(arrived)
-    return chunks
+            ends = range(start, start + per_tick, per_message)
+            tick.append((f"reader-{number}", [_message(stream[at : at + per_message]) for at in ends]))
+        arrivals.append(tick)
+    return arrivals
 
 
-def _reads(number: int, seconds: int, chance: random.Random) -> list[bytes]:
+def _reads(number: int, chance: random.Random) -> list[bytes]:
     """The tag reports of one reader, in the order in which it sends them."""
     records = []
-    for read in range(seconds * RATE):
+    for read in range(SECONDS * RATE):
         t = START + read * SECOND // RATE - chance.randrange(50 * MILLISECOND)
         antenna = (read * 4 // RATE) % 4 + 1
         epc = struct.pack(">IIHH", 0x1A406030, number, 0, chance.randrange(TAGS))
@@ -120,6 +114,19 @@ def _reads(number: int, seconds: int, chance: random.Random) -> list[bytes]:
 def _message(records: list[bytes]) -> bytes:
     body = b"".join(records)
     return _HEADER.pack(1 << 10 | 61, HEADER_SIZE + len(body), 1) + body
+
+
+def _config() -> Config:
+    zones = [{"id": f"zone-{number}"} for number in range(READERS)]
+    readers = [
+        {
+            "id": f"reader-{number}",
+            "driver": "llrp",
+            "antennas": [{"port": port, "zone": f"zone-{number}"} for port in (1, 2, 3, 4)],
+        }
+        for number in range(READERS)
+    ]
+    return Config.model_validate({"site": "bench", "gateway": "bench", "zones": zones, "readers": readers})
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ class WatchConfig(Section):
     """A watch list. Its tags may be seen in the zones `allowed`, or everywhere but in the zones `forbidden`, or, with
     neither, nowhere. An alarm is repeated at most every `repeat` seconds."""
 
-    list: Identifier
+    name: Identifier
     allowed: Annotated[list[Identifier], Field(max_length=1000)] = []
     forbidden: Annotated[list[Identifier], Field(max_length=1000)] = []
     repeat: Seconds = 300.0
@@ -151,7 +151,7 @@ class WatchConfig(Section):
 
 
 def _distinct_lists(watch: list[WatchConfig]) -> list[WatchConfig]:
-    twice = [name for name, count in Counter(entry.list for entry in watch).items() if count > 1]
+    twice = [name for name, count in Counter(entry.name for entry in watch).items() if count > 1]
     if twice:
         raise ValueError(f"the watch list {twice[0]} is there twice: merge the two")
     return watch
@@ -174,6 +174,7 @@ Columns = dict[
     Literal[
         "manifest", "version", "direction", "delivery", "dock", "recipient", "uid", "product", "category", "quantity",
         "unit", "batch", "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed", "as_of",
+        "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
     ],
     Name,
 ]  # fmt: skip

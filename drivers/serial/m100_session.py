@@ -91,17 +91,23 @@ class M100Session(Session[M100Settings]):
     async def work(self) -> NoReturn:
         while True:
             await self.rest(0.1)
-            async with self._sequence:
-                if not self.running.is_set():
-                    await self._stop()
-                    await self.held_back()
-                    self._start()
-                elif self.steady() - self._heard_at > SILENCE:
+            if not self.running.is_set():
+                await self._pause()
+            if self.steady() - self._heard_at > SILENCE:
+                async with self._sequence:
                     await self._restart()
+
+    async def _pause(self) -> None:
+        async with self._sequence:
+            await self._stop()
+        await self.held_back()  # outputs can be switched meanwhile
+        async with self._sequence:
+            self._start()
 
     async def _restart(self) -> None:
         """The polls ran out, or nobody is there any more."""
         if await self.exchange(frame_of(COMMAND, Cmd.GET_POWER), _is(Cmd.GET_POWER)) is not None:
+            self.alive(self.context.now())
             self._start()
         elif self.watch.overdue(self.steady()):
             silent = f"{self.watch.limit / SECOND:g} s"
@@ -116,7 +122,8 @@ class M100Session(Session[M100Settings]):
                 await self._set(Cmd.GPIO, bytes([0, port, 1]), f"make pin {port} an output")
                 await self._set(Cmd.GPIO, bytes([1, port, state]), f"switch pin {port}")
             finally:
-                self._start()
+                if self.running.is_set():
+                    self._start()
 
     async def leave(self) -> None:
         await self._stop()

@@ -39,7 +39,7 @@ class MercurySession(Session[MercurySettings]):
         super().__init__(link, context, settings, running)
         self._model = 0
         self._firmware = b""
-        self._tries = asyncio.Lock()
+        self._sequence = asyncio.Lock()
         self._streaming = False
         self._directed: set[int] = set()
         cycle = round((self.settings.on + self.settings.off) * SECOND)
@@ -75,13 +75,13 @@ class MercurySession(Session[MercurySettings]):
         elif status == Status.BAD_OPCODE:
             self.link.fail(f"{self.link.where}: the module has gone back to its bootloader")
         else:
-            self.context.log.warning("reader status", status=f"{status:04X}", meaning=meaning(status))
+            self.complain(f"status {status:04X}: {meaning(status)}")
 
     def _tag(self, frame: bytes, now: int) -> None:
         try:
             tag = read_tag(frame)
         except ValueError as error:
-            self.context.log.warning("tag record not understood", error=str(error), frame=frame.hex())
+            self.complain("tag record not understood", error=str(error), frame=frame.hex())
             return
         if tag is not None:
             count, rssi, antenna, frequency, milliseconds, epc = tag
@@ -244,14 +244,15 @@ class MercurySession(Session[MercurySettings]):
                     await self._check_inputs()
 
     async def _pause(self) -> None:
-        async with self._tries:
+        async with self._sequence:
             await self._stop()
-            await self.held_back()
+        await self.held_back()  # outputs can be switched meanwhile
+        async with self._sequence:
             await self._start()
 
     async def _stopped_call(self, op: Op, data: bytes, *, refusable: bool = False) -> bytes:
         """A command, with the stream stopped around it where the firmware needs that."""
-        async with self._tries:
+        async with self._sequence:
             if self._takes_commands() or not self._streaming:
                 return await self._call(op, data, refusable=refusable)
             await self._stop()

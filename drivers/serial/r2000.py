@@ -186,8 +186,8 @@ def session_round(address: int, session: int) -> bytes:
     return frame_of(address, Cmd.SESSION, bytes([session, 0, 1]))
 
 
-def fast_switch(address: int, ports: list[int], *, slots: int) -> bytes:
-    """One round over `ports` (from 1); `slots` is how many ports the reader has room for in this command, 4 or 8."""
-    used = [*(port - 1 for port in ports), *([0xFF] * slots)][:slots]
+def fast_switch(address: int, ports: list[int]) -> bytes:
+    """One round over up to four `ports` (from 1)."""
+    used = [*(port - 1 for port in ports), 0xFF, 0xFF, 0xFF][:4]
     stays = b"".join(bytes([port, 1]) for port in used)
     return frame_of(address, Cmd.FAST_SWITCH, stays + b"\x00\x01")

@@ -37,6 +37,7 @@ CHECK_EVERY = 30 * SECOND
 ERROR_PAUSE = 0.2
 RESET_TIME = 2.0
 ROUND_PER_ANTENNA = 0.1
+FAST_PORTS = 4
 MAX_PORT = 16
 HARMLESS: frozenset[int] = frozenset({Code.NO_ANTENNA, Code.INVENTORY, Code.NO_TAG})
 
@@ -62,9 +63,12 @@ class R2000Session(Session[R2000Settings]):
         self._probe = 33
 
     def _plan(self) -> list[Round]:
-        """One fast-switching round over all ports where that is possible, else a round for each port."""
+        """One fast-switching round over all ports where that is possible, else a round for each port.
+
+        The reports of fast switching name one of four ports, and what readers with more do is not settled.
+        """
         ports = tuple(self.ports)
-        if len(ports) == 1 or ports[-1] > 8 or len(set(self.powers.values())) > 1:
+        if len(ports) == 1 or ports[-1] > FAST_PORTS or len(set(self.powers.values())) > 1:
             return [Round((port,), switch=True) for port in ports]
         return [Round(ports, switch=False)]
 
@@ -180,8 +184,7 @@ class R2000Session(Session[R2000Settings]):
             request = session_round(self._address, self.settings.session)
         else:
             await self._set_power(self.powers[round_.ports[0]])
-            slots = 4 if round_.ports[-1] <= 4 else 8
-            request = fast_switch(self._address, list(round_.ports), slots=slots)
+            request = fast_switch(self._address, list(round_.ports))
         self._missing.clear()
         cmd = request[3]
         patience = self.settings.reply_timeout + ROUND_PER_ANTENNA * len(round_.ports)

@@ -46,6 +46,12 @@ HOT = "hot"
 BAD_MATCH = "high-return-loss"
 NOISE = "line-noise"
 
+MAX_WAITING = 10_000
+"""Reads kept while a reader is being set up: more than a line at 921,600 baud brings in a second or two."""
+
+MAX_COMPLAINTS = 20
+"""Kinds of oddities that are logged for one connection; a line that sends more kinds is only noise."""
+
 NOISY_SHARE = 0.005
 NOISE_WINDOW = 10 * SECOND
 
@@ -150,6 +156,7 @@ class Session(ABC, Generic[SettingsT]):
         self._inputs: dict[int, bool] = {}
         self._pending: tuple[Wanted, asyncio.Future[bytes]] | None = None
         self._heard = False
+        self._complaints: set[str] = set()
         link.lost.add_done_callback(self._on_lost)
 
     # What a family provides.
@@ -194,6 +201,13 @@ class Session(ABC, Generic[SettingsT]):
             rows, tids = self.rows, self.tids
             self.rows, self.tids = [], {}
             self.context.sink(Batch(self.context.reader, self._arrival, rows, rssi_unit=self.rssi_unit, tids=tids))
+        elif len(self.rows) > MAX_WAITING:
+            self.forget()
+
+    def forget(self) -> None:
+        """Drop reads that nobody is to have: from before the reader was stopped and set up."""
+        self.rows.clear()
+        self.tids.clear()
 
     def emit(self, item: Item) -> None:
         """Hand over an item behind the reads that came before it; dropped while the reader is not up."""
@@ -224,6 +238,12 @@ class Session(ABC, Generic[SettingsT]):
         noise = self._quality.noise(self.link.received, self.link.framer.skipped, self.steady())
         if noise:
             self.condition(NOISE, now, noise, 2 * NOISE_WINDOW)
+
+    def complain(self, what: str, **fields: object) -> None:
+        """Log something odd that the reader sent; once for each kind and connection, as it may come without end."""
+        if what not in self._complaints and len(self._complaints) < MAX_COMPLAINTS:
+            self._complaints.add(what)
+            self.context.log.warning(what, reader=self.context.reader, **fields)
 
     def condition(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> None:
         for item in self.conditions.seen(name, now, detail, hold):
@@ -319,7 +339,7 @@ class Session(ABC, Generic[SettingsT]):
                     raise Unidentified(f"{self.link.where}: bytes keep coming whatever is sent")
             self.link.framer.clear()
             if not self._is_up:
-                self.rows.clear()
+                self.forget()
 
     async def held_back(self) -> None:
         """While the gateway takes no reads, wait. What the reader would have read in that time is lost, and said so."""

@@ -160,10 +160,10 @@ class _Tty:
         if len(self._unsent) + len(data) > MAX_UNSENT:
             self._fail(f"{self._path}: the port takes no bytes (is hardware flow control on at the other side?)")
             return
-        if not self._unsent:
-            self._loop.add_writer(self._descriptor, self._writable)
         self._unsent += data
         self._writable()
+        if self._unsent and self._open:
+            self._loop.add_writer(self._descriptor, self._writable)
 
     def close(self) -> None:
         if not self._open:

@@ -66,7 +66,7 @@ class Uhf288Session(Session[Uhf288Settings]):
             elif cmd == Cmd.REALTIME:
                 self._realtime(reply, now)
         except ValueError as error:
-            self.context.log.warning("report not understood", error=str(error), frame=frame.hex())
+            self.complain("report not understood", error=str(error), frame=frame.hex())
         self.answer(frame)
 
     def _realtime(self, report: Reply, now: int) -> None:
@@ -124,7 +124,7 @@ class Uhf288Session(Session[Uhf288Settings]):
             raise ProtocolError(f"{self.link.where}: {error}") from error
 
     def _check_ports(self) -> None:
-        most = 1 if self._one_antenna else 16
+        most = 1 if self._one_antenna else 8
         if self.ports[-1] > most:
             raise DriverError(f"antenna {self.ports[-1]}: this reader has ports 1 to {most}", permanent=True)
         if set(self.settings.inputs) - {1}:
@@ -226,7 +226,7 @@ class Uhf288Session(Session[Uhf288Settings]):
     async def _start_realtime(self, info: Info) -> None:
         mask = sum(1 << port - 1 for port in self.ports)
         if not self._one_antenna and info.antennas != mask:
-            await self._ask(Cmd.SET_ANTENNAS, bytes([mask & 0xFF]), "use its antennas")
+            await self._ask(Cmd.SET_ANTENNAS, bytes([mask]), "use its antennas")
         await self._ask(Cmd.HEARTBEAT, b"\x81", "send heartbeats")
         await self._ask(Cmd.SET_MODE, b"\x01", "go to real-time mode")
 

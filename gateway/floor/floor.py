@@ -204,11 +204,11 @@ class Floor:
         facts += self._presence.said()
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
-        """Says what falls due before `end`, in order."""
+        """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
         while True:
             first = min(self._agenda, key=lambda source: source.due)
             due = first.due
-            if due >= end:
+            if due > end:
                 break
             facts += self._presence.fire(due)
             facts += first.fire(due)

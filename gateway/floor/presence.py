@@ -138,7 +138,7 @@ class Presence:
         self._swap(slot, rival)
         tags.state[slot] = State.CONTESTED
         self.queue(slot)
-        self._say("moved", slot, rival.first, self._proof(slot), confidence, source=source, target=zone, since=since)
+        self._say("moved", slot, rival.entered, self._proof(slot), confidence, source=source, target=zone, since=since)
         self.late.pop(slot, None)
 
     def _swap(self, slot: int, rival: Rival) -> None:
@@ -147,7 +147,7 @@ class Presence:
         old = tags.antenna[slot]
         self.rivals[slot][self._zone(slot)] = Rival(old, tags.level[slot], tags.last[slot])
         self._unpark(slot, old)
-        tags.since[slot] = rival.first
+        tags.since[slot] = rival.entered
         self.enter(slot, rival.antenna, rival.last, rival.level, rival.looks, rival.reads, rival.strongest, rival.mask)
         if rival.looks > 1:
             tags.mean[slot] = max(self._window, (rival.last - rival.first) / (rival.looks - 1))

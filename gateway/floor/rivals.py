@@ -35,15 +35,17 @@ def smooth(level: float, strength: float, gap: float, smoothing: float) -> float
 class Rival:
     """Another zone's view of a tag. Its evidence starts with its lead: since when it has been stronger all the time.
 
-    `against` is in how many windows the tag's own zone saw it during the lead.
+    `against` is in how many windows the tag's own zone saw it during the lead. `came` is when this zone first saw it
+    after its own zone had seen it last, 0 where it has not: the tag came no later than that.
     """
 
-    __slots__ = ("against", "antenna", "first", "last", "level", "looks", "mask", "reads", "strongest")
+    __slots__ = ("against", "antenna", "came", "first", "last", "level", "looks", "mask", "reads", "strongest")
 
     def __init__(self, antenna: int, level: float, t: int) -> None:
         self.antenna = antenna
         self.level = level
         self.last = t
+        self.came = 0
         self.restart()
 
     def restart(self) -> None:
@@ -55,7 +57,9 @@ class Rival:
         """Adds a sighting at `t` in the window that began at `start`."""
         if t - self.last > FADED:
             self.level = float(strength)
+            self.came = 0
             self.restart()
+        self.came = self.came or t
         if not self.looks:
             self.first = t
         if self.last < start or not self.looks:
@@ -66,6 +70,11 @@ class Rival:
         self.mask |= bit
         self.reads += reads
         self.strongest = max(self.strongest, strength)
+
+    @property
+    def entered(self) -> int:
+        """When the tag came into this zone, if it did."""
+        return min(self.came or self.first, self.first)
 
     def dump(self) -> list[Any]:
         return [getattr(self, name) for name in self.__slots__]

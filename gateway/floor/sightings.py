@@ -226,6 +226,7 @@ class Sightings:
         views = presence.rivals[slot]
         for rival in views.values():
             rival.against += new_look
+            rival.came = 0
         for zone in [zone for zone, rival in views.items() if t - rival.last > FADED]:
             del views[zone]
         level = presence.level(slot, t)

@@ -173,15 +173,17 @@ class Windows:
             windows.forget()
         power = POWER[unit]
         offset = batch.offset
-        lo, hi, ports = windows.lo - offset, windows.hi - offset, windows.ports
+        lo, width, ports = windows.lo - offset, windows.hi - windows.lo, windows.ports
         port, cells = -1, _NO_CELLS
         fresh = extra = 0
         for epc, antenna, rssi, _, t, n in map(_FIRST_SIX, batch.rows) if batch.phase else batch.rows:
-            if not lo <= t < hi:
+            into = t - lo
+            if not 0 <= into < width:
                 t = self._dated(t + offset, batch.arrival)
-                windows.turn(t // self.width, self.width, unit)
-                t -= offset
-                lo, hi, ports = windows.lo - offset, windows.hi - offset, windows.ports
+                width = self.width
+                windows.turn(t // width, width, unit)
+                into = t - windows.lo
+                lo, ports = windows.lo - offset, windows.ports
                 port = -1
             if antenna != port:
                 port = antenna
@@ -197,12 +199,12 @@ class Windows:
                 extra += n - 1
             cell = cells.get(epc)
             if cell is None:
-                cells[epc] = [n, rssi, p, p * (t - lo)]
+                cells[epc] = [n, rssi, p, p * into]
                 fresh += 1
             else:
                 cell[0] += n
                 cell[2] += p
-                cell[3] += p * (t - lo)
+                cell[3] += p * into
                 if rssi > cell[1]:
                     cell[1] = rssi
         self.count += fresh

@@ -9,16 +9,16 @@ from drivers.emulators.m100 import M100
 from drivers.emulators.scene import Field, Scene, Stay, Tag, serials
 from drivers.serial.driver import M100 as FACTORY
 from drivers.serial.m100 import COMMAND, FOREVER, Cmd, frame_of
-from tests.support.serial_rig import LINES, rig
+from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
 SETTINGS = {"reply_timeout": 0.2, "region": "US"}
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", EVERY_LINE)
 async def test_every_whole_frame_gives_its_reads_once(line, tmp_path):
     scene = serials(150, [1], late=0.0)
     async with rig(FACTORY, M100, tmp_path, scene=scene, faults=LINES[line], settings=SETTINGS) as made:
-        await made.until(lambda: len(made.owed) > 200)
+        await made.until(lambda: len(made.owed) > 150)
         made.emulator.scene = Scene({1: Field(rate=1)})
         await made.until(lambda: made.owed <= made.got().keys())
         assert not made.failures
@@ -100,3 +100,16 @@ async def test_a_stop_leaves_the_module_quiet(tmp_path):
         await made.until(lambda: made.rows())
         module = made.emulator
     assert not module.polls
+
+
+async def test_outputs_switch_while_held_back(tmp_path):
+    async with rig(FACTORY, M100, tmp_path, settings=SETTINGS) as made:
+        await made.until(lambda: made.rows())
+        made.driver.pause()
+        await made.until(lambda: not made.emulator.polls)
+        await made.driver.set_output(3, True)
+        assert made.emulator.outputs == {3: True}
+        assert not made.emulator.polls
+        made.driver.resume()
+        await made.until(lambda: made.emulator.polls)
+        assert not made.failures

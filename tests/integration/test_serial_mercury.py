@@ -21,18 +21,18 @@ from drivers.emulators.scene import Field, InputEdge, Scene, serials
 from drivers.serial.driver import MERCURY
 from drivers.serial.mercury import start_reading
 from gateway.clock import wall
-from tests.support.serial_rig import LINES, rig
+from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
 SETTINGS = {"region": "NA", "reply_timeout": 0.25}
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", EVERY_LINE)
 async def test_every_whole_frame_gives_its_reads_once(line, tmp_path):
     scene = serials(100, [1, 2], late=0.0)
     async with rig(
         MERCURY, Mercury, tmp_path, scene=scene, faults=LINES[line], antennas=[1, 2], settings=SETTINGS
     ) as made:
-        await made.until(lambda: len(made.owed) > 300)
+        await made.until(lambda: len(made.owed) > 150)
         made.emulator.scene = Scene({1: Field(rate=1)})
         await made.until(lambda: made.owed <= made.got().keys())
         assert not made.failures
@@ -40,6 +40,7 @@ async def test_every_whole_frame_gives_its_reads_once(line, tmp_path):
         assert made.got() <= made.sent
 
 
+@pytest.mark.slow
 async def test_reads_are_dated_within_their_cycle(tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, settings=SETTINGS) as made:
         sent = {}
@@ -69,6 +70,7 @@ def stream(module):
     module.command(start_reading(100, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["Micro", "M6e old", "Nano", "M6e", "M7e"])
 async def test_takes_over_a_module_that_streams_on_after_a_crash(model, tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, settings=SETTINGS, prepare=stream, model=model) as made:
@@ -77,6 +79,7 @@ async def test_takes_over_a_module_that_streams_on_after_a_crash(model, tmp_path
         assert model.split()[0] in made.of(ReaderUp)[0].model
 
 
+@pytest.mark.slow
 async def test_a_module_that_leaves_out_its_checks_is_told_to_send_them(tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, settings=SETTINGS, crc=False) as made:
         await made.until(lambda: made.of(ReaderAlive))
@@ -94,6 +97,7 @@ async def test_a_reboot_in_mid_stream_is_noticed_and_configured_again(tmp_path):
         assert made.emulator.region == 1
 
 
+@pytest.mark.slow
 async def test_silence_is_noticed(tmp_path):
     settings = {**SETTINGS, "antenna_check": False}
     async with rig(MERCURY, Mercury, tmp_path, settings=settings) as made:
@@ -114,6 +118,7 @@ async def test_warnings_become_conditions(status, condition, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["Micro", "M6e old"])
+@pytest.mark.slow
 async def test_a_missing_antenna_is_named(model, tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, antennas=[1, 2], settings=SETTINGS, model=model) as made:
         await made.until(lambda: len(made.of(AntennaStatus)) == 2)
@@ -141,6 +146,7 @@ async def test_outputs_switch_while_reading(model, tmp_path):
         assert not made.failures
 
 
+@pytest.mark.slow
 async def test_inputs_are_watched_while_reading(tmp_path):
     scene = serials(100, [1])
     scene.inputs = [InputEdge(600_000, 1, True), InputEdge(1_200_000, 1, False)]
@@ -150,6 +156,7 @@ async def test_inputs_are_watched_while_reading(tmp_path):
         assert [(item.port, item.state) for item in made.of(InputChange)] == [(1, False), (1, True), (1, False)]
 
 
+@pytest.mark.slow
 async def test_held_back_reads_are_said_to_be_lost(tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, settings=SETTINGS) as made:
         await made.until(lambda: made.rows())
@@ -183,3 +190,16 @@ async def test_a_stop_leaves_the_module_quiet(tmp_path):
         await made.until(lambda: made.rows())
         module = made.emulator
     assert not module.streaming
+
+
+async def test_outputs_switch_while_held_back(tmp_path):
+    async with rig(MERCURY, Mercury, tmp_path, settings=SETTINGS) as made:
+        await made.until(lambda: made.rows())
+        made.driver.pause()
+        await made.until(lambda: not made.emulator.streaming)
+        await made.driver.set_output(3, True)
+        assert made.emulator.outputs == {3: True}
+        assert not made.emulator.streaming
+        made.driver.resume()
+        await made.until(lambda: made.emulator.streaming)
+        assert not made.failures

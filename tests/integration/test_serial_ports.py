@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -18,6 +19,8 @@ from drivers.emulators.mercury import Mercury
 from drivers.emulators.r2000 import R2000
 from drivers.emulators.uhf288 import Uhf288
 from drivers.serial import driver as families
+from drivers.serial import transport
+from drivers.serial.transport import open_transport
 from tests.support.serial_rig import build, rig
 
 FACTORIES = {
@@ -68,6 +71,7 @@ async def test_fifty_times_unplugged_and_back(family, tmp_path):
     assert share < 0.6
 
 
+@pytest.mark.slow
 async def test_an_unplugged_reader_costs_nothing_and_is_found_at_once(tmp_path):
     factory, emulator, settings = FACTORIES["r2000"]
     async with rig(factory, emulator, tmp_path, settings=settings) as made:
@@ -155,6 +159,41 @@ async def test_what_cannot_be_opened_is_said(tmp_path):
         await closed.close()
 
 
+async def test_a_port_that_takes_no_bytes_is_given_up(tmp_path):
+    master, slave = os.openpty()
+    lost: list[str] = []
+    name = os.ttyname(slave)
+    os.close(slave)
+    opened = await open_transport(name, 115200, lambda data: None, lost.append)
+    for _ in range(1000):  # more than the kernel takes
+        opened.write(bytes(1024))
+    assert "takes no bytes" in lost[0]
+    assert len(lost) == 1
+    opened.close()
+    os.close(master)
+
+
+async def test_a_port_whose_opening_was_cancelled_is_closed(monkeypatch):
+    closed = threading.Event()
+
+    class Port:
+        def close(self):
+            closed.set()
+
+    def open_slowly(path, baud):
+        time.sleep(0.1)
+        return Port()
+
+    monkeypatch.setattr(transport, "_open_tty", open_slowly)
+    opening = asyncio.create_task(open_transport("/dev/ttyS9", 9600, lambda data: None, lambda reason: None))
+    await asyncio.sleep(0.02)
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert not closed.is_set()
+    await asyncio.sleep(0.2)
+    assert closed.is_set()
+
+
 async def talk(port, message, every):
     """Something that is no reader: says its piece again and again, and echoes what it is told."""
     while True:
@@ -173,11 +212,16 @@ STRANGERS = {
 }
 
 
-@by_family
-@pytest.mark.parametrize("stranger", STRANGERS)
+MEETINGS = [
+    pytest.param(family, stranger, marks=[pytest.mark.slow] if family != "mercury" or stranger == "gps" else [])
+    for family in FACTORIES
+    for stranger in STRANGERS
+    if family != stranger
+]
+
+
+@pytest.mark.parametrize(("family", "stranger"), MEETINGS)
 async def test_a_stranger_on_the_port_is_named(family, stranger, tmp_path):
-    if family == stranger:
-        return
     message, every, says = STRANGERS[stranger]
     port = TcpPort("127.0.0.1", 0) if stranger == "llrp" else PtyPort(tmp_path / "port")
     await port.open()

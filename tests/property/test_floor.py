@@ -43,8 +43,8 @@ def stays(draw: st.DrawFn) -> list[tuple[int, str, int, int, int]]:
     """Reads of a few tags that stay and go: (time in ms, reader, antenna, tag, RSSI)."""
     reads = []
     for tag, start, length, (reader, antenna), every, level, wobble in draw(st.lists(STAY, min_size=1, max_size=9)):
-        for t in range(1000 * start + 7 * tag, min(1000 * (start + length), 1000 * LENGTH), every):
-            reads.append((t, reader, antenna, tag, level + t // every * 5 % wobble))
+        times = range(1000 * start + 7 * tag, min(1000 * (start + length), 1000 * LENGTH), every)
+        reads += [(t, reader, antenna, tag, level + t // every * 5 % wobble) for t in times]
     return sorted(reads)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 
 from drivers.api import Antenna, Batch, Driver, DriverContext, DriverError, DriverFactory, Item, ReaderUp
@@ -24,6 +25,10 @@ LINES = {
     "noisy": Faults(noise=0.01),
     "delayed": Faults(delay=0.03),
 }
+
+
+EVERY_LINE = [pytest.param(name, marks=[] if name == "noisy" else [pytest.mark.slow]) for name in LINES]
+"""Lines for `parametrize`: the one that finds most is in the fast tests."""
 
 
 @dataclass

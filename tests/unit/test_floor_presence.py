@@ -79,10 +79,10 @@ def test_stray_reads_move_nothing(rssi, strays):
 
 def test_equal_strength_does_not_flap():
     chance = random.Random(5)
-    items = [*up()]
-    for step in range(1200):
-        items.append(read(1 + step / 4, chance.choice(["r1", "r2"]), 1, 7, -60 + chance.randrange(-4, 5)))
-    movements = [entry[0] for entry in story(run(ticked(items, 300)))]
+    reads = [
+        read(1 + step / 4, chance.choice(["r1", "r2"]), 1, 7, -60 + chance.randrange(-4, 5)) for step in range(1200)
+    ]
+    movements = [entry[0] for entry in story(run(ticked([*up(), *reads], 300)))]
     assert movements == ["arrived"]
 
 
@@ -102,9 +102,7 @@ def test_not_seen_then_seen_again_then_departed_only_where_silence_means_departu
     assert gone["silence_s"] == pytest.approx(gone["expected_within_s"] + 20.0)
     vault = [fact.data["movement"] for fact in facts if fact.place == "vault"]
     assert vault == ["arrived", "not_seen", "seen_again", "not_seen"]
-    windows = [
-        fact.data["evidence"]["expected_within_s"] for fact in facts if fact.data.get("movement") == "not_seen"
-    ]
+    windows = [fact.data["evidence"]["expected_within_s"] for fact in facts if fact.data.get("movement") == "not_seen"]
     assert windows[2] > 2 * windows[0]  # it has shown a wider gap meanwhile
 
 
@@ -126,7 +124,7 @@ def test_flapping_is_bounded_by_arithmetic():
         t += 20
         gap *= 2.1
     items += list(alive(0, t, "r1", every=5))
-    lost = [entry for entry in story(run(ticked(items, t, SECOND), Floor(config(presence=settings.model_dump()))))]
+    lost = story(run(ticked(items, t, SECOND), Floor(config(presence=settings.model_dump()))))
     assert 1 <= sum(1 for entry in lost if entry[0] == "not_seen") <= 9  # log2(1800 / 5) and one more
     assert not [entry for entry in lost if entry[0] in ("moved", "departed")]
 

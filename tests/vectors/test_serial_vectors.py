@@ -181,7 +181,7 @@ def test_r2000_tags(start, fields):
 def test_r2000_rounds():
     assert r2000.read_end(frame_with("r2000", "A00A0189")) == (1, 17, 5)
     assert r2000.session_round(1, 1) == frame_with("r2000", "A006018B")
-    assert r2000.fast_switch(1, [1], slots=4) == frame_with("r2000", "A00D018A")
+    assert r2000.fast_switch(1, [1]) == frame_with("r2000", "A00D018A")
 
 
 def test_m100_tags_and_commands():

@@ -24,7 +24,7 @@ _HOP = 0.2  # seconds on one channel; at most 0.4 are allowed
 _CAPTURE = 7.0  # dB by which one answer must be stronger than another to be heard through it
 _LARGEST_FRAME = 512
 _HOPELESS, _NO_SOONER = 10.0, 0.06
-"""A tag that lacks so many dB is not looked at again for so many seconds: at a brisk walk that is not a tenth of a metre."""
+"""A tag that lacks so many dB is not looked at again for so many seconds: less than a tenth of a metre's walk."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,16 +1,19 @@
-"""Days of standing still, quickly: the reads of tags that do not move, without playing every slot.
+"""Days of standing still, quickly: the reads of tags while they are at rest, without playing every slot.
 
-The levels are those of the same paths; in between only unrest changes anything. Each antenna asks each tag so many
+The levels are those of the same paths; in between only unrest changes anything. What is read on the way from one
+rest to the next is left out: seconds in hours. Each antenna asks each tag so many
 times a second; whether it answers is drawn from the level of the moment on a hop channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from random import Random
 
 from drivers.emulators.radio.inventory import RadioReader, Reporter
 from drivers.emulators.radio.medium import CHANNELS, Medium
+from drivers.emulators.radio.shapes import Path
 from drivers.emulators.radio.things import RadioTag
 from drivers.emulators.radio.unrest import Unrest
 from drivers.emulators.scene import Seen
@@ -30,25 +33,34 @@ def standing_reads(
     reporter = Reporter(reader, Random(f"{seed}/{reader.name}"))
     found: list[Seen] = []
     for tag in tags:
+        rests = list(_rests(tag.path, start, end))
         for number, antenna in enumerate(reader.antennas):
             if antenna.dead:
                 continue
             random = Random(f"{seed}/{reader.name}/{antenna.port}/{tag.uid}")
-            levels = [medium.hear(antenna, tag, channel, start) for channel in range(1, CHANNELS + 1)]
-            best = max((heard.chip for heard in levels if heard is not None), default=-99.0) - tag.sensitivity
-            t = start
-            for until, off in unrest.stays(random, start):
-                stop = min(until, end)
-                if best + off < -3.0:
-                    t = stop
-                while t < stop:
-                    t += random.expovariate(looks)
+            stays = unrest.stays(random, start)
+            until, off = next(stays)
+            for low, high in rests:
+                levels = [medium.hear(antenna, tag, channel, (low + high) / 2) for channel in range(1, CHANNELS + 1)]
+                best = max((heard.chip for heard in levels if heard is not None), default=-99.0) - tag.sensitivity
+                t = low
+                while t < high:
+                    while until <= t:
+                        until, off = next(stays)
+                    t = t + random.expovariate(looks) if best + off > -3.0 else until
                     channel = random.randrange(CHANNELS)
                     heard = levels[channel]
-                    if t < stop and heard is not None and not reader.down_at(t) and reporter.answers(heard, tag, off):
+                    if t >= min(until, high):
+                        t = min(until, high)
+                    elif heard is not None and not reader.down_at(t) and reporter.answers(heard, tag, off):
                         found.append(reporter.seen(tag, number, channel + 1, t, heard, off))
-                t = stop
-                if until >= end:
-                    break
     found.sort(key=lambda seen: seen.time)
     return found
+
+
+def _rests(path: Path, start: float, end: float) -> Iterator[tuple[float, float]]:
+    """When it is at rest."""
+    times = [start, *(point[0] for point in path.points if start < point[0] < end), end]
+    for low, high in pairwise(times):
+        if low < high and path.velocity((low + high) / 2) == (0.0, 0.0, 0.0):
+            yield low, high

@@ -23,8 +23,8 @@ EPOCH = 1_700_000_000 * SECOND
 
 @dataclass(slots=True)
 class World:
-    """Everything that decides a run, but for chance. `looks`: where set, nothing moves and the run takes the quick way
-    of `standing_reads`, each antenna asking each tag so many times a second."""
+    """Everything that decides a run, but for chance. `looks`: where set, the run takes the quick way of `standing_reads`,
+    each antenna asking each tag so many times a second."""
 
     tags: list[RadioTag]
     readers: list[RadioReader]
@@ -50,7 +50,7 @@ class Run:
 
 
 def run(world: World, seed: str) -> Run:
-    """Plays the scene. The same world and seed give the same run, on any machine."""
+    """Plays the scene. The same world and seed give the same run."""
     medium = Medium(world.reflectors, world.bodies)
     arriving: list[tuple[int, Item]] = []
     reads: dict[str, list[Seen]] = {}

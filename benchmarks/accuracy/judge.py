@@ -1,0 +1,116 @@
+"""The floor at work on a trial, exactly as ``rfid-gateway replay`` runs it, and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from heapq import merge
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from benchmarks.accuracy.trial import Trial
+from drivers.api import Batch, Item
+from drivers.emulators.radio.world import EPOCH
+from gateway.clock import SECOND
+from gateway.config import Config
+from gateway.events import COUNT, MOVEMENT
+from gateway.inputs import Command, Input
+from gateway.replay import replay
+
+_START = datetime.fromtimestamp(EPOCH // SECOND, tz=UTC)
+
+
+@dataclass(slots=True, frozen=True)
+class Verdict:
+    """A published pass. Times in seconds from the beginning of the scene; `t` is the event's own time."""
+
+    uid: str
+    portal: str
+    direction: str
+    confidence: float
+    first: float
+    last: float
+    t: float
+    group: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class Movement:
+    """A published change of presence: arrived, moved, not_seen, seen_again or departed."""
+
+    uid: str
+    movement: str
+    source: str | None
+    target: str | None
+    confidence: float
+    t: float
+
+
+@dataclass(slots=True)
+class Said:
+    """Everything that the floor published about a trial. `judged` is false where it has no notion of the trial."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    judged: bool = True
+
+
+def judge(trial: Trial, items: Iterable[Item]) -> Said:
+    """Replays the items with the trial's configuration and commands."""
+    said = Said()
+    try:
+        config = Config.model_validate(trial.config)
+    except ValidationError as error:
+        if "portals" not in str(error):
+            raise
+        said.judged = False  # a floor without portals: only the simple rules are weighed
+        return said
+    for event in replay(config, _with_commands(items, trial.commands)):
+        _take(said, orjson.loads(event.payload))
+    return said
+
+
+def _with_commands(items: Iterable[Item], commands: Iterable[Command]) -> Iterator[Input]:
+    return merge(items, commands, key=_time)
+
+
+def _time(item: Input) -> int:
+    return item.arrival if isinstance(item, Batch) else getattr(item, "t", 0)
+
+
+def _take(said: Said, event: dict[str, Any]) -> None:
+    data, t = event["data"], seconds(event["time"])
+    if event["type"] == COUNT:
+        said.counts.append(data)
+    elif event["type"] != MOVEMENT:
+        said.alarms.append(data)
+    elif data["movement"] == "passed":
+        proof = data.get("evidence", {})
+        first, last = data.get("first", proof.get("first")), data.get("last", proof.get("last"))
+        said.verdicts.append(
+            Verdict(
+                uid=data["uid"],
+                portal=data["portal"],
+                direction=data["direction"],
+                confidence=data["confidence"],
+                first=t if first is None else seconds(first),
+                last=t if last is None else seconds(last),
+                t=t,
+                group=data.get("group"),
+            )
+        )
+    elif data["movement"] == "group_passed":
+        said.groups.append(data)
+    else:
+        said.movements.append(Movement(data["uid"], data["movement"], data["from"], data["to"], data["confidence"], t))
+
+
+def seconds(text: str) -> float:
+    """RFC 3339 as seconds from the beginning of the scene."""
+    return (datetime.fromisoformat(text) - _START).totalseconds()

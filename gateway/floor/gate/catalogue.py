@@ -1,0 +1,176 @@
+"""The manifests that the gate knows, which package each of them names, and which deliveries are done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.floor.gate.model import Delivery, DeliveryKey, Line, Manifest, read_manifest
+
+MAX_MANIFESTS = 64
+"""Known at a time: some days of a large site, of which those that are done make room first."""
+
+MAX_LINES = 20_000
+"""Lines of all of them: the state of the gate stays within some megabytes."""
+
+
+@dataclass(slots=True)
+class Known:
+    """A manifest since `received`. `done` says when each of its deliveries had its complete verdict."""
+
+    manifest: Manifest
+    received: int
+    done: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        return all(delivery.delivery in self.done for delivery in self.manifest.deliveries)
+
+
+class Catalogue:
+    """Manifests by name. `revision` grows with every change."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Known] = {}
+        self.revision = 0
+        self._owners: dict[str, dict[DeliveryKey, Line]] = {}  # UID to the deliveries that name it
+
+    def admit(self, manifest: Manifest, used: Collection[str]) -> bool:
+        """Whether `manifest` is new; False for a repetition. Manifests in `used` have a session.
+
+        Raises Refused where it is out of date or there is no room.
+        """
+        before = self.known.get(manifest.manifest)
+        if before is not None:
+            have = before.manifest.version
+            if manifest.version == have and manifest == before.manifest:
+                return False
+            if manifest.version <= have:
+                raise Refused(
+                    f"manifest {manifest.manifest}: version {manifest.version} is not newer than {have}, which is in "
+                    "force: send corrections under a higher version"
+                )
+            if manifest.direction != before.manifest.direction:
+                raise Refused(f"manifest {manifest.manifest}: its direction cannot change: withdraw it first")
+        self._make_room(manifest, used, forget=False)
+        return True
+
+    def put(self, manifest: Manifest, t: int, used: Collection[str]) -> None:
+        """Takes over a manifest that was admitted. A delivery that was done is not any more if it has changed."""
+        self._make_room(manifest, used, forget=True)
+        before = self.known.get(manifest.manifest)
+        known = Known(manifest, t)
+        if before is not None:
+            for name, when in before.done.items():
+                delivery = manifest.delivery(name)
+                if delivery is not None and _uids(delivery) == _uids(before.manifest.delivery(name)):
+                    known.done[name] = when
+            self.remove(manifest.manifest)
+        self.known[manifest.manifest] = known
+        self._index(manifest)
+        self.revision += 1
+
+    def _make_room(self, manifest: Manifest, used: Collection[str], *, forget: bool) -> None:
+        others = {name: known for name, known in self.known.items() if name != manifest.manifest}
+        lines = sum(known.manifest.size() for known in others.values()) + manifest.size()
+        going: list[str] = []
+        for name in sorted(
+            (n for n in others if others[n].finished and n not in used), key=lambda n: others[n].received
+        ):
+            if len(others) - len(going) < MAX_MANIFESTS and lines <= MAX_LINES:
+                break
+            going.append(name)
+            lines -= others[name].manifest.size()
+        if len(others) - len(going) >= MAX_MANIFESTS or lines > MAX_LINES:
+            raise Refused(
+                f"manifest {manifest.manifest}: {len(others)} manifests with {lines - manifest.size()} lines are not "
+                f"done yet, and there is room for {MAX_MANIFESTS} with {MAX_LINES}: withdraw those that are void"
+            )
+        if forget:
+            for name in going:
+                self.remove(name)
+
+    def remove(self, name: str) -> None:
+        known = self.known.pop(name)
+        for delivery in known.manifest.deliveries:
+            key = (name, delivery.delivery)
+            for line in delivery.lines:
+                owners = self._owners[line.uid]
+                del owners[key]
+                if not owners:
+                    del self._owners[line.uid]
+        self.revision += 1
+
+    def _index(self, manifest: Manifest) -> None:
+        for delivery in manifest.deliveries:
+            for line in delivery.lines:
+                self._owners.setdefault(line.uid, {})[manifest.manifest, delivery.delivery] = line
+
+    def manifest(self, key: DeliveryKey | None) -> Manifest | None:
+        known = None if key is None else self.known.get(key[0])
+        return None if known is None else known.manifest
+
+    def delivery(self, key: DeliveryKey | None) -> Delivery | None:
+        manifest = self.manifest(key)
+        return None if manifest is None or key is None else manifest.delivery(key[1])
+
+    def owner(self, uid: str, here: DeliveryKey | None, direction: str) -> DeliveryKey | None:
+        """The delivery that names the UID: `here` if it does, else one of the same direction, one not done first."""
+        owners = self._owners.get(uid, {})
+        if here in owners:
+            return here
+        others = [key for key in owners if self.known[key[0]].manifest.direction == direction]
+        return min(others, key=lambda key: (self.is_done(key), key), default=None)
+
+    def line(self, uid: str, key: DeliveryKey | None) -> Line | None:
+        return None if key is None else self._owners.get(uid, {}).get(key)
+
+    def is_done(self, key: DeliveryKey) -> bool:
+        known = self.known.get(key[0])
+        return known is not None and key[1] in known.done
+
+    def mark_done(self, key: DeliveryKey, t: int) -> None:
+        self.known[key[0]].done[key[1]] = t
+        self.revision += 1
+
+    def pending(self, dock: str, taken: Collection[DeliveryKey]) -> list[DeliveryKey]:
+        """Deliveries that are not done and not `taken`: those for this dock or, where there are none, for any."""
+        found: dict[bool, list[DeliveryKey]] = {True: [], False: []}
+        for name, known in self.known.items():
+            for delivery in known.manifest.deliveries:
+                key = (name, delivery.delivery)
+                if delivery.dock in (dock, None) and key not in taken and delivery.delivery not in known.done:
+                    found[delivery.dock == dock].append(key)
+        return sorted(found[True]) or sorted(found[False])
+
+    def outline(self, key: DeliveryKey) -> dict[str, Any]:
+        """A delivery in a few words, for lists."""
+        manifest, delivery = self.manifest(key), self.delivery(key)
+        if manifest is None or delivery is None:
+            return {"manifest": key[0], "delivery": key[1]}
+        return {
+            "manifest": key[0],
+            "delivery": key[1],
+            "version": manifest.version,
+            "direction": manifest.direction,
+            "dock": delivery.dock,
+            "recipient": delivery.recipient,
+            "lines": len(delivery.lines),
+            "as_of": rfc3339(manifest.as_of),
+        }
+
+    def dump(self) -> list[Any]:
+        return [[known.manifest.model_dump(mode="json"), known.received, known.done] for known in self.known.values()]
+
+    def load(self, dump: list[Any]) -> None:
+        for content, received, done in dump:
+            manifest = read_manifest(content)
+            self.known[manifest.manifest] = Known(manifest, received, dict(done))
+            self._index(manifest)
+
+
+def _uids(delivery: Delivery | None) -> set[str]:
+    return set() if delivery is None else {line.uid for line in delivery.lines}

@@ -1,0 +1,89 @@
+"""What the gate may be told, beside manifests: the arguments of each command as a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gateway.config_base import Identifier
+from gateway.errors import Refused
+from gateway.floor.gate.model import Key, Text, Time, Uid, problems
+from gateway.text import printable
+
+MAX_UIDS = 2_000
+"""UIDs of one command: what fits into an MQTT command, and more than a handheld reads at a time."""
+
+Who = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(lambda who: printable(who, 64))]
+Uids = Annotated[list[Uid], Field(min_length=1, max_length=MAX_UIDS)]
+
+
+class Arguments(BaseModel):
+    """`by` is who asked; `request` names the command for repetition and is the intake's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    by: Who = "backend"
+    request: str | None = None
+
+
+class Open(Arguments):
+    """Opens a session at a dock. Without a manifest: for the one delivery that waits for this dock."""
+
+    dock: Identifier
+    manifest: Key | None = None
+    delivery: Key | None = None
+
+
+class Close(Arguments):
+    """Ends the session at a dock; its verdict follows once the last passes are decided."""
+
+    dock: Identifier
+
+
+class Withdraw(Arguments):
+    """A manifest is void: nothing may be loaded on it any more."""
+
+    manifest: Key
+    reason: Text = ""
+
+
+class Reads(Arguments):
+    """A handheld scanner has found packages at a dock: `loaded`, or `outside` and so not loaded."""
+
+    reader: Identifier
+    dock: Identifier
+    uids: Uids
+    where: Literal["loaded", "outside"] = "loaded"
+    time: Time | None = None
+
+
+class Watch(Arguments):
+    """A watch list: what it holds from now on, or what is put on it or taken from it. `reason` is for people."""
+
+    name: Annotated[Identifier, Field(alias="list")]
+    mode: Literal["set", "add", "remove"] = "set"
+    uids: Annotated[list[Uid], Field(max_length=MAX_UIDS)]
+    as_of: Time | None = None
+    reason: Text = ""
+
+
+class Rejected(Arguments):
+    """A manifest could not be taken from its source: a file, or an API. For the alarm that says so."""
+
+    source: Identifier
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+_Model = TypeVar("_Model", bound=Arguments)
+
+
+def read(model: type[_Model], name: str, args: Any) -> _Model:
+    """The arguments of the command `name`. Raises Refused, saying what is wrong with them."""
+    try:
+        return model.model_validate(args)
+    except ValidationError as error:
+        raise Refused(f"{name}: {problems(error)}") from None
+    except ValueError as error:
+        raise Refused(f"{name}: cannot be read: {printable(str(error), 100)}") from None

@@ -1,0 +1,358 @@
+"""The dock gate: sessions, manifests, watch lists and lights behind one door.
+
+Pure and synchronous like the rest of the floor: everything comes in as a command, a pass, a sighting, an input or the
+time, and facts come out. Each command is first planned, which refuses it and changes nothing, and then carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.clock import SECOND
+from gateway.config import Config
+from gateway.errors import LedgerError, Refused
+from gateway.events import Fact
+from gateway.floor.gate import commands
+from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.doors import Doors
+from gateway.floor.gate.model import DeliveryKey, Manifest, read_manifest
+from gateway.floor.gate.reports import MANIFESTS, Alarms, Reports, essence
+from gateway.floor.gate.sessions import Sessions
+from gateway.floor.gate.shipped import Shipped
+from gateway.floor.gate.signals import Lamp, Signals, Switch
+from gateway.floor.gate.watchlists import WatchLists
+from gateway.floor.passes import Direction, Pass
+from gateway.inputs import Command
+
+Action = Callable[[], list[Fact]]
+
+COMMANDS = ("manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "reads", "watch")
+"""The commands that are the gate's."""
+
+MAX_AHEAD = 300 * SECOND
+"""How far a handheld's clock may run before ours."""
+
+
+class Gate:
+    """The gate of a configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._docks = {dock.id: dock for dock in config.docks}
+        self._at_portal = {dock.portal: dock.id for dock in config.docks}
+        digest = config.digest()
+        self._catalogue = Catalogue()
+        self._shipped = Shipped(config.gate.shipped_for)
+        self._watch = WatchLists(config.watch, digest)
+        self._signals = Signals(config.docks)
+        self._doors = Doors(config.docks)
+        self._alarms = Alarms(config.gate.alarm_every, digest)
+        reports = Reports(config.docks, self._catalogue, digest)
+        self._sessions = Sessions(config, self._catalogue, self._shipped, self._watch, self._signals, reports)
+        self._reports = reports
+        self._saved: dict[str, int] = {}
+        self._plans: Mapping[str, Callable[[Any, int], Action]] = {
+            "manifest": self._manifest,
+            "manifest.withdraw": self._withdraw,
+            "manifest.refused": self._rejected,
+            "gate.open": self._open,
+            "gate.close": self._close,
+            "reads": self._reads,
+            "watch": self._watched,
+        }
+
+    # ---- commands
+
+    def admit(self, command: Command) -> None:
+        """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
+        self._plan(command)
+
+    def command(self, command: Command) -> list[Fact]:
+        """Carries out a command; one that cannot be carried out any more changes nothing and becomes a fact."""
+        try:
+            action = self._plan(command)
+        except Refused as refusal:
+            return [self._reports.refused(command, str(refusal))]
+        return action()
+
+    def _plan(self, command: Command) -> Action:
+        plan = self._plans.get(command.name)
+        if plan is None:
+            raise Refused(f"no command {command.name!r}: the gate takes {', '.join(COMMANDS)}")
+        return plan(command.args, command.t)
+
+    def _manifest(self, args: Any, t: int) -> Action:
+        manifest = read_manifest({key: value for key, value in args.items() if key != "request"})
+        for delivery in manifest.deliveries:
+            if delivery.dock is not None and delivery.dock not in self._docks:
+                known = ", ".join(sorted(self._docks)) or "none"
+                raise Refused(f"manifest {manifest.manifest}: no dock {delivery.dock!r}: docks are {known}")
+        if not self._catalogue.admit(manifest, self._sessions.manifests()):
+            return list
+        return lambda: self._take_manifest(manifest, t)
+
+    def _take_manifest(self, manifest: Manifest, t: int) -> list[Fact]:
+        known = self._catalogue.known.get(manifest.manifest)
+        before = None if known is None else known.manifest
+        self._catalogue.put(manifest, t, self._sessions.manifests())
+        facts = []
+        if before is None or essence(before) != essence(manifest):
+            facts.append(self._reports.manifest("received", manifest, before, t))
+        facts += self._sessions.corrected(manifest, before, t)
+        return facts + self._sessions.rejudge(t, "manifest")
+
+    def _withdraw(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Withdraw, "manifest.withdraw", args)
+        known = self._catalogue.known.get(wanted.manifest)
+        if known is None:
+            raise Refused(f"manifest.withdraw: no manifest {wanted.manifest!r} is known")
+
+        def withdraw() -> list[Fact]:
+            self._catalogue.remove(wanted.manifest)
+            fact = self._reports.manifest("withdrawn", known.manifest, None, t, by=wanted.by, reason=wanted.reason)
+            return [fact, *self._sessions.rejudge(t, "manifest withdrawn")]
+
+        return withdraw
+
+    def _rejected(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Rejected, "manifest.refused", args)
+        detail = {"source": wanted.source, "name": wanted.name, "reason": wanted.reason}
+        return lambda: self._alarms.say(MANIFESTS, "manifest-refused", f"{wanted.source}/{wanted.name}", detail, t)
+
+    def _open(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Open, "gate.open", args)
+        self._known_dock("gate.open", wanted.dock)
+        session = self._sessions.at(wanted.dock)
+        if session is not None and session.key is not None:
+            raise Refused(
+                f"gate.open: dock {wanted.dock} has a session for delivery {session.key[1]} of manifest "
+                f"{session.key[0]}: close it first"
+            )
+        key = self._delivery(wanted)
+        if session is not None:
+            return lambda: self._sessions.attach(wanted.dock, key, t, wanted.by)
+        return lambda: self._sessions.open(wanted.dock, key, t, wanted.by, "command")
+
+    def _delivery(self, wanted: commands.Open) -> DeliveryKey:
+        """The delivery that a command to open means."""
+        taken = self._sessions.taken()
+        if wanted.manifest is None:
+            pending = self._catalogue.pending(wanted.dock, taken)
+            if len(pending) != 1:
+                raise Refused(
+                    f"gate.open: {len(pending) or 'no'} deliveries wait for dock {wanted.dock}: name the manifest"
+                )
+            return pending[0]
+        known = self._catalogue.known.get(wanted.manifest)
+        if known is None:
+            raise Refused(f"gate.open: no manifest {wanted.manifest!r} is known: send it first")
+        names = [delivery.delivery for delivery in known.manifest.deliveries]
+        if wanted.delivery is not None:
+            if wanted.delivery not in names:
+                raise Refused(f"gate.open: manifest {wanted.manifest} has no delivery {wanted.delivery!r}")
+            names = [wanted.delivery]
+        elif len(names) > 1:
+            names = [name for name in names if (wanted.manifest, name) in self._catalogue.pending(wanted.dock, taken)]
+        if len(names) != 1:
+            raise Refused(f"gate.open: manifest {wanted.manifest} has several deliveries: name the delivery")
+        key = (wanted.manifest, names[0])
+        if key in taken:
+            raise Refused(f"gate.open: delivery {key[1]} of manifest {key[0]} has a session at dock {taken[key]}")
+        if self._catalogue.is_done(key):
+            raise Refused(
+                f"gate.open: delivery {key[1]} of manifest {key[0]} is complete: "
+                "send a correction under a higher version"
+            )
+        return key
+
+    def _close(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Close, "gate.close", args)
+        self._known_dock("gate.close", wanted.dock)
+        session = self._sessions.at(wanted.dock)
+        if session is None:
+            raise Refused(f"gate.close: dock {wanted.dock} has no session")
+        if session.ending is not None:
+            raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
+        return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
+
+    def _reads(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Reads, "reads", args)
+        self._known_dock("reads", wanted.dock)
+        session = self._sessions.at(wanted.dock)
+        if session is None:
+            raise Refused(f"reads: dock {wanted.dock} has no session: open one first")
+        if any(reader.id == wanted.reader for reader in self._config.readers):
+            raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
+        when = t if wanted.time is None else wanted.time
+        if when > t + MAX_AHEAD:
+            raise Refused("reads: the time is in the future: set the handheld's clock")
+        if when < session.opened:
+            raise Refused("reads: they are older than the session: scan again")
+        return lambda: self._sessions.found(wanted, min(when, t), t)
+
+    def _watched(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Watch, "watch", args)
+        self._watch.admit(wanted)
+        return lambda: [*self._watch.change(wanted, t), *self._sessions.rejudge(t, "watch list")]
+
+    def _known_dock(self, name: str, dock: str) -> None:
+        if dock not in self._docks:
+            raise Refused(f"{name}: no dock {dock!r}: docks are {', '.join(sorted(self._docks)) or 'none'}")
+
+    # ---- what happens on the floor
+
+    def passed(self, p: Pass) -> list[Fact]:
+        """A tag passed a portal."""
+        dock = self._at_portal.get(p.portal)
+        if dock is None:
+            return []
+        facts: list[Fact] = []
+        if self._sessions.at(dock) is None:
+            facts += self._without_session(dock, p)
+        return facts + self._sessions.passed(dock, p)
+
+    def _without_session(self, dock: str, p: Pass) -> list[Fact]:
+        """A first pass opens a session, or says that something passes without one."""
+        if p.direction in (Direction.STATIC, Direction.RETURNED):
+            return []
+        facts = self._sessions.came_back(dock, p) if p.direction is Direction.IN else []
+        key = self._expected(dock, p)
+        outward = p.direction is Direction.OUT
+        if self._docks[dock].open_on_pass and (outward or key is not None):
+            facts += self._sessions.open(dock, key, p.start, "gateway", "first pass")
+        elif outward:
+            detail = {"dock": dock, "uid": p.uid, "reason": f"{p.uid} left through dock {dock} without a session"}
+            facts += self._alarms.say(self._docks[dock].portal, "no-session", dock, detail, p.end)
+        return facts
+
+    def _expected(self, dock: str, p: Pass) -> DeliveryKey | None:
+        """The delivery that a first pass begins: the pending one that names it or, outward, the only one that is
+        assigned to this dock."""
+        pending = self._catalogue.pending(dock, self._sessions.taken())
+        wanted = {"out": (Direction.OUT, Direction.UNDETERMINED), "in": (Direction.IN, Direction.UNDETERMINED)}
+        fitting = [key for key in pending if p.direction in wanted[self._catalogue.known[key[0]].manifest.direction]]
+        naming = [key for key in fitting if self._catalogue.line(p.uid, key) is not None]
+        if len(naming) == 1:
+            return naming[0]
+        assigned = [key for key in fitting if (found := self._catalogue.delivery(key)) and found.dock == dock]
+        return assigned[0] if len(assigned) == 1 and p.direction is Direction.OUT else None
+
+    def sighted(self, uid: str, zone: str, t: int) -> list[Fact]:
+        """A tag was seen in a zone."""
+        return self._watch.sighted(uid, zone, t)
+
+    def input_changed(self, reader: str, port: int, state: bool, t: int) -> list[Fact]:
+        """An input of a reader changed: perhaps a dock door."""
+        facts: list[Fact] = []
+        for dock, is_open in self._doors.changed(reader, port, state):
+            door, session = self._docks[dock].door, self._sessions.at(dock)
+            assert door is not None
+            if is_open and session is not None:
+                self._sessions.go_on(dock, "door")
+            elif is_open and door.opens:
+                pending = self._catalogue.pending(dock, self._sessions.taken())
+                facts += self._sessions.open(dock, pending[0] if len(pending) == 1 else None, t, "gateway", "door")
+            elif not is_open and door.closes and session is not None and session.ending is None:
+                facts += self._sessions.end(dock, t, "gateway", "door")
+        return facts
+
+    # ---- time
+
+    @property
+    def due(self) -> int:
+        """When `fire` is to be called next."""
+        return min(self._sessions.due, self._signals.due)
+
+    def fire(self, t: int) -> list[Fact]:
+        """What falls due at `t`: sessions end, facts become too old, lamps go out."""
+        facts = self._sessions.fire(t)
+        self._signals.fire(t)
+        return facts
+
+    # ---- what is true now
+
+    def outputs(self) -> list[Switch]:
+        """Outputs to switch since the last call, as reader, port and level; all of them on the first."""
+        return self._signals.changes()
+
+    def outputs_of(self, reader: str) -> list[Switch]:
+        """What every output of a reader should be, for when it is connected again."""
+        return [(*place, level) for place, level in self._signals.wanted().items() if place[0] == reader]
+
+    def docks(self) -> list[str]:
+        return list(self._docks)
+
+    def state(self, dock: str) -> dict[str, Any]:
+        """The retained state of a dock, ready for JSON: what it shows, whom it loads, and how many of each set."""
+        lamp = self._signals.lamp(dock)
+        pending = self._catalogue.pending(dock, self._sessions.taken())
+        return {
+            "dock": dock,
+            "name": self._docks[dock].name,
+            "portal": self._docks[dock].portal,
+            "door": self._doors.word(dock),
+            "lamp": lamp.value,
+            "word": self._word(dock, lamp),
+            "pending": [self._catalogue.outline(key) for key in pending[:20]],
+            "session": self._sessions.state(dock),
+            "last_verdict": self._sessions.last_verdict(dock),
+        }
+
+    def _word(self, dock: str, lamp: Lamp) -> str:
+        """What a lamp means, in a word or two: colour alone is not enough."""
+        session = self._sessions.at(dock)
+        if session is None:
+            return {Lamp.GREEN: "complete", Lamp.RED: "not complete"}.get(lamp, "no session")
+        if lamp is Lamp.RED:
+            return "stop"
+        return "closing" if session.ending is not None else "loading" if not session.inbound else "receiving"
+
+    def lines(self, dock: str) -> dict[str, list[Any]]:
+        """The sets of the session at a dock, line by line, without evidence; empty where there is none."""
+        return self._sessions.lines(dock)
+
+    # ---- state
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state by parts, ready for JSON."""
+        return {name: dump() for name, (_, dump) in self._parts().items()}
+
+    def changed(self) -> dict[str, Any]:
+        """The parts of `dump` that may have changed since the last call; all of them on the first."""
+        parts = self._parts()
+        fresh = {name for name, (revision, _) in parts.items() if self._saved.get(name, -1) != revision}
+        self._saved = {name: revision for name, (revision, _) in parts.items()}
+        return {name: parts[name][1]() for name in parts if name in fresh or name == "docks"}
+
+    def _parts(self) -> dict[str, tuple[int, Callable[[], Any]]]:
+        """Each part with its revision; what is about docks is small and changes all the time."""
+        return {
+            "manifests": (self._catalogue.revision, self._catalogue.dump),
+            "shipped": (self._shipped.revision, self._shipped.dump),
+            "watch": (self._watch.revision, self._watch.dump),
+            "docks": (0, self._dump_docks),
+        }
+
+    def _dump_docks(self) -> dict[str, Any]:
+        return {
+            "sessions": self._sessions.dump(),
+            "signals": self._signals.dump(),
+            "doors": self._doors.dump(),
+            "alarms": self._alarms.dump(),
+        }
+
+    def load(self, parts: Mapping[str, Any]) -> None:
+        """Takes over, in a gate that was given nothing yet, what `dump` gave. Docks and lists that are not in the
+        configuration any more are forgotten. Raises LedgerError where it cannot be understood."""
+        try:
+            self._catalogue.load(parts["manifests"])
+            self._shipped.load(parts["shipped"])
+            self._watch.load(parts["watch"])
+            docks = parts["docks"]
+            self._signals.load(docks["signals"])
+            self._doors.load(docks["doors"])
+            self._alarms.load(docks["alarms"])
+            self._sessions.load(docks["sessions"])
+        except (Refused, KeyError, ValueError, TypeError, IndexError) as error:
+            raise LedgerError(f"the state of the gate cannot be understood ({error!r}): restore the ledger") from error

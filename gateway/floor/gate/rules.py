@@ -1,0 +1,324 @@
+"""The rules of the gate: each a small function from a case to an outcome.
+
+A rule passes only on a fact that it has seen and that is fresh. It blocks where the fact says so, however old the
+fact is: what was on hold yesterday is not loaded because nobody asked today. Everything else is unknown, and an
+unknown rule keeps a package from passing just as a blocking one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.clock import SECOND, micros, rfc3339
+from gateway.floor.gate.model import DeliveryKey, Flag, Line, Result
+from gateway.floor.timeline import NEVER
+from gateway.gate_config import GateConfig
+
+MAX_AHEAD = 300 * SECOND
+"""How far the clock of whoever gathered the facts may run before ours."""
+
+
+@dataclass(slots=True, frozen=True)
+class Passed:
+    """The rule holds."""
+
+
+@dataclass(slots=True, frozen=True)
+class Blocked:
+    """The rule is broken. `reason` is a few words, empty where the rule's name says it all."""
+
+    reason: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Unknown:
+    """The rule cannot be decided. `missing` says what would decide it."""
+
+    missing: str
+
+
+Outcome: TypeAlias = Passed | Blocked | Unknown
+
+PASSED = Passed()
+
+
+@dataclass(slots=True, frozen=True)
+class Case:
+    """A package at a dock. `line` is what names it, of the delivery `owner`; `here` is the delivery being loaded.
+
+    `as_of` is when the manifest was true, `watched` the watch lists that the UID is on, `shipped` how it has left
+    already, in words.
+    """
+
+    line: Line | None
+    owner: DeliveryKey | None
+    here: DeliveryKey | None
+    as_of: int
+    now: int
+    owner_dock: str = ""
+    watched: frozenset[str] = frozenset()
+    shipped: str = ""
+
+
+Rule: TypeAlias = Callable[[Case, GateConfig], Outcome]
+
+
+def on_manifest(case: Case, config: GateConfig) -> Outcome:
+    """Some delivery that is known has a line for it."""
+    return Blocked("on no manifest") if case.line is None else PASSED
+
+
+def this_delivery(case: Case, config: GateConfig) -> Outcome:
+    """That delivery is the one being loaded here, not the one at the next dock."""
+    if case.owner is None or case.owner == case.here:
+        return PASSED
+    manifest, delivery = case.owner
+    where = f", loaded at {case.owner_dock}" if case.owner_dock else ""
+    return Blocked(f"belongs to delivery {delivery} of manifest {manifest}{where}")
+
+
+def lab_state(case: Case, config: GateConfig) -> Outcome:
+    """Every lab state that is known is one of those that the site allows, and one of them is fresh."""
+    line = case.line
+    if line is None:
+        return PASSED
+    said = [(line.lab_state, case.as_of)]
+    if line.record is not None:
+        said.append((line.record.lab_state, line.record.as_of))
+    wrong = [state for state, _ in said if state is not None and state not in config.lab_states]
+    if wrong:
+        return Blocked(wrong[-1])
+    known = [_freshness("lab state", as_of, case, config) for state, as_of in said if state is not None]
+    if not known:
+        return Unknown("lab state")
+    return PASSED if "" in known else Unknown(known[0])
+
+
+def coa(case: Case, config: GateConfig) -> Outcome:
+    """The certificate of analysis is complete: results for every required batch, each passed, released, documented,
+    neither revoked nor expired."""
+    line = case.line
+    if line is None:
+        return PASSED
+    if line.record is not None and (line.record.lab_expires or NEVER) <= case.now:
+        return Blocked("lab results expired")
+    if line.lab is None:
+        return Unknown("lab results")
+    newest = _newest(line.lab.results)
+    outcomes = [_result(result, case) for result in newest]
+    blocked = next((outcome for outcome in outcomes if isinstance(outcome, Blocked)), None)
+    if blocked is not None:
+        return blocked
+    if stale := _freshness("lab results", line.lab.as_of, case, config):
+        return Unknown(stale)
+    if line.lab.required is None:
+        return Unknown("required lab test batches")
+    if not newest:
+        return Unknown("lab results: there are none")
+    for batch in line.lab.required:
+        if not any(_covers(result.test, batch, config) for result in newest):
+            return Unknown(f"result for required batch {batch}")
+    return next((outcome for outcome in outcomes if isinstance(outcome, Unknown)), PASSED)
+
+
+def _newest(results: Iterable[Result]) -> list[Result]:
+    """Of tests with the same name the one performed last: a package may fail, and pass when it is tested again."""
+    newest: dict[str, Result] = {}
+    for result in results:
+        before = newest.get(result.test)
+        if before is None or result.performed >= before.performed:
+            newest[result.test] = result
+    return list(newest.values())
+
+
+def _result(result: Result, case: Case) -> Outcome:
+    if result.revoked:
+        return Blocked(f"revoked: {result.test}")
+    if result.expires is not None and result.expires <= case.now:
+        return Blocked(f"expired: {result.test}")
+    if result.passed is False:
+        return Blocked(f"not passed: {result.test}")
+    if result.released is False:
+        return Blocked(f"not released: {result.test}")
+    if not result.document:
+        return Blocked("no document id")
+    if result.passed is None or result.released is None or result.revoked is None:
+        return Unknown(f"whether {result.test} passed, was released and not revoked")
+    return PASSED
+
+
+def _covers(test: str, batch: str, config: GateConfig) -> bool:
+    """Whether a test is part of a required batch. Metrc names no relation between the two: where the names do not
+    show it, the configuration has to."""
+    listed = config.coa_batches.get(batch)
+    if listed is not None:
+        return any(test.casefold().startswith(name.casefold()) for name in listed)
+    test, batch = _essence(test), _essence(batch)
+    return bool(test) and bool(batch) and (batch in test or test in batch)
+
+
+def _essence(name: str) -> str:
+    return name.casefold().replace("(required)", "").strip()
+
+
+def hold(case: Case, config: GateConfig) -> Outcome:
+    """Not on hold."""
+    return _flag(case, config, "hold")
+
+
+def recall(case: Case, config: GateConfig) -> Outcome:
+    """Not recalled."""
+    return _flag(case, config, "recall")
+
+
+def investigation(case: Case, config: GateConfig) -> Outcome:
+    """Not under investigation."""
+    return _flag(case, config, "investigation")
+
+
+def finished(case: Case, config: GateConfig) -> Outcome:
+    """Neither finished nor archived in the state system."""
+    return _flag(case, config, "finished")
+
+
+def destroyed(case: Case, config: GateConfig) -> Outcome:
+    """Not set aside for destruction, nor destroyed."""
+    return _flag(case, config, "destroyed")
+
+
+def _flag(case: Case, config: GateConfig, name: str) -> Outcome:
+    """A flag of the package record, which the watch list of the same name can only make worse."""
+    if name in case.watched:
+        return Blocked("on the watch list")
+    if case.line is None:
+        return PASSED
+    record = case.line.record
+    value: Flag = None if record is None else getattr(record, name)
+    if record is None or value is None:
+        return Unknown(f"whether it is {_FLAG_WORDS[name]}")
+    if value:
+        return Blocked("" if value is True else ", ".join(value))
+    stale = _freshness("package record", record.as_of, case, config)
+    return Unknown(stale) if stale else PASSED
+
+
+_FLAG_WORDS = {
+    "hold": "on hold",
+    "recall": "recalled",
+    "investigation": "under investigation",
+    "finished": "finished",
+    "destroyed": "destroyed",
+}
+
+
+def quarantine(case: Case, config: GateConfig) -> Outcome:
+    """Its location is not a place of quarantine, and its lab state is none of those that mean quarantine."""
+    if "quarantine" in case.watched:
+        return Blocked("on the watch list")
+    if case.line is None:
+        return PASSED
+    record = case.line.record
+    if record is None or record.location is None:
+        return Unknown("location")
+    place = record.location.casefold()
+    if any(word.casefold() in place for word in config.quarantine_locations):
+        return Blocked(f"location {record.location}")
+    if record.lab_state in config.quarantine_lab_states:
+        return Blocked(f"lab state {record.lab_state}")
+    stale = _freshness("package record", record.as_of, case, config)
+    return Unknown(stale) if stale else PASSED
+
+
+def shipped_once(case: Case, config: GateConfig) -> Outcome:
+    """It has not left already, under this manifest or another."""
+    return Blocked(case.shipped) if case.shipped else PASSED
+
+
+_OWN_RULE = frozenset(_FLAG_WORDS) | {"quarantine"}
+
+
+def watch(case: Case, config: GateConfig) -> Outcome:
+    """On none of the site's own watch lists; those named like a rule are that rule's."""
+    lists = sorted(case.watched - _OWN_RULE)
+    return Blocked(f"on the watch list {', '.join(lists)}") if lists else PASSED
+
+
+RULES: dict[str, Rule] = {
+    "manifest": on_manifest,
+    "delivery": this_delivery,
+    "lab_state": lab_state,
+    "coa": coa,
+    "hold": hold,
+    "recall": recall,
+    "investigation": investigation,
+    "quarantine": quarantine,
+    "finished": finished,
+    "destroyed": destroyed,
+    "shipped_once": shipped_once,
+    "watch": watch,
+}
+"""The rules by the names that the configuration knows them by, in the order in which they are reported."""
+
+
+@dataclass(slots=True, frozen=True)
+class Judgement:
+    """What the rules say of one package. It holds until `fresh_until`, when its facts are too old."""
+
+    blocked: tuple[tuple[str, str], ...]  # rule and reason
+    unknown: tuple[tuple[str, str], ...]  # rule and what is missing
+    fresh_until: int
+
+    @property
+    def passed(self) -> bool:
+        return not self.blocked and not self.unknown
+
+    def words(self) -> str:
+        """For people: ``matched``, ``blocked: hold (IsOnHold), coa (no document id)`` or ``blocked: unknown (…)``."""
+        if self.blocked:
+            return "blocked: " + ", ".join(f"{rule} ({reason})" if reason else rule for rule, reason in self.blocked)
+        if self.unknown:
+            by_missing: dict[str, list[str]] = {}
+            for rule, missing in self.unknown:
+                by_missing.setdefault(missing, []).append(rule)
+            parts = [f"{', '.join(rules)}: {missing}" for missing, rules in by_missing.items()]
+            return f"blocked: unknown ({'; '.join(parts)})"
+        return "matched"
+
+
+def judge(case: Case, config: GateConfig, names: Sequence[str]) -> Judgement:
+    """Asks the rules of these names."""
+    blocked: list[tuple[str, str]] = []
+    unknown: list[tuple[str, str]] = []
+    for name, rule in RULES.items():
+        if name in names:
+            outcome = rule(case, config)
+            if isinstance(outcome, Blocked):
+                blocked.append((name, outcome.reason))
+            elif isinstance(outcome, Unknown):
+                unknown.append((name, outcome.missing))
+    return Judgement(tuple(blocked), tuple(unknown), _fresh_until(case, config))
+
+
+def _fresh_until(case: Case, config: GateConfig) -> int:
+    """When the next fact becomes too old or a result expires."""
+    line = case.line
+    if line is None:
+        return NEVER
+    limit = micros(config.facts_max_age)
+    ends = [case.as_of + limit]
+    if line.record is not None:
+        ends += [line.record.as_of + limit, line.record.lab_expires or NEVER]
+    if line.lab is not None:
+        ends += [line.lab.as_of + limit, *(result.expires or NEVER for result in line.lab.results)]
+    return min((end for end in ends if end > case.now), default=NEVER)
+
+
+def _freshness(what: str, as_of: int, case: Case, config: GateConfig) -> str:
+    """Nothing where a fact is fresh, else what is wrong with its time."""
+    if as_of > case.now + MAX_AHEAD:
+        return f"{what}: as of {rfc3339(as_of)}, which is in the future"
+    if case.now - as_of >= micros(config.facts_max_age):
+        return f"{what}: as of {rfc3339(as_of)}, which is too long ago"
+    return ""

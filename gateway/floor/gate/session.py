@@ -1,0 +1,193 @@
+"""A gate session: which packages have been loaded at one dock, and what that makes each of them.
+
+Every package is in one place: loaded, outside, or nobody knows. A pass in the direction of loading loads it, one the
+other way takes it out again, one that cannot be decided leaves it unknown until another pass or a handheld says. The
+place and the judgement of the rules together give its status::
+
+                 loaded                                   outside              not known
+    a line       matched, or blocked where a rule says    missing              undetermined
+    no line      extra, or blocked (another delivery's)   returned, or nothing undetermined
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from gateway.clock import rfc3339
+from gateway.floor.gate.model import DeliveryKey
+from gateway.floor.gate.rules import Judgement
+from gateway.floor.passes import Direction, Pass
+
+MAX_TAGS = 5_000
+"""Packages that a session keeps apart: ten vans. More are counted, and the session cannot end complete."""
+
+
+class Where(StrEnum):
+    """Where a package is, as far as its passes say."""
+
+    LOADED = "loaded"
+    OUTSIDE = "outside"
+    UNSURE = "unsure"
+
+
+class Status(StrEnum):
+    """The set of the verdict that a package belongs to."""
+
+    MATCHED = "matched"
+    MISSING = "missing"
+    EXTRA = "extra"
+    BLOCKED = "blocked"
+    RETURNED = "returned"
+    UNDETERMINED = "undetermined"
+
+
+RED = (Status.EXTRA, Status.BLOCKED)
+"""One such package, and nothing may leave."""
+
+
+@dataclass(slots=True)
+class Tag:
+    """A package that passed. `proof` is the pass, or the handheld's read, that decided where it is, ready for JSON."""
+
+    where: Where = Where.OUTSIDE
+    loads: int = 0
+    returns: int = 0
+    passes: int = 0
+    first: int = 0
+    last: int = 0
+    carried: bool = False  # from an earlier session of the same delivery
+    proof: dict[str, Any] = field(default_factory=dict)
+    status: Status | None = None
+    judgement: Judgement | None = None
+
+    def place(self, where: Where, t: int, proof: dict[str, Any]) -> None:
+        """It is there since `t`."""
+        self.loads += where is Where.LOADED
+        self.returns += where is Where.OUTSIDE and self.where is not Where.OUTSIDE
+        self.where, self.last, self.proof = where, t, proof
+
+
+def portal_proof(p: Pass) -> dict[str, Any]:
+    """A pass as the evidence of where a package is."""
+    return {
+        "source": "portal",
+        "direction": p.direction.value,
+        "start": rfc3339(p.start),
+        "end": rfc3339(p.end),
+        "confidence": p.confidence,
+        "group": p.group,
+        "evidence": dict(p.evidence),
+    }
+
+
+@dataclass(slots=True)
+class Ending:
+    """A session is to end at `at`; `since` is when that was asked for."""
+
+    at: int
+    since: int
+    by: str
+    why: str
+
+
+@dataclass(slots=True)
+class Session:
+    """A session at a dock. `key` is the delivery, None where nobody knows which; `version` the manifest's."""
+
+    dock: str
+    inbound: bool
+    key: DeliveryKey | None
+    version: int | None
+    opened: int
+    by: str
+    why: str
+    tags: dict[str, Tag] = field(default_factory=dict)
+    counts: Counter[Status] = field(default_factory=Counter)
+    last: int = 0
+    stale_at: int = 0
+    beyond: int = 0  # packages that MAX_TAGS left out
+    strays: int = 0  # passes of tags that stood there, or came and went on the outside
+    ending: Ending | None = None
+
+    @property
+    def red(self) -> bool:
+        return any(self.counts[status] for status in RED)
+
+    @property
+    def loading(self) -> Direction:
+        """The direction of a pass that loads."""
+        return Direction.IN if self.inbound else Direction.OUT
+
+    def passed(self, p: Pass, *, is_line: bool) -> Tag | None:
+        """Takes a pass in. Returns the package whose place it decides, or None where it decides nothing."""
+        self.last = max(self.last, p.end)
+        known = self.tags.get(p.uid)
+        decides = p.direction in (Direction.IN, Direction.OUT, Direction.UNDETERMINED)
+        if not decides or (known is None and not is_line and p.direction not in (self.loading, Direction.UNDETERMINED)):
+            self.strays += 1
+            return None
+        tag = self._tag(p.uid)
+        if tag is None:
+            return None
+        tag.passes += 1
+        tag.first = min(tag.first or p.start, p.start)
+        if p.end < tag.last:
+            return None
+        tag.place(self._where(p.direction), p.end, portal_proof(p))
+        return tag
+
+    def found(self, uid: str, where: Where, t: int, proof: Mapping[str, Any]) -> Tag | None:
+        """Takes the read of a handheld in."""
+        tag = self._tag(uid)
+        if tag is None or t < tag.last:
+            return None
+        tag.first = tag.first or t
+        tag.place(where, t, dict(proof))
+        self.last = max(self.last, t)
+        return tag
+
+    def _where(self, direction: Direction) -> Where:
+        if direction is Direction.UNDETERMINED:
+            return Where.UNSURE
+        return Where.LOADED if direction is self.loading else Where.OUTSIDE
+
+    def _tag(self, uid: str) -> Tag | None:
+        tag = self.tags.get(uid)
+        if tag is None:
+            if len(self.tags) >= MAX_TAGS:
+                self.beyond += 1
+                return None
+            tag = self.tags[uid] = Tag()
+        return tag
+
+    def classify(self, tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) -> None:
+        """Gives a package its status. `is_line`: this delivery names it; `is_known`: some delivery does."""
+        status = _status(tag, judgement, is_line=is_line, is_known=is_known)
+        if tag.status is not None:
+            self.counts[tag.status] -= 1
+        if status is not None:
+            self.counts[status] += 1
+        tag.status, tag.judgement = status, judgement
+
+    def loaded(self) -> list[str]:
+        return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.LOADED)
+
+    def returned(self) -> list[str]:
+        """What was loaded, or may have been, and came back."""
+        return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.OUTSIDE and tag.returns)
+
+
+def _status(tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) -> Status | None:
+    if tag.where is Where.UNSURE:
+        return Status.UNDETERMINED
+    if tag.where is Where.OUTSIDE:
+        if is_line:
+            return Status.MISSING
+        return Status.RETURNED if tag.returns else None
+    if not is_known:
+        return Status.EXTRA
+    return Status.MATCHED if judgement.passed else Status.BLOCKED

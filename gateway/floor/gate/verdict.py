@@ -1,0 +1,118 @@
+"""What a session comes to, written down: sets of packages, never a bare pass.
+
+The lines of the delivery are divided into matched, missing, blocked and undetermined. Beside them stand what was
+loaded and is on no line (extra, or blocked where it belongs to another delivery), what is undetermined and on no
+line, and, as a note, what came back (returned): a line that came back is missing too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.clock import rfc3339
+from gateway.floor.gate.model import Delivery, Line
+from gateway.floor.gate.rules import Judgement
+from gateway.floor.gate.session import Session, Status, Tag
+
+ALGORITHM = "gate/1"
+
+Judge = Callable[[str], tuple[Line | None, Judgement]]
+"""UID to the line that names it, of whatever delivery, and what the rules say."""
+
+
+def complete(session: Session, delivery: Delivery | None) -> bool:
+    """Every line of the delivery is loaded and passes every rule, and nothing else is loaded or may be."""
+    counts = session.counts
+    return (
+        delivery is not None
+        and bool(delivery.lines)
+        and counts[Status.MATCHED] == len(delivery.lines)
+        and not session.red
+        and not counts[Status.UNDETERMINED]
+        and not session.beyond
+    )
+
+
+def outcome(session: Session, delivery: Delivery | None) -> str:
+    """``complete``, ``mismatch`` where something is loaded that must not be, or ``incomplete``."""
+    if complete(session, delivery):
+        return "complete"
+    return "mismatch" if session.red or session.beyond else "incomplete"
+
+
+def tally(session: Session, delivery: Delivery | None) -> dict[str, int]:
+    """How many packages are in each set."""
+    lines = [] if delivery is None else delivery.lines
+    placed = sum(
+        1 for line in lines if (tag := session.tags.get(line.uid)) is not None and tag.status is not Status.MISSING
+    )
+    return {
+        "lines": len(lines),
+        "matched": session.counts[Status.MATCHED],
+        "missing": len(lines) - placed,
+        "extra": session.counts[Status.EXTRA],
+        "blocked": session.counts[Status.BLOCKED],
+        "returned": len(session.returned()),
+        "undetermined": session.counts[Status.UNDETERMINED],
+    }
+
+
+def sets(session: Session, delivery: Delivery | None, judge: Judge, *, proofs: bool = True) -> dict[str, list[Any]]:
+    """The sets as lists of entries, by UID. `proofs`: with what decided where each package is."""
+    found: dict[Status, list[dict[str, Any]]] = {status: [] for status in Status}
+    lines = set() if delivery is None else {line.uid for line in delivery.lines}
+    for uid in sorted(lines | session.tags.keys()):
+        tag = session.tags.get(uid)
+        status = Status.MISSING if tag is None else tag.status
+        if status is None:
+            continue
+        line, judgement = judge(uid)
+        item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement, proofs=proofs)
+        if status is not Status.RETURNED:
+            found[status].append(item)
+        if tag is not None and tag.returns and status in (Status.MISSING, Status.RETURNED):
+            found[Status.RETURNED].append(item)
+    return {status.value: items for status, items in found.items()}
+
+
+def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement, *, proofs: bool = True) -> dict[str, Any]:
+    """One package: what it is, what the rules say of it, and how that is known."""
+    item: dict[str, Any] = {
+        "uid": uid,
+        "identifier": line.identifier if line else None,
+        "product": line.product if line else "",
+        "quantity": line.quantity if line else None,
+        "unit": line.unit if line else "",
+        "batch": line.batch if line else "",
+        "verdict": words(tag, judgement),
+        "rules": [{"rule": rule, "reason": reason} for rule, reason in judgement.blocked],
+        "unknown": [{"rule": rule, "missing": missing} for rule, missing in judgement.unknown],
+        "passes": tag.passes if tag else 0,
+        "loads": tag.loads if tag else 0,
+        "returns": tag.returns if tag else 0,
+    }
+    if proofs:
+        item["proof"] = tag.proof if tag and tag.proof else None
+    return item
+
+
+def words(tag: Tag | None, judgement: Judgement) -> str:
+    """The verdict on one package for people, such as ``blocked: hold (IsOnHold)``."""
+    if tag is None or tag.status is None:
+        return Status.MISSING.value if tag is None else "not loaded"
+    if tag.status is Status.BLOCKED:
+        return judgement.words()
+    return tag.status.value
+
+
+def facts_age(delivery: Delivery | None, as_of: int | None) -> dict[str, str | None]:
+    """As of when the oldest facts behind a verdict were true, by kind."""
+    lines = [] if delivery is None else delivery.lines
+    records = [line.record.as_of for line in lines if line.record is not None]
+    labs = [line.lab.as_of for line in lines if line.lab is not None]
+    return {
+        "manifest": None if as_of is None else rfc3339(as_of),
+        "records": rfc3339(min(records)) if records else None,
+        "lab_results": rfc3339(min(labs)) if labs else None,
+    }

@@ -1,0 +1,161 @@
+"""Watch lists: tags that must not be where they are seen, and where each of them has been.
+
+An alarm is raised at the first sighting in a place where the tag may not be, repeated while it goes on being seen
+there but never more often than the list allows, and cleared when the tag is seen where it may be or is taken from the
+list. Only tags on a list cost anything: the others are one look into a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gateway.clock import micros, rfc3339
+from gateway.errors import Refused
+from gateway.events import ALARM, Fact
+from gateway.floor.gate.commands import Watch
+from gateway.gate_config import WatchConfig
+
+MAX_WATCHED = 20_000
+"""Tags on all lists together: a recall of forty vans. Their custody stays within some megabytes."""
+
+MAX_CUSTODY = 8
+"""Stays of a watched tag that are remembered: where it is, and how it came there."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A tag on one list. `raised` and `said` are 0 while there is no alarm; `count` counts its sightings."""
+
+    reason: str
+    as_of: int
+    raised: int = 0
+    said: int = 0
+    count: int = 0
+    zone: str = ""
+
+
+@dataclass(slots=True)
+class _Tag:
+    lists: dict[str, _Entry] = field(default_factory=dict)
+    custody: list[list[Any]] = field(default_factory=list)  # zone, first and last time of each stay, newest last
+
+
+class WatchLists:
+    """The lists of a configuration. `revision` grows with every change."""
+
+    def __init__(self, config: Iterable[WatchConfig], digest: str) -> None:
+        self._config = {entry.name: entry for entry in config}
+        self._digest = digest
+        self._tags: dict[str, _Tag] = {}
+        self.revision = 0
+
+    def lists(self, uid: str) -> frozenset[str]:
+        """The lists that a tag is on."""
+        tag = self._tags.get(uid)
+        return frozenset() if tag is None else frozenset(tag.lists)
+
+    def admit(self, wanted: Watch) -> None:
+        """Raises Refused where the list is not configured or there is no room."""
+        if wanted.name not in self._config:
+            known = ", ".join(sorted(self._config)) or "none"
+            raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch`")
+        new = sum(1 for uid in set(wanted.uids) if uid not in self._tags)
+        if wanted.mode != "remove" and len(self._tags) + new > MAX_WATCHED:
+            raise Refused(f"watch: more than {MAX_WATCHED} tags would be watched: take off what is resolved")
+
+    def change(self, wanted: Watch, t: int) -> list[Fact]:
+        """Carries out a command that was admitted; alarms of tags that it takes off are cleared."""
+        named = set(wanted.uids)
+        on_list = {uid for uid, tag in self._tags.items() if wanted.name in tag.lists}
+        going = {"set": on_list - named, "add": set(), "remove": on_list & named}[wanted.mode]
+        facts: list[Fact] = []
+        for uid in sorted(going):
+            facts += self._take_off(uid, wanted.name, t, f"taken from the list by {wanted.by}")
+        if wanted.mode != "remove":
+            for uid in sorted(named):
+                entry = self._tags.setdefault(uid, _Tag()).lists.setdefault(wanted.name, _Entry("", t))
+                entry.reason, entry.as_of = wanted.reason, t if wanted.as_of is None else wanted.as_of
+        self.revision += 1
+        return facts
+
+    def _take_off(self, uid: str, name: str, t: int, why: str) -> list[Fact]:
+        tag = self._tags[uid]
+        facts = self._clear(uid, name, tag, t, why)
+        del tag.lists[name]
+        if not tag.lists:
+            del self._tags[uid]
+        return facts
+
+    def sighted(self, uid: str, zone: str, t: int) -> list[Fact]:
+        """A tag was seen in a zone."""
+        tag = self._tags.get(uid)
+        if tag is None:
+            return []
+        self.revision += 1
+        if tag.custody and tag.custody[-1][0] == zone:
+            tag.custody[-1][2] = max(tag.custody[-1][2], t)
+        else:
+            tag.custody = [*tag.custody[1 - MAX_CUSTODY :], [zone, t, t]]
+        facts: list[Fact] = []
+        for name in sorted(tag.lists):
+            if self._allowed(self._config[name], zone):
+                facts += self._clear(uid, name, tag, t, f"seen in {zone}, where it may be")
+            else:
+                facts += self._alarm(uid, name, tag, zone, t)
+        return facts
+
+    @staticmethod
+    def _allowed(config: WatchConfig, zone: str) -> bool:
+        return zone not in config.forbidden if config.forbidden else zone in config.allowed
+
+    def _alarm(self, uid: str, name: str, tag: _Tag, zone: str, t: int) -> list[Fact]:
+        entry = tag.lists[name]
+        entry.count += 1
+        entry.zone = zone
+        if entry.raised and t - entry.said < micros(self._config[name].repeat):
+            return []
+        entry.raised = entry.raised or t
+        entry.said = t
+        return [self._fact(uid, name, tag, t, "raised", entry.reason or f"on the watch list {name}")]
+
+    def _clear(self, uid: str, name: str, tag: _Tag, t: int, why: str) -> list[Fact]:
+        entry = tag.lists[name]
+        if not entry.raised:
+            return []
+        fact = self._fact(uid, name, tag, t, "cleared", why)
+        entry.raised = entry.said = entry.count = 0
+        return [fact]
+
+    def _fact(self, uid: str, name: str, tag: _Tag, t: int, state: str, reason: str) -> Fact:
+        entry = tag.lists[name]
+        data = {
+            "alarm": "watch-list",
+            "state": state,
+            "list": name,
+            "uid": uid,
+            "zone": entry.zone,
+            "since": rfc3339(entry.raised),
+            "sightings": entry.count,
+            "reason": reason,
+            "list_as_of": rfc3339(entry.as_of),
+            "custody": [
+                {"zone": zone, "first": rfc3339(first), "last": rfc3339(last)} for zone, first, last in tag.custody
+            ],
+            "evidence": {"config": self._digest, "algorithm": "watch/1"},
+        }
+        return Fact(ALARM, entry.zone, t, data)
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            uid: [{name: asdict(entry) for name, entry in tag.lists.items()}, tag.custody]
+            for uid, tag in self._tags.items()
+        }
+
+    def load(self, dump: Mapping[str, Any]) -> None:
+        """Takes over what was watched on lists that are still configured."""
+        for uid, (lists, custody) in dump.items():
+            kept = {name: _Entry(**entry) for name, entry in lists.items() if name in self._config}
+            if kept:
+                self._tags[uid] = _Tag(kept, [list(stay) for stay in custody])

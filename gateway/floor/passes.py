@@ -1,0 +1,33 @@
+"""A pass: one tag's transit attempt through a portal, as the portals decide it and the dock gate judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Direction(StrEnum):
+    """Which way a tag went. `RETURNED` went in between and came back; `STATIC` stood there."""
+
+    IN = "in"
+    OUT = "out"
+    RETURNED = "returned"
+    STATIC = "static"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(slots=True, frozen=True)
+class Pass:
+    """One tag in one portal from `start` to `end` (microseconds UTC). `confidence` from 0 to 1 is that of the
+    direction; `group` names the tags that passed together; `evidence` is ready for JSON."""
+
+    uid: str
+    portal: str
+    direction: Direction
+    start: int
+    end: int
+    confidence: float
+    group: str | None
+    evidence: Mapping[str, Any]

@@ -1,0 +1,173 @@
+"""A manifest from CSV: one line for each package, with a header. Columns that are left out are facts not known.
+
+Columns are ours (see `COLUMNS`) or what the configuration calls them. Flags are ``true`` or ``false``; an empty one is
+not known.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.floor.gate.model import MAX_LINES
+from gateway.manifests.identifiers import IdentifierMap
+from gateway.manifests.times import read_time
+from gateway.text import printable
+
+COLUMNS = (
+    "manifest", "version", "direction", "delivery", "dock", "recipient", "as_of",
+    "uid", "product", "category", "quantity", "unit", "batch",
+    "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed",
+    "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
+)  # fmt: skip
+
+_NEEDED = ("manifest", "delivery", "uid")
+_FLAGS = ("hold", "recall", "investigation", "finished", "destroyed")
+_ONCE = ("manifest", "version", "direction", "as_of")
+"""Of the manifest, not of the line: the same in every line."""
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class _Row:
+    """A line of the file by our names for its columns."""
+
+    def __init__(self, number: int, cells: Mapping[str, str]) -> None:
+        self.number = number
+        self.cells = cells
+
+    def text(self, name: str) -> str:
+        return self.cells.get(name, "").strip()
+
+    def flag(self, name: str) -> bool | None:
+        text = self.text(name).lower()
+        if text and text not in _WORDS:
+            raise Refused(f"line {self.number}: {name} is {printable(text, 40)!r}: write true or false")
+        return _WORDS.get(text)
+
+    def number_of(self, name: str) -> float | None:
+        text = self.text(name)
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise Refused(f"line {self.number}: {name} is {printable(text, 40)!r}: write a number") from None
+
+    def time(self, name: str, zone: str) -> str | None:
+        try:
+            moment = read_time(self.text(name), zone)
+        except Refused as refusal:
+            raise Refused(f"line {self.number}: {name}: {refusal}") from None
+        return None if moment is None else rfc3339(moment)
+
+
+def read_csv(
+    content: bytes, *, modified: int, zone: str, columns: Mapping[str, str], identifiers: IdentifierMap
+) -> dict[str, Any]:
+    """The arguments of the command `manifest`. `columns` maps our names to the file's; `modified` as for JSON. Raises
+    Refused, naming the line."""
+    rows = _rows(content, columns)
+    if not rows:
+        raise Refused("there is no line under the header")
+    first = rows[0]
+    for row in rows:
+        for name in _ONCE:
+            if row.text(name) != first.text(name):
+                raise Refused(f"line {row.number}: {name} differs from the first line: a file holds one manifest")
+    as_of = first.time("as_of", zone) or rfc3339(modified)
+    version = first.text("version") or str(modified // 1000)
+    if not version.isascii() or not version.isdigit() or len(version) > 15:
+        raise Refused(f"line {first.number}: version is {printable(version, 40)!r}: write a whole number")
+    deliveries: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        stop = deliveries.setdefault(
+            row.text("delivery"),
+            {
+                "delivery": row.text("delivery"),
+                "dock": row.text("dock") or None,
+                "recipient": row.text("recipient"),
+                "lines": [],
+            },
+        )
+        stop["lines"].append(_line(row, as_of, zone, identifiers))
+    return {
+        "manifest": first.text("manifest"),
+        "version": int(version),
+        "direction": first.text("direction") or "out",
+        "as_of": as_of,
+        "source": "folder",
+        "deliveries": list(deliveries.values()),
+    }
+
+
+def _rows(content: bytes, columns: Mapping[str, str]) -> list[_Row]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"not UTF-8: byte {error.start}: save the file as UTF-8") from None
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    ours = {name: name for name in COLUMNS} | {theirs: name for name, theirs in columns.items()}
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        names = [ours.get((name or "").strip()) for name in reader.fieldnames or ()]
+        missing = [columns.get(name, name) for name in _NEEDED if name not in names]
+        if missing:
+            raise Refused(f"line 1: no column {missing[0]}: the header names the columns")
+        if len({name for name in names if name}) < sum(1 for name in names if name):
+            raise Refused("line 1: two columns have one name")
+        rows: list[_Row] = []
+        for cells in reader:
+            if None in cells or None in cells.values():
+                raise Refused(f"line {reader.line_num}: has more or fewer cells than the header")
+            if len(rows) >= MAX_LINES:
+                raise Refused(f"more than {MAX_LINES} lines: split the manifest")
+            known = {ours[name.strip()]: value for name, value in cells.items() if name.strip() in ours}
+            rows.append(_Row(reader.line_num, known))
+    except csv.Error as error:
+        raise Refused(f"not CSV: {error}") from None
+    return rows
+
+
+def _line(row: _Row, as_of: str, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:
+    label = row.text("uid")
+    try:
+        uid = identifiers.uid(label)
+    except Refused as refusal:
+        raise Refused(f"line {row.number}: {refusal}") from None
+    lab_state = row.text("lab_state") or None
+    return {
+        "uid": uid,
+        "identifier": None if uid == label.upper() else label,
+        "product": row.text("product"),
+        "category": row.text("category"),
+        "quantity": row.number_of("quantity"),
+        "unit": row.text("unit"),
+        "batch": row.text("batch"),
+        "lab_state": lab_state,
+        "record": {
+            "as_of": as_of,
+            "lab_state": lab_state,
+            "location": row.text("location") or None,
+            **{name: row.flag(name) for name in _FLAGS},
+        },
+        "lab": _lab(row, as_of, zone),
+    }
+
+
+def _lab(row: _Row, as_of: str, zone: str) -> dict[str, Any] | None:
+    """The certificate as one result that stands for all that is required; None where the file says nothing of it."""
+    if not row.text("coa_passed"):
+        return None
+    result = {
+        "test": "COA",
+        "passed": row.flag("coa_passed"),
+        "released": row.flag("coa_released"),
+        "revoked": row.flag("coa_revoked"),
+        "expires": row.time("coa_expires", zone),
+        "document": row.text("coa_document") or None,
+    }
+    return {"as_of": as_of, "required": [], "results": [result]}

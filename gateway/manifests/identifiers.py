@@ -1,0 +1,89 @@
+"""The identifier map: which EPC carries which identifier of the state system.
+
+A Metrc label is the EPC in hex itself. BioTrack's 16 digits and Leaf's names are not: sites there keep a CSV file with
+the columns ``epc`` and ``identifier``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import Refused
+from gateway.text import printable
+
+MAX_ENTRIES = 500_000
+"""Tags of a large site in a year; some 100 MB in memory."""
+
+_EPC = re.compile(r"(?:[0-9A-F]{2}){2,62}")
+_METRC = re.compile(r"[0-9A-F]{24}")
+
+
+class IdentifierMap:
+    """Identifier to UID, the EPC in capital hex. An empty map takes identifiers for the EPC itself."""
+
+    def __init__(self, uids: Mapping[str, str] | None = None) -> None:
+        self._uids = dict(uids or {})
+
+    def uid(self, identifier: str) -> str:
+        """The UID of an identifier. Raises Refused where there is none."""
+        known = self._uids.get(identifier)
+        if known is not None:
+            return known
+        text = identifier.upper()
+        if (_METRC if self._uids else _EPC).fullmatch(text):
+            return text
+        raise Refused(f"{printable(identifier, 60)!r} is no EPC and not in the identifier map: add it to the file")
+
+    def apply(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a command `manifest` with a UID in each line that only has an identifier."""
+        deliveries = args.get("deliveries")
+        if not isinstance(deliveries, list):
+            return args
+        return args | {"deliveries": [self._delivery(delivery) for delivery in deliveries]}
+
+    def _delivery(self, delivery: Any) -> Any:
+        if not isinstance(delivery, dict) or not isinstance(delivery.get("lines"), list):
+            return delivery
+        return delivery | {"lines": [self._line(line) for line in delivery["lines"]]}
+
+    def _line(self, line: Any) -> Any:
+        if not isinstance(line, dict) or "uid" in line or not isinstance(line.get("identifier"), str):
+            return line
+        return line | {"uid": self.uid(line["identifier"])}
+
+
+def read_identifiers(path: Path) -> IdentifierMap:
+    """The map in a CSV file. Raises Refused, naming the line, where it is not one."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return IdentifierMap(_entries(csv.DictReader(file), path))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise Refused(f"the identifier map {path} cannot be read: {error}") from error
+
+
+def _entries(rows: csv.DictReader[str], path: Path) -> dict[str, str]:
+    if not {"epc", "identifier"} <= set(rows.fieldnames or ()):
+        raise Refused(f"{path}:1: the identifier map needs the columns epc and identifier")
+    uids: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        identifier, epc = row["identifier"] or "", (row["epc"] or "").upper()
+        if not identifier or len(identifier) > 100 or not _EPC.fullmatch(epc):
+            raise Refused(f"{path}:{number}: needs an EPC in hex and an identifier")
+        if uids.setdefault(identifier, epc) != epc:
+            raise Refused(f"{path}:{number}: {printable(identifier, 60)!r} has two EPCs: correct one")
+        if len(uids) > MAX_ENTRIES:
+            raise Refused(f"{path}: more than {MAX_ENTRIES} entries: remove those of tags that are used up")
+    _no_shared(uids.items(), path)
+    return uids
+
+
+def _no_shared(pairs: Iterable[tuple[str, str]], path: Path) -> None:
+    seen: dict[str, str] = {}
+    for identifier, epc in pairs:
+        if epc in seen:
+            raise Refused(f"{path}: EPC {epc} has two identifiers, {seen[epc]!r} and {identifier!r}: correct one")
+        seen[epc] = identifier

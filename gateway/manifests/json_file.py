@@ -1,0 +1,112 @@
+"""A manifest from JSON: our own model, or objects in Metrc's shapes put together in one file.
+
+The latter is ``{"transfer": …, "deliveries": [{…, "_packages": {"Data": […]}, "_requiredLabTestBatches":
+{"Data": […]}}], "packageRecords": {"items": […]}, "labResults": {"Data": […]}, "as_of": …}``; what is left out is not
+known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.manifests.identifiers import IdentifierMap
+from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args
+from gateway.manifests.times import read_time
+
+
+def read_json(content: bytes, *, modified: int, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:
+    """The arguments of the command `manifest`. `modified` (microseconds UTC) dates facts that say no time of their own,
+    and is the version where none is given. Raises Refused."""
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Refused(f"not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise Refused("not a JSON object: a file holds one manifest")
+    if "transfer" in document:
+        return _from_metrc(document, modified, zone, identifiers)
+    if "manifest" not in document:
+        raise Refused("neither a manifest of the gateway's model nor a transfer in Metrc's shape")
+    defaults = {"version": modified // 1000, "as_of": rfc3339(modified), "source": "folder"}
+    return identifiers.apply(defaults | document)
+
+
+def _from_metrc(document: Mapping[str, Any], modified: int, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:
+    as_of = read_time(document.get("as_of"), zone) or modified
+    deliveries = _objects(document, "deliveries")
+    packages: dict[Any, Sequence[Object]] = {}
+    facts: dict[str, Facts] = {}
+    for delivery in deliveries:
+        packages[_key(delivery, "Id", int)] = _objects(_object(delivery, "_packages"), "Data")
+        required = _required(delivery)
+        for package in packages[delivery["Id"]]:
+            label = _key(package, "PackageLabel", str)
+            batches = None if required is None else required.get(_key(package, "PackageId", int), [])
+            facts[label] = Facts(required=batches)
+    _add_records(document, facts, as_of)
+    _add_results(document, packages, facts, as_of)
+    version = document.get("version", modified // 1000)
+    direction = document.get("direction", "out")
+    gathered = Gathered(_object(document, "transfer"), deliveries, packages, as_of, facts)
+    return manifest_args(
+        gathered, version=version, direction=direction, source="folder", zone=zone, identifiers=identifiers
+    )
+
+
+def _required(delivery: Object) -> dict[Any, list[str]] | None:
+    """Package id to the batches of tests that it needs; None where the file does not say."""
+    if "_requiredLabTestBatches" not in delivery:
+        return None
+    required: dict[Any, list[str]] = {}
+    for row in _objects(_object(delivery, "_requiredLabTestBatches"), "Data"):
+        batches = required.setdefault(_key(row, "PackageId", int), [])
+        batches.append(_key(row, "LabTestBatchName", str))
+    return required
+
+
+def _add_records(document: Object, facts: dict[str, Facts], as_of: int) -> None:
+    if "packageRecords" not in document:
+        return
+    for record in _objects(_object(document, "packageRecords"), "items"):
+        found = facts.get(_key(record, "Label", str))
+        if found is not None:
+            found.record, found.record_as_of = record, as_of
+
+
+def _add_results(
+    document: Object, packages: Mapping[Any, Sequence[Object]], facts: dict[str, Facts], as_of: int
+) -> None:
+    if "labResults" not in document:
+        return
+    by_package: dict[Any, list[Object]] = {}
+    for result in _objects(_object(document, "labResults"), "Data"):
+        by_package.setdefault(_key(result, "PackageId", int), []).append(result)
+    for package in (package for delivery in packages.values() for package in delivery):
+        found = facts[package["PackageLabel"]]
+        found.results, found.results_as_of = by_package.get(_key(package, "PackageId", int), []), as_of
+
+
+def _key(item: Object, name: str, kind: type[Any]) -> Any:
+    """What ties objects together: without it nobody knows what an object belongs to."""
+    if type(item.get(name)) is not kind:
+        raise Refused(f"{name} is missing or of the wrong type in one of the objects")
+    return item[name]
+
+
+def _object(parent: Object, name: str) -> Object:
+    value = parent.get(name)
+    if not isinstance(value, dict):
+        raise Refused(f"{name}: is not an object")
+    return value
+
+
+def _objects(parent: Object, name: str) -> Sequence[Object]:
+    value = parent.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise Refused(f"{name}: is not a list of objects")
+    return value

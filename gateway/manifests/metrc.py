@@ -1,0 +1,235 @@
+"""Manifests from the Metrc API: transfers to deliveries to packages, and the facts about each package.
+
+The line list comes whole or not at all: a page, a delivery or a package that is missing makes the manifest wait. A
+fact about a package that could not be fetched is left out, which the gate takes for unknown and blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import quote
+
+from drivers.api import Log
+from gateway.clock import SECOND, micros, rfc3339
+from gateway.errors import Refused, RfidError
+from gateway.gate_config import MetrcConfig
+from gateway.manifests import Submit
+from gateway.manifests.identifiers import IdentifierMap
+from gateway.manifests.metrc_http import MetrcClient, MetrcError, Pace
+from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args
+from gateway.text import printable
+
+_DAY = 86_400 * SECOND
+_PERMANENT_PAUSE = 600.0
+"""Seconds until keys that were not accepted are tried again: someone has to do something first."""
+
+_NAMED = 5
+"""Packages that a message about missing facts names."""
+
+Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
+"""Makes a client with (vendor key, user key)."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A transfer as it was gathered last; `gathered` is 0 where that failed."""
+
+    modified: str
+    gathered: int
+    number: str
+    withdrawn: bool = False
+
+
+class Metrc:
+    """Looks for transfers and hands their manifests on, each again when it changes or its facts grow old."""
+
+    def __init__(
+        self,
+        config: MetrcConfig,
+        submit: Submit,
+        identifiers: IdentifierMap,
+        log: Log,
+        now: Callable[[], int],
+        connect: Connect | None = None,
+    ) -> None:
+        self._config = config
+        self._submit = submit
+        self._identifiers = identifiers
+        self._log = log
+        self._now = now
+        pace = Pace(config.rate)
+        self._connect = connect or (
+            lambda keys: MetrcClient(config.url, config.license, keys, pace=pace, timeout=config.timeout)
+        )
+        self._known: dict[tuple[str, int], _Known] = {}
+
+    async def run(self) -> NoReturn:
+        """Polls for ever. What goes wrong is logged, becomes an alarm, and is tried again."""
+        while True:
+            pause = self._config.poll
+            try:
+                await self.poll()
+            except RfidError as error:
+                if isinstance(error, MetrcError) and error.permanent:
+                    pause = max(pause, _PERMANENT_PAUSE)
+                await self._say("", str(error))
+            await asyncio.sleep(pause)
+
+    async def poll(self) -> None:
+        """One round. Raises MetrcError where it cannot go on, Refused where a key file cannot be read."""
+        keys = await asyncio.to_thread(self._keys)
+        async with self._connect(keys) as client:
+            for direction in ("outgoing", "incoming") if self._config.incoming else ("outgoing",):
+                transfers = await self._transfers(client, direction)
+                seen = {(direction, number) for number in transfers}
+                self._known = {key: known for key, known in self._known.items() if key[0] != direction or key in seen}
+                for number, transfer in sorted(transfers.items()):
+                    await self._transfer(client, direction, number, transfer)
+
+    def _keys(self) -> tuple[str, str]:
+        return _key(self._config.vendor_key_file), _key(self._config.user_key_file)
+
+    async def _transfers(self, client: MetrcClient, direction: str) -> dict[int, Object]:
+        """Transfers by id, changed within the days configured: Metrc looks at no more than 24 hours at a time."""
+        found: dict[int, Object] = {}
+        end = self._now()
+        for back in range(self._config.days):
+            query = {
+                "lastModifiedStart": rfc3339(end - (back + 1) * _DAY),
+                "lastModifiedEnd": rfc3339(end - back * _DAY),
+            }
+            for transfer in await client.list(f"/transfers/v2/{direction}", query):
+                if type(transfer.get("Id")) is not int:
+                    raise MetrcError(f"GET /transfers/v2/{direction}: a transfer has no Id", permanent=True)
+                found.setdefault(transfer["Id"], transfer)  # newer windows come first
+        return found
+
+    async def _transfer(self, client: MetrcClient, direction: str, number: int, transfer: Object) -> None:
+        """Hands one transfer on, if it is new, has changed or its facts are due."""
+        manifest = str(transfer.get("ManifestNumber"))
+        modified = str(transfer.get("LastModified"))
+        known = self._known.get((direction, number))
+        if transfer.get("IsVoided") is not False:
+            if known is not None and not known.withdrawn:
+                known.withdrawn = True
+                await self._hand_on("manifest.withdraw", {"manifest": manifest, "by": "metrc", "reason": "voided"})
+            return
+        if _received(transfer):
+            return
+        now = self._now()
+        fresh = known is not None and known.modified == modified
+        if fresh and known is not None and now - known.gathered < micros(self._config.refresh):
+            return
+        try:
+            args, missing = await self._gather(client, direction, number, transfer)
+        except RfidError as error:
+            if isinstance(error, MetrcError) and error.status == 401:
+                raise
+            await self._say(manifest, str(error))
+            return
+        self._known[direction, number] = _Known(modified, now, manifest)
+        await self._hand_on("manifest", args)
+        if missing:
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+            await self._say(
+                manifest,
+                f"facts are missing, and these packages stay blocked until they are there: "
+                f"{'; '.join(missing[:_NAMED])}{more}",
+            )
+
+    async def _gather(
+        self, client: MetrcClient, direction: str, number: int, transfer: Object
+    ) -> tuple[dict[str, Any], list[str]]:
+        """The arguments of the command `manifest`, and in words which facts could not be had."""
+        as_of = self._now()
+        deliveries = await client.list(f"/transfers/v2/{number}/deliveries")
+        _expect(transfer, "DeliveryCount", len(deliveries), "deliveries")
+        packages: dict[Any, list[dict[str, Any]]] = {}
+        for delivery in deliveries:
+            if type(delivery.get("Id")) is not int:
+                raise MetrcError(f"transfer {number}: a delivery has no Id", permanent=True)
+            rows = await client.list(f"/transfers/v2/deliveries/{delivery['Id']}/packages")
+            _expect(delivery, "DeliveryPackageCount", len(rows), f"packages of delivery {delivery['Id']}")
+            packages[delivery["Id"]] = rows
+        facts: dict[str, Facts] = {}
+        missing: list[str] = []
+        if direction == "outgoing":  # what is still the sender's cannot be asked for here
+            wanted = [row for rows in packages.values() for row in rows if isinstance(row.get("PackageLabel"), str)]
+            async with asyncio.TaskGroup() as group:
+                for row in wanted:
+                    group.create_task(self._facts(client, row, facts, missing))
+        gathered = Gathered(transfer, deliveries, packages, as_of, facts)
+        args = manifest_args(
+            gathered,
+            version=as_of // 1000,
+            direction="out" if direction == "outgoing" else "in",
+            source="metrc",
+            zone=self._config.time_zone,
+            identifiers=self._identifiers,
+        )
+        return args, sorted(missing)
+
+    async def _facts(self, client: MetrcClient, package: Object, facts: dict[str, Facts], missing: list[str]) -> None:
+        """Fills in what is known of one package. Raises only where no package can be asked about."""
+        label, number = package["PackageLabel"], package.get("PackageId")
+        found = facts[label] = Facts()
+        try:
+            record = await client.get(f"/packages/v2/{quote(label, safe='')}")
+            if not isinstance(record, dict) or record.get("Label") != label:
+                raise MetrcError(f"the record of {label} is of another package", permanent=True)
+            found.record, found.record_as_of = record, self._now()
+            if type(number) is not int:
+                raise MetrcError(f"package {label} has no PackageId", permanent=True)
+            batches = await client.list(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
+            results = await client.list("/labtests/v2/results", {"packageId": number})
+            if any(row.get("PackageId") != number for row in (*batches, *results)):
+                raise MetrcError(f"lab results of {label} are of another package", permanent=True)
+            found.required = [str(row.get("LabTestBatchName")) for row in batches]
+            found.results, found.results_as_of = results, self._now()
+        except MetrcError as error:
+            if error.status == 401:
+                raise
+            missing.append(f"{printable(label, 40)}: {error}")
+
+    async def _hand_on(self, name: str, args: dict[str, Any]) -> None:
+        try:
+            await self._submit(name, args)
+        except Refused as refusal:
+            await self._say(str(args["manifest"]), str(refusal))
+
+    async def _say(self, manifest: str, reason: str) -> None:
+        """Into the log, and as an alarm."""
+        self._log.warning("a manifest cannot be had from Metrc as it should be", manifest=manifest, reason=reason)
+        args = {"source": "metrc", "name": printable(manifest, 100), "reason": printable(reason, 2000)}
+        try:
+            await self._submit("manifest.refused", args)
+        except Refused as refusal:
+            self._log.error("that alarm is refused", reason=str(refusal))
+
+
+def _received(transfer: Object) -> bool:
+    """Every delivery has arrived: there is nothing left to load, nor to receive."""
+    total, received = transfer.get("DeliveryCount"), transfer.get("ReceivedDeliveryCount")
+    return type(total) is int and type(received) is int and 0 < total <= received
+
+
+def _expect(said: Object, name: str, count: int, what: str) -> None:
+    """What Metrc says that there is must be what it gave."""
+    number = said.get(name)
+    if type(number) is int and number != count:
+        raise MetrcError(f"Metrc says that there are {number} {what} and gives {count}: the manifest waits")
+
+
+def _key(path: Path) -> str:
+    """A key in a file of its own. Raises Refused, naming the file and never what is in it."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        raise Refused(f"the key file {path} cannot be read: create it, readable for the service only") from None
+    if not text or len(text) > 200 or not text.isprintable():
+        raise Refused(f"the key file {path} does not hold a key: write the key and nothing else into it")
+    return text

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench fuzz lock clean
+.PHONY: demo test check format bench accuracy fuzz lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m demo
@@ -22,6 +22,11 @@ format: .venv/ready
 
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks
+
+# How right the floor is, on simulated scenes with known truth: docs/accuracy.md. `ACCURACY=--quick make accuracy`
+# plays a small sample.
+accuracy: .venv/ready
+	@$(BIN)/python -m benchmarks.accuracy $(ACCURACY)
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

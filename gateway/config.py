@@ -21,7 +21,9 @@ from gateway.config_base import Identifier as Identifier
 from gateway.config_base import Port as Port
 from gateway.config_base import Seconds as Seconds
 from gateway.config_base import Section as Section
+from gateway.count_config import CountsConfig, ExpectedConfig
 from gateway.gate_config import Docks, GateConfig, ManifestsConfig, Watch
+from gateway.web_config import WebConfig
 
 
 class TlsConfig(Section):
@@ -95,12 +97,49 @@ class ZoneConfig(Section):
     count_every: Seconds | None = None
 
 
+Side = Literal["inside", "outside"]
+
+
+class BeamConfig(Section):
+    """A photo-eye at an input of a reader, on one side of a portal. Its input is `true` while the beam is broken."""
+
+    reader: Identifier
+    port: Annotated[int, Field(ge=1, le=255)]
+    side: Side
+
+
+class PortalConfig(Section):
+    """A passage from the zone `outside` to the zone `inside`. One of the two may be null: the world beyond the site.
+
+    A pass ends after `silence` without a read, or after `longest`. It has a direction where that is right with a
+    probability of at least `certainty`; otherwise it is undetermined.
+    """
+
+    id: Identifier
+    inside: Identifier | None = None
+    outside: Identifier | None = None
+    beams: Annotated[list[BeamConfig], Field(max_length=8)] = []
+    silence: Annotated[float, Field(ge=0.5, le=30)] = 2.0
+    longest: Annotated[float, Field(ge=5, le=300)] = 30.0
+    certainty: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
+
+
 class AntennaConfig(Section):
-    """An antenna port of a reader and the zone that it looks at."""
+    """An antenna port of a reader, and the zone or the side of a portal that it looks at."""
 
     port: Annotated[int, Field(ge=1, le=255)]
-    zone: Identifier
+    zone: Identifier | None = None
+    portal: Identifier | None = None
+    side: Side | None = None
     power: Annotated[float, Field(ge=-10, le=36)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> AntennaConfig:
+        if (self.zone is None) == (self.portal is None):
+            raise ValueError("an antenna looks at a zone or at a portal: write `zone`, or `portal` and `side`")
+        if (self.portal is None) != (self.side is None):
+            raise ValueError("portal and side go together: write on which side of the portal the antenna is")
+        return self
 
 
 class ReaderConfig(Section):
@@ -154,7 +193,7 @@ class LogConfig(Section):
     format: Literal["json", "console"] = "json"
 
 
-_FLOOR_SECTIONS = {"site", "gateway", "tags", "floor", "presence", "zones", "docks", "gate", "watch"}
+_FLOOR_SECTIONS = {"site", "gateway", "tags", "floor", "presence", "zones", "portals", "counts", "docks", "gate", "watch"}
 """What can change what the floor says, beside the readers' antennas."""
 
 
@@ -166,15 +205,19 @@ class Config(Section):
     floor: FloorConfig = FloorConfig()
     presence: PresenceConfig = PresenceConfig()
     zones: Annotated[list[ZoneConfig], Field(min_length=1)]
+    portals: list[PortalConfig] = []
     readers: Annotated[list[ReaderConfig], Field(min_length=1)]
     docks: Docks = []
     gate: GateConfig = GateConfig()
     watch: Watch = []
     manifests: ManifestsConfig = ManifestsConfig()
+    counts: CountsConfig = CountsConfig()
+    expected: ExpectedConfig | None = None
     ledger: LedgerConfig = LedgerConfig()
     journal: JournalConfig = JournalConfig()
     recording: RecordingConfig | None = None
     http: HttpConfig = HttpConfig()
+    web: WebConfig | None = None
     log: LogConfig = LogConfig()
 
     def floor_json(self) -> str:

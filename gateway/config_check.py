@@ -23,6 +23,8 @@ from gateway.text import did_you_mean
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials: they exist only while the service runs."""
 
+_SIDES = ("inside", "outside")
+
 Steps = tuple[str | int, ...]
 
 
@@ -41,8 +43,11 @@ class Checker:
         """Names, antennas and drivers: everything that can be told from the tree alone."""
         with contextlib.suppress(_Enough):
             self._unique("zones", "zone")
+            self._unique("portals", "portal")
             self._unique("readers", "reader")
             self._antennas()
+            self._portals()
+            self._counted()
             self._addresses(list(self._drivers()))
 
     def values(self, config: Config) -> None:
@@ -119,7 +124,8 @@ class Checker:
 
     def _antennas(self) -> None:
         zones = {name: path for path, entry in self._entries("zones") if (name := _text(entry, "id")) is not None}
-        seen: set[str] = set()
+        portals = [name for _, entry in self._entries("portals") if (name := _text(entry, "id")) is not None]
+        seen = {zone for _, entry in self._entries("portals") for key in _SIDES if (zone := _text(entry, key))}
         for reader_path, _ in self._entries("readers"):
             ports: dict[object, int] = {}
             for path, antenna in self._entries(*reader_path, "antennas"):
@@ -134,6 +140,10 @@ class Checker:
                     seen.add(zone)
                     if zone not in zones and zones:
                         self._add((*path, "zone"), f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
+                portal = _text(antenna, "portal")
+                if portal is not None and portal not in portals:
+                    words = did_you_mean(portal, portals) if portals else "describe it under `portals`"
+                    self._add((*path, "portal"), f"there is no portal `{portal}`: {words}")
         for name, path in zones.items():
             if name not in seen:
                 self._add(
@@ -141,6 +151,50 @@ class Checker:
                     f"no antenna looks at the zone `{name}`, so that nothing would ever be seen there: write "
                     f"`zone: {name}` at an antenna, or remove the zone",
                 )
+
+    def _portals(self) -> None:
+        """A portal lies between two places, with an antenna on either side."""
+        zones = [name for _, entry in self._entries("zones") if (name := _text(entry, "id")) is not None]
+        readers = [name for _, entry in self._entries("readers") if (name := _text(entry, "id")) is not None]
+        watched = {
+            (_text(antenna, "portal"), _text(antenna, "side"))
+            for path, _ in self._entries("readers")
+            for _, antenna in self._entries(*path, "antennas")
+        }
+        for path, portal in self._entries("portals"):
+            places = {key: zone for key in _SIDES if (zone := _text(portal, key)) is not None}
+            for key, zone in places.items():
+                if zone not in zones and zones:
+                    self._add((*path, key), f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
+            if not places:
+                self._add(path, "the portal leads from nowhere to nowhere: write a zone as `inside` or `outside`")
+            elif len(set(places.values())) < len(places):
+                self._add((*path, "outside"), "both sides of the portal are the same zone: write two, or null for one")
+            name = _text(portal, "id")
+            eyes = {_text(beam, "side") for _, beam in self._entries(*path, "beams")}
+            blind = [side for side in _SIDES if (name, side) not in watched]
+            for side in blind:
+                if name is not None and (len(blind) == len(_SIDES) or not eyes.issuperset(_SIDES)):
+                    self._add(
+                        path,
+                        f"no antenna looks at the {side} of the portal `{name}`, so that no pass could have a "
+                        f"direction: write `portal: {name}` and `side: {side}` at an antenna",
+                    )
+            for beam_path, beam in self._entries(*path, "beams"):
+                reader = _text(beam, "reader")
+                if reader is not None and reader not in readers and readers:
+                    self._add((*beam_path, "reader"), f"there is no reader `{reader}`: {did_you_mean(reader, readers)}")
+
+    def _counted(self) -> None:
+        """The zones of the cycle counts and of the expected sets."""
+        zones = {name for _, entry in self._entries("zones") if (name := _text(entry, "id")) is not None}
+        named = [(path, _text(entry, "zone")) for path, entry in self._entries("counts", "plan")]
+        meant = self._at("expected", "zones")
+        if isinstance(meant, Mapping):
+            named += [(("expected", "zones", key), _text(meant, key)) for key in meant.values]
+        for path, zone in named:
+            if zone is not None and zone not in zones and zones:
+                self._add(path, f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
 
     def _drivers(self) -> Iterator[tuple[Steps, DriverSettings]]:
         """Checks the drivers' own keys; yields the settings of each reader where they are right."""

@@ -87,21 +87,111 @@ class CountEvidence(Part):
     algorithm: str
 
 
+class CountRounds(Part):
+    """The rounds of a count: those that could see something, those in which nobody was watching, and what ended it."""
+
+    looked: Count
+    blind: Count
+    ended_by: Literal["no new tags", "time limit", "duration"]
+
+
+class CountEstimate(Part):
+    """How many tags there are, judged from how often the count saw those that it saw.
+
+    A lower bound: what cannot be read at all leaves no trace. `interval` begins with what was seen; at `level` the
+    truth lies in it, if every tag can be read at all. `missed` are those that are not in `population` of the count.
+    """
+
+    population: Annotated[float, Field(ge=0)]
+    interval: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
+    level: Confidence
+    missed: Annotated[float, Field(ge=0)]
+    coverage: Confidence
+    rounds: Count
+    seen_once: Count
+    seen_twice: Count
+    method: Literal["chao2"]
+    lower_bound: Literal[True]
+
+
+class LastSighting(Part):
+    zone: Identifier
+    time: Time
+    rssi: float
+    rssi_unit: Literal["dBm", "raw"]
+
+
+class MissingTag(Part):
+    """A tag that was expected and not seen in this count, and where it was seen last. It may well be there."""
+
+    uid: Uid
+    status: Literal["not seen in this count", "not seen", "seen elsewhere", "departed", "never seen"]
+    last: LastSighting | None
+
+
+class MisplacedTag(Part):
+    """A tag that was seen here and is expected in another zone."""
+
+    uid: Uid
+    expected_in: Identifier
+
+
+class Differences(Part):
+    """UIDs: how many, SHA-256 of their sorted lines, and how many are not told about here."""
+
+    number: Count
+    sha256: Hash
+    beyond: Count
+
+
+class Missing(Differences):
+    tags: list[MissingTag]
+
+
+class Extra(Differences):
+    tags: list[Uid]
+
+
+class Elsewhere(Differences):
+    tags: list[MisplacedTag]
+
+
+class CountExpected(Part):
+    """The count against the `number` of tags that were expected: `found` and `missing` are all of these. Tags that
+    were seen and not expected are `elsewhere` where another zone expects them, else `extra`."""
+
+    number: Count
+    sha256: Hash
+    as_of: Time
+    source: str
+    found: Count
+    missing: Missing
+    extra: Extra
+    elsewhere: Elsewhere
+
+
 class CountData(Part):
-    """How many tags are in a zone. `seen` of the `population` were read during the count; `unconfirmed` were not."""
+    """How many tags are in a zone. `seen` of the `population` were read during the count; `unconfirmed` were not.
+    `settling` were read too late in the count to say that they belong there. `scheduled` is when the calendar had it
+    due; `expected` is null where nobody has said what ought to be there."""
 
     zone: Identifier
-    trigger: Literal["periodic", "command"]
+    trigger: Literal["periodic", "command", "calendar"]
     request: str | None
+    scheduled: Time | None
     started: Time
     ended: Time
+    rounds: CountRounds
     population: Count
     seen: Count
     unconfirmed: Count
+    settling: Count
     not_seen: Count
     foreign: Count
+    estimate: CountEstimate | None
     uids: list[Uid] | LongList
     not_seen_uids: list[Uid] | LongList
+    expected: CountExpected | None
     quality: CountQuality
     confidence: Confidence
     evidence: CountEvidence

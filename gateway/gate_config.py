@@ -64,6 +64,8 @@ class LightsConfig(Section):
 class DockConfig(Section):
     """A loading dock: its portal, and what hangs on it.
 
+    A session in which an antenna of the portal was not watching for more than `unwatched` is complete only once
+    somebody has confirmed that nothing passed meanwhile.
     A session closes `settle` after it was told to (what passed last is decided a moment later), and by itself after
     `idle` without a pass. `interlock` is released only on a complete verdict, which is shown for `verdict_shown`.
     """
@@ -77,6 +79,7 @@ class DockConfig(Section):
     open_on_pass: bool = True
     settle: Annotated[float, Field(ge=0, le=60)] = 3.0
     idle: Seconds = 14_400.0
+    unwatched: Annotated[float, Field(ge=0, le=3600)] = 1.0
     verdict_shown: Seconds = 300.0
 
 

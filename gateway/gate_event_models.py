@@ -36,11 +36,27 @@ class FactsAge(Part):
     lab_results: Time | None
 
 
+Lengths = dict[str, Annotated[float, Field(ge=0)]]
+"""Antenna, as ``reader/port``, to seconds for which it was not watching."""
+
+
+class Confirmation(Part):
+    """Somebody looked into the van because the portal had not been watched."""
+
+    by: str
+    time: Time
+    reason: str
+    unwatched_s: Lengths
+
+
 class VerdictEvidence(GateEvidence):
-    """`strays`: passes that decide nothing; `beyond`: packages more than a session can keep apart."""
+    """`unwatched_s`: what nobody has confirmed. `strays`: passes that decide nothing. `beyond`: packages more than a
+    session can keep apart."""
 
     rules: list[str]
     facts_as_of: FactsAge
+    unwatched_s: Lengths
+    confirmed: list[Confirmation]
     strays: Count
     beyond: Count
 
@@ -146,6 +162,16 @@ class ItemDecided(_OfSession):
     ready: bool
 
 
+class Confirmed(_OfSession):
+    """Somebody looked into the van because the portal had not been watched."""
+
+    gate: Literal["confirmed"]
+    by: str
+    reason: str
+    unwatched_s: Lengths
+    ready: bool
+
+
 class Change(Part):
     uid: Uid
     from_: Annotated[str | None, Field(alias="from")]
@@ -239,7 +265,7 @@ class CommandRefused(Part):
 class GateData(
     RootModel[
         Annotated[
-            Opened | Attached | ItemDecided | Revised | Verdict | ManifestEvent | CameBack | CommandRefused,
+            Opened | Attached | ItemDecided | Confirmed | Revised | Verdict | ManifestEvent | CameBack | CommandRefused,
             Field(discriminator="gate"),
         ]
     ]

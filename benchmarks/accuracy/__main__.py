@@ -7,19 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy import scenes_counts, scenes_doors, scenes_rooms
 from benchmarks.accuracy.report import as_json, tables
-from benchmarks.accuracy.tally import Outcome, Tally, play
-from benchmarks.accuracy.trial import Scene
-
-SCENES: list[Scene] = [*scenes_doors.SCENES, *scenes_rooms.SCENES, *scenes_counts.SCENES]
-_BY_NAME = {scene.name: scene for scene in SCENES}
-
-_Task = tuple[str, int, str]
+from benchmarks.accuracy.run import SCENES, played, tasks_of
+from benchmarks.accuracy.tally import Tally
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     began = time.monotonic()
     tallies = {scene.name: Tally(scene) for scene in chosen}
-    tasks = list(_tasks(chosen, options.quick, options.trials, options.seed))
-    for number, (name, outcome) in enumerate(_played(tasks, options.jobs), start=1):
+    tasks = list(tasks_of(chosen, options.quick, options.trials, options.seed))
+    for number, (name, outcome) in enumerate(played(tasks, options.jobs), start=1):
         tallies[name].add(outcome)
         if sys.stderr.isatty():
             print(f"\r{number} of {len(tasks)} trials", end="", file=sys.stderr)
@@ -60,29 +53,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--list", action="store_true", help="name the scenes")
     return parser.parse_args(arguments)
-
-
-def _tasks(scenes: Sequence[Scene], quick: bool, trials: int | None, seed: str) -> Iterator[_Task]:
-    """The slowest first, so that no process is left with a day at the end."""
-    order = {"presence": 0, "counts": 1, "passes": 2}
-    for scene in sorted(scenes, key=lambda scene: order[scene.family]):
-        number = trials if trials is not None else scene.quick if quick else scene.full
-        for trial in range(number):
-            yield scene.name, trial, seed
-
-
-def _played(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[str, Outcome]]:
-    """In the order of the tasks, however many processes play them."""
-    if jobs == 1:
-        yield from map(_play, tasks)
-        return
-    with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_play, tasks, chunksize=2)
-
-
-def _play(task: _Task) -> tuple[str, Outcome]:
-    name, number, seed = task
-    return name, play(_BY_NAME[name], number, seed)
 
 
 if __name__ == "__main__":

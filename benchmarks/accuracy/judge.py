@@ -113,4 +113,4 @@ def _take(said: Said, event: dict[str, Any]) -> None:
 
 def seconds(text: str) -> float:
     """RFC 3339 as seconds from the beginning of the scene."""
-    return (datetime.fromisoformat(text) - _START).totalseconds()
+    return (datetime.fromisoformat(text) - _START).total_seconds()

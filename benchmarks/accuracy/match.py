@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.accuracy.judge import Verdict
 from drivers.emulators.radio import Transit
+
+_Span = tuple[float, float, Transit | Verdict]
 
 _SIGN = {"in": 1, "out": -1}
 
@@ -33,8 +36,8 @@ class Weighed:
 
 def weigh(transits: Sequence[Transit], verdicts: Sequence[Verdict]) -> list[Weighed]:
     """The transits and verdicts of one tag at one door."""
-    spans = [(transit.start - MARGIN, transit.end + MARGIN, transit) for transit in transits]
-    spans += [(verdict.first, verdict.last, verdict) for verdict in verdicts]  # type: ignore[misc]
+    spans: list[_Span] = [(transit.start - MARGIN, transit.end + MARGIN, transit) for transit in transits]
+    spans += [(verdict.first, verdict.last, verdict) for verdict in verdicts]
     spans.sort(key=lambda span: span[:2])
     found: list[Weighed] = []
     together: list[Transit | Verdict] = []
@@ -51,9 +54,7 @@ def weigh(transits: Sequence[Transit], verdicts: Sequence[Verdict]) -> list[Weig
     return found
 
 
-def _only_across(
-    spans: list[tuple[float, float, Transit | Verdict]],
-) -> list[tuple[float, float, Transit | Verdict]]:
+def _only_across(spans: list[_Span]) -> list[_Span]:
     """Transits that follow each other closely are not joined by their margins alone: the later one is cut short."""
     last_end: dict[type, float] = {}
     cut = []
@@ -90,6 +91,6 @@ def adds_up(claims: Sequence[int], crossings: Sequence[int]) -> bool:
     """
     if sum(claims) != sum(crossings) or len(claims) > len(crossings):
         return False
-    if any(a == b for a, b in zip(claims, claims[1:], strict=False)):
+    if any(a == b for a, b in pairwise(claims)):
         return False
     return not claims or len(claims) % 2 == 1 or claims[0] == crossings[0]

@@ -230,8 +230,8 @@ def _counts(tallies: Sequence[Tally]) -> Iterator[str]:
     for tally in tallies:
         counts = tally.counts
         number = len(counts)
-        estimates = [c for c in counts if c.estimate is not None and c.low is not None and c.high is not None]
-        covered = sum(1 for c in estimates if c.low <= c.true <= c.high)  # type: ignore[operator]
+        estimates = [(c.true, *c.estimate) for c in counts if c.estimate is not None]
+        covered = sum(1 for true, _, least, most in estimates if least <= true <= most)
         low, high = wilson(covered, len(estimates))
         rows.append(
             [
@@ -240,8 +240,8 @@ def _counts(tallies: Sequence[Tally]) -> Iterator[str]:
                 f"{sum(c.true for c in counts) / number:.0f}",
                 f"{sum(c.read - c.true for c in counts) / number:+.1f}",
                 f"{sum(c.population - c.true for c in counts) / number:+.1f}",
-                f"{sum(c.estimate - c.true for c in estimates) / len(estimates):+.1f}" if estimates else "-",
-                f"{sum(c.high - c.low for c in estimates) / len(estimates):.1f}" if estimates else "-",
+                f"{sum(value - true for true, value, _, _ in estimates) / len(estimates):+.1f}" if estimates else "-",
+                f"{sum(most - least for _, _, least, most in estimates) / len(estimates):.1f}" if estimates else "-",
                 f"{_share(covered, len(estimates), 0)} ({100 * low:.0f}-{100 * high:.0f})" if estimates else "-",
                 f"{sum(c.lasted for c in counts) / number:.0f}",
             ]
@@ -292,10 +292,7 @@ def as_json(tallies: Sequence[Tally]) -> dict[str, Any]:
                 }
                 for judge, one in tally.presence.items()
             },
-            "counts": [
-                [one.true, one.read, one.population, one.estimate, one.low, one.high, one.lasted]
-                for one in tally.counts
-            ],
+            "counts": [[one.true, one.read, one.population, one.estimate, one.lasted] for one in tally.counts],
         }
         for tally in tallies
     }

@@ -48,7 +48,10 @@ def _trial(
         end=max(convoy.end for convoy in convoys) + _AFTER,
         doorways=[door.doorway for door in doors],
         bodies=[body for convoy in convoys for body in convoy.bodies],
-        reflectors=reflectors(random, random.randint(4, 8), -5.0, 5.0, min(ys) - 3.5, max(ys) + 3.5),
+        reflectors=[
+            *reflectors(random, random.randint(3, 6), -5.0, 5.0, min(ys) - 3.5, max(ys) + 3.5),
+            *(near for y in ys for near in reflectors(random, random.randint(2, 4), -1.5, 1.5, y - 1.6, y + 1.6)),
+        ],
         eyes=[eye for door in doors for eye in door.eyes],
         delivery=delivery_kind(random, bare=bare),
         unrest=_BY_THE_DOOR,

@@ -19,6 +19,7 @@ from drivers.emulators.radio.unrest import Unrest
 HOUR = 3600.0
 _SIZE = 6.0  # metres, each way, of a room; two rooms are side by side along x
 _LOUD = Unrest(spread=3.0, blocked=0.12)
+_COVERED = Unrest(shortest=6.0, tail=1.1, spread=1.5, blocked=0.12, depth=(8.0, 35.0))
 
 
 def _corner(port: int, x: float, y: float, middle: tuple[float, float], power: float) -> RoomAntenna:
@@ -65,6 +66,7 @@ def _world(
         reflectors=reflectors(random, 6, 0.0, max(place.east for place in places), 0.0, _SIZE),
         delivery=replace(delivery_kind(random, bare=bare), alive=None if bare else 5.0),
         unrest=_LOUD,
+        cover=_COVERED,
         looks=looks,
     )
 

@@ -15,14 +15,12 @@ from drivers.emulators.scene import SECOND
 @dataclass(slots=True, frozen=True)
 class CountOutcome:
     """One count event. `read`: distinct tags in all reads up to its end, which is what a plain inventory says.
-    `estimate`, `low`, `high`: None where the event does not give them. `lasted` in seconds."""
+    `estimate`: the published one with the ends of its interval, None where the event has none. `lasted` in seconds."""
 
     true: int
     read: int
     population: int
-    estimate: float | None
-    low: float | None
-    high: float | None
+    estimate: tuple[float, float, float] | None
     lasted: float
 
 
@@ -31,17 +29,17 @@ def score_counts(trial: Trial, run: Run, said: Said) -> Iterator[CountOutcome]:
         begin, end = seconds(count["started"]), seconds(count["ended"])
         true = run.truth.population(count["zone"], end)
         read = {seen.epc for reads in run.reads.values() for seen in reads if seen.time <= end * SECOND}
-        estimate, low, high = _interval(count)
-        yield CountOutcome(len(true), len(read), count["population"], estimate, low, high, end - begin)
+        yield CountOutcome(len(true), len(read), count["population"], _estimate(count), end - begin)
 
 
-def _interval(count: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
-    """The estimate and its interval, wherever in the event they are."""
+def _estimate(count: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """The estimate and its interval: ``estimate`` and ``interval: [low, high]``, or both within ``estimate``."""
     estimate, interval = count.get("estimate"), count.get("interval")
     if isinstance(estimate, dict):
         interval = estimate.get("interval", [estimate.get("low"), estimate.get("high")])
         estimate = estimate.get("population", estimate.get("value"))
     if isinstance(interval, dict):
         interval = [interval.get("low"), interval.get("high")]
-    low, high = interval if interval else (None, None)
-    return estimate, low, high
+    if estimate is None or not interval or None in interval:
+        return None
+    return estimate, *interval

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from benchmarks.accuracy.judge import Movement, Said
 from benchmarks.accuracy.trial import Trial
@@ -122,24 +124,33 @@ def _leaving(presence: Presence, truth: Truth, said: list[Movement], zone: str, 
 
 
 def _timeout(reads: Reads, timeout: float, end: float) -> Iterator[Movement]:
-    """Departed after so long without a read."""
+    """Departed after so long without a read, arrived with the next one."""
     for uid, rows in reads.items():
-        for (t, zone, *_), following in zip(rows, [row[0] for row in rows[1:]] + [end], strict=True):
-            if following - t > timeout:
+        for (t, zone, *_), following in zip_longest(rows, rows[1:]):
+            until = end if following is None else following[0]
+            if until - t > timeout:
                 yield Movement(uid, "departed", zone, None, 1.0, t + timeout)
+                if following is not None:
+                    yield Movement(uid, "arrived", None, following[1], 1.0, until)
 
 
 def _six_db(reads: Reads) -> Iterator[Movement]:
-    """At the antenna with the best mean of its last 20 reads, and at another one only for 6 dB more."""
+    """At the antenna with the best mean of its last 20 reads, none older than half a minute, and at another one only
+    for 6 dB more."""
     for uid, rows in reads.items():
-        means: dict[str, deque[int]] = {}
+        windows: dict[str, deque[tuple[float, int]]] = {}
         place = zone = ""
         for t, where, rssi, antenna in rows:
-            window = means.setdefault(antenna, deque(maxlen=20))
-            window.append(rssi)
+            windows.setdefault(antenna, deque(maxlen=20)).append((t, rssi))
             if not place:
                 place, zone = antenna, where
-            elif antenna != place and sum(window) / len(window) > sum(means[place]) / len(means[place]) + 600:
+            elif antenna != place and _mean(windows[antenna], t) > _mean(windows[place], t) + 600:
                 if where != zone:
                     yield Movement(uid, "moved", zone, where, 1.0, t)
                 place, zone = antenna, where
+
+
+def _mean(window: deque[tuple[float, int]], t: float) -> float:
+    while window and window[0][0] < t - 30.0:
+        window.popleft()
+    return sum(rssi for _, rssi in window) / len(window) if window else -math.inf

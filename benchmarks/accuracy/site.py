@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -12,6 +13,10 @@ from drivers.emulators.radio.shapes import unit
 
 FAR = 12.0
 """Metres from the door to the ends of what is simulated."""
+
+
+HANGINGS = [(0.5, 0.25), (0.35, 0.05), (0.3, 0.0)]
+"""Metres from the wall's plane, and how far a panel that looks across the way is turned to its own side."""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ def reader_kind(name: str, antennas: Sequence[RoomAntenna], random: Random) -> R
         step=random.choice([0.5, 1.0]),
         phase=random.random() < 0.6,
         half_turns=random.random() < 0.3,
+        deaf=(random.uniform(2.0, 10.0), random.uniform(0.1, 0.4)),
     )
 
 
@@ -65,8 +71,8 @@ def make_door(
     The kinds differ in how well they tell the sides apart: on the frame both sides look nearly the same way.
     `spread` in dB is how much the levels of equal antennas differ.
     """
-    offset, tilt = random.choice([(0.45, 0.7), (0.35, 0.45), (0.2, 0.3)])
-    power = random.uniform(23.0, 27.5)
+    offset, tilt = random.choice(HANGINGS)
+    power = random.uniform(25.0, 30.0)
     above = random.random() < 0.25
     panels, sides = [], {}
     for port in range(1, antennas + 1):
@@ -102,10 +108,10 @@ def door_places(doors: Sequence[Door]) -> list[Place]:
     """Inside of all doors is one place; outside of each is the strip before it."""
     places = [Place(doors[0].inside, 0.0, FAR, -FAR, FAR)]
     edges = sorted(door.doorway.y for door in doors)
-    cuts = [-FAR, *((a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)), FAR]
+    cuts = [-FAR, *((a + b) / 2 for a, b in pairwise(edges)), FAR]
     ordered = sorted(doors, key=lambda door: door.doorway.y)
     places += [
-        Place(door.outside, -FAR, 0.0, low, high) for door, low, high in zip(ordered, cuts, cuts[1:], strict=True)
+        Place(door.outside, -FAR, 0.0, low, high) for door, (low, high) in zip(ordered, pairwise(cuts), strict=True)
     ]
     return places
 

@@ -30,19 +30,22 @@ class Convoy:
 def through(
     random: Random, speed: float, way: int, start: float, *, y: float = 0.0, near: float = 8.0, far: float = 10.0
 ) -> list[Step]:
-    """Straight through the door, `way` +1 in or -1 out, in legs of differing speed; now and then with a halt.
+    """Through the door, `way` +1 in or -1 out, in legs of differing speed; `y` is the middle of the door.
 
-    `y` is the middle of the door.
+    Every second one or so waits before the door or behind it for a while, in full view of the antennas; the slow
+    ones halt in the door now and then.
     """
-    across = y + random.uniform(-0.6, 0.6)
-    xs = [-near, -2.5 + random.uniform(-1, 0.5), random.uniform(-0.5, 0.5), 2.5 + random.uniform(-0.5, 1), far]
+    across = y + random.uniform(-0.7, 0.7)
+    xs = [-near, -random.uniform(3.1, 4.5), random.uniform(-0.5, 0.5), random.uniform(3.1, 4.5), far]
+    halts = [0.3, 0.06 if speed < 1.0 else 0.0, 0.3, 0.0]
     t = start
     steps = [(t, way * xs[0], across + random.uniform(-1.5, 1.5))]
-    for a, b in pairwise(xs):
+    for (a, b), halt in zip(pairwise(xs), halts, strict=True):
         t += (b - a) / (speed * random.uniform(0.8, 1.2))
-        steps.append((t, way * b, across + (random.uniform(-1.5, 1.5) if b == far else 0.0)))
-        if speed < 1.0 and b != far and random.random() < 0.06:
-            t += random.uniform(0.5, 3.0)
+        beside = random.uniform(-1.5, 1.5) if b == far else random.uniform(-0.3, 0.3)
+        steps.append((t, way * b, across + beside))
+        if random.random() < halt:
+            t += random.uniform(0.5, 6.0) if abs(b) > 1 else random.uniform(0.5, 3.0)
             steps.append((t, *steps[-1][1:]))
     return steps
 
@@ -78,8 +81,8 @@ def circles(random: Random, speed: float, start: float, rounds: int, *, y: float
 
 
 def by_hand(random: Random, steps: Sequence[Step], count: int, first: int, *, loss: float | None = None) -> Convoy:
-    """One person with `count` packages held before the body."""
-    body, hand = _carried(steps)
+    """One person with `count` packages: mostly held before the body, else at the side or on the back."""
+    body, hand = _carried(steps, random.choice([0.0, 0.0, 0.0, 0.5 * math.pi, -0.5 * math.pi, math.pi]))
     height = random.uniform(0.8, 1.4)
     tags = []
     for number in range(count):
@@ -131,20 +134,22 @@ def _loaded(
     return Convoy(tags, [pusher, load], steps[-1][0])
 
 
-def _carried(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
-    """The ways of a person and of what is held before the body. Whoever turns around takes a moment for it."""
+def _carried(steps: Sequence[Step], where: float) -> tuple[list[Step], list[Step]]:
+    """The ways of a person and of what is carried, at an angle `where` from straight ahead. Whoever turns around takes
+    a moment for it."""
     body: list[Step] = []
     hand: list[Step] = []
     late = 0.0
+    c, s = _ARM * math.cos(where), _ARM * math.sin(where)
     heading = _direction(steps, 0)
     for number, (t, x, y) in enumerate(steps):
         body.append((t + late, x, y))
-        hand.append((t + late, x + _ARM * heading[0], y + _ARM * heading[1]))
+        hand.append((t + late, x + c * heading[0] - s * heading[1], y + c * heading[1] + s * heading[0]))
         onward = _direction(steps, number)
         if onward[0] * heading[0] + onward[1] * heading[1] < 0:
             late += _SWING
             body.append((t + late, x, y))
-            hand.append((t + late, x + _ARM * onward[0], y + _ARM * onward[1]))
+            hand.append((t + late, x + c * onward[0] - s * onward[1], y + c * onward[1] + s * onward[0]))
         heading = onward
     return body, hand
 

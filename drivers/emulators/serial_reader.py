@@ -17,6 +17,8 @@ from drivers.serial.framing import Framer, Framing
 
 SECOND = 1_000_000
 TICK = 0.005
+COMMAND_GAP = 100_000
+"""Readers give up a command whose rest does not come sooner than hosts ask again, in microseconds."""
 
 
 class EmulatedReader(ABC):
@@ -37,6 +39,7 @@ class EmulatedReader(ABC):
         self._seed = seed
         self._wire = Wire(self.port.write, faults, seed)
         self._from_host = Wire(lambda data: None, faults, seed + 1)
+        self.framing.gap = COMMAND_GAP
         self._framer = Framer(self.framing)
         self._loop = asyncio.get_running_loop()
         self._origin = self._loop.time()
@@ -103,7 +106,6 @@ class EmulatedReader(ABC):
 
     def _received(self, data: bytes) -> None:
         now = int(self._loop.time() * SECOND)
-        # A partial command is given up before the next one is looked at: the host waits longer than that for answers.
         frames = self._framer.expire(now) + self._framer.feed(self._from_host.disturb(data), now)
         for frame in frames:
             self.commands += 1

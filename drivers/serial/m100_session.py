@@ -11,7 +11,7 @@ from typing import NoReturn
 from drivers.api import DriverContext, DriverError
 from drivers.serial.link import Link
 from drivers.serial.m100 import COMMAND, ERROR_TEXT, FOREVER, NOTICE, REGIONS, Cmd, frame_of, read_frame, read_tag
-from drivers.serial.session import SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.session import ATTEMPTS, SECOND, Identity, Session, Unidentified, Wanted
 from drivers.serial.settings import M100Settings
 
 SILENCE = SECOND
@@ -47,12 +47,12 @@ class M100Session(Session[M100Settings]):
         return Identity(model, _text(firmware) if firmware else "")
 
     async def _stop(self) -> None:
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             if await self.exchange(frame_of(COMMAND, Cmd.STOP), _is(Cmd.STOP)) is not None:
                 return
 
     async def _identify(self) -> str:
-        for _ in range(2):
+        for _ in range(ATTEMPTS):
             frame = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x00"), _is(Cmd.INFO))
             if frame is not None:
                 return _text(frame)

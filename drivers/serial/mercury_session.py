@@ -28,7 +28,17 @@ from drivers.serial.mercury import (
     start_reading,
     while_reading,
 )
-from drivers.serial.session import BAD_MATCH, SECOND, THROTTLED, Identity, Session, Unidentified, Wanted, Watch
+from drivers.serial.session import (
+    ATTEMPTS,
+    BAD_MATCH,
+    SECOND,
+    THROTTLED,
+    Identity,
+    Session,
+    Unidentified,
+    Wanted,
+    Watch,
+)
 from drivers.serial.settings import MercurySettings
 
 
@@ -128,7 +138,10 @@ class MercurySession(Session[MercurySettings]):
     async def _stop(self) -> None:
         """A module streams on when its host has crashed; until it says that it stopped, nothing else is understood."""
         self._framing().expect(Op.STREAM)
-        await self.exchange(STOP_READING, _is_stopped, patience=2 * self.settings.reply_timeout)
+        for _ in range(ATTEMPTS):
+            stopped = await self.exchange(STOP_READING, _is_stopped, patience=2 * self.settings.reply_timeout)
+            if stopped or not self.heard:
+                break
         await self.quiet(0.05, 3.0)
         self._streaming = False
 
@@ -139,7 +152,7 @@ class MercurySession(Session[MercurySettings]):
             crc_on = wake + command(Op.SET_CONFIG, b"\x01\x1b\x01")
             await self.exchange(crc_on, _is(Op.SET_CONFIG), patience=self.settings.reply_timeout / 2)
             self._framing().expect(Op.VERSION)
-            for _ in range(2):
+            for _ in range(ATTEMPTS if self.heard else 2):
                 frame = await self.exchange(command(Op.VERSION), _is(Op.VERSION))
                 if frame is not None:
                     return await self._booted(read_reply(frame))
@@ -203,7 +216,7 @@ class MercurySession(Session[MercurySettings]):
 
     async def _start(self) -> None:
         request = start_reading(round(1000 * self.settings.on), round(1000 * self.settings.off))
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             self._framing().expect(Op.STREAM)
             self._anchor.set(self.context.now())
             frame = await self.exchange(request, _is_started)

@@ -28,7 +28,7 @@ from drivers.serial.r2000 import (
     read_tag,
     session_round,
 )
-from drivers.serial.session import BAD_MATCH, HOT, SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.session import ATTEMPTS, BAD_MATCH, HOT, SECOND, Identity, Session, Unidentified, Wanted
 from drivers.serial.settings import R2000Settings
 
 CHECK_EVERY = 30 * SECOND
@@ -115,7 +115,7 @@ class R2000Session(Session[R2000Settings]):
 
     async def _identify(self) -> str:
         request = frame_of(self._address, Cmd.FIRMWARE)
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             frame = await self.exchange(request, self._is(Cmd.FIRMWARE))
             if not self.settings.echo:
                 self.check_echo(request)

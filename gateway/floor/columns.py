@@ -1,7 +1,11 @@
-"""The live tags: a table of columns, not an object for each tag.
+"""The live tags: a table, not an object for each tag.
 
-A tag is a row number (slot). A million tags cost a few machine words each, and a checkpoint is the bytes of the
-columns, in chunks of which only those that changed are written.
+A tag is a row number (slot). A million tags cost a few machine words each, and a checkpoint is the bytes of the table,
+in chunks of which only those that changed are written.
+
+What every sighting reads and writes lies side by side, so that the hot loop (sightings.py) takes it out and puts it
+back with one `struct` call each, and touches one or two cache lines instead of ten. To everybody else the table looks
+like columns: ``tags.last[slot]``.
 """
 
 from __future__ import annotations
@@ -29,49 +33,72 @@ CHUNK_BITS = 10
 CHUNK = 1 << CHUNK_BITS
 """Tags in one part of a checkpoint: small enough that a quiet shelf is not written again, large enough to be few."""
 
-_COLUMNS = (
+_HOT = (
     ("last", "q"),  # time of the newest sighting, microseconds UTC
-    ("since", "q"),  # time at which the tag came into its zone
     ("dark", "q"),  # dark time of its antenna at the newest sighting (watch.py)
     ("reads", "Q"),  # reads in its zone
     ("looks", "I"),  # windows in which it was seen in its zone
     ("mask", "I"),  # antennas of its zone that saw it (places.py)
-    ("antenna", "H"),  # the antenna that saw it last; says the zone too
-    ("state", "B"),
-    ("queued", "B"),  # whether the slot waits for its time (presence.py)
-    ("strongest", "h"),  # strongest RSSI in its zone, hundredths of a decibel
     ("level", "f"),  # smoothed RSSI, hundredths of a decibel
     ("mean", "f"),  # mean gap between sightings, microseconds of watching
     ("widest", "f"),  # the widest gap that is remembered, microseconds of watching
+    ("antenna", "H"),  # the antenna that saw it last; says the zone too
+    ("strongest", "h"),  # strongest RSSI in its zone, hundredths of a decibel
+)
+"""Widest first, so that each lies at a multiple of its own size without gaps."""
+
+_COLD = (
+    ("since", "q"),  # time at which the tag came into its zone
+    ("state", "B"),
+    ("queued", "B"),  # whether the slot waits for its time (presence.py)
 )
 
+_CODES = "".join(code for _, code in _HOT)
+ROW = struct.Struct(_CODES)
+"""The hot columns of one tag, in the order of their names in `_HOT`; tag `slot` begins at ``slot * ROW.size``."""
+
+_BLANK = bytes(ROW.size)
+_FOREIGN = (">" if sys.byteorder == "little" else "<") + _CODES
 _HEADER = struct.Struct("<cI")
 
 
 class Columns:
-    """Slots and columns. `slots` maps an EPC to its slot; `epcs` is the way back."""
+    """Slots and columns. `slots` maps an EPC to its slot; `epcs` is the way back; `rows` are the hot columns."""
 
-    last: array[int]
+    last: memoryview
+    dark: memoryview
+    reads: memoryview
+    looks: memoryview
+    mask: memoryview
+    level: memoryview
+    mean: memoryview
+    widest: memoryview
+    antenna: memoryview
+    strongest: memoryview
     since: array[int]
-    dark: array[int]
-    reads: array[int]
-    looks: array[int]
-    mask: array[int]
-    antenna: array[int]
     state: array[int]
     queued: array[int]
-    strongest: array[int]
-    level: array[float]
-    mean: array[float]
-    widest: array[float]
 
     def __init__(self) -> None:
         self.slots: dict[bytes, int] = {}
         self.epcs: list[bytes] = []
         self.free: list[int] = []
         self.dirty = bytearray()  # by chunk
-        for name, code in _COLUMNS:
+        self.rows = bytearray()
+        for name, code in _COLD:
             setattr(self, name, array(code))
+        self._grow(b"")
+
+    def _grow(self, more: bytes) -> None:
+        """Adds hot rows. Nobody may hold on to a hot column meanwhile: its memory moves (BufferError says so)."""
+        for name, _ in _HOT:
+            setattr(self, name, None)
+        self.rows += more
+        at = 0
+        for name, code in _HOT:
+            size = struct.calcsize(code)
+            setattr(self, name, memoryview(self.rows).cast(code)[at // size :: ROW.size // size])  # type: ignore[call-overload]
+            at += size
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -84,21 +111,29 @@ class Columns:
         else:
             slot = len(self.epcs)
             self.epcs.append(epc)
-            for name, _ in _COLUMNS:
+            for name, _ in _COLD:
                 getattr(self, name).append(0)
             if slot >> CHUNK_BITS >= len(self.dirty):
                 self.dirty.append(1)
+                self._grow(_BLANK * CHUNK)
         self.slots[epc] = slot
         self.state[slot] = State.SETTLING
         self.dirty[slot >> CHUNK_BITS] = 1
         return slot
 
     def release(self, slot: int) -> None:
-        """Forgets the tag in a slot, which must not be queued."""
+        """Forgets the tag in a slot. One that is queued is free once its time has come (`unqueue`)."""
         del self.slots[self.epcs[slot]]
         self.epcs[slot] = b""
-        for name, _ in _COLUMNS:
-            getattr(self, name)[slot] = 0
+        self.rows[slot * ROW.size : (slot + 1) * ROW.size] = _BLANK
+        self.since[slot] = self.state[slot] = 0
+        if not self.queued[slot]:
+            self.free.append(slot)
+        self.dirty[slot >> CHUNK_BITS] = 1
+
+    def unqueue(self, slot: int) -> None:
+        """A slot that was released while it was queued waits no more."""
+        self.queued[slot] = 0
         self.free.append(slot)
         self.dirty[slot >> CHUNK_BITS] = 1
 
@@ -113,7 +148,9 @@ class Columns:
         part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
         epcs = self.epcs[part]
         pieces = [_HEADER.pack(sys.byteorder[0].encode(), len(epcs))]
-        pieces += [getattr(self, name)[part].tobytes() for name, _ in _COLUMNS]
+        begin = (chunk << CHUNK_BITS) * ROW.size
+        pieces.append(bytes(self.rows[begin : begin + len(epcs) * ROW.size]))
+        pieces += [getattr(self, name)[part].tobytes() for name, _ in _COLD]
         pieces.append(bytes(map(len, epcs)))
         pieces += epcs
         return b"".join(pieces)
@@ -128,7 +165,8 @@ class Columns:
         self.dirty = bytearray(b"\1" * len(parts))
         for slot, state in enumerate(self.state):
             if state == State.FREE:
-                self.free.append(slot)
+                if not self.queued[slot]:
+                    self.free.append(slot)
             else:
                 self.slots[self.epcs[slot]] = slot
 
@@ -137,11 +175,17 @@ class Columns:
         at = _HEADER.size
         if len(self.epcs) % CHUNK or count > CHUNK:
             raise ValueError("wrong number of tags")
-        for name, code in _COLUMNS:
+        foreign = order != sys.byteorder[0].encode()
+        rows = part[at : at + count * ROW.size]
+        at += len(rows)
+        if foreign:
+            rows = b"".join(ROW.pack(*row) for row in struct.iter_unpack(_FOREIGN, rows))
+        self._grow(rows.ljust(CHUNK * ROW.size, b"\0"))
+        for name, code in _COLD:
             column = array(code)
             size = column.itemsize * count
             column.frombytes(part[at : at + size])
-            if order != sys.byteorder[0].encode():
+            if foreign:
                 column.byteswap()
             if len(column) != count:
                 raise ValueError("it is too short")

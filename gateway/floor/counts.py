@@ -1,34 +1,39 @@
 """Counts: how many tags are in a zone, and how well it was being read meanwhile.
 
-A periodic count covers the time since the one before, on a grid of event time; one on command covers `duration` from
-the moment of the command. What is remembered is only when a count began and how long each antenna had been dark by
-then: the rest is in the columns of the tags when it ends.
+A periodic count covers the time since the one before, on a grid of event time; one on command takes `duration`, or
+until no new tags come; one on the calendar (count_plan.py) begins by itself when its zone is due and being read. What
+is remembered is in which rounds each tag was seen (count_run.py) and how long each antenna had been dark when the
+count began: the rest is in the columns of the tags when it ends.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from gateway.clock import micros, rfc3339
+from gateway.clock import SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events import COUNT, Fact
 from gateway.floor.columns import State
+from gateway.floor.count_estimate import estimate
+from gateway.floor.count_expected import MAX_EXPECTED, ExpectedSets, read_uids
+from gateway.floor.count_plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
+from gateway.floor.count_report import Comparison, described, listed
+from gateway.floor.count_run import MOST_ROUNDS, Running
 from gateway.floor.evidence import MOST, Evidence
 from gateway.floor.places import Places
 from gateway.floor.presence import Presence
-from gateway.floor.tags import Foreign, uid
+from gateway.floor.tags import Foreign
 from gateway.floor.timeline import NEVER, Timeline
 from gateway.inputs import Command
 
-ALGORITHM = "count/1"
+ALGORITHM = "count/2"
 
-DURATION = 5.0
-"""Seconds of a count on command that does not say: two rounds of a reader that takes its antennas in turn."""
+COMMANDS = ("count", "expected")
+"""The commands that are about counts."""
 
 LONGEST = 3600.0
 """Seconds. A count that takes longer is not a count but a day of presence."""
@@ -36,24 +41,12 @@ LONGEST = 3600.0
 MAX_RUNNING = 64
 """Counts on command that may run at a time: a count each for every zone of a large site."""
 
-MAX_UIDS = 10_000
-"""UIDs that are listed in one event (270 kB); beyond it there is their number and their digest."""
-
-
-@dataclass(slots=True)
-class Running:
-    """A count that is being taken. `dark` is the dark time of each antenna of the zone when it began, by name."""
-
-    zone: str
-    start: int
-    end: int
-    trigger: str
-    request: str | None
-    dark: dict[str, int]
-
 
 class Counts:
-    """The counts that are being taken."""
+    """The counts that are being taken, the plan of those to come, and the expected sets.
+
+    `newest` maps a zone to the outline of its newest count.
+    """
 
     def __init__(
         self,
@@ -64,124 +57,248 @@ class Counts:
         foreign: Foreign,
         evidence: Evidence,
     ) -> None:
+        self.expected = ExpectedSets()
+        self.newest: dict[str, dict[str, Any]] = {}
         self._running: list[Running] = []
         self._every = {zone.id: micros(zone.count_every) for zone in config.zones if zone.count_every}
         self._zones = {zone.id for zone in config.zones}
+        self._window = micros(config.floor.window)
+        self._round = self._whole(micros(config.counts.round))
+        self._longest = micros(config.counts.longest)
+        self.plan = Plan(config.counts, self._zones)
         self._places = places
         self._timeline = timeline
         self._presence = presence
         self._foreign = foreign
         self._evidence = evidence
-        self.newest: dict[str, dict[str, Any]] = {}  # zone to the outline of its newest count
+        self._comparison = Comparison(places, presence, self.expected)
+
+    # ---- commands
 
     def admit(self, command: Command, waiting: int) -> None:
         """Raises Refused where the command cannot be carried out; `waiting` others are admitted and not begun."""
-        args = command.args
-        unknown = sorted(set(args) - {"zone", "duration", "request"})
+        if command.name == "expected":
+            self.expected.admit(command.args, self._zones)
+        else:
+            self._admit_count(command.args, waiting)
+
+    def _admit_count(self, args: Mapping[str, Any], waiting: int) -> None:
+        unknown = sorted(set(args) - {"zone", "duration", "request", "expected"})
         if unknown:
-            raise Refused(f"count: unknown argument {unknown[0]!r}: it takes zone, duration and request")
+            raise Refused(f"count: unknown argument {unknown[0]!r}: it takes zone, duration, expected and request")
         if not isinstance(args.get("zone"), str) or args["zone"] not in self._zones:
             raise Refused(f"count: no zone {args.get('zone')!r}: zones are {', '.join(sorted(self._zones))}")
-        duration = args.get("duration", DURATION)
-        if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 < duration <= LONGEST:
+        duration = args.get("duration")
+        if duration is not None and (
+            isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 < duration <= LONGEST
+        ):
             raise Refused(f"count: duration {duration!r} is not a number of seconds up to {LONGEST:g}")
         request = args.get("request", "")
-        if not isinstance(request, str) or len(request) > 128:
+        if request is not None and (not isinstance(request, str) or len(request) > 128):
             raise Refused("count: request is not a text of at most 128 characters")
-        if waiting + sum(1 for count in self._running if count.trigger == "command") >= MAX_RUNNING:
+        asked = [count for count in self._running if count.trigger == "command"]
+        if waiting + len(asked) >= MAX_RUNNING:
             raise Refused(f"count: {MAX_RUNNING} counts are running already: wait until one has ended")
+        if args.get("expected") is not None:
+            own = len(read_uids("count", args["expected"])) + sum(len(count.expected or ()) for count in asked)
+            if own > MAX_EXPECTED:
+                raise Refused(
+                    f"count: the counts that are running expect {MAX_EXPECTED} tags: wait until one has ended"
+                )
 
     def begin(self, command: Command) -> None:
-        """Begins a count on a command that was admitted."""
+        """Carries out a command that was admitted."""
         args = command.args
-        end = command.t + micros(args.get("duration", DURATION))
-        self._start(args["zone"], command.t, end, "command", args.get("request"))
+        if command.name == "expected":
+            self.expected.change(args, command.t)
+            return
+        own = args.get("expected")
+        count = self._new(args["zone"], command.t, args.get("duration"), "command", args.get("request"))
+        count.expected = None if own is None else read_uids("count", own)
+
+    # ---- beginning
 
     def begin_periodic(self, t: int) -> None:
-        """Begins the periodic counts that are not running, up to the next point of their grid."""
+        """Begins the periodic counts that are not running, up to the next point of their grid, and the plan."""
         running = {count.zone for count in self._running if count.trigger == "periodic"}
         for zone, every in self._every.items():
             if zone not in running:
-                self._start(zone, t, (t // every + 1) * every, "periodic", None)
+                self._start(zone, t, (t // every + 1) * every, "periodic")
+        self.plan.begin(t)
 
     def skip(self, t: int) -> None:
-        """Nobody was counting up to `t`: the periodic counts begin again."""
+        """Nobody was counting up to `t`: the periodic counts begin again, and what was due meanwhile is tried."""
         self._running = [count for count in self._running if count.trigger != "periodic" or count.end > t]
         self.begin_periodic(t)
+        self.plan.skip(t)
 
-    def _start(self, zone: str, start: int, end: int, trigger: str, request: str | None) -> None:
-        self._running.append(Running(zone, start, end, trigger, request, self._dark(zone, start)))
+    def _new(self, zone: str, t: int, duration: float | None, trigger: str, request: str | None = None) -> Running:
+        """Begins a count of a given duration in seconds, or one that ends by itself."""
+        if duration is None:
+            return self._start(zone, t, t + self._longest, trigger, request, by_itself=True)
+        return self._start(zone, t, t + micros(duration), trigger, request)
+
+    def _start(
+        self, zone: str, start: int, end: int, trigger: str, request: str | None = None, *, by_itself: bool = False
+    ) -> Running:
+        """Begins a count up to `end`, in rounds of whole windows; a count of a given length in as many as fit."""
+        step = self._round
+        if not by_itself:
+            length = max(end - start, 1)
+            step = self._whole(-(-length // min(max(length // step, 1), MOST_ROUNDS)))
+        dark = self._dark(zone, start)
+        count = Running(
+            zone, trigger, request, start, end, step, by_itself, dark, round_start=start, round_dark=dict(dark)
+        )
+        self._running.append(count)
+        return count
+
+    def _whole(self, step: int) -> int:
+        """A length of rounds such that no window belongs to two."""
+        return -(-step // self._window) * self._window
 
     def _dark(self, zone: str, t: int) -> dict[str, int]:
         antennas = self._places.in_zone[self._places.zone_numbers[zone]]
         return {self._places.spots[antenna].name: self._timeline.watch.dark(antenna, t) for antenna in antennas}
 
+    def _begin_planned(self, t: int) -> None:
+        """Begins the counts of the calendar that are due, where somebody is reading the zone."""
+        for zone, due in self.plan.ready(t):
+            if blindness := self._blindness(zone):
+                self.plan.overdue(zone, due, blindness, t + RETRY)
+            else:
+                self._new(zone, t, None, "calendar").due = due
+                self.plan.started(zone)
+
+    def _blindness(self, zone: str) -> str:
+        """Why nobody reads a zone, in words; empty where at least one antenna is watching."""
+        watch, spots = self._timeline.watch, self._places.spots
+        antennas = self._places.in_zone[self._places.zone_numbers[zone]]
+        words = {spots[antenna].name: watch.words(antenna) for antenna in antennas}
+        if "watching" in words.values():
+            return ""
+        said = ", ".join(f"{name} {what}" for name, what in sorted(words.items()))
+        return f"no antenna of the zone is watching: {said or 'it has none'}"
+
+    # ---- what falls due
+
     @property
     def due(self) -> int:
-        """When the next count ends."""
-        return min((count.end for count in self._running), default=NEVER)
+        """When the next round ends, or the next count of the calendar is tried."""
+        return min(min((count.next for count in self._running), default=NEVER), self.plan.attempt)
 
     def fire(self, t: int) -> list[Fact]:
         """The counts that end at `t`."""
-        ended = [count for count in self._running if count.end <= t]
-        self._running = [count for count in self._running if count.end > t]
-        ended.sort(key=lambda count: (count.end, count.zone, count.start, count.request or ""))
+        rounds = [count for count in self._running if count.next <= t]
+        if rounds:
+            self._close_rounds(rounds, t)
+        ended = sorted(
+            (count for count in rounds if count.finished),
+            key=lambda count: (count.end, count.zone, count.start, count.request or ""),
+        )
+        finished = {id(count) for count in ended}
+        self._running = [count for count in self._running if id(count) not in finished]
         facts = [self._state(count) for count in ended]
         for count in ended:
             if count.trigger == "periodic":
-                self._start(count.zone, count.end, count.end + self._every[count.zone], "periodic", None)
+                self._start(count.zone, count.end, count.end + self._every[count.zone], "periodic")
+        if self.plan.attempt <= t:
+            self._begin_planned(t)
         return facts
 
+    def _close_rounds(self, counts: list[Running], t: int) -> None:
+        """Ends the rounds that end at `t`, with one look at all tags for all of them."""
+        tags, zone_of = self._presence.tags, self._places.zone_of
+        antenna, last, since = tags.antenna, tags.last, tags.since
+        begin = min(count.round_start for count in counts)
+        by_zone: dict[int, list[int]] = {self._places.zone_numbers[count.zone]: [] for count in counts}
+        for slot, seen in enumerate(last):
+            if seen >= begin and (found := by_zone.get(zone_of[antenna[slot]])) is not None:
+                found.append(slot)
+        for count in counts:
+            start = count.round_start
+            slots = by_zone[self._places.zone_numbers[count.zone]]
+            seen_now = ((slot, since[slot] >= start) for slot in slots if last[slot] >= start)
+            count.close_round(t, seen_now, self._dark(count.zone, t))
+
     def _state(self, count: Running) -> Fact:
-        zone = self._places.zone_numbers[count.zone]
-        present, unseen = self._members(zone)
+        zone, t = self._places.zone_numbers[count.zone], count.round_start
+        present, unseen, settling = self._members(zone, count.start)
         last = self._presence.tags.last
-        seen = sum(1 for slot in present if last[slot] >= count.start)
-        quality = self._quality(count, zone)
-        duty = quality["duty"]
-        recaptured = seen / len(present) if present else 1.0
+        seen = [slot for slot in present if last[slot] >= count.start]
+        quality = self._quality(count, zone, t)
+        found = estimate(count.frequencies([*seen, *settling]), count.rounds) if not count.too_many else None
+        guess = described(found, len(present))
+        total = max(guess["population"] if guess else len(present), len(present))
+        uids = self._comparison.uids
         data: dict[str, Any] = {
             "zone": count.zone,
             "trigger": count.trigger,
             "request": count.request,
+            "scheduled": rfc3339(count.due) if count.due else None,
             "started": rfc3339(count.start),
-            "ended": rfc3339(count.end),
+            "ended": rfc3339(t),
+            "rounds": {"looked": count.rounds, "blind": count.blind, "ended_by": count.finished},
             "population": len(present),
-            "seen": seen,
-            "unconfirmed": len(present) - seen,
+            "seen": len(seen),
+            "unconfirmed": len(present) - len(seen),
+            "settling": len(settling),
             "not_seen": len(unseen),
             "foreign": self._foreign.count(zone, count.start),
-            "uids": self._listed(present),
-            "not_seen_uids": self._listed(unseen),
+            "estimate": guess,
+            "uids": listed(uids(present)),
+            "not_seen_uids": listed(uids(unseen)),
+            "expected": self._comparison.expected(
+                count.zone, count.expected, count.start, set(uids(seen)), set(uids(settling))
+            ),
             "quality": quality,
-            "confidence": round(min(duty * recaptured, MOST), 3),
+            "confidence": round(min(quality["duty"] * (len(seen) / total if total else 1.0), MOST), 3),
             "evidence": {"config": self._evidence.digest, "algorithm": ALGORITHM},
         }
-        keep = ("started", "ended", "population", "seen", "not_seen", "confidence")
-        self.newest[count.zone] = {key: data[key] for key in keep}
-        return Fact(COUNT, count.zone, count.end, data)
+        self._outline(data)
+        self._tick_off(count, t, quality["duty"])
+        return Fact(COUNT, count.zone, t, data)
 
-    def _members(self, zone: int) -> tuple[list[int], list[int]]:
-        """Slots of the tags in a zone: those that are present, and those that are not seen any more."""
+    def _outline(self, data: Mapping[str, Any]) -> None:
+        keep = ("started", "ended", "population", "seen", "not_seen", "confidence")
+        outline = {key: data[key] for key in keep}
+        if data["expected"] is not None:
+            outline["expected"] = data["expected"]["number"]
+            outline["found"] = data["expected"]["found"]
+            outline |= {key: data["expected"][key]["number"] for key in ("missing", "extra", "elsewhere")}
+        self.newest[data["zone"]] = outline
+
+    def _tick_off(self, count: Running, t: int, duty: float) -> None:
+        """Tells the plan what became of a count."""
+        if count.trigger == "periodic":
+            return
+        if duty >= GOOD_DUTY:
+            self.plan.counted(count.zone, count.start, t)
+        elif count.trigger == "calendar":
+            why = f"the zone was watched for {duty:.0%} of its count only"
+            self.plan.overdue(count.zone, count.due, why, t + RETRY_POOR)
+
+    def _members(self, zone: int, start: int) -> tuple[list[int], list[int], list[int]]:
+        """Slots of the tags in a zone: those that are present, those that are not seen any more, and those that were
+        seen since `start` but not long enough to say that they have arrived."""
         tags, zone_of = self._presence.tags, self._places.zone_of
         present: list[int] = []
         unseen: list[int] = []
+        settling: list[int] = []
         for slot, state in enumerate(tags.state):
-            if state > State.SETTLING and zone_of[tags.antenna[slot]] == zone:
-                (unseen if state == State.UNSEEN else present).append(slot)
-        return present, unseen
+            if state != State.FREE and zone_of[tags.antenna[slot]] == zone:
+                if state == State.UNSEEN:
+                    unseen.append(slot)
+                elif state != State.SETTLING:
+                    present.append(slot)
+                elif tags.last[slot] >= start:
+                    settling.append(slot)
+        return present, unseen, settling
 
-    def _listed(self, slots: list[int]) -> dict[str, Any] | list[str]:
-        """The UIDs in order; beyond MAX_UIDS their number and the SHA-256 of the list, one a line."""
-        uids = sorted(uid(self._presence.tags.epcs[slot]) for slot in slots)
-        if len(uids) <= MAX_UIDS:
-            return uids
-        return {"number": len(uids), "sha256": hashlib.sha256("\n".join(uids).encode()).hexdigest()}
-
-    def _quality(self, count: Running, zone: int) -> dict[str, Any]:
+    def _quality(self, count: Running, zone: int, end: int) -> dict[str, Any]:
         """The share of the time for which each antenna was watching, and what was wrong meanwhile."""
-        length = max(count.end - count.start, 1)
-        dark = self._dark(count.zone, count.end)
+        length = max(end - count.start, 1)
+        dark = self._dark(count.zone, end)
         duties = {
             name: round(1 - min(max(total - count.dark.get(name, 0), 0) / length, 1), 3)
             for name, total in sorted(dark.items())
@@ -199,14 +316,56 @@ class Counts:
             },
         }
 
-    def dump(self) -> dict[str, Any]:
-        return {"running": [asdict(count) for count in self._running], "newest": self.newest}
+    # ---- state
 
-    def load(self, dump: Mapping[str, Any]) -> None:
-        """Takes over what was running in zones that are still there, and as often as it is still wanted."""
+    def departed(self, facts: Iterable[Fact]) -> None:
+        """Hears of what presence says, so that the last sighting of expected tags outlives their departure."""
+        self.expected.departed(facts)
+
+    def zone_state(self, zone: str) -> dict[str, Any]:
+        """The part of a zone's retained state that is about counts, ready for JSON."""
+        return {
+            "last_count": self.newest.get(zone),
+            "count_plan": self.plan.state(zone),
+            "expected": self.expected.state(zone),
+        }
+
+    def apply(self, data: Mapping[str, Any]) -> None:
+        """Takes over from an event that a count was stated: it is not running any more."""
+        start, end = (_micros(data[key]) for key in ("started", "ended"))
+        same = (data["zone"], data["trigger"], start)
+        self._running = [count for count in self._running if (count.zone, count.trigger, count.start) != same]
+        if data["zone"] in self._zones:
+            self._outline(data)
+            if data["trigger"] != "periodic" and data["quality"]["duty"] >= GOOD_DUTY:
+                self.plan.counted(data["zone"], start, end)
+
+    def dump(self) -> dict[str, Any]:
+        """Everything but the expected sets, ready for JSON."""
+        return {
+            "running": [count.dump() for count in self._running],
+            "newest": self.newest,
+            "plan": self.plan.dump(),
+            "expected": not self.expected.empty,
+        }
+
+    def load(self, dump: Mapping[str, Any], expected: Mapping[str, Any] | None, t: int) -> None:
+        """Takes over, at event time `t`, what was running in zones that are still there, and as often as it is still
+        wanted. `expected` is the dump of the expected sets where there is one."""
         for entry in dump["running"]:
-            count = Running(**entry)
+            count = Running.load(entry)
             every = self._every.get(count.zone)
-            if count.zone in self._zones and (count.trigger == "command" or (every and count.end % every == 0)):
+            wanted = count.trigger != "periodic" or (every is not None and count.end % every == 0)
+            if count.zone in self._zones and wanted:
                 self._running.append(count)
         self.newest = {zone: outline for zone, outline in dump["newest"].items() if zone in self._zones}
+        if expected is not None:
+            self.expected.load(expected, self._zones)
+        calendar = {count.zone for count in self._running if count.trigger == "calendar"}
+        self.plan.load(dump["plan"], calendar, t)
+
+
+def _micros(text: str) -> int:
+    """RFC 3339 as `rfc3339` writes it, in microseconds UTC."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.timestamp()) * SECOND + moment.microsecond

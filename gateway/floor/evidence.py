@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, rfc3339
@@ -38,6 +38,10 @@ def by_margin(decibel: float) -> float:
     """Confidence that the stronger of two zones is the right one."""
     odds = 10 ** (min(max(decibel, 0.0), 60.0) / 10)
     return odds / (1 + odds)
+
+
+Passed: TypeAlias = tuple[str, Mapping[str, Any]]
+"""The portal through which a tag passed, and the evidence of that."""
 
 
 @dataclass(slots=True)
@@ -75,8 +79,10 @@ class Evidence:
         target: int | None = None,
         since: int | None = None,
         silence: tuple[int, int] | None = None,
+        portal: Passed | None = None,
     ) -> Fact:
-        """A movement from zone `source` to zone `target`; `silence` is how long, and how long it was expected."""
+        """A movement from zone `source` to zone `target`; `silence` is how long, and how long it was expected;
+        `portal` is what it rests on instead of the proof, where it is a pass that moved the tag."""
         zones = self._places.zones
         place = zones[target if target is not None else source or 0].id
         data: dict[str, Any] = {
@@ -87,8 +93,10 @@ class Evidence:
             "to": None if target is None else zones[target].id,
             "since": None if since is None else rfc3339(since),
             "confidence": round(min(max(confidence, 0.0), MOST), 3),
-            "evidence": self._proof(proof),
+            "evidence": self._proof(proof) if portal is None else dict(portal[1]),
         }
+        if portal is not None:
+            data["portal"] = portal[0]
         if silence is not None:
             data["evidence"]["silence_s"] = round(silence[0] / SECOND, 3)
             data["evidence"]["expected_within_s"] = round(silence[1] / SECOND, 3)
@@ -124,7 +132,7 @@ def proof_from(data: Mapping[str, Any], zone: int, places: Places) -> Proof | No
     None where no antenna looks at the zone any more.
     """
     evidence = data["evidence"]
-    antennas = places.in_zone[zone]
+    antennas = places.in_zone[zone] or [number for number in (places.unwatched.get(zone),) if number is not None]
     if not antennas:
         return None
     named = [number for number in antennas if places.spots[number].name in evidence["antennas"]] or antennas[:1]

@@ -34,10 +34,13 @@ from drivers.api import (
 from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events import MOVEMENT, Fact
+from gateway.events import COUNT, MOVEMENT, Fact
+from gateway.floor.count_plan import Plan
+from gateway.floor.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts import Counts
 from gateway.floor.evidence import Evidence, proof_from
 from gateway.floor.places import Places
+from gateway.floor.portals import Portals
 from gateway.floor.presence import Presence
 from gateway.floor.readers import Readers
 from gateway.floor.sightings import Sightings
@@ -76,9 +79,12 @@ class Floor:
         self._timeline = Timeline(config, self._places)
         evidence = Evidence(config, self._places, self._timeline)
         self._presence = Presence(config, self._places, self._timeline.watch, evidence, self._window)
-        self._sightings = Sightings(config, self._places, self._timeline, self._presence, self._window, self.stats)
+        self._portals = Portals(config, self._places, self._timeline.watch, evidence, self._presence)
+        self._sightings = Sightings(
+            config, self._places, self._timeline, self._presence, self._portals, self._window, self.stats
+        )
         self._counts = Counts(config, self._places, self._timeline, self._presence, self._sightings.foreign, evidence)
-        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._counts)
+        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self._counts)
         self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
         self._number = 0
         self._limit = 0  # event time has come to the beginning of this window
@@ -95,7 +101,7 @@ class Floor:
             ReaderCondition: self._news,
             ReaderLoss: self._readers.take,
             AntennaStatus: self._news,
-            InputChange: _nothing,
+            InputChange: self._input,
         }
 
     # ---- inputs
@@ -109,9 +115,10 @@ class Floor:
 
     def admit(self, command: Command) -> None:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
-        if command.name != "count":
-            raise Refused(f"no command {command.name!r}: the floor takes count")
-        self._counts.admit(command, sum(1 for _, _, item in self._pending if isinstance(item, Command)))
+        if command.name not in COUNT_COMMANDS:
+            raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COUNT_COMMANDS)}")
+        waiting = (item for _, _, item in self._pending if isinstance(item, Command))
+        self._counts.admit(command, sum(1 for item in waiting if item.name == command.name))
 
     @property
     def crowded(self) -> bool:
@@ -121,7 +128,7 @@ class Floor:
     def finish(self) -> list[Fact]:
         """The end of a recording: closes what is open and says what is decided by that, without inventing silence."""
         facts = self._advance((self._windows.newest() + 1) if self._windows.count else 0)
-        return facts + self._presence.settle()
+        return facts + self._presence.settle() + self._portals.settle()
 
     def _batch(self, batch: Batch) -> list[Fact]:
         self._windows.add(batch)
@@ -133,6 +140,12 @@ class Floor:
         elif item.reader in self._places.ports:
             self._wait(item.t, item)
         return self._readers.take(item)
+
+    def _input(self, item: InputChange) -> list[Fact]:
+        """General purpose inputs mean something where a photo-eye is at them."""
+        if self._portals.has_beam(item.reader, item.port):
+            self._wait(item.t, item)
+        return []
 
     def _command(self, command: Command) -> list[Fact]:
         try:
@@ -195,13 +208,14 @@ class Floor:
                 self._counts.begin(item)
             else:
                 facts += self._timeline.take(item)
+                facts += self._portals.news(item)
         for window in closed:
             self._timeline.sign(window.reader, start)
             facts += self._timeline.seen(window.reader, window.port, start)
         self._fall_due(start, facts)  # what a sign of life has confirmed
         for window in closed:
             self._sightings.take(window)
-        facts += self._presence.said()
+        self._say(self._presence.said(), facts)
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
         """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
@@ -210,9 +224,14 @@ class Floor:
             due = first.due
             if due > end:
                 break
-            facts += self._presence.fire(due)
-            facts += first.fire(due)
-        facts += self._presence.fire(end)
+            self._say(self._presence.fire(due), facts)
+            self._say(first.fire(due), facts)
+        self._say(self._presence.fire(end), facts)
+
+    def _say(self, said: list[Fact], facts: list[Fact]) -> None:
+        """Adds what presence says; a departure is also news for the expected sets."""
+        self._counts.departed(said)
+        facts += said
 
     # ---- state
 
@@ -230,8 +249,12 @@ class Floor:
             "not_seen": self._presence.unseen[number],
             "watched": "watching" in antennas.values(),
             "antennas": dict(sorted(antennas.items())),
-            "last_count": self._counts.newest.get(zone),
-        }
+        } | self._counts.zone_state(zone)
+
+    @property
+    def count_plan(self) -> Plan:
+        """The cycle counts: `due` and `overdue_zones` by zone, for metrics."""
+        return self._counts.plan
 
     def reader_state(self, reader: str) -> dict[str, Any]:
         """The retained state of a reader, ready for JSON: up or down since when, what is wrong, and its reads."""
@@ -241,6 +264,8 @@ class Floor:
         """The parts of the state that changed since the last call; all of them on the first."""
         parts = {f"tags/{chunk:06d}": seal(body) for chunk, body in self._presence.tags.changed()}
         parts["waiting"] = seal(self._presence.dump_waiting())
+        if self._counts.expected.changed():
+            parts["expected"] = seal_json(self._counts.expected.dump())
         parts["floor"] = seal_json(
             {
                 "chunks": len(self._presence.tags.dirty),
@@ -251,6 +276,7 @@ class Floor:
                 "timeline": self._timeline.dump(),
                 "presence": self._presence.dump(),
                 "foreign": self._sightings.foreign.dump(),
+                "portals": self._portals.dump(),
                 "counts": self._counts.dump(),
                 "pending": [[t, number, dump_news(item)] for t, number, item in sorted(self._pending)],
                 "number": self._number,
@@ -285,7 +311,9 @@ class Floor:
         columns = [unseal(name, parts[name]) for name in names]
         self._presence.load(content["presence"], unseal("waiting", parts["waiting"]), columns, numbers)
         self._sightings.foreign.load(content["foreign"], zones)
-        self._counts.load(content["counts"])
+        expected = unseal_json("expected", parts["expected"]) if content["counts"]["expected"] else None
+        self._portals.load(content["portals"], numbers)
+        self._counts.load(content["counts"], expected, content["position"])
         self._pending = [(t, number, load_news(news)) for t, number, news in content["pending"]]
         self._number = content["number"]
         self._limit = content["position"] // self._window
@@ -302,10 +330,14 @@ class Floor:
                 event = orjson.loads(payload)
                 if event["type"] == MOVEMENT:
                     self._apply(event["data"])
+                elif event["type"] == COUNT:
+                    self._counts.apply(event["data"])
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
 
     def _apply(self, data: Mapping[str, Any]) -> None:
+        if data["movement"] in ("passed", "group_passed"):
+            return  # what it meant for where the tag is was said beside it
         epc = bytes.fromhex(data["epc"])
         if data["movement"] == "departed":
             self._presence.remove(epc)
@@ -314,8 +346,3 @@ class Floor:
         proof = None if zone is None else proof_from(data, zone, self._places)
         if proof is not None:
             self._presence.place(epc, proof, seen=data["movement"] != "not_seen")
-
-
-def _nothing(item: Any) -> list[Fact]:
-    """General purpose inputs mean something to portals only."""
-    return []

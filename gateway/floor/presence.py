@@ -14,6 +14,7 @@ that there is to be seen of a package. Sightings come from sightings.py; what fa
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.clock import micros
@@ -21,7 +22,7 @@ from gateway.config import Config
 from gateway.events import Fact
 from gateway.floor.columns import CHUNK_BITS, Columns, State
 from gateway.floor.departure import GAPS, Departure
-from gateway.floor.evidence import Evidence, Proof, by_looks, by_margin
+from gateway.floor.evidence import Evidence, Passed, Proof, by_looks, by_margin
 from gateway.floor.places import Places
 from gateway.floor.rivals import Arbitration, Rival
 from gateway.floor.timers import Waiting
@@ -177,6 +178,7 @@ class Presence:
         later: list[tuple[int, int]] = []
         while bucket := self._waiting.next(limit):
             now, slots = bucket
+            slots = self._living(slots)
             waiting = [(self._due(slot), self.tags.epcs[slot], slot) for slot in slots]
             waiting.sort()
             for t, _, slot in waiting:
@@ -193,6 +195,17 @@ class Presence:
             self._waiting.add(slot, now)
         self._now = max(self._now, limit)
         return self.said()
+
+    def _living(self, slots: Iterable[int]) -> list[int]:
+        """The slots that hold a tag; those whose tag was given up while they waited are free now."""
+        state = self.tags.state
+        living = []
+        for slot in slots:
+            if state[slot] == State.FREE:
+                self.tags.unqueue(slot)
+            else:
+                living.append(slot)
+        return living
 
     def settle(self) -> list[Fact]:
         """Says that the tags whose arrival is being thought over have arrived: nothing more will be heard of them."""
@@ -274,13 +287,50 @@ class Presence:
     def _departed(self, slot: int, t: int) -> None:
         self.unseen[self._zone(slot)] -= 1
         self._say_silence("departed", slot, t)
+        self.tags.queued[slot] = 0
         self.forget(slot)
 
     def forget(self, slot: int) -> None:
-        """Nothing is known of the tag any more. It must not be waiting."""
+        """Nothing is known of the tag any more."""
         self.rivals.pop(slot, None)
         self.late.pop(slot, None)
         self.tags.release(slot)
+
+    # ---- what a portal says
+
+    def passed(self, epc: bytes, zone: int | None, proof: Proof, confidence: float, portal: Passed) -> None:
+        """The tag passed into `zone` (None: off the site) at ``proof.first``. Where it was known to be there already,
+        there is nothing to be said."""
+        slot = self.tags.slots.get(epc)
+        if slot is None or self.tags.state[slot] == State.SETTLING:
+            if zone is not None:
+                self._place(epc, proof)
+                self._tell("arrived", epc, proof, confidence, portal, target=zone)
+            elif slot is not None:
+                self.forget(slot)
+            return
+        source, since = self._zone(slot), self.tags.since[slot]
+        if zone is None:
+            self._uncount(slot)
+            self.forget(slot)
+            self._tell("departed", epc, proof, confidence, portal, source=source, since=since)
+        elif zone != source:
+            self._place(epc, proof)
+            self._tell("moved", epc, proof, confidence, portal, source=source, target=zone, since=since)
+
+    def _place(self, epc: bytes, proof: Proof) -> None:
+        """The tag is in the zone of ``proof.antenna``, and its reads there are yet to come."""
+        self.place(epc, proof, seen=True)
+        slot = self.tags.slots[epc]
+        self.tags.looks[slot] = 1
+        self.late.pop(slot, None)
+
+    def _tell(
+        self, movement: str, epc: bytes, proof: Proof, confidence: float, portal: Passed, **where: int
+    ) -> None:
+        self._facts.append(
+            self._evidence.movement(movement, epc, proof.first, proof, confidence, portal=portal, **where)
+        )
 
     # ---- what an event or a checkpoint says
 

@@ -17,7 +17,7 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from gateway.clock import rfc3339
+from gateway.clock import micros, rfc3339
 from gateway.config import Config
 from gateway.events import LOSS, Fact
 from gateway.floor.windows import Mode, Windows
@@ -29,14 +29,14 @@ MAX_NAMES = 64
 
 @dataclass(slots=True)
 class Status:
-    """One reader. `since` is when it came up or went down, `alive` its newest keepalive; `lost_from` is where a loss
-    would begin that is not said yet."""
+    """One reader. `since` is when it came up or went down. Every read made before `delivered` has come or is stated as
+    lost; `lost_from` is where a loss would begin that is not said yet."""
 
     up: bool | None = None
     since: int = 0
     reason: str = ""
     held: bool = False
-    alive: int = 0
+    delivered: int = 0
     lost_from: int | None = None
     model: str = ""
     firmware: str = ""
@@ -52,6 +52,7 @@ class Readers:
     def __init__(self, config: Config, windows: Windows) -> None:
         self.status = {reader.id: Status() for reader in config.readers}
         self._gateway = config.gateway
+        self._straggling = micros(config.floor.lateness)  # reads come out of time order, but no later than that
         self._windows = windows
 
     def take(self, item: Any) -> list[Fact]:
@@ -68,9 +69,10 @@ class Readers:
             case ReaderUp():
                 return self._up(item, status)
             case ReaderDown():
-                self._down(item.reader, status, item.t, item.reason, self._heard(item.reader, status, item.t))
+                self._confirm(item.reader, status, item.t)
+                self._down(item.reader, status, item.t, item.reason, status.delivered - self._straggling)
             case ReaderAlive():
-                status.held, status.alive = False, item.t
+                status.held, status.delivered = False, item.t
                 self._set_mode(item.reader, status)
             case ReaderClock():
                 status.quality, status.offset = str(item.quality), item.offset
@@ -86,6 +88,8 @@ class Readers:
         facts = []
         if status.lost_from is not None and not item.held:
             facts.append(_loss(item.reader, item.t, "reader-unreachable", status.lost_from, item.t, False))
+        if not item.held or not status.delivered:
+            status.delivered = item.t
         status.up, status.since, status.reason = True, item.t, ""
         status.held, status.lost_from = item.held, None
         status.model, status.firmware = item.model, item.firmware
@@ -102,9 +106,11 @@ class Readers:
         status.reason = reason
         self._set_mode(reader, status)
 
-    def _heard(self, reader: str, status: Status, t: int) -> int:
-        """When the reader gave its last sign of life before `t`: what it read after that may not have arrived."""
-        return min(t, max(status.alive, status.since, self._windows.readers[reader].heard))
+    def _confirm(self, reader: str, status: Status, t: int) -> None:
+        """A reader that delivers what it reads has delivered what it read before its newest reads arrived. One that
+        still delivers what it held may have anything left of the time when it was not connected."""
+        if status.up and not status.held:
+            status.delivered = min(t, max(status.delivered, self._windows.readers[reader].heard))
 
     def _set_mode(self, reader: str, status: Status) -> None:
         mode = Mode.LIVE if status.up else Mode.DOWN
@@ -114,8 +120,11 @@ class Readers:
         """After a crash, what was lost up to now is said now, and what is lost from now on when the reader is back."""
         facts = []
         for reader, status in sorted(self.status.items()):
+            self._confirm(reader, status, item.since)
             if status.up and not item.clean:
-                facts.append(_loss(reader, item.t, "gateway-crash", item.since, item.t, False))
+                start = status.delivered - self._straggling
+                facts.append(_loss(reader, item.t, "gateway-crash", start, item.t, False))
+                status.delivered = item.since
             if status.up is not None:
                 lost_from = item.since if item.clean else item.t
                 self._down(reader, status, item.since, "the gateway was not running", lost_from)

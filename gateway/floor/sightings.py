@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config import Config
-from gateway.floor.columns import CHUNK_BITS, State
+from gateway.floor.columns import CHUNK_BITS, ROW, State
 from gateway.floor.departure import GAPS, MEMORY, SHARES, remember
 from gateway.floor.evidence import Proof
-from gateway.floor.places import Places
+from gateway.floor.places import NO_ZONE, Places
+from gateway.floor.portals import Portals
+from gateway.floor.portals.portal import Portal
 from gateway.floor.presence import Presence
 from gateway.floor.rivals import FADED, Rival, smooth
 from gateway.floor.stats import FloorStats
@@ -43,7 +45,7 @@ class Sightings:
     """Takes closed windows in and keeps `presence` up to date; what that leads to is said there."""
 
     def __init__(
-        self, config: Config, places: Places, timeline: Timeline, presence: Presence, window: int, stats: FloorStats
+        self, config: Config, places: Places, timeline: Timeline, presence: Presence, portals: Portals, window: int, stats: FloorStats
     ) -> None:
         self.foreign = Foreign()
         self._filter = TagFilter(config.tags)
@@ -51,6 +53,7 @@ class Sightings:
         self._timeline = timeline
         self._watch = timeline.watch
         self._presence = presence
+        self._portals = portals
         self._arbitration = presence.arbitration
         self._tags = presence.tags
         self._window = window
@@ -65,6 +68,10 @@ class Sightings:
             return
         self._presence.units[closed.reader] = closed.unit
         start = closed.number * self._window
+        portal = self._portals.of_antenna.get(antenna)
+        if portal is not None:
+            self._pass(portal, closed, antenna, start)
+            return
         plain = not closed.late and self._watch.since[antenna] == LIT
         others = self._plain(closed, antenna, start) if plain else list(closed.cells)
         others.sort()
@@ -78,25 +85,30 @@ class Sightings:
             else:
                 self._known(slot, sight)
 
+    def _pass(self, portal: Portal, closed: Closed, antenna: int, start: int) -> None:
+        """The sightings of an antenna of a portal."""
+        for epc, cell in sorted(closed.cells.items()):
+            if portal.known(epc) or self._stock(epc, NO_ZONE, start, cell[0]):
+                portal.see(epc, antenna, start, cell, closed.unit, closed.late)
+
     def _plain(self, closed: Closed, antenna: int, start: int) -> list[bytes]:
         """The hot loop: takes in the sightings of tags that are where they were, and returns the others.
 
-        It does for them what `_home` does, with the columns at hand.
+        It does for them what `_home` does, with the whole row of a tag in local names.
         """
         others = []
-        scale = CENTI[closed.unit]
-        smoothing = self._arbitration.smoothing
+        scale, smoothing, steady = CENTI[closed.unit], self._arbitration.smoothing, SHARES[-1]
         tags, total, since, zone_of = self._tags, self._watch.total, self._watch.since, self._places.zone_of
-        last, antennas, dark, state = tags.last, tags.antenna, tags.dark, tags.state
-        level, mean, widest, looks = tags.level, tags.mean, tags.widest, tags.looks
-        reads, strongest, dirty, find = tags.reads, tags.strongest, tags.dirty, tags.slots.get
+        find, state, dirty, rows = tags.slots.get, tags.state, tags.dirty, tags.rows
+        size, unpack, pack = ROW.size, ROW.unpack_from, ROW.pack_into
         zone, bit, paused = zone_of[antenna], self._places.spots[antenna].bit, total[antenna]
         for epc, (n, rssi, power, moment) in closed.cells.items():
             slot = find(epc, -1)
             if slot < 0 or state[slot] != _PRESENT:
                 others.append(epc)
                 continue
-            home = antennas[slot]
+            at = slot * size
+            last, dark, reads, looks, mask, level, mean, widest, home, strongest = unpack(rows, at)
             pause = paused
             if home != antenna:
                 if zone_of[home] != zone or since[home] != LIT:
@@ -105,40 +117,32 @@ class Sightings:
                 pause = total[home]
             t = start + moment // power
             strength = rssi * scale
-            before = last[slot]
-            if t > before:
-                last[slot] = t
-                gap = t - before
-                if pause != dark[slot]:
-                    gap -= pause - dark[slot]
-                    dark[slot] = pause
+            if t > last:
+                gap = t - last
+                if pause != dark:
+                    gap -= pause - dark
+                    dark = pause
                 if gap > 0:
-                    smoothed = level[slot]
-                    level[slot] = smoothed + (strength - smoothed) * gap / (2 * gap + smoothing)
-                    if before < start:
-                        count = looks[slot]
-                        usual = mean[slot]
-                        mean[slot] = usual + (gap - usual) * (SHARES[count] if count < GAPS else SHARES[-1])
-                        wide = widest[slot] / (1 + gap / MEMORY)
-                        widest[slot] = gap if gap > wide else wide
-                if before < start:
-                    looks[slot] += 1
+                    level += (strength - level) * gap / (2 * gap + smoothing)
+                    if last < start:
+                        mean += (gap - mean) * (SHARES[looks] if looks < GAPS else steady)
+                        widest /= 1 + gap / MEMORY
+                        if gap > widest:
+                            widest = gap
+                if last < start:
+                    looks += 1
+                last = t
             if home != antenna:
-                antennas[slot] = antenna
-                dark[slot] += paused - pause
-                tags.mask[slot] |= bit
-            reads[slot] += n
-            if strength > strongest[slot]:
-                strongest[slot] = strength
+                dark += paused - pause
+                mask |= bit
+            if strength > strongest:
+                strongest = strength
+            pack(rows, at, last, dark, reads + n, looks, mask, level, mean, widest, antenna, strongest)
             dirty[slot >> CHUNK_BITS] = 1
         return others
 
     def _unknown(self, epc: bytes, sight: Sight) -> None:
-        zone = self._places.zone_of[sight.antenna]
-        kind = self.foreign.known(epc) or self._filter.foreign_class(epc)
-        if kind is not None:
-            self.foreign.see(epc, kind, zone, sight.t)
-            self._stats.foreign[kind] = self._stats.foreign.get(kind, 0) + sight.reads
+        if not self._stock(epc, self._places.zone_of[sight.antenna], sight.t, sight.reads):
             return
         if len(self._tags) >= MAX_TAGS:
             self._stats.untracked += 1
@@ -152,6 +156,15 @@ class Sightings:
         if sight.late:
             self._presence.late[slot] = sight.reads
         self._presence.queue(slot)
+
+    def _stock(self, epc: bytes, zone: int, t: int, reads: int) -> bool:
+        """Whether a tag is stock; a foreign one is counted in the zone."""
+        kind = self.foreign.known(epc) or self._filter.foreign_class(epc)
+        if kind is None:
+            return True
+        self.foreign.see(epc, kind, zone, t)
+        self._stats.foreign[kind] = self._stats.foreign.get(kind, 0) + reads
+        return False
 
     def _known(self, slot: int, sight: Sight) -> None:
         tags, zone_of = self._tags, self._places.zone_of

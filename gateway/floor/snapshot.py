@@ -8,7 +8,7 @@ import zlib
 from dataclasses import fields
 from typing import Any
 
-from drivers.api import AntennaStatus, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
 from gateway.errors import LedgerError
 from gateway.inputs import Command, Restart
 
@@ -19,7 +19,17 @@ _MAGIC = b"FL"
 
 _NEWS = {
     kind.__name__: kind
-    for kind in (AntennaStatus, Command, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp, Restart)
+    for kind in (
+        AntennaStatus,
+        Command,
+        InputChange,
+        ReaderAlive,
+        ReaderClock,
+        ReaderCondition,
+        ReaderDown,
+        ReaderUp,
+        Restart,
+    )
 }
 
 

@@ -93,4 +93,4 @@ class Foreign:
 
     def load(self, dump: Any, zones: list[int]) -> None:
         for epc, kind, zone, t in dump:
-            self._seen[bytes.fromhex(epc)] = (str(kind), zones[zone], int(t))
+            self._seen[bytes.fromhex(epc)] = (str(kind), zones[zone] if zone >= 0 else zone, int(t))

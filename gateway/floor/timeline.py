@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from drivers.api import AntennaStatus, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.events import ALARM, Fact
@@ -79,6 +79,8 @@ class Timeline:
                 return self._restart(item)
             case AntennaStatus():
                 return self._antenna(item)
+            case InputChange():
+                return []
         course = self.courses[item.reader]
         match item:
             case ReaderUp():

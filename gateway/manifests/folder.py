@@ -31,6 +31,7 @@ MAX_FILES = 1_000
 MAX_DONE = 1_000
 """Files kept in ``done/``; the oldest go. What they said is in the events."""
 
+_DONE = "done"
 _REPORT = ".refused.txt"
 _IGNORED = (_REPORT, ".tmp", ".part", "~")
 
@@ -88,7 +89,8 @@ class Folder:
         found: dict[str, Identity] = {}
         with os.scandir(self._config.directory) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name.endswith(_IGNORED) or entry.is_dir(follow_symlinks=False):
+                ignored = entry.name == _DONE or entry.name.startswith(".") or entry.name.endswith(_IGNORED)
+                if ignored or entry.is_dir(follow_symlinks=False):
                     continue
                 if len(found) >= MAX_FILES:
                     break
@@ -159,7 +161,7 @@ class Folder:
         return content if len(content) == status.st_size else None
 
     def _put_away(self, name: str, identity: Identity) -> None:
-        done = self._config.directory / "done"
+        done = self._config.directory / _DONE
         done.mkdir(exist_ok=True)
         if done.is_symlink():
             raise OSError("done is a link: make it a directory")

@@ -7,6 +7,7 @@ fact about a package that could not be fetched is left out, which the gate takes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,10 @@ Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
 
 @dataclass(slots=True)
 class _Known:
-    """A transfer as it was gathered last; `gathered` is 0 where that failed."""
+    """A transfer as it was gathered last; `gathered` is 0 where facts were missing."""
 
     modified: str
     gathered: int
-    number: str
-    withdrawn: bool = False
 
 
 class Metrc:
@@ -102,7 +101,7 @@ class Metrc:
                 "lastModifiedStart": rfc3339(end - (back + 1) * _DAY),
                 "lastModifiedEnd": rfc3339(end - back * _DAY),
             }
-            for transfer in await client.list(f"/transfers/v2/{direction}", query):
+            for transfer in await client.fetch_all(f"/transfers/v2/{direction}", query):
                 if type(transfer.get("Id")) is not int:
                     raise MetrcError(f"GET /transfers/v2/{direction}: a transfer has no Id", permanent=True)
                 found.setdefault(transfer["Id"], transfer)  # newer windows come first
@@ -114,9 +113,10 @@ class Metrc:
         modified = str(transfer.get("LastModified"))
         known = self._known.get((direction, number))
         if transfer.get("IsVoided") is not False:
-            if known is not None and not known.withdrawn:
-                known.withdrawn = True
-                await self._hand_on("manifest.withdraw", {"manifest": manifest, "by": "metrc", "reason": "voided"})
+            if known is None or known.modified != modified:
+                self._known[direction, number] = _Known(modified, self._now())
+                with contextlib.suppress(Refused):  # it need not be known
+                    await self._submit("manifest.withdraw", {"manifest": manifest, "by": "metrc", "reason": "voided"})
             return
         if _received(transfer):
             return
@@ -131,8 +131,11 @@ class Metrc:
                 raise
             await self._say(manifest, str(error))
             return
-        self._known[direction, number] = _Known(modified, now, manifest)
-        await self._hand_on("manifest", args)
+        self._known[direction, number] = _Known(modified, 0 if missing else now)
+        try:
+            await self._submit("manifest", args)
+        except Refused as refusal:
+            await self._say(manifest, str(refusal))
         if missing:
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             await self._say(
@@ -146,22 +149,20 @@ class Metrc:
     ) -> tuple[dict[str, Any], list[str]]:
         """The arguments of the command `manifest`, and in words which facts could not be had."""
         as_of = self._now()
-        deliveries = await client.list(f"/transfers/v2/{number}/deliveries")
+        deliveries = await client.fetch_all(f"/transfers/v2/{number}/deliveries")
         _expect(transfer, "DeliveryCount", len(deliveries), "deliveries")
         packages: dict[Any, list[dict[str, Any]]] = {}
         for delivery in deliveries:
             if type(delivery.get("Id")) is not int:
                 raise MetrcError(f"transfer {number}: a delivery has no Id", permanent=True)
-            rows = await client.list(f"/transfers/v2/deliveries/{delivery['Id']}/packages")
+            rows = await client.fetch_all(f"/transfers/v2/deliveries/{delivery['Id']}/packages")
             _expect(delivery, "DeliveryPackageCount", len(rows), f"packages of delivery {delivery['Id']}")
             packages[delivery["Id"]] = rows
         facts: dict[str, Facts] = {}
         missing: list[str] = []
         if direction == "outgoing":  # what is still the sender's cannot be asked for here
             wanted = [row for rows in packages.values() for row in rows if isinstance(row.get("PackageLabel"), str)]
-            async with asyncio.TaskGroup() as group:
-                for row in wanted:
-                    group.create_task(self._facts(client, row, facts, missing))
+            await self._all_facts(client, wanted, facts, missing)
         gathered = Gathered(transfer, deliveries, packages, as_of, facts)
         args = manifest_args(
             gathered,
@@ -172,6 +173,18 @@ class Metrc:
             identifiers=self._identifiers,
         )
         return args, sorted(missing)
+
+    async def _all_facts(
+        self, client: MetrcClient, packages: list[dict[str, Any]], facts: dict[str, Facts], missing: list[str]
+    ) -> None:
+        """Raises MetrcError where the keys are not accepted any more: the rest need not be asked."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for package in packages:
+                    group.create_task(self._facts(client, package, facts, missing))
+        except ExceptionGroup as errors:
+            first = errors.exceptions[0]
+            raise (first if isinstance(first, RfidError) else errors) from None
 
     async def _facts(self, client: MetrcClient, package: Object, facts: dict[str, Facts], missing: list[str]) -> None:
         """Fills in what is known of one package. Raises only where no package can be asked about."""
@@ -184,8 +197,8 @@ class Metrc:
             found.record, found.record_as_of = record, self._now()
             if type(number) is not int:
                 raise MetrcError(f"package {label} has no PackageId", permanent=True)
-            batches = await client.list(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
-            results = await client.list("/labtests/v2/results", {"packageId": number})
+            batches = await client.fetch_all(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
+            results = await client.fetch_all("/labtests/v2/results", {"packageId": number})
             if any(row.get("PackageId") != number for row in (*batches, *results)):
                 raise MetrcError(f"lab results of {label} are of another package", permanent=True)
             found.required = [str(row.get("LabTestBatchName")) for row in batches]
@@ -194,12 +207,6 @@ class Metrc:
             if error.status == 401:
                 raise
             missing.append(f"{printable(label, 40)}: {error}")
-
-    async def _hand_on(self, name: str, args: dict[str, Any]) -> None:
-        try:
-            await self._submit(name, args)
-        except Refused as refusal:
-            await self._say(str(args["manifest"]), str(refusal))
 
     async def _say(self, manifest: str, reason: str) -> None:
         """Into the log, and as an alarm."""

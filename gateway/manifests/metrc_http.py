@@ -40,6 +40,9 @@ MAX_BYTES = 16 << 20
 ATTEMPTS = 5
 """For one GET, which with the delays between them is about ten seconds without the timeouts."""
 
+THROTTLED = 12
+"""Attempts that 429 may cost: it says nothing of the answer, only that others are asking too."""
+
 MAX_RETRY_AFTER = 60.0
 """Seconds. A server that asks for more is asked again after that."""
 
@@ -113,6 +116,7 @@ class MetrcClient:
     ) -> None:
         self._licence = licence
         self._pace = pace
+        self._longest = 2 * timeout  # the client's own is for each read: a trickle would never end
         self._rng = rng or Random()
         self._parallel = asyncio.Semaphore(PARALLEL)
         self._http = httpx.AsyncClient(
@@ -144,9 +148,9 @@ class MetrcClient:
                     await self._pace.turn()
                     return await self._attempt(path, {"licenseNumber": self._licence, **(query or {})})
             except _Again as again:
-                if attempt >= ATTEMPTS:
+                if attempt >= (THROTTLED if again.status == 429 else ATTEMPTS):
                     raise MetrcError(
-                        f"GET {path}: {again}; given up after {ATTEMPTS} attempts", status=again.status
+                        f"GET {path}: {again}; given up after {attempt} attempts", status=again.status
                     ) from None
                 if again.after:
                     self._pace.hold(again.after)
@@ -154,14 +158,14 @@ class MetrcClient:
 
     async def _attempt(self, path: str, query: Query) -> Any:
         try:
-            async with self._http.stream("GET", path, params=dict(query)) as response:
+            async with asyncio.timeout(self._longest), self._http.stream("GET", path, params=dict(query)) as response:
                 _check(path, response, self._licence)
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_BYTES:
                         raise MetrcError(f"GET {path}: the answer is longer than {MAX_BYTES >> 20} MiB", permanent=True)
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, TimeoutError):
             raise _Again("no answer in time") from None
         except httpx.HTTPError as error:
             raise _Again(f"{type(error).__name__}: {printable(str(error), 200)}") from None
@@ -170,7 +174,7 @@ class MetrcClient:
         except orjson.JSONDecodeError as error:
             raise _Again(f"the answer is not JSON ({error})") from None
 
-    async def list(self, path: str, query: Query | None = None) -> list[dict[str, Any]]:
+    async def fetch_all(self, path: str, query: Query | None = None) -> list[dict[str, Any]]:
         """All objects of a list, from all its pages. Raises MetrcError unless it is whole."""
         for _ in range(_DRIFTS):
             found = await self._pages(path, query or {})
@@ -200,9 +204,9 @@ def _page(path: str, page: Any) -> tuple[list[dict[str, Any]], int, int]:
     """Rows, number of all rows, number of pages of Metrc's wrapper around a list."""
     if isinstance(page, dict):
         data, records, pages = page.get("Data"), page.get("TotalRecords"), page.get("TotalPages")
-        if isinstance(data, list) and all(isinstance(row, dict) for row in data):
-            if type(records) is int and type(pages) is int:
-                return data, records, pages
+        rows = isinstance(data, list) and all(isinstance(row, dict) for row in data)
+        if rows and isinstance(records, int) and isinstance(pages, int):
+            return data or [], records, pages
     raise MetrcError(f"GET {path}: the answer is not a page of a list as Metrc documents it", permanent=True)
 
 

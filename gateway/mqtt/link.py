@@ -62,6 +62,7 @@ class Link:
         loop = asyncio.get_running_loop()
         waits = delays(self._rng, first=FIRST_DELAY, cap=LONGEST_DELAY)
         while True:
+            _heed_cancellation()
             started = loop.time()
             try:
                 async with self._connection() as connection:
@@ -87,6 +88,7 @@ class Link:
         self._last_problem = ""
         self._log.info("connected to the MQTT broker", broker=settings.address, version=settings.version)
         try:
+            _heed_cancellation()
             yield client
         finally:
             self._stats.connected = False
@@ -97,6 +99,14 @@ class Link:
         report = self._log.debug if problem == self._last_problem else self._log.warning
         report("no connection to the MQTT broker", why=problem, what="trying again; events wait in the ledger")
         self._last_problem = problem
+
+
+def _heed_cancellation() -> None:
+    """asyncio.wait_for of Python 3.11, by which aiomqtt connects and disconnects, forgets a cancellation that comes
+    together with the result. Without this, a stop in that moment would be waited for without end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def read_settings(config: Config, will: Will) -> Settings:

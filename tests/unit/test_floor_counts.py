@@ -10,7 +10,7 @@ from drivers.api import AntennaStatus, ReaderCondition, ReaderDown, ReaderUp
 from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.events import COUNT, Fact
-from gateway.floor import Floor, counts
+from gateway.floor import Floor, count_report, counts
 from gateway.inputs import Command, Input, Restart
 from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up
 
@@ -48,12 +48,6 @@ def test_a_count_on_command_says_who_is_there():
     assert data["confidence"] == 0.999
 
 
-def test_a_count_without_a_duration_takes_five_seconds():
-    (fact,) = counted([*up(), Command(at(3), "count", {"zone": "dock"})], 10)
-    assert fact.time == at(8)
-    assert fact.data["population"] == 0
-
-
 def test_a_dead_antenna_makes_a_count_say_so():
     items = [
         *up(),
@@ -76,7 +70,7 @@ def test_a_dead_antenna_makes_a_count_say_so():
 
 
 def test_a_zone_that_nobody_reads_has_a_count_of_no_confidence():
-    items = [ReaderDown("r1", at(0), "unreachable"), Command(at(5), "count", {"zone": "vault"})]
+    items = [ReaderDown("r1", at(0), "unreachable"), Command(at(5), "count", {"zone": "vault", "duration": 5})]
     (fact,) = counted(items, 12)
     assert (fact.data["quality"]["duty"], fact.data["confidence"]) == (0.0, 0.0)
 
@@ -110,15 +104,15 @@ def test_nobody_counts_while_the_gateway_is_away():
 
 def test_foreign_tags_are_counted_apart():
     items = [*up(), *standing(1, 20, "r1", 1, 1), *standing(1, 20, "r1", 1, 2)]
-    items += [Command(at(10), "count", {"zone": "vault"})]
+    items += [Command(at(10), "count", {"zone": "vault", "duration": 5})]
     (fact,) = counted(items, 20, tags={"exclude": ["1A4060300048D3D000000002"]})
     assert (fact.data["population"], fact.data["foreign"]) == (1, 1)
 
 
 def test_long_lists_become_a_number_and_a_digest(monkeypatch):
-    monkeypatch.setattr(counts, "MAX_UIDS", 2)
+    monkeypatch.setattr(count_report, "MAX_UIDS", 2)
     items = [*up(), *(read for tag in range(3) for read in standing(1, 20, "r1", 1, tag))]
-    (fact,) = counted([*items, Command(at(10), "count", {"zone": "vault"})], 20)
+    (fact,) = counted([*items, Command(at(10), "count", {"zone": "vault", "duration": 5})], 20)
     assert fact.data["population"] == 3
     assert fact.data["uids"]["number"] == 3
     assert len(fact.data["uids"]["sha256"]) == 64
@@ -137,6 +131,11 @@ def test_long_lists_become_a_number_and_a_digest(monkeypatch):
         ({"zone": "vault", "request": 5}, "request is not a text"),
         ({"zone": "vault", "request": "x" * 129}, "request is not a text"),
         ({"zone": "vault", "zones": 1}, "unknown argument 'zones'"),
+        ({"zone": "vault", "expected": "1A40"}, "the UIDs are not a list"),
+        ({"zone": "vault", "expected": ["1A40", 7]}, "UID number 2, 7, is not an EPC in hex"),
+        ({"zone": "vault", "expected": ["PAG123456.PL1A3RD"]}, "UID number 1, 'PAG123456.PL1A3RD', is not an EPC"),
+        ({"zone": "vault", "expected": ["1A4"]}, "is not an EPC in hex"),
+        ({"zone": "vault", "expected": ["1A40"] * 100_001}, "100001 UIDs are more than the 100000"),
     ],
 )
 def test_commands_that_make_no_sense_are_refused_and_change_nothing(args, message):
@@ -151,7 +150,7 @@ def test_unknown_commands_and_too_many_counts_are_refused():
     floor = Floor(config())
     with pytest.raises(Refused, match="no command 'open-door'"):
         floor.admit(Command(T0, "open-door"))
-    many = [Command(at(1), "count", {"zone": "dock"}) for _ in range(counts.MAX_RUNNING + 9)]
+    many = [Command(at(1), "count", {"zone": "dock", "duration": 5}) for _ in range(counts.MAX_RUNNING + 9)]
     run(ticked(many, 5), floor)
     with pytest.raises(Refused, match="64 counts are running already"):
         floor.admit(many[0])

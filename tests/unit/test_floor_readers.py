@@ -11,7 +11,7 @@ from drivers.api import ReaderUp as Up
 from gateway.clock import rfc3339
 from gateway.events import ALARM, LOSS, Fact
 from gateway.floor import Floor
-from gateway.inputs import Dropped, Input, Restart
+from gateway.inputs import Dropped, Input, Restart, Tick
 from tests.support.floor_scene import at, config, of_type, read, run, standing, ticked, up
 
 
@@ -27,9 +27,9 @@ def test_a_drivers_loss_is_passed_on():
     assert losses([*up(), loss], 10) == [("r1", "buffer-overflow", rfc3339(at(2)), rfc3339(at(8)), True)]
 
 
-def test_a_reader_that_holds_nothing_loses_from_its_last_sign_of_life():
+def test_a_reader_that_holds_nothing_loses_from_its_last_sign_of_life_less_the_lateness():
     items = [*up(), read(5, "r1", 1, 1), ReaderAlive("r1", at(7)), ReaderDown("r1", at(20), "silent"), Up("r1", at(50))]
-    assert losses(items) == [("r1", "reader-unreachable", rfc3339(at(7)), rfc3339(at(50)), False)]
+    assert losses(items) == [("r1", "reader-unreachable", rfc3339(at(6)), rfc3339(at(50)), False)]
 
 
 def test_a_reader_that_held_its_reads_has_lost_nothing():
@@ -49,8 +49,8 @@ def test_a_reader_that_is_down_twice_before_it_is_back_has_one_loss():
         (
             Restart(at(60), at(40), False),
             [
-                ("r1", "gateway-crash", 40, 60),
-                ("r2", "gateway-crash", 40, 60),
+                ("r1", "gateway-crash", -1, 60),
+                ("r2", "gateway-crash", -1, 60),
                 ("r1", "reader-unreachable", 60, 61),
                 ("r2", "reader-unreachable", 60, 61),
             ],
@@ -58,8 +58,8 @@ def test_a_reader_that_is_down_twice_before_it_is_back_has_one_loss():
         (
             Restart(at(60), at(40), False, journal_lost=True),
             [
-                ("r1", "gateway-crash", 40, 60),
-                ("r2", "gateway-crash", 40, 60),
+                ("r1", "gateway-crash", -1, 60),
+                ("r2", "gateway-crash", -1, 60),
                 ("gw", "journal-lost", 40, 60),
                 ("r1", "reader-unreachable", 60, 61),
                 ("r2", "reader-unreachable", 60, 61),
@@ -74,11 +74,17 @@ def test_what_a_restart_has_lost(restart, expected):
     ]
 
 
+def test_a_crash_while_held_reads_arrive_may_lose_any_of_them():
+    items = [*up(), ReaderAlive("r1", at(10)), ReaderDown("r1", at(20), "cut"), Up("r1", at(50), held=True)]
+    items += [Tick(at(51)), Restart(at(60), at(51), False)]
+    assert ("r1", "gateway-crash", rfc3339(at(9)), rfc3339(at(60)), False) in losses(items, 60)
+
+
 def test_a_reader_that_was_down_before_a_crash_has_no_loss_by_it():
     facts = run([*ticked([*up(), ReaderDown("r1", at(20), "cut")], 40), Restart(at(60), at(40), False), *up(61)])
     assert [(f.place, f.data["cause"], f.data["start"]) for f in of_type(facts, LOSS)] == [
-        ("r2", "gateway-crash", rfc3339(at(40))),
-        ("r1", "reader-unreachable", rfc3339(at(0))),
+        ("r2", "gateway-crash", rfc3339(at(-1))),
+        ("r1", "reader-unreachable", rfc3339(at(-1))),
         ("r2", "reader-unreachable", rfc3339(at(60))),
     ]
 
@@ -158,6 +164,8 @@ def test_the_state_of_a_zone():
         "watched": True,
         "antennas": {"r1/1": "watching", "r1/2": "antenna down"},
         "last_count": None,
+        "count_plan": None,
+        "expected": None,
     }
 
 

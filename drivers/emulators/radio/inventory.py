@@ -34,7 +34,8 @@ class RadioReader:
     `dwell`: seconds on one antenna before the next. `session`: 0, every tag answers in every round; 1, a tag that was
     read is silent while its flag lasts. `hears`: dBm below which an answer is lost. `noise`: dB of its RSSI;
     `step`: dB in which it reports it. `phase`: it reports phase and Doppler; `half_turns`: the phase is known only up
-    to half a turn. `outages`: (from, to) in seconds, when it was not reading.
+    to half a turn. `outages`: (from, to) in seconds, when it was not reading. `deaf`: it hears nothing, because of
+    other transmitters, about every so many seconds for so many (means).
     """
 
     name: str
@@ -47,6 +48,7 @@ class RadioReader:
     phase: bool = True
     half_turns: bool = False
     outages: tuple[tuple[float, float], ...] = ()
+    deaf: tuple[float, float] | None = None
 
     def down_at(self, t: float) -> bool:
         return any(start <= t < end for start, end in self.outages)
@@ -101,6 +103,24 @@ def _doppler(antenna: RoomAntenna, tag: RadioTag, channel: int, t: float) -> flo
     return 2 * (vx * dx + vy * dy + vz * dz) / distance / WAVELENGTHS[channel]
 
 
+class _Bursts:
+    """When a reader is deaf, asked for in order of time."""
+
+    def __init__(self, deaf: tuple[float, float] | None, random: Random, start: float) -> None:
+        self._deaf = deaf
+        self._random = random
+        self._low = self._high = start
+
+    def at(self, t: float) -> bool:
+        if self._deaf is None:
+            return False
+        every, length = self._deaf
+        while t >= self._high:
+            self._low = self._high + self._random.expovariate(1 / every)
+            self._high = self._low + self._random.expovariate(1 / length)
+        return t >= self._low
+
+
 class Inventory:
     """One reader at work among tags."""
 
@@ -124,6 +144,7 @@ class Inventory:
         """Everything that it reads between two times, in order of time."""
         found: list[Seen] = []
         t = start + self._random.uniform(0, self._reader.dwell)
+        bursts = _Bursts(self._reader.deaf, Random(f"{self._seed}/{self._reader.name}/deaf"), start)
         while t < end:
             for number, antenna in enumerate(self._reader.antennas):
                 until = min(t + self._reader.dwell, end)
@@ -131,7 +152,7 @@ class Inventory:
                     t = until
                     continue
                 while t < until:
-                    t = self._round(number, t, until, found)
+                    t = min(t + 0.02, until) if bursts.at(t) else self._round(number, t, until, found)
         return found
 
     def _round(self, number: int, start: float, until: float, found: list[Seen]) -> float:

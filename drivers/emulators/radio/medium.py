@@ -29,6 +29,9 @@ _TWO_PI = 2 * math.pi
 _CIRCULAR = 10 ** (-3.0 / 20)  # a linear tag takes half the power of a circular wave
 _TAG_GAIN = 10 ** (2.0 / 20)  # a half-wave dipole
 _DIPOLE_FLOOR = 0.12  # amplitude along a dipole's axis: bent arms keep a null from being perfect
+_HOUSING = 0.05  # metres: nothing is nearer than that, and nothing is divided by zero
+_SIDE = 0.3  # cosine of the angle from which on there are only those
+_BACK = 0.2  # amplitude of a panel's side and back lobes, 14 dB below its front
 _DIPOLE_FLOOR_SQUARED = _DIPOLE_FLOOR**2
 
 
@@ -62,7 +65,7 @@ class RoomAntenna:
     def amplitude(self, direction: Vector) -> float:
         """How much of a wave leaves in `direction` (a unit vector), against the panel's front."""
         ahead = direction[0] * self.facing[0] + direction[1] * self.facing[1] + direction[2] * self.facing[2]
-        return max(ahead, 0.0) ** self.exponent if ahead > 0.3 else 0.1
+        return ahead**self.exponent if ahead > _SIDE else _BACK
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,7 +115,7 @@ def reflectors(
 class Medium:
     """The paths of one scene. `floor_mirror`: amplitude that the floor reflects, with its sign turned."""
 
-    def __init__(self, reflectors: Sequence[Reflector], bodies: Sequence[Body], floor_mirror: float = 0.4) -> None:
+    def __init__(self, reflectors: Sequence[Reflector], bodies: Sequence[Body], floor_mirror: float = 0.5) -> None:
         self._reflectors = reflectors
         self._bodies = bodies
         self._floor = floor_mirror
@@ -154,9 +157,10 @@ class Medium:
         """The direct path, the sum of the others but for bodies, and the distance."""
         ax, ay, az = antenna.position
         dx, dy, dz = position[0] - ax, position[1] - ay, position[2] - az
-        distance = math.sqrt(dx * dx + dy * dy + dz * dz) + 0.05  # never nearer than the housing
+        distance = math.sqrt(dx * dx + dy * dy + dz * dz)
         if distance > RANGE:
             return 0j, 0j, distance
+        distance = max(distance, _HOUSING)
         direction = (dx / distance, dy / distance, dz / distance)
         dipole = _turned(tag, t)
         near, far = 1.0, 1.0
@@ -183,7 +187,7 @@ class Medium:
         real = imag = 0.0
         for (wx, wy, wz), before, amplitude, turn in self._ways_of(antenna):
             dx, dy, dz = x - wx, y - wy, z - wz
-            after = math.sqrt(dx * dx + dy * dy + dz * dz) + 0.05
+            after = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
             d = before + after
             along = (px * dx + py * dy + pz * dz) / after
             taken = amplitude * math.sqrt(max(1.0 - along * along, _DIPOLE_FLOOR_SQUARED)) / d
@@ -219,7 +223,7 @@ class Medium:
         """The path over a body, at the height of the tag. Its nearness to the tag is bounded by its own width."""
         ax, ay, az = antenna.position
         dx, dy, dz = place[0] - ax, place[1] - ay, position[2] - az
-        before = math.sqrt(dx * dx + dy * dy + dz * dz) + 0.05
+        before = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
         after = math.hypot(place[0] - position[0], place[1] - position[1]) + body.radius
         d = before + after
         leaves = antenna.amplitude((dx / before, dy / before, dz / before))
@@ -233,7 +237,7 @@ def _way(antenna: RoomAntenna, reflector: Reflector) -> _Way:
     ax, ay, az = antenna.position
     x, y, z = reflector.position
     dx, dy, dz = x - ax, y - ay, z - az
-    before = math.sqrt(dx * dx + dy * dy + dz * dz) + 0.05
+    before = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
     leaves = antenna.amplitude(unit(dx, dy, dz))
     return _Way(reflector.position, before, reflector.strength * leaves, reflector.turn)
 

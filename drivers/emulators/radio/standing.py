@@ -15,7 +15,7 @@ from drivers.emulators.radio.inventory import RadioReader, Reporter
 from drivers.emulators.radio.medium import CHANNELS, Medium
 from drivers.emulators.radio.shapes import Path
 from drivers.emulators.radio.things import RadioTag
-from drivers.emulators.radio.unrest import Unrest
+from drivers.emulators.radio.unrest import Drift, Unrest
 from drivers.emulators.scene import Seen
 
 
@@ -24,12 +24,14 @@ def standing_reads(
     tags: Sequence[RadioTag],
     medium: Medium,
     unrest: Unrest,
+    cover: Unrest,
     seed: str,
     start: float,
     end: float,
     looks: float,
 ) -> list[Seen]:
-    """Reads in order of time. `looks`: how often a second each antenna would read a tag that always answers."""
+    """Reads in order of time. `looks`: how often a second each antenna would read a tag that always answers; `unrest`
+    is between an antenna and a tag, `cover` about a tag, so that all antennas lose it together."""
     reporter = Reporter(reader, Random(f"{seed}/{reader.name}"))
     found: list[Seen] = []
     for tag in tags:
@@ -38,20 +40,20 @@ def standing_reads(
             if antenna.dead:
                 continue
             random = Random(f"{seed}/{reader.name}/{antenna.port}/{tag.uid}")
-            stays = unrest.stays(random, start)
-            until, off = next(stays)
+            own = Drift(unrest, random, start)
+            about = Drift(cover, Random(f"{seed}/{tag.uid}"), start)
             for low, high in rests:
                 levels = [medium.hear(antenna, tag, channel, (low + high) / 2) for channel in range(1, CHANNELS + 1)]
                 best = max((heard.chip for heard in levels if heard is not None), default=-99.0) - tag.sensitivity
                 t = low
                 while t < high:
-                    while until <= t:
-                        until, off = next(stays)
+                    off = own.at(t) + about.at(t)
+                    until = min(own.until, about.until, high)
                     t = t + random.expovariate(looks) if best + off > -3.0 else until
                     channel = random.randrange(CHANNELS)
                     heard = levels[channel]
-                    if t >= min(until, high):
-                        t = min(until, high)
+                    if t >= until:
+                        t = until
                     elif heard is not None and not reader.down_at(t) and reporter.answers(heard, tag, off):
                         found.append(reporter.seen(tag, number, channel + 1, t, heard, off))
     found.sort(key=lambda seen: seen.time)

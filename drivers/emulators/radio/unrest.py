@@ -40,13 +40,14 @@ CALM = Unrest(spread=0.0, blocked=0.0)
 class Drift:
     """The level of one tag (or of one tag and antenna) over time, asked for in order of time."""
 
-    __slots__ = ("_off", "_stays", "_until")
+    __slots__ = ("_off", "_stays", "until")
 
     def __init__(self, unrest: Unrest, random: Random, start: float) -> None:
         self._stays = unrest.stays(random, start)
-        self._until, self._off = next(self._stays)
+        self.until, self._off = next(self._stays)
 
     def at(self, t: float) -> float:
-        while t >= self._until:
-            self._until, self._off = next(self._stays)
+        """dB at `t`; they hold until `until`."""
+        while t >= self.until:
+            self.until, self._off = next(self._stays)
         return self._off

@@ -23,8 +23,8 @@ EPOCH = 1_700_000_000 * SECOND
 
 @dataclass(slots=True)
 class World:
-    """Everything that decides a run, but for chance. `looks`: where set, the run takes the quick way of `standing_reads`,
-    each antenna asking each tag so many times a second."""
+    """Everything that decides a run, but for chance. `looks`: where set, the run takes the quick way of
+    `standing_reads`, each antenna asking each tag so many times a second, and only then `cover` counts."""
 
     tags: list[RadioTag]
     readers: list[RadioReader]
@@ -37,6 +37,7 @@ class World:
     eyes: list[PhotoEye] = field(default_factory=list)
     delivery: Delivery = field(default_factory=Delivery)
     unrest: Unrest = CALM
+    cover: Unrest = CALM
     looks: float | None = None
 
 
@@ -70,4 +71,6 @@ def run(world: World, seed: str) -> Run:
 def _reads(world: World, reader: RadioReader, medium: Medium, seed: str) -> list[Seen]:
     if world.looks is None:
         return Inventory(reader, world.tags, medium, world.unrest, seed).reads(world.start, world.end)
-    return standing_reads(reader, world.tags, medium, world.unrest, seed, world.start, world.end, world.looks)
+    return standing_reads(
+        reader, world.tags, medium, world.unrest, world.cover, seed, world.start, world.end, world.looks
+    )

@@ -41,6 +41,14 @@ class Close(Arguments):
     dock: Identifier
 
 
+class Confirm(Arguments):
+    """Somebody has looked into the van after the portal was not watched for a while. `reason`: what was found."""
+
+    dock: Identifier
+    by: Who
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class Withdraw(Arguments):
     """A manifest is void: nothing may be loaded on it any more."""
 

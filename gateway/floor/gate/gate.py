@@ -17,17 +17,28 @@ from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
 from gateway.floor.gate.model import DeliveryKey, Manifest, read_manifest
+from gateway.floor.gate.recovered import Recovered
 from gateway.floor.gate.reports import MANIFESTS, Alarms, Reports, essence
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals, Switch
+from gateway.floor.gate.unwatched import Dark, always_watching
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
 
 Action = Callable[[], list[Fact]]
 
-COMMANDS = ("manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "reads", "watch")
+COMMANDS = (
+    "manifest",
+    "manifest.withdraw",
+    "manifest.refused",
+    "gate.open",
+    "gate.close",
+    "gate.confirm",
+    "reads",
+    "watch",
+)
 """The commands that are the gate's."""
 
 MAX_AHEAD = 300 * SECOND
@@ -35,9 +46,9 @@ MAX_AHEAD = 300 * SECOND
 
 
 class Gate:
-    """The gate of a configuration."""
+    """The gate of a configuration. `dark` tells for how long the antennas of a portal have not been watching."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, dark: Dark = always_watching) -> None:
         self._config = config
         self._docks = {dock.id: dock for dock in config.docks}
         self._at_portal = {dock.portal: dock.id for dock in config.docks}
@@ -49,8 +60,9 @@ class Gate:
         self._doors = Doors(config.docks)
         self._alarms = Alarms(config.gate.alarm_every, digest)
         reports = Reports(config.docks, self._catalogue, digest)
-        self._sessions = Sessions(config, self._catalogue, self._shipped, self._watch, self._signals, reports)
+        self._sessions = Sessions(config, self._catalogue, self._shipped, self._watch, self._signals, reports, dark)
         self._reports = reports
+        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped)
         self._saved: dict[str, int] = {}
         self._plans: Mapping[str, Callable[[Any, int], Action]] = {
             "manifest": self._manifest,
@@ -58,6 +70,7 @@ class Gate:
             "manifest.refused": self._rejected,
             "gate.open": self._open,
             "gate.close": self._close,
+            "gate.confirm": self._confirm,
             "reads": self._reads,
             "watch": self._watched,
         }
@@ -176,6 +189,16 @@ class Gate:
             raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
         return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
 
+    def _confirm(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Confirm, "gate.confirm", args)
+        self._known_dock("gate.confirm", wanted.dock)
+        session = self._sessions.at(wanted.dock)
+        if session is None:
+            raise Refused(f"gate.confirm: dock {wanted.dock} has no session")
+        if not self._sessions.unwatched(session, t):
+            raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
+        return lambda: self._sessions.confirm(wanted, t)
+
     def _reads(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Reads, "reads", args)
         self._known_dock("reads", wanted.dock)
@@ -283,8 +306,11 @@ class Gate:
     def docks(self) -> list[str]:
         return list(self._docks)
 
-    def state(self, dock: str) -> dict[str, Any]:
-        """The retained state of a dock, ready for JSON: what it shows, whom it loads, and how many of each set."""
+    def state(self, dock: str, now: int | None = None) -> dict[str, Any]:
+        """The retained state of a dock, ready for JSON: what it shows, whom it loads, and how many of each set.
+
+        With the time it says at once when an antenna goes dark, without it at the next pass.
+        """
         lamp = self._signals.lamp(dock)
         pending = self._catalogue.pending(dock, self._sessions.taken())
         return {
@@ -295,7 +321,7 @@ class Gate:
             "lamp": lamp.value,
             "word": self._word(dock, lamp),
             "pending": [self._catalogue.outline(key) for key in pending[:20]],
-            "session": self._sessions.state(dock),
+            "session": self._sessions.state(dock, now),
             "last_verdict": self._sessions.last_verdict(dock),
         }
 
@@ -309,7 +335,8 @@ class Gate:
         return "closing" if session.ending is not None else "loading" if not session.inbound else "receiving"
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
-        """The sets of the session at a dock, line by line, without evidence; empty where there is none."""
+        """The sets of the session at a dock, line by line, without evidence; without a session those of the verdict
+        that the dock still shows."""
         return self._sessions.lines(dock)
 
     # ---- state
@@ -341,6 +368,16 @@ class Gate:
             "doors": self._doors.dump(),
             "alarms": self._alarms.dump(),
         }
+
+    def apply(self, data: Mapping[str, Any], t: int) -> None:
+        """Takes over an event of the gate (its data and its time) that is newer than what was loaded; oldest first.
+
+        For a start whose journal is lost. Raises LedgerError where it cannot be understood.
+        """
+        try:
+            self._recovered.apply(data, t)
+        except (KeyError, ValueError, TypeError) as error:
+            raise LedgerError(f"an event of the gate cannot be understood ({error!r})") from error
 
     def load(self, parts: Mapping[str, Any]) -> None:
         """Takes over, in a gate that was given nothing yet, what `dump` gave. Docks and lists that are not in the

@@ -25,6 +25,9 @@ def dump_session(session: Session) -> dict[str, Any]:
         "stale_at": session.stale_at,
         "beyond": session.beyond,
         "strays": session.strays,
+        "dark": session.dark,
+        "before": session.before,
+        "confirmed": session.confirmed,
         "ending": None if session.ending is None else asdict(session.ending),
     }
 

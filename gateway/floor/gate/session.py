@@ -112,6 +112,9 @@ class Session:
     beyond: int = 0  # packages that MAX_TAGS left out
     strays: int = 0  # passes of tags that stood there, or came and went on the outside
     ending: Ending | None = None
+    dark: dict[str, int] = field(default_factory=dict)  # dark time of each antenna of the portal when it began
+    before: dict[str, int] = field(default_factory=dict)  # and for how long in earlier sessions of the same delivery
+    confirmed: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def red(self) -> bool:

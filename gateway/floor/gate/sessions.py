@@ -18,21 +18,22 @@ from gateway.config import Config
 from gateway.events import Fact
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.commands import Reads
-from gateway.floor.gate.model import DeliveryKey, Line, Manifest
+from gateway.floor.gate.commands import Confirm, Reads
+from gateway.floor.gate.judging import Judges
+from gateway.floor.gate.model import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, session_id
-from gateway.floor.gate.rules import Case, Judgement, judge
-from gateway.floor.gate.saved import dump_session, dump_tags, load_session, load_tags
+from gateway.floor.gate.saved import dump_session, load_session
 from gateway.floor.gate.session import RED, Ending, Session, Tag, Where, portal_proof
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals
+from gateway.floor.gate.unfinished import Unfinished
+from gateway.floor.gate.unwatched import Dark, in_seconds, unwatched
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Pass
 from gateway.floor.timeline import NEVER
 
-MAX_UNFINISHED = 16
-"""Deliveries that were closed and not complete, whose loads are remembered. Beyond it the oldest begins from nothing,
-and what has left with it is blocked by `shipped_once`."""
+MAX_CONFIRMED = 20
+"""Confirmations that a verdict lists: with more, it is the readers that need help."""
 
 
 class Sessions:
@@ -46,19 +47,24 @@ class Sessions:
         watch: WatchLists,
         signals: Signals,
         reports: Reports,
+        dark: Dark,
     ) -> None:
-        self._config = config
         self._docks = {dock.id: dock for dock in config.docks}
         self._catalogue = catalogue
         self._shipped = shipped
-        self._watch = watch
+        self._dark = dark
         self._signals = signals
         self._reports = reports
         self._open: dict[str, Session] = {}
-        self._unfinished: dict[DeliveryKey, dict[str, Tag]] = {}
+        self._unfinished = Unfinished()
         self._last: dict[str, dict[str, Any]] = {}  # dock to the outline of its last verdict
+        self._last_lines: dict[str, dict[str, list[Any]]] = {}  # and to its sets; only for show, not kept over restarts
+        self._judges = Judges(config, catalogue, shipped, watch, self._open)
 
     # ---- who is where
+
+    def knows(self, dock: str) -> bool:
+        return dock in self._docks
 
     def at(self, dock: str) -> Session | None:
         return self._open.get(dock)
@@ -87,20 +93,13 @@ class Sessions:
             last=t,
             stale_at=NEVER,
         )
+        session.dark = dict(self._dark(self._docks[dock].portal, t))
         self._open[dock] = session
-        carried = self._carry(session)
+        carried = self._unfinished.carry(session)
         facts = [self._reports.session("opened", session, t, by=by, why=why, carried=carried)]
-        self._judge_all(session, t)
+        self._judges.classify_all(session, t)
         self._show(session, t)
         return facts
-
-    def _carry(self, session: Session) -> int:
-        """Takes over what an unfinished session of the same delivery had loaded; returns how many packages."""
-        tags = {} if session.key is None else self._unfinished.pop(session.key, {})
-        for uid, tag in tags.items():
-            tag.status = tag.judgement = None
-            session.tags.setdefault(uid, tag)
-        return len(tags)
 
     def attach(self, dock: str, key: DeliveryKey, t: int, by: str) -> list[Fact]:
         """Says which delivery a session that was opened without one is for."""
@@ -109,7 +108,7 @@ class Sessions:
         session.key = key
         session.inbound = manifest is not None and manifest.direction == "in"
         session.version = manifest.version if manifest else None
-        carried = self._carry(session)
+        carried = self._unfinished.carry(session)
         facts = [self._reports.session("attached", session, t, by=by, carried=carried)]
         facts += self._rejudge(session, t, "manifest")
         return facts
@@ -129,10 +128,19 @@ class Sessions:
         if key is None:
             return []
         self._shipped.forget(p.uid)
-        tag = self._unfinished.get(key, {}).get(p.uid)
-        if tag is not None:
-            tag.place(Where.OUTSIDE, p.end, portal_proof(p))
+        self._unfinished.came_back(key, p)
         return [self._reports.came_back(dock, p.uid, key, portal_proof(p), p.end)]
+
+    def recall(self, dock: str, uid: str, where: Where, t: int, item: Mapping[str, Any]) -> None:
+        """Puts a package where an event says that it was decided to be, for a start that knows no more than that."""
+        session = self._open[dock]
+        tag = session.tags.setdefault(uid, Tag())
+        tag.where, tag.last, tag.first = where, t, tag.first or t
+        tag.passes, tag.loads, tag.returns = item["passes"], item["loads"], item["returns"]
+        tag.proof = dict(item["proof"] or {})
+        session.last = max(session.last, t)
+        self._judges.classify(session, uid, tag, t)
+        self._show(session, t)
 
     def found(self, reads: Reads, when: int, t: int) -> list[Fact]:
         """A handheld has found packages. Each is a line of evidence of its own."""
@@ -149,7 +157,7 @@ class Sessions:
     def _judged(self, session: Session, uid: str, tag: Tag, t: int) -> list[Fact]:
         """Judges a package whose place is decided, says so, and shows it."""
         before = tag.status
-        line = self._classify(session, uid, tag, t)
+        line = self._judges.classify(session, uid, tag, t)
         judgement = tag.judgement
         assert judgement is not None
         self._show(session, t)
@@ -167,69 +175,11 @@ class Sessions:
                 previous=before.value if before else None,
                 item=item,
                 counts=counts,
-                ready=self._complete(session),
+                ready=self._complete(session, t),
             )
         ]
 
-    # ---- judging
-
-    def _case(self, session: Session, uid: str, t: int) -> Case:
-        direction = "in" if session.inbound else "out"
-        owner = self._catalogue.owner(uid, session.key, direction)
-        manifest = self._catalogue.manifest(owner)
-        return Case(
-            line=self._catalogue.line(uid, owner),
-            owner=owner,
-            here=session.key,
-            as_of=manifest.as_of if manifest else 0,
-            now=t,
-            owner_dock=self._dock_of(owner),
-            watched=self._watch.lists(uid),
-            shipped=self._left_already(session, uid, t),
-        )
-
-    def _dock_of(self, key: DeliveryKey | None) -> str:
-        """Where a delivery is loaded, as far as that is decided."""
-        if key is None:
-            return ""
-        delivery = self._catalogue.delivery(key)
-        return self.taken().get(key) or (delivery.dock if delivery and delivery.dock else "")
-
-    def _left_already(self, session: Session, uid: str, t: int) -> str:
-        """How a package has left, in words: with an earlier session, or just now at another dock."""
-        key = self._shipped.key(uid, t)
-        if key is not None and not (key == session.key and uid in session.tags and session.tags[uid].carried):
-            return self._shipped.words(uid)
-        for other in self._open.values():
-            tag = other.tags.get(uid)
-            if other is not session and not other.inbound and tag is not None and tag.where is Where.LOADED:
-                return f"loaded at dock {other.dock}"
-        return ""
-
-    def _judge(self, session: Session, uid: str, t: int) -> tuple[Line | None, Judgement]:
-        rules = self._config.gate.inbound_rules if session.inbound else self._config.gate.rules
-        case = self._case(session, uid, t)
-        return case.line, judge(case, self._config.gate, rules)
-
-    def _classify(self, session: Session, uid: str, tag: Tag, t: int) -> Line | None:
-        line, judgement = self._judge(session, uid, t)
-        is_line = self._catalogue.line(uid, session.key) is not None
-        session.classify(tag, judgement, is_line=is_line, is_known=line is not None)
-        session.stale_at = min(session.stale_at, judgement.fresh_until)
-        return line
-
-    def _judge_all(self, session: Session, t: int) -> list[dict[str, Any]]:
-        """Judges every package again; returns those whose status or reasons have changed."""
-        session.stale_at = NEVER
-        changed = []
-        for uid in sorted(session.tags):
-            tag = session.tags[uid]
-            before = (tag.status, _words(tag))
-            self._classify(session, uid, tag, t)
-            after = (tag.status, _words(tag))
-            if before != after:
-                changed.append({"uid": uid, "from": before[1], "to": after[1]})
-        return changed
+    # ---- what is known changes
 
     def rejudge(self, t: int, why: str) -> list[Fact]:
         """Judges every package of every session again, because what is known of them has changed."""
@@ -237,7 +187,7 @@ class Sessions:
 
     def _rejudge(self, session: Session, t: int, why: str, **more: Any) -> list[Fact]:
         was_red = session.red
-        changed = self._judge_all(session, t)
+        changed = self._judges.classify_all(session, t)
         self._show(session, t)
         if session.red and not was_red:
             self._signals.buzz(session.dock, t)
@@ -269,7 +219,7 @@ class Sessions:
         session = self._open[dock]
         settle = micros(self._docks[dock].settle)
         session.ending = Ending(t + settle, t, by, why)
-        return [] if settle else self._finish(session, t)
+        return [] if settle else self.finish(dock, t)
 
     def go_on(self, dock: str, why: str) -> None:
         """The door is open again: an ending that a closing door began is taken back."""
@@ -277,14 +227,17 @@ class Sessions:
         if session.ending is not None and session.ending.why == why:
             session.ending = None
 
-    def _finish(self, session: Session, t: int) -> list[Fact]:
+    def finish(self, dock: str, t: int) -> list[Fact]:
+        """The verdict of a session that is ending."""
+        session = self._open[dock]
         ending = session.ending
         assert ending is not None
-        self._judge_all(session, t)
+        self._judges.classify_all(session, t)
         delivery = self._catalogue.delivery(session.key)
-        result = verdict.outcome(session, delivery)
+        result = verdict.outcome(session, delivery, watched=self._watched(session, t))
         done = result == "complete"
         manifest = self._catalogue.manifest(session.key)
+        sets = verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, t))
         fact = self._reports.session(
             "verdict",
             session,
@@ -298,18 +251,34 @@ class Sessions:
             closed_by=ending.by,
             closed_why=ending.why,
             counts=verdict.tally(session, delivery),
-            **verdict.sets(session, delivery, lambda uid: self._judge(session, uid, t)),
+            **sets,
             evidence={
-                "rules": list(self._config.gate.inbound_rules if session.inbound else self._config.gate.rules),
+                "rules": self._judges.rules(session),
                 "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
+                "unwatched_s": in_seconds(self.unwatched(session, t)),
+                "confirmed": session.confirmed,
                 "strays": session.strays,
                 "beyond": session.beyond,
             },
         )
         self._remember(session, t, done=done)
         del self._open[session.dock]
-        keep = ("session", "manifest", "delivery", "version", "direction", "outcome", "complete", "closed", "counts")
+        keep = (
+            "session",
+            "manifest",
+            "delivery",
+            "version",
+            "direction",
+            "recipient",
+            "outcome",
+            "complete",
+            "closed",
+            "counts",
+        )
         self._last[session.dock] = {key: fact.data[key] for key in keep}
+        self._last_lines[session.dock] = {
+            name: [_without_proof(item) for item in items] for name, items in sets.items()
+        }
         shown = t + micros(self._docks[session.dock].verdict_shown)
         empty = session.key is None and not session.tags
         self._signals.show(session.dock, Lamp.OFF if empty else Lamp.GREEN if done else Lamp.RED, shown)
@@ -331,12 +300,7 @@ class Sessions:
             return
         if done:
             self._catalogue.mark_done(session.key, t)
-        for tag in session.tags.values():
-            tag.carried = True
-        self._unfinished.pop(session.key, None)
-        self._unfinished[session.key] = session.tags
-        while len(self._unfinished) > MAX_UNFINISHED:
-            del self._unfinished[next(iter(self._unfinished))]
+        self._unfinished.leave(session.key, session, self.unwatched(session, t))
 
     # ---- time
 
@@ -356,24 +320,55 @@ class Sessions:
             if session.ending is None and session.last + micros(self._docks[dock].idle) <= t:
                 session.ending = Ending(t, t, "gateway", "idle")
             if session.ending is not None and session.ending.at <= t:
-                facts += self._finish(session, t)
+                facts += self.finish(dock, t)
             elif session.stale_at <= t:
                 facts += self._rejudge(session, t, "facts too old")
         return facts
 
     # ---- what is shown
 
-    def _complete(self, session: Session) -> bool:
-        return verdict.complete(session, self._catalogue.delivery(session.key))
+    def _complete(self, session: Session, t: int) -> bool:
+        return verdict.complete(session, self._catalogue.delivery(session.key), watched=self._watched(session, t))
+
+    def unwatched(self, session: Session, t: int) -> dict[str, int]:
+        """Microseconds for which each antenna of the portal was not watching, where nobody has confirmed it yet."""
+        return unwatched(session, self._dark(self._docks[session.dock].portal, t))
+
+    def _watched(self, session: Session, t: int) -> bool:
+        allowed = micros(self._docks[session.dock].unwatched)
+        return all(length <= allowed for length in self.unwatched(session, t).values())
+
+    def confirm(self, wanted: Confirm, t: int) -> list[Fact]:
+        """Somebody has looked for themselves: what was not watched until now does not count any more."""
+        session = self._open[wanted.dock]
+        lengths = in_seconds(self.unwatched(session, t))
+        session.confirmed = [
+            *session.confirmed[1 - MAX_CONFIRMED :],
+            {"by": wanted.by, "time": rfc3339(t), "reason": wanted.reason, "unwatched_s": lengths},
+        ]
+        session.before, session.dark = {}, dict(self._dark(self._docks[wanted.dock].portal, t))
+        return [
+            self._reports.session(
+                "confirmed",
+                session,
+                t,
+                by=wanted.by,
+                reason=wanted.reason,
+                unwatched_s=lengths,
+                ready=self._complete(session, t),
+            )
+        ]
 
     def _show(self, session: Session, t: int) -> None:
         """Amber while open, red while anything is loaded that must not be; green is for verdicts only."""
         self._signals.show(session.dock, Lamp.RED if session.red or session.beyond else Lamp.AMBER)
 
-    def state(self, dock: str) -> dict[str, Any] | None:
+    def state(self, dock: str, t: int | None) -> dict[str, Any] | None:
+        """The session at a dock in a few words, ready for JSON; as of its last pass where no time is given."""
         session = self._open.get(dock)
         if session is None:
             return None
+        now = session.last if t is None else max(t, session.last)
         delivery = self._catalogue.delivery(session.key)
         return {
             "session": session_id(session),
@@ -386,7 +381,8 @@ class Sessions:
             "opened_by": session.by,
             "opened_why": session.why,
             "ending": session.ending is not None,
-            "ready": self._complete(session),
+            "ready": self._complete(session, now),
+            "unwatched_s": {} if self._watched(session, now) else in_seconds(self.unwatched(session, now)),
             "counts": verdict.tally(session, delivery),
         }
 
@@ -394,18 +390,19 @@ class Sessions:
         return self._last.get(dock)
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
+        """The sets of the session at a dock without evidence or, where there is none, of the verdict it still shows."""
         session = self._open.get(dock)
         if session is None:
-            return {}
+            return self._last_lines.get(dock, {}) if self._signals.lamp(dock) is not Lamp.OFF else {}
         delivery = self._catalogue.delivery(session.key)
-        return verdict.sets(session, delivery, lambda uid: self._judge(session, uid, session.last), proofs=False)
+        return verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, session.last), proofs=False)
 
     # ---- state
 
     def dump(self) -> dict[str, Any]:
         return {
             "open": [dump_session(self._open[dock]) for dock in sorted(self._open)],
-            "unfinished": [[*key, dump_tags(tags)] for key, tags in self._unfinished.items()],
+            "unfinished": self._unfinished.dump(),
             "last": self._last,
         }
 
@@ -415,9 +412,9 @@ class Sessions:
             session = load_session(content)
             if session.dock in self._docks:
                 self._open[session.dock] = session
-        self._unfinished = {(manifest, name): load_tags(tags) for manifest, name, tags in dump["unfinished"]}
+        self._unfinished.load(dump["unfinished"])
         self._last = {dock: outline for dock, outline in dump["last"].items() if dock in self._docks}
 
 
-def _words(tag: Tag) -> str | None:
-    return None if tag.status is None or tag.judgement is None else verdict.words(tag, tag.judgement)
+def _without_proof(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "proof"}

@@ -21,11 +21,13 @@ Judge = Callable[[str], tuple[Line | None, Judgement]]
 """UID to the line that names it, of whatever delivery, and what the rules say."""
 
 
-def complete(session: Session, delivery: Delivery | None) -> bool:
-    """Every line of the delivery is loaded and passes every rule, and nothing else is loaded or may be."""
+def complete(session: Session, delivery: Delivery | None, *, watched: bool) -> bool:
+    """Every line of the delivery is loaded and passes every rule, and nothing else is loaded or may be: the portal was
+    `watched` all the while, or somebody has looked instead."""
     counts = session.counts
     return (
-        delivery is not None
+        watched
+        and delivery is not None
         and bool(delivery.lines)
         and counts[Status.MATCHED] == len(delivery.lines)
         and not session.red
@@ -34,9 +36,9 @@ def complete(session: Session, delivery: Delivery | None) -> bool:
     )
 
 
-def outcome(session: Session, delivery: Delivery | None) -> str:
+def outcome(session: Session, delivery: Delivery | None, *, watched: bool) -> str:
     """``complete``, ``mismatch`` where something is loaded that must not be, or ``incomplete``."""
-    if complete(session, delivery):
+    if complete(session, delivery, watched=watched):
         return "complete"
     return "mismatch" if session.red or session.beyond else "incomplete"
 

@@ -1,0 +1,40 @@
+"""Which trials a run is made of, and their playing in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from benchmarks.accuracy import scenes_counts, scenes_doors, scenes_rooms
+from benchmarks.accuracy.tally import Outcome, play
+from benchmarks.accuracy.trial import Scene
+
+SCENES: list[Scene] = [*scenes_doors.SCENES, *scenes_rooms.SCENES, *scenes_counts.SCENES]
+_BY_NAME = {scene.name: scene for scene in SCENES}
+
+Task = tuple[str, int, str]
+"""Scene, number of the trial, seed of the run."""
+
+
+def tasks_of(scenes: Sequence[Scene], quick: bool, trials: int | None, seed: str) -> Iterator[Task]:
+    """The slowest first, so that no process is left with a day at the end."""
+    order = {"presence": 0, "counts": 1, "passes": 2}
+    for scene in sorted(scenes, key=lambda scene: order[scene.family]):
+        number = trials if trials is not None else scene.quick if quick else scene.full
+        for trial in range(number):
+            yield scene.name, trial, seed
+
+
+def played(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]:
+    """In the order of the tasks, however many processes play them."""
+    if jobs == 1:
+        yield from map(_play, tasks)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_play, tasks, chunksize=2)
+
+
+def _play(task: Task) -> tuple[str, Outcome]:
+    name, number, seed = task
+    return name, play(_BY_NAME[name], number, seed)

@@ -1,0 +1,81 @@
+"""The sections of the configuration that are about counts: how a count is taken, when each zone is due for one, and
+where expected sets come from as files. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from gateway.config_base import FilePath, Identifier, Seconds, Section
+from gateway.gate_config import Name, TimeZone
+
+
+def _day(text: str) -> str:
+    try:
+        if date.fromisoformat(text).year < 1970:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text} is not a day: write one such as 2026-01-05") from None
+    return text
+
+
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Every = Annotated[str, StringConstraints(pattern=r"^([1-9]\d{0,2}d|(1|2|3|4|6|8|12)h)$")]
+"""Days, or hours that divide a day."""
+
+
+class PlannedCount(Section):
+    """A zone is counted `every` so often, `at` a time of the day. `first` is a day on which it is due, which sets the
+    days of the others; without `time_zone` that of the section holds."""
+
+    zone: Identifier
+    every: Every = "7d"
+    at: TimeOfDay = "06:00"
+    first: Day = "2024-01-01"
+    time_zone: TimeZone | None = None
+
+
+def _distinct_zones(plan: list[PlannedCount]) -> list[PlannedCount]:
+    twice = [zone for zone, count in Counter(entry.zone for entry in plan).items() if count > 1]
+    if twice:
+        raise ValueError(f"the zone {twice[0]} is planned twice: merge the two")
+    return plan
+
+
+class CountsConfig(Section):
+    """A count is taken in rounds of `round`, until no new tags come, but not beyond `longest`.
+
+    A round should last as long as the reader takes for all antennas of the zone. `plan` is the calendar of the
+    cycle counts: zones with valuable stock more often than others.
+    """
+
+    round: Annotated[float, Field(ge=0.25, le=60)] = 2.0
+    longest: Annotated[float, Field(ge=5, le=3600)] = 120.0
+    time_zone: TimeZone = "UTC"
+    plan: Annotated[list[PlannedCount], AfterValidator(_distinct_zones), Field(max_length=1000)] = []
+
+
+class ExpectedColumns(Section):
+    """What the files call the columns. Without `zone` a file is of one zone and has its name, such as vault.csv."""
+
+    uid: Name = "uid"
+    zone: Name | None = None
+
+
+class ExpectedConfig(Section):
+    """A folder in which expected sets are put down as CSV. A file is taken once it has not changed for `settle`.
+
+    `zones` says which zone a name in the zone column means, where that is neither the zone's id nor its name.
+    """
+
+    directory: FilePath
+    settle: Annotated[float, Field(ge=0.05, le=60)] = 2.0
+    poll: Seconds = 2.0
+    max_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 16 << 20
+    columns: ExpectedColumns = ExpectedColumns()
+    zones: dict[Name, Identifier] = {}

@@ -1,0 +1,106 @@
+"""How many tags a count has missed, judged from how often it saw the others.
+
+A count looks in rounds. Tags that were seen in one round only (`once`) say how many were seen in none: Chao's
+estimator for incidence data (A. Chao, Biometrics 43, 1987), ``missed = (T - 1)/T * once^2 / (2 * twice)`` over T
+rounds. It is exact where every tag is as easy to see as every other, and a *lower bound* where they differ: by the
+Cauchy-Schwarz inequality, whatever the chances of the tags are, those that were never seen are at least so many.
+A tag behind liquid or foil that cannot be read at all leaves no trace, and no statistics of reads can count it.
+
+The interval: its low end is what was seen, since that many are there. Its high end is the largest of three, because
+each alone is too narrow where another is needed: the log-normal one of the same paper; what the estimator says with as
+many tags seen once as chance may have hidden (Poisson, 97.5 %), for small shelves; and, where few tags were seen once,
+what would be missed if a tag that was seen i times was seen so often on average, and so missed with chance exp(-i).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LEVEL = 0.95
+_Z = 1.96  # of LEVEL, two-sided
+
+FEWEST_ROUNDS = 2
+"""One look cannot say what it missed."""
+
+
+@dataclass(slots=True, frozen=True)
+class Estimate:
+    """`seen` tags in `rounds` rounds, `once` and `twice` of them in one and in two; `population` and `high` include
+    those that were missed. `coverage` is the chance that a look at a tag is one at a tag that was seen before."""
+
+    seen: int
+    rounds: int
+    once: int
+    twice: int
+    population: float
+    high: float
+    coverage: float
+
+
+def estimate(frequencies: Mapping[int, int], rounds: int) -> Estimate | None:
+    """The estimate from `frequencies`, which maps a number of rounds to how many tags were seen in so many.
+
+    None where the rounds are too few to say anything.
+    """
+    if rounds < FEWEST_ROUNDS:
+        return None
+    seen = sum(frequencies.values())
+    once, twice = frequencies.get(1, 0), frequencies.get(2, 0)
+    share = (rounds - 1) / rounds
+    missed = share * once * once / (2 * twice) if twice else share * once * (once - 1) / 2
+    high = max(
+        _log_normal(missed, _variance(once, twice, seen + missed, share)),
+        _hidden(once, twice, share),
+        _by_rate(frequencies, seen),
+    )
+    return Estimate(seen, rounds, once, twice, seen + missed, seen + high, _coverage(frequencies, rounds, once, twice))
+
+
+def _variance(once: int, twice: int, population: float, share: float) -> float:
+    """Of the number of missed tags: equations of Chao (1987), and of EstimateS for no tag that was seen twice."""
+    if twice:
+        ratio = once / twice
+        return twice * (share / 2 * ratio**2 + share**2 * ratio**3 + share**2 / 4 * ratio**4)
+    if once < 2:
+        return 0.0
+    pairs = share * once * (once - 1) / 2
+    return max(0.0, pairs + share**2 * once * (2 * once - 1) ** 2 / 4 - share**2 * once**4 / (4 * population))
+
+
+def _log_normal(missed: float, variance: float) -> float:
+    """The high end for the missed tags: their number is skewed, its logarithm is not."""
+    if missed <= 0:
+        return 0.0
+    return missed * math.exp(_Z * math.sqrt(math.log1p(variance / missed**2)))
+
+
+def _hidden(once: int, twice: int, share: float) -> float:
+    """The missed tags if as many should have been seen once as Poisson's law allows at most for those that were."""
+    most = once + _Z * math.sqrt(once + 0.75) + _Z**2 / 2
+    return share * most * (most - 1) / (2 * max(twice, 1))
+
+
+def _by_rate(frequencies: Mapping[int, int], seen: int) -> float:
+    """The missed tags if each tag is read at random at its own rate, and its rate is how often it was seen."""
+    looks = sum(number * tags for number, tags in frequencies.items())
+    if not looks:
+        return 0.0
+    first = math.fsum(tags * math.exp(-number) for number, tags in frequencies.items())
+    second = math.fsum(tags * math.exp(-2 * number) for number, tags in frequencies.items())
+    slope = math.fsum(number * tags * math.exp(-number) for number, tags in frequencies.items())
+    spread = _Z * math.sqrt(max(first - second - slope**2 / looks, 0.0))
+    return (first + spread) / (1 - first / seen)
+
+
+def _coverage(frequencies: Mapping[int, int], rounds: int, once: int, twice: int) -> float:
+    """Good and Turing's coverage for incidence data (Chao and Jost, Ecology 93, 2012)."""
+    looks = sum(number * tags for number, tags in frequencies.items())
+    if not looks:
+        return 0.0
+    if not twice:
+        tail = (rounds - 1) * (once - 1) / ((rounds - 1) * (once - 1) + 2) if once > 1 else float(once == looks)
+    else:
+        tail = (rounds - 1) * once / ((rounds - 1) * once + 2 * twice)
+    return 1 - once / looks * tail

@@ -1,0 +1,193 @@
+"""What ought to be in each zone, as the backend or a file says, and where those tags were seen last.
+
+The sets are part of the floor's state and go into a part of the checkpoint of their own, which is only written when
+one has changed: they are large and change a few times a day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.events import Fact
+
+MAX_EXPECTED = 100_000
+"""UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""
+
+MODES = ("set", "add", "remove")
+
+_UID = re.compile(r"([0-9A-Fa-f]{2}){2,62}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class ExpectedSet:
+    """The tags that ought to be in a zone, by UID in capital hex, sorted; as of a time in microseconds UTC."""
+
+    uids: list[str]
+    as_of: int
+    source: str
+
+
+def read_uids(command: str, uids: Any) -> list[str]:
+    """UIDs as commands give them: sorted, in capitals, each once. Raises Refused."""
+    if not isinstance(uids, list):
+        raise Refused(f"{command}: the UIDs are not a list")
+    if len(uids) > MAX_EXPECTED:
+        raise Refused(f"{command}: {len(uids)} UIDs are more than the {MAX_EXPECTED} that a gateway holds")
+    for number, uid in enumerate(uids, 1):
+        if not isinstance(uid, str) or not _UID.fullmatch(uid):
+            shown = repr(uid)[:60]
+            raise Refused(
+                f"{command}: UID number {number}, {shown}, is not an EPC in hex such as 1A4060300048D3D006913126"
+            )
+    return sorted({uid.upper() for uid in uids})
+
+
+class ExpectedSets:
+    """The set of each zone that has one."""
+
+    def __init__(self) -> None:
+        self._sets: dict[str, ExpectedSet] = {}
+        self._zones: dict[str, str] = {}  # UID to the zone in which it is expected
+        self._gone: dict[str, list[Any]] = {}  # UID of a tag that departed to its last sighting
+        self._changed = True
+
+    def admit(self, args: Mapping[str, Any], zones: set[str]) -> None:
+        """Raises Refused where the command `expected` cannot be carried out."""
+        unknown = sorted(set(args) - {"zone", "uids", "mode", "as_of", "source", "request"})
+        if unknown:
+            raise Refused(
+                f"expected: unknown argument {unknown[0]!r}: it takes zone, uids, mode, as_of, source and request"
+            )
+        zone = args.get("zone")
+        if not isinstance(zone, str) or zone not in zones:
+            raise Refused(f"expected: no zone {zone!r}: zones are {', '.join(sorted(zones))}")
+        if "uids" not in args:
+            raise Refused("expected: no uids: write a list, or null for a zone of which nothing is known any more")
+        mode = args.get("mode", "set")
+        if mode not in MODES:
+            raise Refused(f"expected: mode {mode!r}: write one of {', '.join(MODES)}")
+        source = args.get("source", "")
+        if not isinstance(source, str) or len(source) > 200:
+            raise Refused("expected: source is not a text of at most 200 characters")
+        request = args.get("request", "")
+        if not isinstance(request, str) or len(request) > 128:
+            raise Refused("expected: request is not a text of at most 128 characters")
+        self._admit_content(zone, args, mode)
+
+    def _admit_content(self, zone: str, args: Mapping[str, Any], mode: str) -> None:
+        as_of = _as_of(args.get("as_of"), 0)
+        held = self._sets.get(zone)
+        if args["uids"] is None:
+            if mode != "set":
+                raise Refused(f"expected: mode {mode} needs a list of uids")
+            return
+        uids = read_uids("expected", args["uids"])
+        if mode == "set" and held is not None and 0 < as_of < held.as_of:
+            raise Refused(
+                f"expected: the set as of {rfc3339(as_of)} is older than the one that {zone} has, "
+                f"as of {rfc3339(held.as_of)} from {held.source or 'the backend'}"
+            )
+        others = sum(len(other.uids) for name, other in self._sets.items() if name != zone)
+        if others + len(self._merged(held, uids, mode)) > MAX_EXPECTED:
+            raise Refused(f"expected: all zones together would expect more than {MAX_EXPECTED} tags: send smaller sets")
+
+    @staticmethod
+    def _merged(held: ExpectedSet | None, uids: list[str], mode: str) -> list[str]:
+        if mode == "set" or held is None:
+            return [] if mode == "remove" else uids
+        present = set(held.uids)
+        return sorted(present | set(uids) if mode == "add" else present - set(uids))
+
+    def change(self, args: Mapping[str, Any], t: int) -> None:
+        """Carries out a command that was admitted. Where another overtook it so that it is not admitted any more, it
+        changes nothing."""
+        zone, mode = args["zone"], args.get("mode", "set")
+        try:
+            self._admit_content(zone, args, mode)
+        except Refused:
+            return
+        self._changed = True
+        held = self._sets.pop(zone, None)
+        if args["uids"] is not None:
+            uids = self._merged(held, read_uids("expected", args["uids"]), mode)
+            as_of = _as_of(args.get("as_of"), t)
+            if mode != "set" and held is not None:
+                as_of = max(as_of, held.as_of)
+            self._sets[zone] = ExpectedSet(uids, as_of, args.get("source", ""))
+        self._index()
+
+    def _index(self) -> None:
+        self._zones = {uid: zone for zone in sorted(self._sets, reverse=True) for uid in self._sets[zone].uids}
+        self._gone = {uid: last for uid, last in self._gone.items() if uid in self._zones}
+
+    def get(self, zone: str) -> ExpectedSet | None:
+        return self._sets.get(zone)
+
+    def zone_of(self, uid: str) -> str | None:
+        """The zone in which a tag is expected; the first by name of several."""
+        return self._zones.get(uid)
+
+    def departed(self, facts: Iterable[Fact]) -> None:
+        """Remembers the last sighting of expected tags that depart, which are not known to the floor any more."""
+        if not self._zones:
+            return
+        for fact in facts:
+            data = fact.data
+            if data.get("movement") == "departed" and data["uid"] in self._zones:
+                evidence = data["evidence"]
+                unit = evidence["rssi_unit"]
+                self._gone[data["uid"]] = [data["from"], evidence["last"], evidence["strongest_rssi"], unit]
+                self._changed = True
+
+    def last_seen(self, uid: str) -> dict[str, Any] | None:
+        """The last sighting of a tag that departed."""
+        found = self._gone.get(uid)
+        return None if found is None else dict(zip(("zone", "time", "rssi", "rssi_unit"), found, strict=True))
+
+    def state(self, zone: str) -> dict[str, Any] | None:
+        """Which set a zone has, ready for JSON."""
+        held = self._sets.get(zone)
+        if held is None:
+            return None
+        return {"number": len(held.uids), "as_of": rfc3339(held.as_of), "source": held.source}
+
+    def changed(self) -> bool:
+        """Whether anything changed since it was asked for last."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    @property
+    def empty(self) -> bool:
+        return not self._sets
+
+    def dump(self) -> dict[str, Any]:
+        return {"sets": {zone: asdict(held) for zone, held in self._sets.items()}, "gone": self._gone}
+
+    def load(self, dump: Mapping[str, Any], zones: set[str]) -> None:
+        """Takes over the sets of zones that are still there."""
+        self._sets = {zone: ExpectedSet(**held) for zone, held in dump["sets"].items() if zone in zones}
+        self._gone = dict(dump["gone"])
+        self._index()
+
+
+def _as_of(text: Any, t: int) -> int:
+    """RFC 3339 in microseconds UTC; `t` where there is none. Raises Refused."""
+    if text is None:
+        return t
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        found = (moment - _EPOCH) // timedelta(microseconds=1)
+        if found <= 0:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise Refused(f"expected: as_of {text!r:.60} is not a time such as 2026-02-14T09:00:00Z") from None
+    return found

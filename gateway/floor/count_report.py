@@ -1,0 +1,136 @@
+"""What a count says: who is there, how many were missed, and how that compares with who ought to be there.
+
+RFID never says that a package is gone. A tag that was expected and not read is *missing from the count*, and each one
+carries what is known of it: when and where it was seen last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from drivers.api import RssiUnit
+from gateway.clock import rfc3339
+from gateway.floor.columns import State
+from gateway.floor.count_estimate import LEVEL, Estimate
+from gateway.floor.count_expected import ExpectedSets
+from gateway.floor.places import Places
+from gateway.floor.presence import Presence
+from gateway.floor.tags import uid
+from gateway.floor.windows import CENTI, UNITS
+
+MAX_UIDS = 10_000
+"""UIDs that are listed in one event (270 kB); beyond it there is their number and their digest."""
+
+MAX_DETAILS = 2_000
+"""Tags of an expected set that one event tells about (300 kB). With more differences it is the set that is wrong."""
+
+ESTIMATOR = "chao2"
+
+
+def digest(uids: Iterable[str]) -> str:
+    """SHA-256 of the UIDs in order, one a line."""
+    return hashlib.sha256("\n".join(uids).encode()).hexdigest()
+
+
+def listed(uids: list[str]) -> dict[str, Any] | list[str]:
+    """Sorted UIDs; beyond MAX_UIDS their number and the digest of the list."""
+    return uids if len(uids) <= MAX_UIDS else {"number": len(uids), "sha256": digest(uids)}
+
+
+def described(estimate: Estimate | None, population: int) -> dict[str, Any] | None:
+    """The estimate ready for JSON. Tags that are known to be there count, even if no round has seen them."""
+    if estimate is None:
+        return None
+    total = max(estimate.population, population)
+    return {
+        "population": round(total, 1),
+        "interval": [estimate.seen, round(max(estimate.high, total), 1)],
+        "level": LEVEL,
+        "missed": round(total - population, 1),
+        "coverage": round(estimate.coverage, 4),
+        "rounds": estimate.rounds,
+        "seen_once": estimate.once,
+        "seen_twice": estimate.twice,
+        "method": ESTIMATOR,
+        "lower_bound": True,
+    }
+
+
+class Comparison:
+    """Compares what a count saw with an expected set."""
+
+    def __init__(self, places: Places, presence: Presence, sets: ExpectedSets) -> None:
+        self._places = places
+        self._presence = presence
+        self._sets = sets
+
+    def expected(
+        self, zone: str, own: list[str] | None, t: int, seen: set[str], settling: set[str]
+    ) -> dict[str, Any] | None:
+        """`own` is the set that came with the count, if any; else that of the zone is taken, None where it has none.
+
+        `seen` and `settling` are the UIDs that the count saw in the zone; of the latter it is not decided yet that
+        they belong there, so that they can be found but not be extra.
+        """
+        held = self._sets.get(zone)
+        if own is None and held is None:
+            return None
+        wanted = own if own is not None else held.uids if held is not None else []
+        as_of, source = (t, "command") if own is not None or held is None else (held.as_of, held.source)
+        known = set(wanted)
+        missing = [name for name in wanted if name not in seen and name not in settling]
+        others = sorted(seen - known)
+        elsewhere = [(name, where) for name in others if (where := self._sets.zone_of(name)) not in (None, zone)]
+        strangers = {name for name, _ in elsewhere}
+        extra = [name for name in others if name not in strangers]
+        return {
+            "number": len(wanted),
+            "sha256": digest(wanted),
+            "as_of": rfc3339(as_of),
+            "source": source,
+            "found": len(wanted) - len(missing),
+            "missing": _bounded(missing, [self._missing(name, zone) for name in missing[:MAX_DETAILS]]),
+            "extra": _bounded(extra, extra[:MAX_DETAILS]),
+            "elsewhere": _bounded(
+                [name for name, _ in elsewhere],
+                [{"uid": name, "expected_in": where} for name, where in elsewhere[:MAX_DETAILS]],
+            ),
+        }
+
+    def _missing(self, name: str, zone: str) -> dict[str, Any]:
+        """A tag that was expected and not seen in this count, and where it was seen last."""
+        tags = self._presence.tags
+        slot = tags.slots.get(bytes.fromhex(name))
+        if slot is None:
+            last = self._sets.last_seen(name)
+            return {"uid": name, "status": "never seen" if last is None else "departed", "last": last}
+        antenna = tags.antenna[slot]
+        place = self._places.zones[self._places.zone_of[antenna]].id
+        if tags.state[slot] == State.UNSEEN:
+            status = "not seen"
+        elif place == zone:
+            status = "not seen in this count"
+        else:
+            status = "seen elsewhere"
+        unit = self._presence.unit(antenna)
+        raw = UNITS[unit] is RssiUnit.RAW
+        level = tags.level[slot]
+        last = {
+            "zone": place,
+            "time": rfc3339(tags.last[slot]),
+            "rssi": round(level / CENTI[unit]) if raw else round(level / 100, 1),
+            "rssi_unit": "raw" if raw else "dBm",
+        }
+        return {"uid": name, "status": status, "last": last}
+
+    def uids(self, slots: Iterable[int]) -> list[str]:
+        """The UIDs in some slots, sorted."""
+        epcs = self._presence.tags.epcs
+        return sorted(uid(epcs[slot]) for slot in slots)
+
+
+def _bounded(names: list[str], details: list[Any]) -> dict[str, Any]:
+    """The number and digest of some UIDs, the first of them in detail, and how many are beyond those."""
+    return {"number": len(names), "sha256": digest(names), "tags": details, "beyond": len(names) - len(details)}

@@ -1,0 +1,61 @@
+"""What an ended session leaves to the next one of the same delivery, so that a door closed too early costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.floor.gate.model import DeliveryKey
+from gateway.floor.gate.saved import dump_tags, load_tags
+from gateway.floor.gate.session import Session, Tag, Where, portal_proof
+from gateway.floor.passes import Pass
+
+MAX_UNFINISHED = 16
+"""Deliveries whose loads are remembered. Beyond it the oldest begins from nothing, and what has left with it is blocked
+by `shipped_once`."""
+
+
+@dataclass(slots=True)
+class _Left:
+    tags: dict[str, Tag]
+    unwatched: dict[str, int]
+    confirmed: list[dict[str, Any]]
+
+
+class Unfinished:
+    """The loads of deliveries that had a session, the newest last."""
+
+    def __init__(self) -> None:
+        self._left: dict[DeliveryKey, _Left] = {}
+
+    def leave(self, key: DeliveryKey, session: Session, unwatched: dict[str, int]) -> None:
+        for tag in session.tags.values():
+            tag.carried = True
+        self._left.pop(key, None)
+        self._left[key] = _Left(session.tags, unwatched, session.confirmed)
+        while len(self._left) > MAX_UNFINISHED:
+            del self._left[next(iter(self._left))]
+
+    def carry(self, session: Session) -> int:
+        """Gives a session what was left to it; returns how many packages that are."""
+        left = None if session.key is None else self._left.pop(session.key, None)
+        if left is None:
+            return 0
+        for uid, tag in left.tags.items():
+            tag.status = tag.judgement = None
+            session.tags.setdefault(uid, tag)
+        session.before, session.confirmed = left.unwatched, left.confirmed
+        return len(left.tags)
+
+    def came_back(self, key: DeliveryKey, p: Pass) -> None:
+        """A package of a delivery without a session is outside again."""
+        left = self._left.get(key)
+        if left is not None and p.uid in left.tags:
+            left.tags[p.uid].place(Where.OUTSIDE, p.end, portal_proof(p))
+
+    def dump(self) -> list[Any]:
+        return [[*key, dump_tags(left.tags), left.unwatched, left.confirmed] for key, left in self._left.items()]
+
+    def load(self, dump: list[Any]) -> None:
+        for manifest, delivery, tags, unwatched, confirmed in dump:
+            self._left[manifest, delivery] = _Left(load_tags(tags), dict(unwatched), list(confirmed))

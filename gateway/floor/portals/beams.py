@@ -1,0 +1,158 @@
+"""Photo-eyes across a portal: in which order they were broken and cleared.
+
+Something that goes through breaks the near beam first and clears the far one last; what turns back between them
+clears the beam last that it broke first. Beams say that something went, not which tag it was.
+
+::
+
+    CLEAR --a beam breaks--> BROKEN --all are clear--> CLOSING --PAUSE without a break--> CLEAR, a crossing is noted
+                               └──STUCK_AFTER--> the alarm `beam-stuck`: the beam is left out until it clears
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from drivers.api import InputChange
+from gateway.clock import SECOND, rfc3339
+from gateway.config import PortalConfig
+from gateway.events import ALARM, Fact
+from gateway.floor.passes import Direction
+from gateway.floor.timeline import NEVER
+
+PAUSE = 1 * SECOND
+"""Between the beams nothing is broken for as long as a person takes for half a metre or so."""
+
+STUCK_AFTER = 60 * SECOND
+"""A beam that is broken for so long is blocked or misaligned: nothing takes that long to pass."""
+
+KEPT = 64
+"""Crossings remembered. Those of the longest pass that is waited for are a few."""
+
+
+@dataclass(slots=True, frozen=True)
+class Crossing:
+    """Something went through (or came back) between `start` and `end`, microseconds UTC."""
+
+    start: int
+    end: int
+    direction: Direction
+
+
+class Beams:
+    """The photo-eyes of one portal."""
+
+    def __init__(self, config: PortalConfig) -> None:
+        self._portal = config.id
+        self._sides = {(beam.reader, beam.port): beam.side for beam in config.beams}
+        self._broken: dict[tuple[str, int], int] = {}  # beam to since when
+        self._stuck: set[tuple[str, int]] = set()
+        self._start = 0
+        self._end = 0
+        self._first = ""
+        self._last = ""
+        self.crossings: list[Crossing] = []
+
+    def has(self, reader: str, port: int) -> bool:
+        return (reader, port) in self._sides
+
+    def take(self, item: InputChange) -> list[Fact]:
+        """A beam was broken or cleared."""
+        beam = (item.reader, item.port)
+        if item.state:
+            self._break(beam, item.t)
+            return []
+        return self._clear(beam, item.t)
+
+    def _break(self, beam: tuple[str, int], t: int) -> None:
+        if beam in self._broken:
+            return
+        self._broken[beam] = t
+        if not self._first:
+            self._start, self._first = t, self._sides[beam]
+
+    def _clear(self, beam: tuple[str, int], t: int) -> list[Fact]:
+        since = self._broken.pop(beam, None)
+        if since is None:
+            return []
+        if beam in self._stuck:
+            self._stuck.remove(beam)
+            return [self._alarm(beam, t, "cleared", since)]
+        self._end, self._last = t, self._sides[beam]
+        return []
+
+    def lose(self, reader: str) -> None:
+        """The reader is down: what its inputs do is not known."""
+        for beam in [beam for beam in self._broken if beam[0] == reader]:
+            if beam not in self._stuck:
+                del self._broken[beam]
+                self._first = ""
+
+    @property
+    def due(self) -> int:
+        """When something is to be noted although nothing happened."""
+        moving = [t for beam, t in self._broken.items() if beam not in self._stuck]
+        stuck = min(moving, default=NEVER - STUCK_AFTER) + STUCK_AFTER
+        return stuck if moving or not self._first else min(stuck, self._end + PAUSE)
+
+    def fire(self, t: int) -> list[Fact]:
+        """Notes what is due at `t`."""
+        facts = []
+        for beam, since in sorted(self._broken.items()):
+            if beam not in self._stuck and since + STUCK_AFTER <= t:
+                self._stuck.add(beam)
+                self._first = ""
+                facts.append(self._alarm(beam, t, "raised", since))
+        if self._first and not self._broken.keys() - self._stuck and self._end + PAUSE <= t:
+            self._note()
+        return facts
+
+    def _note(self) -> None:
+        through = self._first != self._last
+        way = Direction.IN if self._last == "inside" else Direction.OUT
+        self.crossings.append(Crossing(self._start, self._end, way if through else Direction.RETURNED))
+        del self.crossings[:-KEPT]
+        self._first = ""
+
+    def between(self, start: int, end: int) -> list[Crossing]:
+        """The crossings that overlap a time."""
+        return [crossing for crossing in self.crossings if crossing.start <= end and crossing.end >= start]
+
+    @property
+    def stuck(self) -> list[str]:
+        """The beams that are left out, as ``reader/port``."""
+        return sorted(f"{reader}/{port}" for reader, port in self._stuck)
+
+    def _alarm(self, beam: tuple[str, int], t: int, state: str, since: int) -> Fact:
+        reader, port = beam
+        data = {
+            "alarm": "beam-stuck",
+            "state": state,
+            "reader": reader,
+            "portal": self._portal,
+            "input": port,
+            "since": rfc3339(since),
+            "reason": f"the photo-eye {self._sides[beam]} has been broken for {(t - since) // SECOND} s: "
+            "look for what blocks it, or align it",
+        }
+        return Fact(ALARM, self._portal, t, data)
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "broken": [[*beam, since] for beam, since in self._broken.items()],
+            "stuck": sorted(self._stuck),
+            "episode": [self._start, self._end, self._first, self._last],
+            "crossings": [asdict(crossing) for crossing in self.crossings],
+        }
+
+    def load(self, dump: Any) -> None:
+        """Takes over what is known of the beams that are still there."""
+        self._broken = {(reader, port): t for reader, port, t in dump["broken"] if (reader, port) in self._sides}
+        self._stuck = {(reader, port) for reader, port in dump["stuck"] if (reader, port) in self._broken}
+        self._start, self._end, self._first, self._last = dump["episode"]
+        if any(beam not in self._sides for beam in ((entry[0], entry[1]) for entry in dump["broken"])):
+            self._first = ""
+        self.crossings = [
+            Crossing(entry["start"], entry["end"], Direction(entry["direction"])) for entry in dump["crossings"]
+        ]

@@ -1,0 +1,87 @@
+"""All portals of a site, as one item on the floor's agenda."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers.api import InputChange, ReaderDown, ReaderUp
+from gateway.config import Config
+from gateway.events import Fact
+from gateway.floor.evidence import Evidence
+from gateway.floor.places import Places
+from gateway.floor.portals.portal import Portal
+from gateway.floor.portals.reports import OnPass, Reports
+from gateway.floor.portals.whereabouts import Whereabouts
+from gateway.floor.presence import Presence
+from gateway.floor.timeline import NEVER
+from gateway.floor.watch import Watch
+from gateway.inputs import Restart
+
+
+class Portals:
+    """Takes sightings of the portals' antennas and the changes of their photo-eyes; says who passed, and which way."""
+
+    def __init__(self, config: Config, places: Places, watch: Watch, evidence: Evidence, presence: Presence) -> None:
+        self._reports = Reports(places, evidence, presence)
+        self._whereabouts = Whereabouts()
+        self._portals = {
+            portal.id: Portal(portal, places, watch, self._reports, self._whereabouts) for portal in config.portals
+        }
+        self.of_antenna = {
+            antenna: portal for portal in self._portals.values() for antenna in portal.antennas
+        }  # antenna number to its portal
+
+    def on_pass(self, take: OnPass) -> None:
+        """Every pass that is said is given to `take`; the facts that it returns follow that of the pass."""
+        self._reports.on_pass = take
+
+    def has_beam(self, reader: str, port: int) -> bool:
+        """Whether a photo-eye of a portal is at this input."""
+        return any(portal.beams.has(reader, port) for portal in self._portals.values())
+
+    def news(self, item: Any) -> list[Fact]:
+        """Takes in, when event time has come to them, changes of photo-eyes and what becomes of the readers."""
+        facts: list[Fact] = []
+        for portal in self._portals.values():
+            match item:
+                case InputChange():
+                    if portal.beams.has(item.reader, item.port):
+                        facts += portal.beams.take(item)
+                case ReaderDown():
+                    portal.beams.lose(item.reader)
+                    if item.reader in portal.readers:
+                        portal.down(item.t)
+                case ReaderUp():
+                    if item.reader in portal.readers:
+                        portal.up(item.t, held=item.held)
+                case Restart():
+                    for reader in sorted(portal.readers):
+                        portal.beams.lose(reader)
+                    portal.down(item.since)
+        return facts
+
+    @property
+    def due(self) -> int:
+        """When something is to be said although nothing happened."""
+        return min((portal.due for portal in self._portals.values()), default=NEVER)
+
+    def fire(self, t: int) -> list[Fact]:
+        """Says what is due at `t`."""
+        return [fact for portal in self._portals.values() if portal.due <= t for fact in portal.fire(t)]
+
+    def settle(self) -> list[Fact]:
+        """The end of a recording: says what is decided by that."""
+        return [fact for portal in self._portals.values() for fact in portal.settle()]
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "portals": {name: portal.dump() for name, portal in self._portals.items()},
+            "whereabouts": self._whereabouts.dump(),
+        }
+
+    def load(self, dump: Any, numbers: list[int]) -> None:
+        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        for name, entry in dump["portals"].items():
+            if name in self._portals:
+                self._portals[name].load(entry, numbers)
+        self._whereabouts.load(dump["whereabouts"])

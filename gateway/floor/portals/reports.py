@@ -1,0 +1,185 @@
+"""What is said of passes: their facts, the passes for the dock gate, and what they mean for where the tags are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from drivers.api import RssiUnit
+from gateway.clock import SECOND, rfc3339
+from gateway.config import PortalConfig
+from gateway.events import MOVEMENT, Fact
+from gateway.floor.evidence import Evidence, Proof
+from gateway.floor.passes import Direction, Pass
+from gateway.floor.places import Places
+from gateway.floor.portals.groups import Judged
+from gateway.floor.portals.judge import MOST, Verdict
+from gateway.floor.portals.profile import Profile, sides_of
+from gateway.floor.portals.track import Track
+from gateway.floor.presence import Presence
+from gateway.floor.tags import uid
+from gateway.floor.windows import CENTI, UNITS
+
+if TYPE_CHECKING:
+    from gateway.floor.portals.portal import Portal
+
+ALGORITHM = "pass/1"
+
+MAX_UIDS = 10_000
+"""Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""
+
+OnPass = Callable[[Pass], list[Fact]]
+
+
+class Reports:
+    """Writes passes down and hands them on: to presence, and to `on_pass` where somebody wants them."""
+
+    def __init__(self, places: Places, evidence: Evidence, presence: Presence) -> None:
+        self.on_pass: OnPass | None = None
+        self._places = places
+        self._evidence = evidence
+        self._presence = presence
+
+    def passed(self, portal: Portal, track: Track, verdict: Verdict, down: list[int]) -> dict[str, Any]:
+        """What is published of a pass, as far as it is known before its group is."""
+        config = portal.config
+        source, target = {
+            Direction.IN: (config.outside, config.inside),
+            Direction.OUT: (config.inside, config.outside),
+        }.get(verdict.direction, (None, None))
+        return {
+            "movement": "passed",
+            "uid": uid(track.epc),
+            "epc": uid(track.epc),
+            "portal": config.id,
+            "direction": str(verdict.direction),
+            "from": source,
+            "to": target,
+            "confidence": round(min(max(verdict.confidence, 0.0), MOST), 3),
+            "group": None,
+            "first": rfc3339(track.since),
+            "last": rfc3339(track.last),
+            "evidence": self._proof(portal, track, verdict, down),
+        }
+
+    def _proof(self, portal: Portal, track: Track, verdict: Verdict, down: list[int]) -> dict[str, Any]:
+        names = {number: self._places.spots[number].name for number in portal.antennas}
+        seen = {look[1] for look in track.looks}
+        newest = max(track.looks)[1]
+        inside = frozenset(number for number, side in portal.antennas.items() if side == "inside")
+        profiles = dict(zip(("inside", "outside"), sides_of(track.looks, inside, track.since), strict=True))
+        found = verdict.comparison
+        proof: dict[str, Any] = {
+            "reads": sum(look[2] for look in track.looks),
+            "antennas": sorted(names[number] for number in seen),
+            "strongest_rssi": _rssi(track, max(look[3] for look in track.looks)),
+            "rssi_unit": "raw" if _raw(track) else "dBm",
+            "first": rfc3339(track.since),
+            "last": rfc3339(track.last),
+            "late_reads": track.late,
+            "clock": self._evidence.clock(self._places.spots[newest].reader),
+            "config": self._evidence.digest,
+            "algorithm": ALGORITHM,
+            "reason": verdict.reason,
+            "leaning": None if verdict.leaning is None else str(verdict.leaning),
+            "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
+            "difference_s": None if found is None else round(found.difference, 3),
+            "error_s": None if found is None else round(found.error, 3),
+            "dominance": None if found is None else round(found.dominance, 3),
+            "photo_eyes": None if verdict.beams is None else str(verdict.beams),
+            "antennas_down": sorted(names[number] for number in down),
+        }
+        if portal.beams.stuck:
+            proof["photo_eyes_stuck"] = portal.beams.stuck
+        return proof
+
+    def alone(self, config: PortalConfig, judged: Judged) -> list[Fact]:
+        """A pass that belongs to no group."""
+        facts = [Fact(MOVEMENT, config.id, judged.crossing, judged.data)]
+        if judged.passes:
+            facts += self._moved(config, judged)
+        return facts + self._hand_on(config, judged)
+
+    def load(self, config: PortalConfig, load: list[Judged], strays: list[str]) -> list[Fact]:
+        """Passes that belong together, in the order of their crossing."""
+        if len(load) == 1:
+            return self.alone(config, load[0])
+        first = load[0]
+        name = f"{config.id}/{first.direction}/{rfc3339(first.crossing)}"
+        for judged in load:
+            judged.data["group"] = name
+        facts = [fact for judged in load for fact in self.alone(config, judged)]
+        data = {
+            "movement": "group_passed",
+            "portal": config.id,
+            "direction": str(first.direction),
+            "group": name,
+            "number": len(load),
+            "members": sorted(judged.uid for judged in load)[:MAX_UIDS],
+            "strays": strays[:MAX_UIDS],
+            "first": rfc3339(first.crossing),
+            "last": rfc3339(load[-1].crossing),
+            "confidence": round(min(judged.confidence for judged in load), 3),
+            "evidence": {"config": self._evidence.digest, "algorithm": ALGORITHM},
+        }
+        return [*facts, Fact(MOVEMENT, config.id, load[-1].crossing, data)]
+
+    def _moved(self, config: PortalConfig, judged: Judged) -> list[Fact]:
+        """The tag is where it passed to."""
+        target = judged.data["to"]
+        zone = None if target is None else self._places.zone_numbers[target]
+        evidence = judged.data["evidence"]
+        unit = UNITS.index(RssiUnit.RAW) if evidence["rssi_unit"] == "raw" else UNITS.index(RssiUnit.CENTI_DBM)
+        raw = evidence["rssi_unit"] == "raw"
+        proof = Proof(
+            antenna=0 if zone is None else self._places.holder(zone),
+            mask=0,
+            reads=evidence["reads"],
+            strongest=round(evidence["strongest_rssi"] * (CENTI[unit] if raw else 100)),
+            first=judged.crossing,
+            last=judged.end,
+            unit=unit,
+            late=evidence["late_reads"],
+        )
+        keep = ("reads", "antennas", "strongest_rssi", "rssi_unit", "first", "last", "late_reads", "clock", "config")
+        words = {key: evidence[key] for key in keep} | {"algorithm": ALGORITHM}
+        self._presence.passed(bytes.fromhex(judged.uid), zone, proof, judged.confidence, (config.id, words))
+        return self._presence.said()
+
+    def _hand_on(self, config: PortalConfig, judged: Judged) -> list[Fact]:
+        if self.on_pass is None:
+            return []
+        return self.on_pass(
+            Pass(
+                uid=judged.uid,
+                portal=config.id,
+                direction=judged.direction,
+                start=judged.start,
+                end=judged.end,
+                confidence=judged.data["confidence"],
+                group=judged.data["group"],
+                evidence=judged.data["evidence"],
+            )
+        )
+
+
+def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> dict[str, Any] | None:
+    """What one side saw, or None where it saw nothing."""
+    if profile is None:
+        return None
+    looks = [look for look in track.looks if portal.antennas[look[1]] == side]
+    return {
+        "reads": sum(look[2] for look in looks),
+        "windows": len(profile.bins),
+        "strongest_rssi": _rssi(track, max(look[3] for look in looks)),
+        "centroid": rfc3339(track.since + round(profile.centroid * SECOND)),
+        "spread_s": round(profile.spread, 3),
+    }
+
+
+def _raw(track: Track) -> bool:
+    return UNITS[track.unit] is RssiUnit.RAW
+
+
+def _rssi(track: Track, strength: int) -> float:
+    return strength // CENTI[track.unit] if _raw(track) else strength / 100

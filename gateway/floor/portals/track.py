@@ -1,0 +1,64 @@
+"""One tag in one portal, from the first read on: what the antennas of the portal saw of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gateway.floor.portals.profile import Look
+
+MAX_LOOKS = 4_000
+"""Looks kept of one pass: thirty seconds of eight antennas are a thousand. Beyond it the older half is given up."""
+
+PATIENCE = 4
+"""Mean gaps between looks that are waited for before silence means anything: at random gaps, one in 55 is longer."""
+
+AT_MOST = 3
+"""Times `silence` that a tag which is hard to read is waited for."""
+
+
+@dataclass(slots=True)
+class Track:
+    """Times in microseconds UTC. `since` is from when on its looks are kept; `standing` says that it was there for the
+    longest time that a pass takes. `cut` says what broke the pass off, `late` counts late reads. `dark` is the dark
+    time of each antenna of the portal when the track was opened."""
+
+    epc: bytes
+    first: int
+    last: int
+    since: int
+    dark: dict[int, int]
+    unit: int = 0
+    looks: list[Look] = field(default_factory=list)
+    late: int = 0
+    standing: bool = False
+    cut: str = ""
+
+    def see(self, look: Look, t: int) -> None:
+        self.looks.append(look)
+        self.first = min(self.first, t)
+        self.since = min(self.since, t)
+        self.last = max(self.last, t)
+
+    def ends(self, silence: int, longest: int) -> int:
+        """When the pass is over, if nothing more is read."""
+        windows = len({look[0] for look in self.looks})
+        mean = (self.last - self.since) // (windows - 1) if windows > 1 else 0
+        wait = min(max(silence, PATIENCE * mean), AT_MOST * silence)
+        return min(self.last + wait, self.since + longest)
+
+    def forget_before(self, t: int) -> None:
+        """Keeps only the looks of windows from `t` on."""
+        self.looks = [look for look in self.looks if look[0] >= t]
+        self.since = t
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self) | {"epc": self.epc.hex(), "dark": list(self.dark.items())}
+
+    @classmethod
+    def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:
+        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"])}))
+        track.looks = [(look[0], numbers[look[1]], *look[2:]) for look in dump["looks"]]
+        track.dark = {numbers[antenna]: t for antenna, t in dump["dark"]}
+        return track

@@ -1,0 +1,58 @@
+"""What a page may ask to be done, read from what a browser sends: small, of few words, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+MAX_BODY = 4096
+"""Bytes of a request: the longest names of a manifest and a delivery, or the longest token, several times."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds for the whole of it."""
+
+ACTIONS = {"open": ("gate.open", frozenset({"manifest", "delivery"})), "close": ("gate.close", frozenset())}
+"""The last step of an action's path to the command, and the arguments that it takes beside the dock."""
+
+
+async def arguments(request: Request, allowed: frozenset[str]) -> dict[str, Any]:
+    """The arguments of an action: a JSON object of texts. Raises HTTPException where it is anything else."""
+    content = await body(request, "application/json")
+    try:
+        args = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, "The request is not JSON.") from error
+    if not isinstance(args, dict) or not args.keys() <= allowed or not all(isinstance(v, str) for v in args.values()):
+        raise HTTPException(400, "The request is not one that a page of this gateway makes.")
+    return args
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a form, the first of each name."""
+    content = await body(request, "application/x-www-form-urlencoded")
+    try:
+        fields = parse_qs(content.decode("ascii"), keep_blank_values=True, max_num_fields=10)
+    except ValueError as error:
+        raise HTTPException(400, "The form cannot be read.") from error
+    return {name: values[0] for name, values in fields.items()}
+
+
+async def body(request: Request, media_type: str) -> bytes:
+    """At most `MAX_BODY` bytes within `BODY_TIMEOUT`."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != media_type:
+        raise HTTPException(415, f"The request has to be {media_type}.")
+    content = b""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > MAX_BODY:
+                    raise HTTPException(413, "The request is too long.", {"connection": "close"})
+    except TimeoutError:
+        raise HTTPException(408, "The request took too long.", {"connection": "close"}) from None
+    return content

@@ -1,0 +1,294 @@
+"""One dock as parts of a page. A part is sent again only when its text has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.web.html import Html, el, join
+from gateway.web.icons import icon
+from gateway.web.wording import SET_WORDS, SETS, Shown, clock, counts_of, number, quantity, reasons, shown
+
+SHOWN_LINES = {"blocked": 100, "extra": 100, "undetermined": 100, "missing": 100, "matched": 40, "returned": 40}
+"""Lines of each set on the page unless all are asked for: more than anybody reads off a wall, and little enough to be
+sent four times a second."""
+
+_PROBLEMS = ("blocked", "extra", "undetermined")
+_BAR = ("matched", "undetermined", "blocked", "missing")
+_BAR_WIDTH = 1000
+
+
+def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *, all_lines: bool) -> dict[str, Html]:
+    """The parts of a dock's page by name, from `WebPort.dock_state` and `WebPort.readers`."""
+    now = shown(state)
+    counts = counts_of(state)
+    lines = state["lines"]
+    return {
+        "alerts": _alerts(state["dock"], readers),
+        "state": _state(now, state),
+        "load": _load(state, counts),
+        "tiles": el("ul", [_tile(name, counts) for name in _tile_order()], class_="tiles") if counts else Html(""),
+        "controls": _controls(state),
+        "lists": join(
+            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS if lines.get(name)],
+            _waiting(state),
+            _last_verdict(state),
+        ),
+    }
+
+
+def dock_name(state: Mapping[str, Any]) -> str:
+    return str(state["name"] or state["dock"])
+
+
+def moment(time: str) -> Html:
+    """An RFC 3339 time of ours in UTC; the script shows it in the time zone of whoever looks."""
+    return el("time", clock(time), datetime=time)
+
+
+def state_panel(now: Shown, *more: Html) -> Html:
+    """The colour, with its symbol, its word and what to do. `announce` is what a screen reader says on a change."""
+    return el(
+        "div",
+        icon(now.tone),
+        el(
+            "div",
+            el("p", now.word, class_=f"word {_length(now.word)}"),
+            el("p", now.sentence, class_="sentence"),
+            class_="words",
+        ),
+        *more,
+        class_=f"state tone-{now.tone}",
+        data_announce=f"{now.word}. {now.sentence}",
+        data_tone=now.tone,
+    )
+
+
+def _length(words: str) -> str:
+    """How large a word can be written: a style sheet cannot count letters."""
+    longest = max(len(word) for word in words.split())
+    return "short" if longest <= 4 else "middle" if longest <= 7 else "long"
+
+
+def progress_bar(counts: Mapping[str, int]) -> Html:
+    """The lines of the delivery as a bar: what is loaded, unclear, blocked and still missing."""
+    total = counts["lines"]
+    position = 0
+    pieces = []
+    for name in _BAR:
+        width = round(_BAR_WIDTH * min(counts[name], total) / total) if total else 0
+        pieces.append(el("rect", x=position, y=0, width=width, height=20, class_=f"fill-{name}"))
+        position += width
+    return el(
+        "svg",
+        pieces,
+        class_="bar",
+        viewBox=f"0 0 {_BAR_WIDTH} 20",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{counts['matched']} of {total} loaded",
+    )
+
+
+def _alerts(dock: str, readers: Iterable[Mapping[str, Any]]) -> Html:
+    """A dock with a deaf reader must say so: what is missing may only not have been read."""
+    alerts = []
+    for reader in readers:
+        if dock not in reader["docks"]:
+            continue
+        if reader["status"] != "up":
+            alerts.append(f"Reader {reader['reader']} is {reader['status']}: what passes now may not be seen.")
+        elif reader["antennas_down"]:
+            ports = ", ".join(reader["antennas_down"])
+            alerts.append(f"Reader {reader['reader']}: antenna {ports} is down. What passes there may not be seen.")
+    return join([el("p", icon("warning"), el("span", words), class_="alert") for words in alerts])
+
+
+def _state(now: Shown, state: Mapping[str, Any]) -> Html:
+    door = state["door"]
+    return state_panel(now, el("p", f"Door {door}", class_="door") if door != "unknown" else Html(""))
+
+
+def _load(state: Mapping[str, Any], counts: Mapping[str, int]) -> Html:
+    """Which delivery it is, and how far it has come."""
+    source = state["session"] or (state["last_verdict"] if counts else None)
+    if source is None:
+        return Html("")
+    done = "loaded" if source["direction"] == "out" else "received"
+    if source["manifest"] is None:
+        title: Html = el("p", "No manifest chosen", class_="manifest")
+    else:
+        title = join(
+            el("p", el("span", "Manifest "), el("b", source["manifest"]), class_="manifest"),
+            el("p", _delivery_words(source), class_="detail"),
+        )
+    figure = el("p", el("b", counts["matched"]), f" of {counts['lines']} {done}", class_="figure")
+    head = el("div", el("div", title), figure, class_="head")
+    return el("div", head, progress_bar(counts), class_="load")
+
+
+def _delivery_words(source: Mapping[str, Any]) -> str:
+    words = [f"Delivery {source['delivery']}", f"version {source['version']}"]
+    if source.get("recipient"):
+        words.insert(0, f"to {source['recipient']}")
+    return " · ".join(words)
+
+
+def _tile_order() -> tuple[str, ...]:
+    return ("matched", "missing", "undetermined", "blocked", "extra", "returned")
+
+
+def _tile(name: str, counts: Mapping[str, int]) -> Html:
+    count = counts[name]
+    return el(
+        "li",
+        el("span", count, class_="count"),
+        el("span", icon(name), SET_WORDS[name][0], class_="label"),
+        class_=f"tile {name}" + ("" if count else " none"),
+    )
+
+
+def _set(name: str, items: list[Any], dock: str, *, all_lines: bool) -> Html:
+    title, meaning = SET_WORDS[name]
+    limit = len(items) if all_lines else SHOWN_LINES[name]
+    head = el(
+        "h2", icon(name), el("span", title, class_="title"), el("span", len(items), class_="count"),
+        el("span", meaning, class_="meaning"),
+    )  # fmt: skip
+    rows = [_item(item, name) for item in items[:limit]]
+    rest = len(items) - len(rows)
+    more = el("p", el("a", f"Show all {len(items)}", href=f"/docks/{dock}?all=1"), class_="more") if rest else Html("")
+    return el("section", head, el("ol", rows), more, class_=f"set {name}")
+
+
+def _item(item: Mapping[str, Any], name: str) -> Html:
+    product = item["product"] or ("Unknown package" if name in _PROBLEMS else "Package")
+    facts = [words for words in (quantity(item), f"Batch {item['batch']}" if item["batch"] else "") if words]
+    return el(
+        "li",
+        el("p", product, class_="product"),
+        join([el("p", reason, class_="reason") for reason in reasons(item, name)]),
+        el("p", el("span", " · ".join(facts)) if facts else None, _uid(item), class_="ident"),
+    )
+
+
+def _uid(item: Mapping[str, Any]) -> Html:
+    """The identifier, its end set off: people tell packages apart by the last digits."""
+    name = item["identifier"] or item["uid"]
+    return el("code", name[:-5], el("b", name[-5:]), class_="uid")
+
+
+def _waiting(state: Mapping[str, Any]) -> Html:
+    """Deliveries to choose from, while there is no session or it has no manifest."""
+    pending = state["pending"]
+    if not pending or (state["session"] and state["session"]["manifest"]):
+        return Html("")
+    rows = [
+        el(
+            "li",
+            el("p", entry.get("recipient") or f"Manifest {entry['manifest']}", class_="product"),
+            el(
+                "p",
+                f"Manifest {entry['manifest']} · delivery {entry['delivery']} · "
+                f"{number(entry.get('lines', 0), 'package')}",
+                class_="ident",
+            ),
+        )
+        for entry in pending
+    ]
+    head = el("h2", icon("waiting"), el("span", "Waiting", class_="title"), el("span", len(rows), class_="count"))
+    return el("section", head, el("ol", rows), class_="set waiting")
+
+
+def _last_verdict(state: Mapping[str, Any]) -> Html:
+    last = state["last_verdict"]
+    if state["session"] is not None or last is None:
+        return Html("")
+    counts = last["counts"]
+    said = [f"{counts[name]} {name}" for name in SETS if counts[name]]
+    name = f"Manifest {last['manifest']}" if last["manifest"] else "No manifest"
+    body = el(
+        "li",
+        el("p", f"{name}: {last['outcome']}", class_="product"),
+        el("p", f"{', '.join(said) or 'nothing passed'} · closed ", moment(last["closed"]), class_="ident"),
+    )
+    head = el("h2", icon("last"), el("span", "Last verdict", class_="title"))
+    return el("section", head, el("ol", [body]), class_="set last")
+
+
+def _controls(state: Mapping[str, Any]) -> Html:
+    """The buttons, each with the question that it asks first."""
+    session = state["session"]
+    if session is None:
+        if not state["pending"]:
+            return el("p", "A session opens when a manifest is here.", class_="hint")
+        return join(_button("open", "Open session"), _ask_open(state, "Open a session?", "Open session"))
+    if session["manifest"] is None and state["pending"]:
+        choose = join(_button("open", "Choose manifest"), _ask_open(state, "Which delivery is this?", "Use this one"))
+    else:
+        choose = Html("")
+    if session["ending"]:
+        return join(choose, el("p", "Closing…", class_="hint"))
+    return join(choose, _button("close", "Close session"), _ask_close(state["dock"], session))
+
+
+def _button(action: str, words: str) -> Html:
+    return el("button", words, id=f"do-{action}", type="button", class_="do", data_ask=action)
+
+
+def _ask_open(state: Mapping[str, Any], title: str, words: str) -> Html:
+    """Asks for the delivery: the values are those of `gate.open`."""
+    choices = [
+        el(
+            "label",
+            el(
+                "input",
+                type="radio",
+                name="delivery",
+                required=True,
+                checked=len(state["pending"]) == 1,
+                data_manifest=entry["manifest"],
+                data_delivery=entry["delivery"],
+            ),
+            el(
+                "span",
+                el("b", entry.get("recipient") or f"Delivery {entry['delivery']}"),
+                el("small", f"Manifest {entry['manifest']}, delivery {entry['delivery']}, "
+                            f"{number(entry.get('lines', 0), 'package')}"),
+            ),
+            class_="choice",
+        )
+        for entry in state["pending"]
+    ]  # fmt: skip
+    return _ask("open", state["dock"], title, el("fieldset", el("legend", "Delivery"), choices), words)
+
+
+def _ask_close(dock: str, session: Mapping[str, Any]) -> Html:
+    counts = session["counts"]
+    wrong = [f"{counts[name]} {name}" for name in SETS[:4] if counts[name]]
+    if session["ready"]:
+        words = f"All {counts['lines']} packages are there, and nothing else. The verdict follows in a moment."
+    elif session["manifest"] is None:
+        words = "There is no manifest: the verdict cannot be complete."
+    else:
+        words = f"Not complete: {', '.join(wrong) or 'nothing has passed'}. The verdict will say so."
+    body = el("p", words, class_="facts" if session["ready"] else "facts bad", data_fresh="close-facts")
+    return _ask("close", dock, "Close the session?", body, "Close session")
+
+
+def _ask(action: str, dock: str, title: str, body: Html, words: str) -> Html:
+    form = el(
+        "form",
+        el("h2", title, id="ask-title"),
+        body,
+        el("p", "", class_="error", role="alert", id="ask-error"),
+        el(
+            "div",
+            el("button", "Cancel", type="button", class_="cancel", data_cancel=True),
+            el("button", words, type="submit", class_="do"),
+            class_="buttons",
+        ),
+        action=f"/docks/{dock}/{action}",
+        method="post",
+    )
+    return el("template", form, id=f"ask-{action}")

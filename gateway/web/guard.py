@@ -1,0 +1,111 @@
+"""Who asks, and whether the browser that asks was led here by another site.
+
+Whoever may use the page is known by a client certificate, by a login, or by being on this machine where neither is
+configured. An action needs more: it has to come from a page of ours, which the browser (`Origin`, `Sec-Fetch-Site`)
+and a secret in the page say independently of each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.web.shell import Visitor
+from gateway.web.tokens import Tokens
+from gateway.web_config import WebConfig, is_loopback
+
+LOCAL = "local"
+"""Who acts where nobody has to log in: somebody on this machine."""
+
+_VISITOR = "rfid_visitor"
+_LOGIN = "rfid_login"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{22,64}")
+_PURPOSE = b"rfid-gateway csrf 1"
+
+
+class Guard:
+    """The rules of a configuration. `tokens` gives the tokens as they are now."""
+
+    def __init__(self, config: WebConfig, tokens: Callable[[], Tokens], now: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._tokens = tokens
+        self._now = now
+
+    def who(self, request: Request) -> str | None:
+        """The name of whoever asks, None where nobody is logged in. Raises HTTPException 421 where a page without a
+        login is reached under a foreign name, as it would be through another site's DNS."""
+        if not self._config.needs_login:
+            if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
+                raise HTTPException(421, "Without a login the page is served on this machine only: use 127.0.0.1.")
+            return LOCAL
+        subject: str | None = request.scope.get("state", {}).get("subject")
+        if subject is not None:
+            return subject
+        cookie = request.cookies.get(self._name(_LOGIN), "")
+        return self._tokens().check(cookie, self._now()) if self._config.token_file else None
+
+    def visitor(self, request: Request) -> Visitor:
+        """Whoever asks, with the secret that their pages carry. `remember` has to go with the answer."""
+        subject = request.scope.get("state", {}).get("subject")
+        name = self.who(request)
+        return Visitor(name, _csrf(self._secret(request)), can_leave=self._config.needs_login and subject is None)
+
+    def remember(self, request: Request, response: Response) -> None:
+        """Gives a browser that has none the cookie that the secret in its pages is made from."""
+        if not _SECRET.fullmatch(request.cookies.get(self._name(_VISITOR), "")):
+            self._set(request, response, _VISITOR, self._secret(request), None)
+
+    def check_origin(self, request: Request, csrf: str) -> None:
+        """Raises HTTPException 403 where an action does not come from a page of ours."""
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        cookie = request.cookies.get(self._name(_VISITOR), "")
+        genuine = _SECRET.fullmatch(cookie) and hmac.compare_digest(_csrf(cookie).encode(), csrf.encode())
+        if not origin or origin != request.headers.get("host") or site != "same-origin" or not genuine:
+            raise HTTPException(403, "This did not come from a page of the gateway: load the page again.")
+
+    def log_in(self, token: str, request: Request, response: Response) -> bool:
+        """Logs in with a token; False where it is nobody's."""
+        name = self._tokens().name_of(token)
+        if name is None:
+            return False
+        lasts = int(self._config.login_lasts)
+        self._set(request, response, _LOGIN, self._tokens().login(name, int(self._now()) + lasts), lasts)
+        return True
+
+    def log_out(self, response: Response) -> None:
+        response.delete_cookie(self._name(_LOGIN), path="/", secure=self._secure, httponly=True, samesite="strict")
+
+    @property
+    def _secure(self) -> bool:
+        return self._config.tls is not None
+
+    def _name(self, name: str) -> str:
+        """With TLS the browser itself sees to it that nobody else has set the cookie."""
+        return f"__Host-{name}" if self._secure else name
+
+    def _set(self, request: Request, response: Response, name: str, value: str, lasts: int | None) -> None:
+        response.set_cookie(
+            self._name(name), value, max_age=lasts, path="/", secure=self._secure, httponly=True, samesite="strict"
+        )
+
+    def _secret(self, request: Request) -> str:
+        """What the browser's cookie holds, or what it is about to be given with the answer to this request."""
+        cookie = request.cookies.get(self._name(_VISITOR), "")
+        if _SECRET.fullmatch(cookie):
+            return cookie
+        fresh: str = request.scope.setdefault("rfid.visitor", secrets.token_urlsafe(24))
+        return fresh
+
+
+def _csrf(secret: str) -> str:
+    return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest()

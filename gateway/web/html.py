@@ -1,0 +1,50 @@
+"""HTML that cannot be forgotten to be escaped: text becomes markup only here."""
+
+from __future__ import annotations
+
+import html
+from typing import TypeAlias
+
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+
+
+class Html(str):
+    """Markup: text that is escaped already."""
+
+    __slots__ = ()
+
+
+Child: TypeAlias = "Html | str | int | list[Html] | None"
+Value: TypeAlias = "str | int | bool | None"
+
+
+def text(content: object) -> Html:
+    """`content` as text, whatever it holds. Markup stays what it is."""
+    return content if isinstance(content, Html) else Html(html.escape(str(content), quote=True))
+
+
+def el(name: str, /, *children: Child, **attributes: Value) -> Html:
+    """An element. ``class_`` is `class` and ``aria_live`` is `aria-live`; None and False leave an attribute out, True
+    writes its name alone."""
+    opening = name + "".join(_attribute(key, value) for key, value in attributes.items())
+    if name in _VOID:
+        return Html(f"<{opening}>")
+    return Html(f"<{opening}>{join(*children)}</{name}>")
+
+
+def join(*children: Child) -> Html:
+    """Children one after the other, escaped."""
+    parts: list[str] = []
+    for child in children:
+        if isinstance(child, list):
+            parts.extend(text(item) for item in child)
+        elif child is not None:
+            parts.append(text(child))
+    return Html("".join(parts))
+
+
+def _attribute(key: str, value: Value) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{html.escape(str(value), quote=True)}"'

@@ -1,0 +1,36 @@
+"""What the page needs of the gateway: a few questions, two commands, and a nudge when something may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+
+class WebPort(Protocol):
+    """The gateway as the page sees it. The questions are asked often and answered at once, from memory."""
+
+    def docks(self) -> list[str]:
+        """The ids of the docks, in the order in which they are shown."""
+
+    def dock_state(self, dock: str) -> dict[str, Any]:
+        """``Gate.state(dock)`` with ``"lines": Gate.lines(dock)``.
+
+        Where there is no session, ``lines`` may hold the sets of the last verdict; they are shown beside it.
+        """
+
+    def zones(self) -> list[dict[str, Any]]:
+        """``Floor.zone_state`` of every zone."""
+
+    def readers(self) -> list[dict[str, Any]]:
+        """``Floor.reader_state`` of every reader with `phase` and `error` of its supervisor, and `docks`: the ids of
+        the docks whose portal it watches."""
+
+    async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """Carries out ``gate.open`` or ``gate.close`` on behalf of `who`, who belongs into the event.
+
+        Raises `Refused`, with words for whoever pressed the button.
+        """
+
+    def subscribe(self) -> AsyncIterator[object]:
+        """Yields whenever anything above may have changed. What it yields is not looked at; several changes may be
+        one notice."""

@@ -1,0 +1,203 @@
+"""Serves the dock page inside the gateway's event loop, within bounds, until it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.errors import ConfigError
+from gateway.ops.logs import Logger
+from gateway.text import printable
+from gateway.web.guard import Guard
+from gateway.web.port import WebPort
+from gateway.web.site import build
+from gateway.web.tokens import Tokens, read_tokens
+from gateway.web_config import WebConfig
+
+MAX_CONNECTIONS = 96
+"""At the same time: every stream, and two more for each browser's pages and actions. Further ones are cut off."""
+
+FIRST_REQUEST = 10.0
+"""Seconds for a first request, after which a connection that says nothing is cut off."""
+
+MAX_HEADERS = 16 << 10
+"""Bytes of a request's headers: what browsers send is about 1 kB."""
+
+TOKENS_AGAIN = 10.0
+"""Seconds between two looks at the token file: who is taken off it is logged out within them."""
+
+GOODBYE = 2
+"""Seconds that connections have to end when the gateway stops."""
+
+
+class WebServer:
+    """The page of a configuration. `run` until cancelled."""
+
+    def __init__(self, port: WebPort, config: WebConfig, log: Logger) -> None:
+        self._config = config
+        self._log = log
+        self._tokens = Tokens({})
+        self.app = build(port, Guard(config, lambda: self._tokens), log)
+        self.ready = asyncio.Event()
+        self._sockets: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        """The port in use. Only while it is `ready`."""
+        return int(self._sockets[0].getsockname()[1])
+
+    async def run(self) -> None:
+        """Serves until it is cancelled. Where address, certificate or tokens cannot be used the gateway runs without
+        the page and the log says so: reads and events are worth more."""
+        try:
+            if self._config.token_file is not None:
+                self._tokens = await asyncio.to_thread(read_tokens, self._config.token_file)
+            context = await asyncio.to_thread(self._tls)
+            self._sockets = await self._bind()
+        except ConfigError as error:
+            self._log.error("no dock page: the token file cannot be used", problems=error.problems)
+            return
+        except OSError as error:  # ssl.SSLError is one
+            self._log.error(
+                "no dock page: its address or certificate cannot be used",
+                host=self._config.host,
+                port=self._config.port,
+                reason=str(error),
+            )
+            return
+        await self._serve(context)
+
+    async def _serve(self, context: ssl.SSLContext | None) -> None:
+        server = _Server(self._uvicorn(context), self._up)
+        serving = asyncio.create_task(server.serve(sockets=self._sockets), name="web server")
+        others = [
+            asyncio.create_task(self.app.state.hub.run(), name="web hub"),
+            asyncio.create_task(self._read_tokens_again(), name="web tokens"),
+        ]
+        try:
+            await asyncio.shield(serving)
+        finally:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            server.should_exit = True
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+
+    def _up(self) -> None:
+        self._log.info("the dock page is served", host=self._config.host, port=self.port)
+        self.ready.set()
+
+    def _uvicorn(self, context: ssl.SSLContext | None) -> uvicorn.Config:
+        return uvicorn.Config(
+            self.app,
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            h11_max_incomplete_event_size=MAX_HEADERS,
+            timeout_graceful_shutdown=GOODBYE,
+            ssl_context_factory=None if context is None else lambda *_: context,
+        )
+
+    async def _bind(self) -> list[socket.socket]:
+        """Raises OSError where the address cannot be used, which uvicorn itself would end the process for."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._config.host, self._config.port, type=socket.SOCK_STREAM)
+        sockets: list[socket.socket] = []
+        try:
+            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+                if sockets and self._config.port == 0:
+                    break  # each would get a port of its own
+                sockets.append(socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS))
+        except OSError:
+            for bound in sockets:
+                bound.close()
+            raise
+        return sockets
+
+    def _tls(self) -> ssl.SSLContext | None:
+        tls = self._config.tls
+        if tls is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+        if tls.client_ca_file is not None:
+            context.load_verify_locations(tls.client_ca_file)
+            # Where there are tokens as well, either will do.
+            context.verify_mode = ssl.CERT_REQUIRED if self._config.token_file is None else ssl.CERT_OPTIONAL
+        return context
+
+    async def _read_tokens_again(self) -> None:
+        path = self._config.token_file
+        problems: list[str] = []
+        while path is not None:
+            await asyncio.sleep(TOKENS_AGAIN)
+            try:
+                self._tokens = await asyncio.to_thread(read_tokens, path)
+                problems = []
+            except ConfigError as error:
+                if error.problems != problems:
+                    problems = error.problems
+                    self._log.error("the token file cannot be used; the tokens read before stay", problems=problems)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up, and leaves signals to the gateway."""
+
+    def __init__(self, config: uvicorn.Config, up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Connection(H11Protocol):
+    """A connection within the bounds above, which tells the application whose certificate it came with and how to
+    cut it off."""
+
+    _silence: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self.app_state = {**self.app_state, "abort": transport.abort, "subject": _subject(transport)}
+        self._silence = self.loop.call_later(FIRST_REQUEST, self._cut_off_if_silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        super().connection_lost(exc)
+
+    def _cut_off_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.abort()
+
+
+def _subject(transport: asyncio.Transport) -> str | None:
+    """The common name of the client certificate, or all of its subject; None without one."""
+    certificate: dict[str, Any] | None = transport.get_extra_info("peercert")
+    if not certificate:
+        return None
+    pairs = [pair for part in certificate.get("subject", ()) for pair in part]
+    common = next((value for key, value in pairs if key == "commonName"), None)
+    return printable(common or ", ".join(f"{key}={value}" for key, value in pairs) or "certificate", 64)

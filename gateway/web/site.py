@@ -1,0 +1,201 @@
+"""The pages and actions as an ASGI application.
+
+======================  ================================================================
+``/``                   all docks; `/zones` and `/readers` likewise
+``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
+``/events?view=…``      what changes on a page, as server-sent events
+``POST …/open, close``  opens or closes the session of a dock: JSON in, JSON out
+``/login, POST /logout``  with a token, where the configuration has a token file
+======================  ================================================================
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import Refused
+from gateway.ops.logs import Logger
+from gateway.web.actions import ACTIONS, arguments, form
+from gateway.web.assets import Assets
+from gateway.web.attempts import Attempts
+from gateway.web.dock_view import dock_name, dock_parts
+from gateway.web.guard import Guard
+from gateway.web.headers import SecurityHeaders
+from gateway.web.hub import Full, Hub, Parts
+from gateway.web.port import WebPort
+from gateway.web.shell import Shell
+from gateway.web.site_views import docks_parts, readers_parts, zones_parts
+
+_TARGET = re.compile(r"/(zones|readers|docks/[A-Za-z0-9._-]+)?")
+"""Pages to which a login may lead on; any other address could be somebody else's."""
+
+
+def build(port: WebPort, guard: Guard, log: Logger) -> Starlette:
+    """The application. Its hub is `app.state.hub`, and has to run for pages to be live."""
+    return _Site(port, guard, log).app
+
+
+class _Site:
+    def __init__(self, port: WebPort, guard: Guard, log: Logger) -> None:
+        self._port = port
+        self._guard = guard
+        self._log = log
+        self._assets = Assets()
+        self._shell = Shell(self._assets)
+        self._attempts = Attempts()
+        self._hub = Hub(port, self._parts, self._assets.build, log)
+        self.app = Starlette(
+            routes=[
+                Route("/", self._overview),
+                Route("/zones", self._zones),
+                Route("/readers", self._readers),
+                Route("/docks/{dock}", self._dock),
+                Route("/docks/{dock}/{action}", self._act, methods=["POST"]),
+                Route("/events", self._events),
+                Route("/login", self._login, methods=["GET", "POST"]),
+                Route("/logout", self._logout, methods=["POST"]),
+                Route("/static/{name}", self._static),
+            ],
+            middleware=[Middleware(SecurityHeaders)],
+            exception_handlers={HTTPException: self._failed, Exception: self._fault},
+        )
+        self.app.state.hub = self._hub
+
+    # ---- pages
+
+    async def _overview(self, request: Request) -> Response:
+        return self._page(request, "/", "Docks", "docks")
+
+    async def _zones(self, request: Request) -> Response:
+        return self._page(request, "/zones", "Zones", "zones")
+
+    async def _readers(self, request: Request) -> Response:
+        return self._page(request, "/readers", "Readers", "readers")
+
+    async def _dock(self, request: Request) -> Response:
+        dock = request.path_params["dock"]
+        if self._guard.who(request) is not None and dock not in self._port.docks():
+            raise HTTPException(404, f"There is no dock {dock[:64]}.")
+        view = f"dock/{dock}/all" if request.query_params.get("all") == "1" else f"dock/{dock}"
+        return self._page(request, f"/docks/{dock}", "", view)
+
+    def _page(self, request: Request, path: str, title: str, view: str) -> Response:
+        visitor = self._guard.visitor(request)
+        if visitor.name is None:
+            return RedirectResponse(f"/login?next={path}" if _TARGET.fullmatch(path) else "/login", 303)
+        parts = self._parts(view)
+        title = title or dock_name(self._port.dock_state(view.split("/")[1]))
+        response = HTMLResponse(self._shell.live(path, title, view, parts, visitor))
+        self._guard.remember(request, response)
+        return response
+
+    def _parts(self, view: str) -> Parts:
+        """Raises HTTPException 404 for a view that there is not."""
+        match view.split("/"):
+            case ["docks"]:
+                return docks_parts(self._port.dock_state(dock) for dock in self._port.docks())
+            case ["zones"]:
+                return zones_parts(self._port.zones())
+            case ["readers"]:
+                return readers_parts(self._port.readers())
+            case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
+                return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
+        raise HTTPException(404, "There is no such page.")
+
+    async def _events(self, request: Request) -> Response:
+        if self._guard.who(request) is None:
+            raise HTTPException(401, "Log in first.")
+        try:
+            stream = self._hub.reserve(request.query_params.get("view", ""))
+        except Full:
+            raise HTTPException(503, "Too many screens are open: close some.") from None
+        stream.allowed = lambda: self._guard.who(request) is not None
+        return stream  # type: ignore[return-value]  # an ASGI application of its own is as good as a Response
+
+    async def _static(self, request: Request) -> Response:
+        found = self._assets.get(request.path_params["name"])
+        if found is None:
+            raise HTTPException(404, "There is no such file.")
+        content, media_type = found
+        fresh = request.url.query == self._assets.build
+        headers = {"cache-control": "public, max-age=31536000, immutable" if fresh else "no-cache"}
+        return Response(content, media_type=media_type, headers=headers)
+
+    # ---- actions
+
+    async def _act(self, request: Request) -> Response:
+        who = self._guard.who(request)
+        if who is None:
+            raise HTTPException(401, "Log in first.")
+        self._guard.check_origin(request, request.headers.get("x-csrf-token", ""))
+        dock, action = request.path_params["dock"], request.path_params["action"]
+        if action not in ACTIONS or dock not in self._port.docks():
+            raise HTTPException(404, "There is no such action.")
+        command, allowed = ACTIONS[action]
+        args = {"dock": dock} | await arguments(request, allowed)
+        try:
+            result = await self._port.command(command, args, who)
+        except Refused as refusal:
+            self._log.warning("an action on the dock page was refused", command=command, who=who, reason=str(refusal))
+            return JSONResponse({"error": str(refusal)}, 409)
+        self._log.info("an action on the dock page", command=command, dock=dock, who=who)
+        return JSONResponse({"result": result})
+
+    async def _login(self, request: Request) -> Response:
+        visitor = self._guard.visitor(request)
+        if request.method == "GET":
+            target = request.query_params.get("next", "/")
+            return self._login_page(request, target, visitor.csrf, 200, "")
+        fields = await form(request)
+        self._guard.check_origin(request, fields.get("csrf", ""))
+        target = fields.get("next", "/")
+        address, now = request.client.host if request.client else "", time.monotonic()
+        if wait := self._attempts.wait(address, now):
+            words = f"Too many attempts. Try again in {wait:.0f} seconds."
+            return self._login_page(request, target, visitor.csrf, 429, words, {"retry-after": f"{wait:.0f}"})
+        response = RedirectResponse(target if _TARGET.fullmatch(target) else "/", 303)
+        if not self._guard.log_in(fields.get("token", ""), request, response):
+            self._attempts.failed(address, now)
+            self._log.warning("a login with a wrong token", address=address)
+            return self._login_page(request, target, visitor.csrf, 401, "This token is not known.")
+        return response
+
+    def _login_page(
+        self, request: Request, target: str, csrf: str, status: int, error: str, headers: dict[str, str] | None = None
+    ) -> Response:
+        page = self._shell.login(target if _TARGET.fullmatch(target) else "/", csrf, error)
+        response = HTMLResponse(page, status, headers)
+        self._guard.remember(request, response)
+        return response
+
+    async def _logout(self, request: Request) -> Response:
+        fields = await form(request)
+        self._guard.check_origin(request, fields.get("csrf", ""))
+        response = RedirectResponse("/login", 303)
+        self._guard.log_out(response)
+        return response
+
+    # ---- what goes wrong
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return self._answer(request, error.status_code, error.detail, dict(error.headers or {}))
+
+    async def _fault(self, request: Request, error: Exception) -> Response:
+        self._log.error("a page failed; this is a fault in the gateway", path=request.url.path, exc_info=error)
+        return self._answer(request, 500, "The gateway has a fault here. Its log says more.", {})
+
+    def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
+        if request.method == "POST" and request.url.path.startswith("/docks/"):
+            return JSONResponse({"error": words}, status, headers)
+        phrase = HTTPStatus(status).phrase
+        return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

@@ -1,0 +1,117 @@
+"""The pages about the whole site: all docks at a glance, zones with their counts, readers and their health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.web.dock_view import dock_name, moment, progress_bar
+from gateway.web.html import Html, el, join
+from gateway.web.icons import icon
+from gateway.web.wording import counts_of, number, shown
+
+
+def docks_parts(states: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+    """Every dock as a card that leads to its page."""
+    cards = [_dock_card(state) for state in states]
+    return {"docks": el("ul", cards, class_="cards") if cards else _nothing("The configuration has no docks.")}
+
+
+def _dock_card(state: Mapping[str, Any]) -> Html:
+    now, counts = shown(state), counts_of(state)
+    session = state["session"]
+    detail = f"Manifest {session['manifest']}" if session and session["manifest"] else now.sentence
+    body = [
+        el("p", dock_name(state), class_="name"),
+        el("p", icon(now.tone), el("span", now.word), class_=f"word tone-{now.tone}"),
+        el("p", detail, class_="sentence"),
+    ]
+    if counts:
+        body.append(progress_bar(counts))
+        body.append(el("p", el("b", counts["matched"]), f" of {counts['lines']}", class_="figure"))
+    card = el("a", body, href=f"/docks/{state['dock']}", class_="card", id=f"dock-{state['dock']}")
+    return el("li", card)
+
+
+def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+    """A row for each zone: how many are there, how well it is watched, and its last count."""
+    rows = [_zone_row(zone) for zone in zones]
+    columns = ("Zone", "Present", "Not seen", "Watched", "Last count")
+    return {"zones": _table(columns, rows) if rows else _nothing("The configuration has no zones.")}
+
+
+def _zone_row(zone: Mapping[str, Any]) -> Html:
+    antennas = zone["antennas"]
+    deaf = {name: words for name, words in antennas.items() if words != "watching"}
+    if not deaf:
+        watched = _status("good", "matched", f"{number(len(antennas), 'antenna')} watching")
+    else:
+        words = ", ".join(f"{name} {word}" for name, word in deaf.items())
+        watched = _status("bad", "warning", words if zone["watched"] else f"not watched: {words}")
+    return el(
+        "tr",
+        el("th", zone["name"] or zone["zone"], scope="row"),
+        el("td", zone["population"], class_="big"),
+        el("td", zone["not_seen"], class_="big" if zone["not_seen"] else "big none"),
+        el("td", watched),
+        el("td", _count_words(zone["last_count"])),
+    )
+
+
+def _count_words(count: Mapping[str, Any] | None) -> Html:
+    if count is None:
+        return el("span", "none yet", class_="muted")
+    population = count["population"]
+    figure = "cannot be told" if population is None else number(population, "package")
+    sure = f"confidence {count['confidence']:.2f} · " if count.get("confidence") is not None else ""
+    return join(el("b", figure), el("small", sure, moment(count["ended"])))
+
+
+def readers_parts(readers: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+    """A row for each reader: up or not, what is wrong with it, its clock and its reads."""
+    rows = [_reader_row(reader) for reader in readers]
+    columns = ("Reader", "State", "Antennas", "Clock", "Reads")
+    return {"readers": _table(columns, rows) if rows else _nothing("The configuration has no readers.")}
+
+
+def _reader_row(reader: Mapping[str, Any]) -> Html:
+    up = reader["status"] == "up"
+    why = "" if up else reader["error"] or reader["reason"]
+    since = el("small", "since ", moment(reader["since"])) if reader["since"] else None
+    down = reader["antennas_down"]
+    antennas = (
+        _status("bad", "warning", "; ".join(f"{port}: {why or 'down'}" for port, why in down.items()))
+        if down
+        else _status("good", "matched", "all good")
+        if up
+        else el("span", "not known", class_="muted")
+    )
+    late = reader["late_reads"]
+    return el(
+        "tr",
+        el("th", reader["reader"], el("small", reader["model"] or ""), scope="row"),
+        el(
+            "td",
+            _status("good" if up else "bad", "matched" if up else "warning", reader["status"]),
+            since,
+            el("small", why, class_="why") if why else None,
+            join([el("small", f"{name}: {words}") for name, words in reader["conditions"].items()]),
+        ),
+        el("td", antennas),
+        el("td", str(reader["clock"]["quality"] or "not known")),
+        el("td", el("b", f"{reader['reads']:,}"), el("small", f"{late:,} late") if late else None),
+    )
+
+
+def _status(kind: str, symbol: str, words: str) -> Html:
+    return el("span", icon(symbol), words, class_=f"status {kind}")
+
+
+def _table(columns: Iterable[str], rows: list[Html]) -> Html:
+    head = el("tr", [el("th", column, scope="col") for column in columns])
+    return el("div", el("table", el("thead", head), el("tbody", rows)), class_="table", tabindex=0, role="region",
+              aria_label="Table")  # fmt: skip
+
+
+def _nothing(words: str) -> Html:
+    return el("p", words, class_="nothing")

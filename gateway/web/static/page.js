@@ -1,0 +1,187 @@
+// Keeps a page up to date: puts in place the parts that the server sends, says when it does not hear from it any more,
+// and asks before an action. All markup comes from the server, which escapes it; text made here is set as text.
+"use strict";
+
+const SILENCE = 9000; // ms without a word, of which one comes every three seconds: then the page is not live
+const AGAIN = 2000; // ms before a stream that the server has refused is tried again
+const body = document.body;
+const byId = (id) => document.getElementById(id);
+
+// ---- theme: as the system says, or as chosen here
+
+const THEMES = ["auto", "dark", "light"];
+
+function showTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  byId("theme").textContent = `Theme: ${theme}`;
+}
+
+function startTheme() {
+  const button = byId("theme");
+  if (!button) return;
+  let theme = localStorage.getItem("theme") || "auto";
+  button.hidden = false;
+  showTheme(theme);
+  button.addEventListener("click", () => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    localStorage.setItem("theme", theme);
+    showTheme(theme);
+  });
+}
+
+// ---- parts
+
+function localTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  }
+}
+
+function replaceParts(parts) {
+  const focused = document.activeElement && document.activeElement.id;
+  for (const [name, html] of Object.entries(parts)) {
+    const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
+    if (!part) continue;
+    part.innerHTML = html;
+    localTimes(part);
+  }
+  if (focused && document.activeElement === body) byId(focused)?.focus();
+  freshen();
+  announce();
+}
+
+// What a question says must be true while it is read.
+function freshen() {
+  const dialog = byId("ask");
+  if (!dialog || !dialog.open) return;
+  const template = byId(dialog.dataset.template);
+  for (const old of dialog.querySelectorAll("[data-fresh]")) {
+    const now = template?.content.querySelector(`[data-fresh="${old.dataset.fresh}"]`);
+    if (now && now.outerHTML !== old.outerHTML) old.replaceWith(now.cloneNode(true));
+  }
+}
+
+let said = "";
+
+function announce() {
+  const words = body.classList.contains("stale")
+    ? "Not live. What you see may be out of date."
+    : document.querySelector("[data-announce]")?.dataset.announce || "";
+  if (words === said) return;
+  said = words;
+  byId("announce").textContent = words;
+}
+
+// ---- the stream
+
+let stream = null;
+let heard = Date.now();
+let silence = 0;
+
+function live() {
+  heard = Date.now();
+  body.classList.remove("stale");
+  byId("offline").hidden = true;
+  byId("live-words").textContent = "Live";
+  clearTimeout(silence);
+  silence = setTimeout(notLive, SILENCE);
+  announce();
+}
+
+function notLive() {
+  const since = new Date(heard).toLocaleTimeString();
+  body.classList.add("stale");
+  byId("offline").hidden = false;
+  byId("offline-words").textContent = `Reconnecting. What you see is from ${since}.`;
+  byId("live-words").textContent = "Not live";
+  announce();
+}
+
+function connect() {
+  stream = new EventSource(`/events?view=${encodeURIComponent(body.dataset.view)}`);
+  stream.addEventListener("hello", (event) => {
+    if (JSON.parse(event.data).build !== body.dataset.build) location.reload();
+  });
+  stream.addEventListener("view", (event) => {
+    live();
+    replaceParts(JSON.parse(event.data));
+  });
+  stream.addEventListener("beat", live);
+  stream.addEventListener("error", () => {
+    notLive();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(refused, AGAIN);
+  });
+}
+
+// The browser tries again by itself unless the server has answered and said no: then it may be time to log in.
+async function refused() {
+  try {
+    const answer = await fetch(location.href, { redirect: "follow" });
+    if (answer.redirected && new URL(answer.url).pathname === "/login") return location.assign(answer.url);
+    if (answer.status === 404) return location.reload();
+  } catch {
+    // still away
+  }
+  connect();
+}
+
+// A connection that died without a word, as after a tablet has slept, is given up and made anew.
+function watchSilence() {
+  if (stream && Date.now() - heard > SILENCE + AGAIN && stream.readyState === EventSource.OPEN) {
+    stream.close();
+    notLive();
+    connect();
+  }
+}
+
+// ---- actions
+
+function ask(button) {
+  const dialog = byId("ask");
+  const template = byId(`ask-${button.dataset.ask}`);
+  dialog.dataset.template = template.id;
+  dialog.replaceChildren(template.content.cloneNode(true));
+  dialog.querySelector("form").addEventListener("submit", submit);
+  dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => byId(button.id)?.focus(), { once: true });
+  dialog.showModal();
+  (dialog.querySelector("input:checked") || dialog.querySelector("input") || dialog.querySelector("[type=submit]")).focus();
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const form = event.target;
+  const button = form.querySelector("[type=submit]");
+  const error = form.querySelector("#ask-error");
+  const chosen = form.querySelector("input:checked");
+  button.disabled = true;
+  error.textContent = "";
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-csrf-token": body.dataset.csrf },
+      body: JSON.stringify(chosen ? { manifest: chosen.dataset.manifest, delivery: chosen.dataset.delivery } : {}),
+    });
+    if (answer.ok) return byId("ask").close();
+    error.textContent = (await answer.json()).error;
+  } catch {
+    error.textContent = "The gateway did not answer. Nothing may have been done: look at the state, then try again.";
+  }
+  button.disabled = false;
+}
+
+// ---- start
+
+startTheme();
+localTimes(document);
+if (body.dataset.view) {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-ask]");
+    if (button) ask(button);
+  });
+  setInterval(watchSilence, 1000);
+  announce();
+  connect();
+}

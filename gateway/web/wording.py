@@ -1,0 +1,134 @@
+"""The words of the page: what a lamp means, why a package may not leave, how many of what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SETS = ("blocked", "extra", "undetermined", "missing", "matched", "returned")
+"""The sets of a session, those that keep a van here first."""
+
+SET_WORDS = {
+    "blocked": ("Blocked", "must not leave"),
+    "extra": ("Extra", "on no manifest"),
+    "undetermined": ("Undetermined", "passed, direction unknown"),
+    "missing": ("Missing", "not seen yet"),
+    "matched": ("Matched", "on the manifest and loaded"),
+    "returned": ("Returned", "came back out"),
+}
+
+_RULES = {
+    "manifest": "Not on any manifest",
+    "delivery": "Belongs to another delivery",
+    "lab_state": "Lab state not allowed",
+    "coa": "COA not complete",
+    "hold": "On hold",
+    "recall": "Recalled",
+    "investigation": "Under investigation",
+    "quarantine": "In quarantine",
+    "finished": "Already finished",
+    "destroyed": "Destroyed",
+    "shipped_once": "Has left already",
+    "watch": "On a watch list",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Shown:
+    """What a dock shows: `tone` picks colour and symbol, `word` is read from afar, `sentence` says what to do."""
+
+    tone: str
+    word: str
+    sentence: str
+
+
+def shown(state: Mapping[str, Any]) -> Shown:
+    """What a dock shows, from its state."""
+    session = state["session"]
+    return _closed(state) if session is None else _open(state["lamp"], state["word"], session)
+
+
+def counts_of(state: Mapping[str, Any]) -> dict[str, int]:
+    """How many packages are in each set: of the session, or of the verdict that the dock still shows; else none."""
+    source = state["session"]
+    if source is None and state["lamp"] != "off":
+        source = state["last_verdict"]
+    return dict(source["counts"]) if source else {}
+
+
+def _closed(state: Mapping[str, Any]) -> Shown:
+    if state["lamp"] == "green":
+        return Shown("green", "Complete", "Every package of the delivery is loaded, and nothing else.")
+    if state["lamp"] == "red":
+        return Shown(
+            "red",
+            "Not complete",
+            f"{_wrong(counts_of(state)) or 'No manifest'}. Mend the load or correct the manifest.",
+        )
+    waiting = len(state["pending"])
+    if not waiting:
+        return Shown("idle", "No session", "No delivery is waiting for this dock.")
+    return Shown("idle", "No session", f"{number(waiting, 'delivery', 'deliveries')} waiting. Open a session to load.")
+
+
+def _open(lamp: str, word: str, session: Mapping[str, Any]) -> Shown:
+    counts = session["counts"]
+    if lamp == "red":
+        bad = counts["extra"] + counts["blocked"]
+        what = number(bad, "package") if bad else "Too many packages"
+        return Shown(
+            "red", "Stop", f"{what} must {'not leave' if session['direction'] == 'out' else 'not be taken in'}."
+        )
+    return Shown("amber", word.capitalize(), _progress(session))
+
+
+def _progress(session: Mapping[str, Any]) -> str:
+    counts = session["counts"]
+    done = "loaded" if session["direction"] == "out" else "received"
+    if session["ending"]:
+        return "Waiting for the last passes. The verdict comes in a moment."
+    if session["manifest"] is None:
+        return "No manifest yet: nothing can be complete."
+    if session["ready"]:
+        return f"Everything is {done}. Close the session for the verdict."
+    if counts["undetermined"]:
+        return f"{number(counts['undetermined'], 'package')} passed, and nobody can say which way: scan by hand."
+    return f"{counts['missing']} still to be {done}."
+
+
+def _wrong(counts: Mapping[str, int]) -> str:
+    """The sets that make a verdict not complete, such as ``1 blocked, 2 missing``."""
+    return ", ".join(f"{counts[name]} {name}" for name in SETS[:4] if counts.get(name))
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """``1 package``, ``2 packages``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def reasons(item: Mapping[str, Any], name: str) -> list[str]:
+    """Why a package is in the set `name`, one line for each rule that does not pass."""
+    if name == "extra":
+        return [_RULES["manifest"]]
+    if name != "blocked":
+        return []
+    broken = [_reason(entry["rule"], entry["reason"]) for entry in item["rules"]]
+    return broken + [f"Unknown: {entry['missing']}" for entry in item["unknown"]]
+
+
+def _reason(rule: str, reason: str) -> str:
+    words = _RULES.get(rule, rule)
+    return f"{words}: {reason}" if reason else words
+
+
+def quantity(item: Mapping[str, Any]) -> str:
+    """``48 Each``, or nothing where it is not known."""
+    if item["quantity"] is None:
+        return ""
+    return f"{item['quantity']:,.6g} {item['unit']}".strip()
+
+
+def clock(time: str) -> str:
+    """The time of day and the date of an RFC 3339 time of ours."""
+    return f"{time[11:16]} UTC, {time[:10]}"

@@ -1,0 +1,174 @@
+"""A gateway for the dock page that is not there: a real gate, fed by the test, behind the page's port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.clock import rfc3339
+from gateway.floor.gate import Gate
+from gateway.inputs import Command
+from gateway.web.server import WebServer
+from gateway.web_config import WebConfig
+from tests.support.gate_scene import DOCKS, at, config, elapse, manifest, run, transit
+
+PRODUCTS = [
+    ("THC Seltzer 12oz Grapefruit 10mg 4pk", "SLT-2602-07", 48, "Each"),
+    ("Live Resin 1g Garlic Cookies", "LR-2601-44", 120, "Each"),
+    ("Pre-roll 5pk Blue Dream 3.5g", "PR-2602-11", 60, "Each"),
+    ("Gummies Sour Watermelon 100mg", "GM-2601-90", 96, "Each"),
+    ("Flower 3.5g Wedding Cake", "FL-2601-31", 64, "Each"),
+    ("Vape Cartridge 0.5g Pineapple Express", "VC-2601-12", 200, "Each"),
+    ("Tincture 30ml Peppermint 1:1", "TN-2512-03", 24, "Each"),
+    ("Shake, bulk", "SH-2602-01", 2.5, "Pounds"),
+]
+HOLD = {"record": {"hold": ["IsOnHold"]}}
+
+
+def product(number: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Changes that make the line of a package a product that is sold."""
+    name, batch, quantity, unit = PRODUCTS[number % len(PRODUCTS)]
+    return {"product": name, "batch": batch, "quantity": float(quantity), "unit": unit, **(changes or {})}
+
+
+def load(packages: int, **changes: Mapping[str, Any]) -> dict[Any, Any]:
+    """Lines 1 to `packages`; ``p3=HOLD`` puts number 3 on hold."""
+    return {str(n): product(n, changes.get(f"p{n}")) for n in range(1, packages + 1)}
+
+
+class FakeGateway:
+    """The page's port. `feed` is what happens at the docks; `asked` is what the page asked for."""
+
+    def __init__(self) -> None:
+        docks = [dock | {"name": f"Dock {n}"} for n, dock in enumerate(DOCKS, 1)]
+        self.gate = Gate(config(docks=docks))
+        self.now = 0.0
+        self.asked: list[tuple[str, dict[str, Any], str]] = []
+        self.override: dict[str, Any] = {}
+        self.reader_changes: dict[str, dict[str, Any]] = {}
+        self._subscribers: list[asyncio.Event] = []
+
+    def feed(self, *items: Any) -> None:
+        run(self.gate, items)
+        self.changed()
+
+    def manifest(self, lines: Mapping[Any, Any], **changes: Any) -> None:
+        self.feed(manifest(self.step(), lines, **changes))
+
+    def pass_out(self, *packages: int, direction: str = "out") -> None:
+        for package in packages:
+            self.feed(transit(self.step(), package, direction))
+
+    def step(self, seconds: float = 1.0) -> float:
+        self.now += seconds
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        elapse(self.gate, at(self.step(seconds)))
+        self.changed()
+
+    def changed(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.set()
+
+    # ---- the port
+
+    def docks(self) -> list[str]:
+        return self.gate.docks()
+
+    def dock_state(self, dock: str) -> dict[str, Any]:
+        return {**self.gate.state(dock), "lines": self.gate.lines(dock), **self.override}
+
+    def zones(self) -> list[dict[str, Any]]:
+        count = {"ended": rfc3339(at(0)), "population": 214, "confidence": 0.97}
+        return [
+            zone("vault", "Vault A", 212, 3, {"r1/1": "watching"}, count),
+            zone("cage", "Quarantine cage", 9, 0, {"r1/2": "antenna down"}, None),
+            zone("dock", "", 0, 0, {"r2/1": "watching", "r2/2": "watching"}, None),
+        ]
+
+    def readers(self) -> list[dict[str, Any]]:
+        return [
+            reader("r1", docks=["dock-1"], reads=1_204_331) | self.reader_changes.get("r1", {}),
+            reader("r2", docks=["dock-2"], reads=88_120) | self.reader_changes.get("r2", {}),
+        ]
+
+    async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
+        self.asked.append((name, dict(args), who))
+        command = Command(at(self.step()), name, {**args, "by": who})
+        self.gate.admit(command)
+        self.feed(command)
+        return {"accepted": rfc3339(command.t)}
+
+    async def subscribe(self) -> AsyncIterator[object]:
+        changed = asyncio.Event()
+        self._subscribers.append(changed)
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                yield None
+        finally:
+            self._subscribers.remove(changed)
+
+
+def zone(
+    name: str, title: str, population: int, not_seen: int, antennas: dict[str, str], count: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "zone": name,
+        "name": title,
+        "population": population,
+        "not_seen": not_seen,
+        "watched": "watching" in antennas.values(),
+        "antennas": antennas,
+        "last_count": count,
+    }
+
+
+def reader(name: str, docks: list[str], reads: int) -> dict[str, Any]:
+    return {
+        "reader": name,
+        "status": "up",
+        "since": rfc3339(at(0)),
+        "reason": "",
+        "model": "FX9600",
+        "firmware": "3.10",
+        "antennas_down": {},
+        "conditions": {},
+        "clock": {"quality": "ntp", "offset_us": 1200},
+        "reads": reads,
+        "late_reads": 12,
+        "phase": "up",
+        "error": "",
+        "docks": docks,
+    }
+
+
+@contextlib.asynccontextmanager
+async def served(gateway: FakeGateway, **changes: Any) -> AsyncIterator[WebServer]:
+    """The page, served on this machine on a port of its own, or on ``port``, until the end of the block."""
+    server = WebServer(gateway, WebConfig.model_validate({"port": 0} | changes), structlog.get_logger())
+    running = asyncio.create_task(server.run())
+    ready = asyncio.create_task(server.ready.wait())
+    await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    ready.cancel()
+    assert server.ready.is_set(), "the page did not come up"
+    try:
+        yield server
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def token_file(folder: Path, **tokens: str) -> Iterator[Path]:
+    """Writes ``name: token`` lines."""
+    path = folder / "tokens"
+    path.write_text("".join(f"{name}: {token}\n" for name, token in tokens.items()))
+    yield path

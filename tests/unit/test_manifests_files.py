@@ -1,0 +1,485 @@
+"""Manifests from files: CSV, JSON, the identifier map, and the folder that is watched."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.floor.gate.model import MAX_LINES, read_manifest
+from gateway.gate_config import FolderConfig
+from gateway.manifests import folder as folder_module
+from gateway.manifests.csv_file import read_csv
+from gateway.manifests.folder import Folder
+from gateway.manifests.identifiers import IdentifierMap, read_identifiers
+from gateway.manifests.json_file import read_json
+from gateway.manifests.times import read_time
+from tests.support.gate_scene import T0, manifest_args, uid
+
+OWN = (Path(__file__).parents[1] / "vectors" / "metrc" / "manifest.json").read_bytes()
+
+
+def sheet(*rows: dict[str, Any], delimiter: str = ",") -> bytes:
+    out = io.StringIO()
+    good = {"manifest": "M1", "delivery": "D1", "uid": uid(1), "product": "Seltzer, lime", "hold": "false"}
+    names = list(good | (rows[0] if rows else {}))
+    writer = csv.DictWriter(out, names, delimiter=delimiter, extrasaction="ignore")
+    writer.writeheader()
+    for index, row in enumerate(rows or ({},), start=1):
+        writer.writerow(good | {"uid": uid(index)} | row)
+    return out.getvalue().encode()
+
+
+def from_csv(content: bytes, columns: dict[str, str] | None = None, identifiers: IdentifierMap | None = None):
+    return read_csv(
+        content,
+        modified=T0,
+        zone="America/Denver",
+        columns=columns or {},
+        identifiers=identifiers or IdentifierMap(),
+    )
+
+
+def from_json(content: bytes, identifiers: IdentifierMap | None = None):
+    return read_json(content, modified=T0, zone="America/Denver", identifiers=identifiers or IdentifierMap())
+
+
+# ---- times
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2026-02-14T14:05:11+00:00", "2026-02-14T14:05:11.000000Z"),
+        ("2026-02-14T14:05:11Z", "2026-02-14T14:05:11.000000Z"),
+        ("2026-02-14T09:00:00.000", "2026-02-14T16:00:00.000000Z"),
+        ("2026-07-14T09:00:00", "2026-07-14T15:00:00.000000Z"),
+        ("2026-02-14", "2026-02-14T07:00:00.000000Z"),
+        ("9999-12-31T23:59:59-07:00", "9999-12-30T00:00:00.000000Z"),
+    ],
+)
+def test_times_with_and_without_an_offset(text, wanted):
+    moment = read_time(text, "America/Denver")
+    assert moment is not None
+    assert rfc3339(moment) == wanted
+
+
+@pytest.mark.parametrize("text", [None, "", "0001-01-01", "0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00.000"])
+def test_the_first_day_of_all_means_none(text):
+    assert read_time(text, "UTC") is None
+
+
+@pytest.mark.parametrize("value", ["soon", 17, True, "2026-13-01", "2026-02-14T09:00:00" + " " * 40, ["x"]])
+def test_what_is_no_time_is_refused(value):
+    with pytest.raises(Refused, match="is not a time"):
+        read_time(value, "UTC")
+
+
+# ---- CSV
+
+
+def test_csv_line_by_line():
+    content = sheet(
+        {"quantity": "48", "dock": "dock-1", "recipient": "Shop", "lab_state": "TestPassed", "location": "Vault"},
+        {"quantity": "", "hold": ""},
+        {"delivery": "D2", "hold": "Yes"},
+    )
+    manifest = read_manifest(from_csv(content))
+    assert (manifest.manifest, manifest.version, manifest.as_of) == ("M1", T0 // 1000, T0)
+    first, second = manifest.deliveries
+    assert (first.delivery, first.dock, first.recipient, len(first.lines)) == ("D1", "dock-1", "Shop", 2)
+    assert first.lines[0].product == "Seltzer, lime"
+    assert first.lines[0].quantity == 48.0
+    assert [line.record.hold for line in (*first.lines, *second.lines) if line.record] == [False, None, True]
+    assert first.lines[0].lab is None
+
+
+def test_csv_with_a_certificate():
+    content = sheet(
+        {"coa_passed": "true", "coa_released": "true", "coa_revoked": "false", "coa_document": "77"},
+        {"coa_passed": "", "coa_released": "", "coa_revoked": "", "coa_document": ""},
+    )
+    known, unknown = read_manifest(from_csv(content)).deliveries[0].lines
+    assert known.lab is not None
+    assert known.lab.results[0].model_dump() == {
+        "test": "COA",
+        "performed": "",
+        "passed": True,
+        "released": True,
+        "revoked": False,
+        "expires": None,
+        "document": "77",
+    }
+    assert unknown.lab is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_as_spreadsheets_write_it(delimiter):
+    content = b"\xef\xbb\xbf" + sheet(delimiter=delimiter)
+    assert from_csv(content)["deliveries"][0]["lines"][0]["uid"] == uid(1)
+
+
+def test_csv_with_columns_of_another_name():
+    content = sheet().replace(b"manifest,", b"Manifest No,").replace(b",uid,", b",Package Tag,")
+    columns = {"manifest": "Manifest No", "uid": "Package Tag"}
+    assert from_csv(content, columns)["manifest"] == "M1"
+    with pytest.raises(Refused, match="line 1: no column Manifest Number"):
+        from_csv(content, {"manifest": "Manifest Number"})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no column manifest"),
+        (b"manifest,delivery,uid\n", "no line under the header"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (sheet({"hold": "maybe"}), "line 2: hold is 'maybe'"),
+        (sheet({"quantity": "many"}), "line 2: quantity"),
+        (sheet({}, {"manifest": "M2"}), "line 3: manifest differs"),
+        (sheet({"uid": "not hex"}), "line 2: 'not hex' is no EPC"),
+        (sheet({"as_of": "soon"}), "line 2: as_of"),
+        (sheet({"version": "-1"}), "line 2: version"),
+        (b"manifest,delivery,uid,uid\nM1,D1,AB12,AB12\n", "two columns have one name"),
+        (b"manifest,delivery,uid\nM1,D1\n", "more or fewer cells"),
+        (b"manifest,delivery,uid\nM1,D1,AB12,X\n", "more or fewer cells"),
+        (b'manifest,delivery,uid\nM1,D1,"AB12\n', "not CSV"),
+        (b"manifest,delivery,uid\n" + b"M1,D1,AB12\n" * (MAX_LINES + 1), f"more than {MAX_LINES} lines"),
+    ],
+)
+def test_wrong_csv_is_refused(content, words):
+    with pytest.raises(Refused, match=words):
+        from_csv(content)
+
+
+# ---- JSON
+
+
+def test_our_own_model_as_json():
+    args = manifest_args([1, 2])
+    del args["version"]
+    assert read_manifest(from_json(json.dumps(args).encode())).version == T0 // 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(transfer=[]), "transfer: is not an object"),
+        (lambda d: d.update(deliveries={}), "deliveries: is not a list"),
+        (lambda d: d["deliveries"].append(7), "deliveries: is not a list of objects"),
+        (lambda d: d["deliveries"][0].update(Id=[1]), "Id is missing or of the wrong type"),
+        (lambda d: d["deliveries"][0].pop("_packages"), "_packages: is not an object"),
+        (lambda d: d["deliveries"][0]["_packages"]["Data"][0].update(PackageLabel={}), "PackageLabel is missing"),
+        (lambda d: d["deliveries"][0]["_packages"]["Data"][0].update(PackageId="1"), "PackageId is missing"),
+        (lambda d: d["packageRecords"]["items"][0].update(Label=[]), "Label is missing or of the wrong type"),
+        (lambda d: d["labResults"]["Data"][0].update(PackageId=None), "PackageId is missing"),
+        (lambda d: d["labResults"]["Data"][0].update(ExpirationDateTime="never"), "'never' is not a time"),
+        (lambda d: d["transfer"].update(ManifestNumber=""), "no ManifestNumber"),
+    ],
+)
+def test_shapes_that_are_not_metrcs_are_refused(change, words):
+    document = json.loads(OWN)
+    change(document)
+    with pytest.raises(Refused, match=words):
+        from_json(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "flag", ["IsOnHold", "IsOnHoldCombined", "IsOnRecall", "IsOnRecallCombined", "IsOnInvestigationRecall"]
+)
+def test_a_flag_that_is_set_blocks_whatever_its_twin_says(flag):
+    document = json.loads(OWN)
+    document["packageRecords"]["items"][0][flag] = True
+    record = from_json(json.dumps(document).encode())["deliveries"][0]["lines"][0]["record"]
+    rule = "hold" if "Hold" in flag else "recall" if flag.startswith("IsOnRecall") else "investigation"
+    assert record[rule] == [flag]
+
+
+@pytest.mark.parametrize("value", [None, "false", 0, "absent"])
+@pytest.mark.parametrize(
+    ("field", "fact"),
+    [
+        ("IsOnHoldCombined", "hold"),
+        ("IsOnRecallCombined", "recall"),
+        ("IsOnInvestigation", "investigation"),
+        ("IsFinished", "finished"),
+        ("LocationName", "location"),
+        ("LabTestingState", "lab_state"),
+    ],
+)
+def test_a_field_that_says_nothing_is_a_fact_not_known(field, fact, value):
+    document = json.loads(OWN)
+    record = document["packageRecords"]["items"][0]
+    if value == "absent":
+        del record[field]
+    else:
+        record[field] = value
+    facts = from_json(json.dumps(document).encode())["deliveries"][0]["lines"][0]["record"]
+    if not (isinstance(value, str) and value != "absent" and fact in ("location", "lab_state")):
+        assert facts[fact] is None
+
+
+def test_parts_that_a_file_leaves_out_are_not_known():
+    document = json.loads(OWN)
+    del document["packageRecords"], document["labResults"]
+    for delivery in document["deliveries"]:
+        del delivery["_requiredLabTestBatches"]
+    line = from_json(json.dumps(document).encode())["deliveries"][0]["lines"][0]
+    assert line["record"] is None
+    assert line["lab"] is None
+
+
+# ---- identifiers
+
+
+def test_the_identifier_map(tmp_path):
+    path = tmp_path / "map.csv"
+    path.write_text("epc,identifier\nE2000017,0001234567890123\ne2000018,PAG123456.PL1A3RD\n")
+    found = read_identifiers(path)
+    assert found.uid("0001234567890123") == "E2000017"
+    assert found.uid("PAG123456.PL1A3RD") == "E2000018"
+    assert found.uid(uid(1).lower()) == uid(1)
+    with pytest.raises(Refused, match="not in the identifier map"):
+        found.uid("0001234567890124")
+    line = from_csv(sheet({"uid": "PAG123456.PL1A3RD"}), identifiers=found)["deliveries"][0]["lines"][0]
+    assert (line["uid"], line["identifier"]) == ("E2000018", "PAG123456.PL1A3RD")
+
+
+def test_a_backend_may_leave_the_uid_to_the_identifier_map():
+    args = manifest_args([1])
+    line = args["deliveries"][0]["lines"][0]
+    del line["uid"]
+    line["identifier"] = "PAG1.X"
+    applied = IdentifierMap({"PAG1.X": uid(7)}).apply(args)
+    assert read_manifest(applied).deliveries[0].lines[0].uid == uid(7)
+    assert IdentifierMap().apply({"deliveries": "x"}) == {"deliveries": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("epc,name\nE200,X\n", "needs the columns"),
+        ("epc,identifier\nE2X0,A\n", ":2: needs an EPC in hex"),
+        ("epc,identifier\nE200\n", ":2: needs an EPC"),
+        ("epc,identifier\nE200,A\nE201,A\n", ":3: 'A' has two EPCs"),
+        ("epc,identifier\nE200,A\nE200,B\n", "has two identifiers"),
+    ],
+)
+def test_wrong_identifier_maps(tmp_path, text, words):
+    path = tmp_path / "map.csv"
+    path.write_text(text)
+    with pytest.raises(Refused, match=words):
+        read_identifiers(path)
+
+
+# ---- the folder
+
+
+class Site:
+    """A folder, what was submitted from it, and a clock of its own."""
+
+    def __init__(self, directory: Path, **changes: Any) -> None:
+        self.directory = directory
+        self.now = 0.0
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self.refuse = ""
+        self.restart(**changes)
+
+    def restart(self, **changes: Any) -> None:
+        settings = FolderConfig(directory=self.directory, **changes)
+        self.folder = Folder(settings, self.submit, IdentifierMap(), structlog.get_logger(), lambda: self.now)
+
+    async def submit(self, name: str, args: dict[str, Any]) -> None:
+        if name == "manifest":
+            read_manifest(args)
+            if self.refuse:
+                raise Refused(self.refuse)
+        self.commands.append((name, args))
+
+    async def look(self, seconds: float = 3.0) -> None:
+        """Two rounds with `seconds` between: what was there at the first has settled at the second."""
+        await self.folder.look()
+        self.now += seconds
+        await self.folder.look()
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.commands]
+
+    def reasons(self) -> list[str]:
+        return [args["reason"] for name, args in self.commands if name == "manifest.refused"]
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.directory.iterdir())
+
+
+@pytest.fixture
+def site(tmp_path):
+    with structlog.testing.capture_logs():
+        yield Site(tmp_path)
+
+
+async def test_a_file_is_taken_and_put_away(site):
+    (site.directory / "load.json").write_bytes(json.dumps(manifest_args([1])).encode())
+    (site.directory / "load.csv").write_bytes(sheet())
+    await site.look()
+    assert site.names() == ["manifest", "manifest"]
+    assert site.files() == ["done"]
+    assert len(list((site.directory / "done").iterdir())) == 2
+    await site.look()
+    assert len(site.commands) == 2
+
+
+async def test_a_file_that_is_still_being_written_waits(site):
+    path = site.directory / "load.csv"
+    content = sheet({}, {}, {})
+    path.write_bytes(content[:60])
+    await site.look(1.9)
+    path.write_bytes(content)
+    await site.look(1.9)
+    assert site.commands == []
+    site.now += 0.2
+    await site.folder.look()
+    assert len(site.commands[0][1]["deliveries"][0]["lines"]) == 3
+
+
+async def test_a_file_replaced_at_the_last_moment_waits_for_its_own_turn(site, monkeypatch):
+    path = site.directory / "load.json"
+    path.write_bytes(json.dumps(manifest_args([1])).encode())
+    await site.folder.look()
+    site.now = 5.0
+    scan = site.folder._scan
+
+    def scan_then_replace():
+        found = scan()
+        path.write_bytes(json.dumps(manifest_args([1, 2])).encode())
+        return found
+
+    monkeypatch.setattr(site.folder, "_scan", scan_then_replace)
+    await site.folder.look()
+    assert site.commands == []
+    monkeypatch.undo()
+    await site.look()
+    assert len(site.commands[0][1]["deliveries"][0]["lines"]) == 2
+
+
+def own(*args: Any, **changes: Any) -> bytes:
+    return json.dumps(manifest_args(*args, **changes)).encode()
+
+
+HOSTILE = {
+    "lines.csv": (b"manifest,delivery,uid\n" + b"M1,D1,AB12\n" * 100_000, "more than 2000 lines"),
+    "lines.json": (own([1]).replace(b'"lines": [', b'"lines": [' + b"{}, " * 99_999), "at most 2000 items"),
+    "twice.csv": (sheet({}, {"uid": uid(1)}), "UID .* is there twice"),
+    "types.json": (b'{"manifest": {"a": 1}, "version": "x", "deliveries": 7}', "manifest: Input should be"),
+    "list.json": (b"[]", "not a JSON object"),
+    "deep.json": (b"[" * 100_000, "not JSON"),
+    "empty.json": (b"", "not JSON"),
+    "binary.csv": (bytes(range(256)), "not UTF-8"),
+    "markup.json": (own({1: {"product": "<img src=x onerror=alert(1)>"}}), "looks like markup"),
+    "control.json": (own({1: {"product": "a\x1b[2Jb"}}), "control characters"),
+    "path.json": (own([1], name="../../etc/passwd"), "String should match pattern"),
+    "dates.json": (own([1]).replace(b'"as_of": "2026-02-14', b'"as_of": "0001-01-01'), "before 1970"),
+    "nan.json": (own({1: {"quantity": float("nan")}}), "not JSON"),
+    "load.exe": (b"MZ", "neither .json nor .csv"),
+    "plain": (b"x", "neither .json nor .csv"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_files_change_nothing_and_are_reported(site, name):
+    content, words = HOSTILE[name]
+    (site.directory / name).write_bytes(content)
+    await site.look()
+    await site.look()
+    assert site.names() == ["manifest.refused"], "refused once, and not again while it is the same file"
+    assert site.files() == sorted([name, f"{name}.refused.txt"])
+    report = (site.directory / f"{name}.refused.txt").read_text()
+    with pytest.raises(Refused, match=words):
+        raise Refused(report)
+    assert site.commands[0][1]["name"] == name
+
+
+async def test_a_file_beyond_the_limit_is_not_read(tmp_path):
+    site = Site(tmp_path, max_bytes=2_000)
+    (tmp_path / "big.json").write_bytes(b" " * 2_001)
+    await site.look()
+    assert "2001 bytes are more than 2000" in site.reasons()[0]
+
+
+async def test_links_pipes_and_folders_are_not_followed(site, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret.json"
+    outside.write_bytes(json.dumps(manifest_args([1])).encode())
+    (site.directory / "link.json").symlink_to(outside)
+    os.mkfifo(site.directory / "pipe.json")
+    (site.directory / "sub.json").mkdir()
+    (site.directory / "link.json.refused.txt").symlink_to(outside.with_name("written.txt"))
+    await site.look()
+    assert site.names() == ["manifest.refused", "manifest.refused"]
+    assert "links are not followed" in site.reasons()[0]
+    assert "not a plain file" in site.reasons()[1]
+    assert not outside.with_name("written.txt").exists(), "nothing is written through a link"
+    assert outside.exists()
+
+
+async def test_done_may_not_lead_out_of_the_folder(site, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (site.directory / "done").symlink_to(outside, target_is_directory=True)
+    (site.directory / "load.csv").write_bytes(sheet())
+    await site.look()
+    await site.look()
+    assert site.names() == ["manifest"], "taken once"
+    assert list(outside.iterdir()) == []
+
+
+async def test_a_refused_file_is_tried_again_when_it_has_changed(site):
+    path = site.directory / "load.csv"
+    path.write_bytes(sheet({"hold": "maybe"}))
+    await site.look()
+    path.write_bytes(sheet({"hold": "no"}))
+    await site.look()
+    assert site.names() == ["manifest.refused", "manifest"]
+
+
+async def test_a_refusal_is_remembered_over_a_restart(site):
+    (site.directory / "load.csv").write_bytes(sheet({"hold": "maybe"}))
+    await site.look()
+    site.restart()
+    await site.look()
+    assert site.names() == ["manifest.refused"]
+
+
+async def test_what_the_gate_refuses_is_reported_like_any_other(site):
+    site.refuse = "manifest M1: version 1 is not newer than 3"
+    (site.directory / "load.csv").write_bytes(sheet())
+    await site.look()
+    assert "is not newer than 3" in (site.directory / "load.csv.refused.txt").read_text()
+
+
+async def test_drafts_and_hidden_files_are_left_alone(site):
+    for name in (".load.json", "load.json.tmp", "load.json.part", "load.json~", "x.refused.txt"):
+        (site.directory / name).write_bytes(b"{}")
+    await site.look()
+    assert site.commands == []
+
+
+async def test_a_folder_that_is_not_there_is_said_once(tmp_path):
+    with structlog.testing.capture_logs() as logs:
+        site = Site(tmp_path / "nowhere")
+        await site.look()
+        await site.look()
+    assert [entry["log_level"] for entry in logs] == ["error"]
+
+
+async def test_done_is_bounded(site, monkeypatch):
+    monkeypatch.setattr(folder_module, "MAX_DONE", 2)
+    for number in range(4):
+        (site.directory / f"load{number}.csv").write_bytes(sheet({"manifest": f"M{number}"}))
+        await site.look()
+    assert len(list((site.directory / "done").iterdir())) == 2

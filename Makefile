@@ -8,13 +8,13 @@ demo: .venv/ready
 	@$(BIN)/python -m demo
 
 test: .venv/ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -n 4 -m "not slow"
 
 format: .venv/ready
 	@$(BIN)/ruff format .

@@ -18,7 +18,6 @@ from amqtt.broker import Broker
 from demo import site
 from demo.summary import Reckoning, reckon
 from demo.watch import Watcher
-from drivers.emulators.llrp import LlrpEmulator
 from gateway.app import App
 from gateway.mqtt.service import topic_base
 from gateway.ops.logs import Logs
@@ -34,14 +33,11 @@ async def main(seconds: float | None) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with tempfile.TemporaryDirectory(prefix="rfid-gateway-demo-") as name:
         folder = Path(name)
-        async with (
-            _broker() as port,
-            LlrpEmulator(site.vault_scene(), name="vault", keep_reads=True) as vault,
-            LlrpEmulator(site.dock_scene(), name="dock", keep_reads=True) as dock,
-        ):
-            config = site.config(folder, port, vault.port, dock.port)
+        async with _broker() as port, site.readers(folder) as readers:
+            config = site.config(folder, port, readers)
             watcher = Watcher(port, topic_base(config))
-            print(f"Two simulated LLRP readers on ports {vault.port} and {dock.port}, a broker on port {port}.")
+            print(f"Simulated readers: LLRP on ports {readers.vault.port} and {readers.dock.port}, serial on a pty.")
+            print(f"An embedded broker on port {port}; to watch it yourself: mosquitto_sub -p {port} -t 'rfid/#' -v")
             print(
                 f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.",
                 "Events as the broker delivers them:\n",
@@ -64,7 +60,7 @@ async def main(seconds: float | None) -> int:
                     watching.cancel()
             finally:
                 logs.close()
-            return _report(reckon((vault, dock), folder / "reads"), watcher, committed)
+            return _report(reckon(readers.made(), folder / "reads", site.CLOCKLESS), watcher, committed)
 
 
 def _report(reads: Reckoning, watcher: Watcher, committed: int) -> int:

@@ -1,10 +1,19 @@
-"""The demo's site: where its packages are at what time, and the readers that see them."""
+"""The demo's site: where its packages are at what time, and the simulated readers that see them."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, SECOND, Field, Scene, Stay, Tag
+from demo.summary import Made, Read
+from drivers.emulators.line import PtyPort
+from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.mercury import Mercury
+from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, SECOND, Field, Scene, Seen, Stay, Tag
 from gateway.config import Config
 from gateway.config_file import load
 
@@ -16,16 +25,69 @@ CYCLE = 30
 SHELF_A, SHELF_B, DOCK = 1, 2, 1  # antennas: two of the vault's reader, one of the dock's
 
 
-def config(folder: Path, broker: int, vault: int, dock: int) -> Config:
-    """`config/demo.yaml` with the ports that are in use and everything written below `folder`."""
+CLOCKLESS = ["cage"]
+"""Readers whose reads carry no time of their own."""
+
+
+@dataclass(slots=True)
+class Readers:
+    """Two LLRP readers on TCP, and a serial one behind the link `device`."""
+
+    vault: LlrpEmulator
+    dock: LlrpEmulator
+    cage: Mercury
+    device: Path
+    cage_reads: list[Read]
+
+    def made(self) -> list[Made]:
+        llrp = [
+            Made(
+                [(reader.name, seen.antenna, seen.epc.hex().upper(), seen.time) for seen in reader.reads],
+                len(reader.reader.buffer),
+            )
+            for reader in (self.vault, self.dock)
+        ]
+        return [*llrp, Made(self.cage_reads)]
+
+
+@contextlib.asynccontextmanager
+async def readers(folder: Path) -> AsyncIterator[Readers]:
+    """The readers, running."""
+    device = folder / "cage"
+    reads: list[Read] = []
+
+    def note(seen: Seen, delivered: bool) -> None:
+        if delivered:  # a serial reader keeps nothing: what nobody listens to was never told to anybody
+            reads.append(("cage", seen.antenna, seen.epc.hex().upper(), 0))
+
+    async with (
+        LlrpEmulator(_vault_scene(), name="vault", keep_reads=True) as vault,
+        LlrpEmulator(_dock_scene(), name="dock", keep_reads=True) as dock,
+    ):
+        cage = Mercury(PtyPort(device), _cage_scene())
+        cage.on_read = note
+        running = asyncio.create_task(cage.run(), name="cage")
+        try:
+            yield Readers(vault, dock, cage, device, reads)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def config(folder: Path, broker: int, site: Readers) -> Config:
+    """`config/demo.yaml` with the addresses that are in use, and everything written below `folder`."""
     settings = load(CONFIG)
     assert settings.recording is not None
-    ports = {"vault": vault, "dock": dock}
+    addresses: dict[str, dict[str, Any]] = {
+        "vault": {"port": site.vault.port},
+        "dock": {"port": site.dock.port},
+        "cage": {"device": str(site.device)},
+    }
     return settings.model_copy(
         update={
             "mqtt": settings.mqtt.model_copy(update={"port": broker}),
             "readers": [
-                reader.model_validate(reader.model_dump() | {"port": ports[reader.id]}) for reader in settings.readers
+                reader.model_validate(reader.model_dump() | addresses[reader.id]) for reader in settings.readers
             ],
             "ledger": settings.ledger.model_copy(update={"file": folder / "ledger.db"}),
             "journal": settings.journal.model_copy(update={"directory": folder / "journal"}),
@@ -34,7 +96,7 @@ def config(folder: Path, broker: int, vault: int, dock: int) -> Config:
     )
 
 
-def vault_scene() -> Scene:
+def _vault_scene() -> Scene:
     """Both shelves stand full. One package changes shelves; three leave for the dock, the last of them to stay away."""
     standing = [_tag(n, (SHELF_A, 0, CYCLE)) for n in range(1, 13)]
     standing += [_tag(n, (SHELF_B, 0, CYCLE)) for n in range(13, 21)]
@@ -47,11 +109,16 @@ def vault_scene() -> Scene:
     return _scene([SHELF_A, SHELF_B], [*standing, *moving], seed=1)
 
 
-def dock_scene() -> Scene:
+def _dock_scene() -> Scene:
     """Three packages pass the dock and are gone; a jacket with a tag of its own walks by."""
     packages = [_tag(22, (DOCK, 5, 9)), _tag(23, (DOCK, 5.5, 9.5)), _tag(24, (DOCK, 6, 10))]
     jacket = Tag(bytes.fromhex(f"{FOREIGN_PREFIX}{1:010X}"), (_stay(DOCK, 3, 8),))
     return _scene([DOCK], [*packages, jacket], seed=2)
+
+
+def _cage_scene() -> Scene:
+    """Four packages in quarantine, which stay where they are."""
+    return Scene({1: Field(rate=40)}, [_tag(n, (1, 0, CYCLE)) for n in range(31, 35)], cycle=CYCLE * SECOND, seed=3)
 
 
 def _scene(antennas: list[int], tags: list[Tag], seed: int) -> Scene:

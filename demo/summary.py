@@ -6,19 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from drivers.api import Batch
-from drivers.emulators.llrp import LlrpEmulator
 from gateway.records import open_reads, read_items
 
-Read = tuple[str, int, str, int]
-"""Reader, antenna, EPC in hex, time in microseconds: no two reads of a reader are alike."""
+Read: TypeAlias = tuple[str, int, str, int]
+"""Reader, antenna, EPC in hex, and time in microseconds. A reader without a clock has 0 for its time: its reads are
+stamped on their way, and are held against each other by number."""
+
+
+@dataclass(slots=True, frozen=True)
+class Made:
+    """What one simulated reader made, and how many of these reads wait in it because nobody is connected."""
+
+    reads: Sequence[Read]
+    waiting: int = 0
 
 
 @dataclass(slots=True, frozen=True)
 class Reckoning:
-    """Counts of reads. `waiting` are in the readers' buffers, which keep what is read while nobody is connected;
-    `lost` were made, are not waiting and were not received; `invented` were received and never made."""
+    """Counts of reads. `lost` were made, are not waiting and were not received; `invented` were never made."""
 
     made: int
     received: int
@@ -27,21 +35,20 @@ class Reckoning:
     invented: int
 
 
-def reckon(readers: Sequence[LlrpEmulator], recordings: Path) -> Reckoning:
+def reckon(readers: Sequence[Made], recordings: Path, clockless: Sequence[str]) -> Reckoning:
     """Compares read by read what `readers` made with what is in the files that the gateway recorded."""
-    made = Counter(
-        (reader.name, seen.antenna, seen.epc.hex().upper(), seen.time) for reader in readers for seen in reader.reads
-    )
-    received = Counter(_recorded(recordings))
-    waiting = sum(len(reader.reader.buffer) for reader in readers)
+    made = Counter(read for reader in readers for read in reader.reads)
+    received = Counter(_recorded(recordings, clockless))
+    waiting = sum(reader.waiting for reader in readers)
     lost = (made - received).total() - waiting
     return Reckoning(made.total(), received.total(), waiting, lost, (received - made).total())
 
 
-def _recorded(folder: Path) -> Iterable[Read]:
+def _recorded(folder: Path, clockless: Sequence[str]) -> Iterable[Read]:
     for path in sorted(folder.glob("*.jsonl*")):
         with open_reads(path) as lines:
             for item in read_items(lines):
                 if isinstance(item, Batch):
                     for epc, antenna, _, _, time, *_ in item.rows:
-                        yield item.reader, antenna, epc.hex().upper(), time + item.offset
+                        stamp = 0 if item.reader in clockless else time + item.offset
+                        yield item.reader, antenna, epc.hex().upper(), stamp

@@ -193,7 +193,9 @@ class LogConfig(Section):
     format: Literal["json", "console"] = "json"
 
 
-_FLOOR_SECTIONS = {"site", "gateway", "tags", "floor", "presence", "zones", "portals", "counts", "docks", "gate", "watch"}
+_FLOOR_SECTIONS = {
+    "site", "gateway", "tags", "floor", "presence", "zones", "portals", "counts", "docks", "gate", "watch",
+}  # fmt: skip
 """What can change what the floor says, beside the readers' antennas."""
 
 

@@ -64,6 +64,71 @@ class Movement(Part):
     since: Time | None
     confidence: Confidence
     evidence: MovementEvidence
+    portal: Annotated[Identifier | None, Field(description="The portal whose pass moved the tag, if one did.")] = None
+
+
+class PassSide(Part):
+    """What one side of a portal saw of a pass: `centroid` is the power-weighted mean time, `spread_s` its width."""
+
+    reads: Count
+    windows: Count
+    strongest_rssi: float
+    centroid: Time
+    spread_s: float
+
+
+class PassEvidence(MovementEvidence):
+    """The reads behind a pass. `difference_s` is how much later the outside's centroid is than the inside's, `error_s`
+    how much of that may be chance; `dominance` from -1 to 1 how much of the change from one side to the other went one
+    way, `ends` how clearly it began on one side and ended on the other. `leaning` is the likelier direction of a pass
+    that is undetermined."""
+
+    reason: str
+    leaning: Literal["in", "out"] | None
+    sides: dict[Literal["inside", "outside"], PassSide | None]
+    difference_s: float | None
+    error_s: float | None
+    dominance: float | None
+    ends: float | None
+    photo_eyes: Literal["in", "out", "returned"] | None
+    antennas_down: list[str]
+    photo_eyes_stuck: list[str] = []
+
+
+class Passage(Part):
+    """A tag was in a portal from `first` to `last`, and this is what became of it. `confidence` is that of the
+    direction; where that is undetermined, of the direction that the evidence leans to. `from` and `to` are zones, null
+    for the world beyond the site and where there is no direction. Passes of one `group` went together."""
+
+    movement: Literal["passed"]
+    uid: Uid
+    epc: Uid
+    portal: Identifier
+    direction: Literal["in", "out", "returned", "static", "undetermined"]
+    from_: Annotated[Identifier | None, Field(alias="from")]
+    to: Identifier | None
+    confidence: Confidence
+    group: str | None
+    first: Time
+    last: Time
+    evidence: PassEvidence
+
+
+class GroupPassage(Part):
+    """Tags that passed together: `members`; `strays` were read beside them and are not known to have passed.
+    `confidence` is the lowest of the members'."""
+
+    movement: Literal["group_passed"]
+    portal: Identifier
+    direction: Literal["in", "out"]
+    group: str
+    number: Count
+    members: list[Uid]
+    strays: list[Uid]
+    first: Time
+    last: Time
+    confidence: Confidence
+    evidence: CountEvidence
 
 
 class LongList(Part):
@@ -200,10 +265,12 @@ class CountData(Part):
 class Alarm(Part):
     """Something needs a person, or no longer does."""
 
-    alarm: Literal["reader-down", "antenna-down"]
+    alarm: Literal["reader-down", "antenna-down", "beam-stuck"]
     state: Literal["raised", "cleared"]
     reader: Identifier
     antenna: Annotated[int, Field(ge=1)] | None = None
+    portal: Identifier | None = None
+    input: Annotated[int, Field(ge=1)] | None = None
     since: Time
     reason: str
 
@@ -241,7 +308,7 @@ class Envelope(Part, Generic[Data]):
 
 
 MODELS: dict[str, type[Envelope[Any]]] = {
-    events.MOVEMENT: Envelope[Movement],
+    events.MOVEMENT: Envelope[Movement | Passage | GroupPassage],
     events.COUNT: Envelope[CountData],
     events.ALARM: Envelope[Alarm],
     events.LOSS: Envelope[Loss],

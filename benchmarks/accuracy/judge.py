@@ -14,18 +14,18 @@ from pydantic import ValidationError
 from benchmarks.accuracy.trial import Trial
 from drivers.api import Batch, Item
 from drivers.emulators.radio.world import EPOCH
+from gateway import replay
 from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.events import COUNT, MOVEMENT
-from gateway.inputs import Command, Input
-from gateway.replay import replay
+from gateway.inputs import Input
 
 _START = datetime.fromtimestamp(EPOCH // SECOND, tz=UTC)
 
 
 @dataclass(slots=True, frozen=True)
 class Verdict:
-    """A published pass. Times in seconds from the beginning of the scene; `t` is the event's own time."""
+    """A published pass. Times in seconds from the beginning of the scene; `said` is when it was published."""
 
     uid: str
     portal: str
@@ -33,13 +33,14 @@ class Verdict:
     confidence: float
     first: float
     last: float
-    t: float
+    said: float
     group: str | None
 
 
 @dataclass(slots=True, frozen=True)
 class Movement:
-    """A published change of presence: arrived, moved, not_seen, seen_again or departed."""
+    """A published change of presence: arrived, moved, not_seen, seen_again or departed. `t` is when it is said to have
+    happened, `said` when it was published."""
 
     uid: str
     movement: str
@@ -47,6 +48,7 @@ class Movement:
     target: str | None
     confidence: float
     t: float
+    said: float
 
 
 @dataclass(slots=True)
@@ -71,20 +73,34 @@ def judge(trial: Trial, items: Iterable[Item]) -> Said:
             raise
         said.judged = False  # a floor without portals: only the simple rules are weighed
         return said
-    for event in replay(config, _with_commands(items, trial.commands)):
-        _take(said, orjson.loads(event.payload))
+    clock = _Clock(merge(items, trial.commands, key=_time))
+    for event in replay.replay(config, clock):
+        _take(said, orjson.loads(event.payload), clock.now)
     return said
 
 
-def _with_commands(items: Iterable[Item], commands: Iterable[Command]) -> Iterator[Input]:
-    return merge(items, commands, key=_time)
+# Replay looks far ahead for ticks before it begins, which would hide when something is said. There are none here.
+replay.LOOK_AHEAD = 1
+
+
+class _Clock:
+    """Inputs on their way to the floor; `now` is how far they have come, in seconds of the scene."""
+
+    def __init__(self, items: Iterable[Input]) -> None:
+        self._items = items
+        self.now = 0.0
+
+    def __iter__(self) -> Iterator[Input]:
+        for item in self._items:
+            self.now = max(self.now, (_time(item) - EPOCH) / SECOND)
+            yield item
 
 
 def _time(item: Input) -> int:
     return item.arrival if isinstance(item, Batch) else getattr(item, "t", 0)
 
 
-def _take(said: Said, event: dict[str, Any]) -> None:
+def _take(said: Said, event: dict[str, Any], now: float) -> None:
     data, t = event["data"], seconds(event["time"])
     if event["type"] == COUNT:
         said.counts.append(data)
@@ -101,14 +117,16 @@ def _take(said: Said, event: dict[str, Any]) -> None:
                 confidence=data["confidence"],
                 first=t if first is None else seconds(first),
                 last=t if last is None else seconds(last),
-                t=t,
+                said=now,
                 group=data.get("group"),
             )
         )
     elif data["movement"] == "group_passed":
         said.groups.append(data)
     else:
-        said.movements.append(Movement(data["uid"], data["movement"], data["from"], data["to"], data["confidence"], t))
+        said.movements.append(
+            Movement(data["uid"], data["movement"], data["from"], data["to"], data["confidence"], t, now)
+        )
 
 
 def seconds(text: str) -> float:

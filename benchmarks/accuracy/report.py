@@ -74,10 +74,12 @@ def _passes(tallies: Sequence[Tally]) -> Iterator[str]:
         "undet.",
         "silent",
         "false",
-        "delay s",
+        "after s (90 %)",
     ]
     yield from _table(
-        "Passes (* ordinary scene; passes are those read at all; false: a passage that was none)", head, rows
+        "Passes (* ordinary scene; passes: read at all; false: published, and was none; after: crossing to publication)",
+        head,
+        rows,
     )
 
 
@@ -94,7 +96,7 @@ def _judged(row: Row) -> list[str]:
         f"{results['abstained']}",
         f"{results['silent']}",
         f"{row.false_passages}",
-        f"{quantile(row.delays, 0.5):.1f}" if row.delays else "-",
+        f"{quantile(row.delays, 0.5):.1f} ({quantile(row.delays, 0.9):.1f})" if row.delays else "-",
     ]
 
 

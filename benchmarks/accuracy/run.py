@@ -17,11 +17,14 @@ Task = tuple[str, int, str]
 """Scene, number of the trial, seed of the run."""
 
 
-def tasks_of(scenes: Sequence[Scene], quick: bool, trials: int | None, seed: str) -> Iterator[Task]:
-    """The slowest first, so that no process is left with a day at the end."""
+def tasks_of(scenes: Sequence[Scene], quick: bool, trials: int | None, times: int, seed: str) -> Iterator[Task]:
+    """The trials of a run: `trials` of each scene, or else the usual number (of a small run: `quick`) `times` over.
+
+    The slowest come first, so that no process is left with a day at the end.
+    """
     order = {"presence": 0, "counts": 1, "passes": 2}
     for scene in sorted(scenes, key=lambda scene: order[scene.family]):
-        number = trials if trials is not None else scene.quick if quick else scene.full
+        number = trials if trials is not None else times * (scene.quick if quick else scene.full)
         for trial in range(number):
             yield scene.name, trial, seed
 

@@ -219,6 +219,7 @@ def _out_of_the_vault(random: Random) -> Trial:
     trial = _trial(random, [door], convoys)
     trial.world.readers.append(shelf)
     trial.config = door_config([door], [(shelf, {1: door.inside})])
+    trial.watched = True
     return trial
 
 
@@ -230,28 +231,28 @@ def _scene(name: str, build: _Build, full: int, quick: int, *, ordinary: bool = 
 
 
 SCENES = [
-    _scene("by hand, slow (0.3-0.8 m/s)", partial(_hand, 0.3, 0.8), 150, 8, ordinary=True),
-    _scene("by hand, brisk (0.8-1.6 m/s)", partial(_hand, 0.8, 1.6), 200, 8, ordinary=True),
-    _scene("by hand, fast (1.6-2.5 m/s)", partial(_hand, 1.6, 2.5), 200, 8, ordinary=True),
-    _scene("bare recording: reads only", partial(_hand, 0.5, 1.8, bare=True), 150, 8, ordinary=True),
-    _scene("two ways at once", _two_way, 100, 6, ordinary=True),
-    _scene("carts", _carts, 50, 3, ordinary=True),
-    _scene("pallet of 60", partial(_pallet, 60), 20, 2, ordinary=True),
-    _scene("pallet of 200", partial(_pallet, 200), 10, 1, ordinary=True),
-    _scene("photo-eyes", partial(_beams, "good"), 100, 6, ordinary=True),
-    _scene("a photo-eye stuck", partial(_beams, "stuck"), 100, 6),
-    _scene("a photo-eye blind", partial(_beams, "blind"), 100, 6),
-    _scene("8 antennas", partial(_hand, 0.5, 1.8, antennas=8), 80, 4, ordinary=True),
-    _scene("2 antennas", partial(_hand, 0.5, 1.8, antennas=2), 100, 6),
-    _scene("1 antenna", partial(_hand, 0.5, 1.8, antennas=1), 80, 4),
-    _scene("one dead antenna of 4", partial(_broken, "dead"), 120, 6),
-    _scene("one weak antenna of 4", partial(_broken, "weak"), 120, 6),
-    _scene("unequal power", partial(_broken, "unequal"), 120, 6),
-    _scene("comes near, goes back", partial(_turning, -2.0, -0.5), 240, 6),
-    _scene("half across, goes back", partial(_turning, -0.4, 0.9), 240, 6),
-    _scene("across and back", partial(_turning, 1.2, 5.0, wait=(0.5, 6.0)), 120, 4),
-    _scene("in circles", _circling, 80, 4),
-    _scene("by standing stock", _standing, 150, 3),
-    _scene("adjacent docks", _adjacent, 120, 4),
-    _scene("out of the vault", _out_of_the_vault, 40, 3),
+    _scene("by hand, slow (0.3-0.8 m/s)", partial(_hand, 0.3, 0.8), 40, 5, ordinary=True),
+    _scene("by hand, brisk (0.8-1.6 m/s)", partial(_hand, 0.8, 1.6), 60, 5, ordinary=True),
+    _scene("by hand, fast (1.6-2.5 m/s)", partial(_hand, 1.6, 2.5), 60, 5, ordinary=True),
+    _scene("bare recording: reads only", partial(_hand, 0.5, 1.8, bare=True), 50, 5, ordinary=True),
+    _scene("two ways at once", _two_way, 40, 4, ordinary=True),
+    _scene("carts", _carts, 12, 1, ordinary=True),
+    _scene("pallet of 60", partial(_pallet, 60), 6, 1, ordinary=True),
+    _scene("pallet of 200", partial(_pallet, 200), 3, 1, ordinary=True),
+    _scene("photo-eyes", partial(_beams, "good"), 40, 4, ordinary=True),
+    _scene("a photo-eye stuck", partial(_beams, "stuck"), 30, 4),
+    _scene("a photo-eye blind", partial(_beams, "blind"), 30, 4),
+    _scene("8 antennas", partial(_hand, 0.5, 1.8, antennas=8), 25, 3, ordinary=True),
+    _scene("2 antennas", partial(_hand, 0.5, 1.8, antennas=2), 30, 4),
+    _scene("1 antenna", partial(_hand, 0.5, 1.8, antennas=1), 20, 3),
+    _scene("one dead antenna of 4", partial(_broken, "dead"), 40, 4),
+    _scene("one weak antenna of 4", partial(_broken, "weak"), 40, 4),
+    _scene("unequal power", partial(_broken, "unequal"), 40, 4),
+    _scene("comes near, goes back", partial(_turning, -2.0, -0.5), 90, 3),
+    _scene("half across, goes back", partial(_turning, -0.4, 0.9), 90, 3),
+    _scene("across and back", partial(_turning, 1.2, 5.0, wait=(0.5, 6.0)), 40, 3),
+    _scene("in circles", _circling, 20, 2),
+    _scene("by standing stock", _standing, 30, 1),
+    _scene("adjacent docks", _adjacent, 40, 3),
+    _scene("out of the vault", _out_of_the_vault, 12, 2),
 ]

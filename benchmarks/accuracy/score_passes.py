@@ -21,7 +21,8 @@ _BESIDE = 6.0
 @dataclass(slots=True)
 class PassOutcome:
     """`row`: which line of the scene it belongs to. `confidences`: of each decided verdict, and whether it held.
-    `rules`: right, wrong or abstained for each simple rule. `delay`: from the end of the transit to the verdict."""
+    `rules`: right, wrong or abstained for each simple rule. `delay`: from the last
+    crossing to the publication, in seconds."""
 
     row: str
     weight: int
@@ -103,8 +104,8 @@ def _outcome(door: Door, weighed: Weighed, windows: dict[Transit, list[Seen]], j
         if len(weighed.transits) > 1
         else _rules(door, weighed.transits[0].direction, windows[weighed.transits[0]]),
     )
-    if weighed.passage and held and weighed.verdicts:
-        outcome.delay = weighed.verdicts[-1].t - weighed.transits[-1].end
+    if weighed.passage and held and weighed.transits[-1].crossings:
+        outcome.delay = weighed.verdicts[-1].said - weighed.transits[-1].crossings[-1][0]
     return outcome
 
 

@@ -18,6 +18,9 @@ TIMEOUTS = (10.0, 30.0, 60.0)
 _ABOUT = 20.0
 """Seconds by which a published change may follow, or precede, the true one and still be it, as to where the tag is."""
 
+_EARLY = 10.0
+"""Seconds by which a leaving may be dated too early and still be that leaving."""
+
 
 @dataclass(slots=True)
 class Presence:
@@ -98,7 +101,7 @@ def _false(presence: Presence, truth: Truth, uid: str, movement: Movement) -> No
     if movement.movement == "moved":
         presence.false_moved += movement.target not in about
     elif movement.movement in ("not_seen", "departed"):
-        still = truth.zone_at(uid, movement.t) == movement.source
+        still = all(truth.zone_at(uid, t) == movement.source for t in (movement.t, movement.t + _EARLY))
         if movement.movement == "departed":
             presence.false_departed += still
         else:
@@ -110,17 +113,17 @@ def _leaving(presence: Presence, truth: Truth, said: list[Movement], zone: str, 
     back = next((t for t, z in truth.stays[said[0].uid] if t > when and z == zone), truth.end) if said else truth.end
     signs = [m for m in said if m.source == zone and m.movement != "seen_again" and m.t <= back]
     # A tag that was not seen before it left, and is not seen after, has been noticed by the time that it leaves.
-    state = [m for m in said if m.t < when]
+    state = [m for m in said if m.t < when - _EARLY]
     missing = bool(state) and state[-1].movement in ("not_seen", "departed")
-    after = [m for m in signs if m.t >= when]
+    after = [m for m in signs if m.t >= when - _EARLY]
     presence.leavings += 1
     if after or missing:
         presence.noticed += 1
-        presence.delays.append(0.0 if missing else after[0].t - when)
+        presence.delays.append(0.0 if missing else after[0].said - when)
     gone = [m for m in after if m.movement in ("departed", "moved")]
     if gone:
         presence.departed += 1
-        presence.departed_delays.append(gone[0].t - when)
+        presence.departed_delays.append(gone[0].said - when)
 
 
 def _timeout(reads: Reads, timeout: float, end: float) -> Iterator[Movement]:
@@ -129,9 +132,9 @@ def _timeout(reads: Reads, timeout: float, end: float) -> Iterator[Movement]:
         for (t, zone, *_), following in zip_longest(rows, rows[1:]):
             until = end if following is None else following[0]
             if until - t > timeout:
-                yield Movement(uid, "departed", zone, None, 1.0, t + timeout)
+                yield Movement(uid, "departed", zone, None, 1.0, t + timeout, t + timeout)
                 if following is not None:
-                    yield Movement(uid, "arrived", None, following[1], 1.0, until)
+                    yield Movement(uid, "arrived", None, following[1], 1.0, until, until)
 
 
 def _six_db(reads: Reads) -> Iterator[Movement]:
@@ -146,7 +149,7 @@ def _six_db(reads: Reads) -> Iterator[Movement]:
                 place, zone = antenna, where
             elif antenna != place and _mean(windows[antenna], t) > _mean(windows[place], t) + 600:
                 if where != zone:
-                    yield Movement(uid, "moved", zone, where, 1.0, t)
+                    yield Movement(uid, "moved", zone, where, 1.0, t, t)
                 place, zone = antenna, where
 
 

@@ -36,9 +36,9 @@ def play(scene: Scene, number: int, seed: str) -> Outcome:
     if scene.family == "passes":
         outcome.passes = score_passes(trial, played, said)
         outcome.groups = score_groups(trial, played, said) if said.judged else []
-    elif scene.family == "presence":
+    if scene.family == "presence" or trial.watched:
         outcome.presence = score_presence(trial, played, said)
-    else:
+    if scene.family == "counts":
         outcome.counts = list(score_counts(trial, played, said))
     return outcome
 

@@ -17,7 +17,7 @@ Family = Literal["passes", "presence", "counts"]
 @dataclass(slots=True)
 class Trial:
     """`groups`: the UIDs of each convoy of two or more; `neighbours`: tags at a door are exposed to the others too;
-    `open_places`: zones whose silence is meant to become a departure."""
+    `watched`: at a door, presence in the zones behind it is weighed as well."""
 
     world: World
     config: dict[str, Any]
@@ -25,6 +25,7 @@ class Trial:
     commands: list[Command] = field(default_factory=list)
     groups: list[set[str]] = field(default_factory=list)
     neighbours: bool = False
+    watched: bool = False
 
 
 @dataclass(slots=True, frozen=True)

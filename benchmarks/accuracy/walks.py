@@ -45,7 +45,7 @@ def through(
         beside = random.uniform(-1.5, 1.5) if b == far else random.uniform(-0.3, 0.3)
         steps.append((t, way * b, across + beside))
         if random.random() < halt:
-            t += random.uniform(0.5, 6.0) if abs(b) > 1 else random.uniform(0.5, 3.0)
+            t += random.uniform(0.5, 3.9) if abs(b) > 1 else random.uniform(0.5, 3.0)
             steps.append((t, *steps[-1][1:]))
     return steps
 
@@ -88,14 +88,14 @@ def by_hand(random: Random, steps: Sequence[Step], count: int, first: int, *, lo
     for number in range(count):
         dx, dy, dz = random.uniform(-0.1, 0.1), random.uniform(-0.15, 0.15), random.uniform(-0.15, 0.15)
         path = Path((t, x + dx, y + dy, height + dz) for t, x, y in hand)
-        tags.append(make(first + number, path, random, loss=loss))
-    person = Body(Path((t, x, y, 1.0) for t, x, y in body))
+        tags.append(make(first + number, path, random, loss=loss, present=_span(body)))
+    person = Body(Path((t, x, y, 1.0) for t, x, y in body), present=_span(body))
     return Convoy(tags, [person], body[-1][0])
 
 
 def empty_handed(random: Random, steps: Sequence[Step]) -> Convoy:
     """A person with nothing."""
-    return Convoy([], [Body(Path((t, x, y, 1.0) for t, x, y in steps))], steps[-1][0])
+    return Convoy([], [Body(Path((t, x, y, 1.0) for t, x, y in steps), present=_span(steps))], steps[-1][0])
 
 
 def on_cart(random: Random, steps: Sequence[Step], count: int, first: int) -> Convoy:
@@ -128,9 +128,11 @@ def _loaded(
             random.uniform(-size[1], size[1]),
             random.uniform(-size[2], size[2]),
         )
-        tags.append(make(first + number, path.shifted(*offset), random, goods=goods, offset=offset))
-    load = Body(path, radius=0.35, length=size[0], shade=shade, mirror=0.2)
-    pusher = Body(path.shifted(-way * (size[0] + 0.5), 0.0, 0.0))
+        tags.append(
+            make(first + number, path.shifted(*offset), random, goods=goods, offset=offset, present=_span(steps))
+        )
+    load = Body(path, radius=0.35, length=size[0], shade=shade, mirror=0.2, present=_span(steps))
+    pusher = Body(path.shifted(-way * (size[0] + 0.5), 0.0, 0.0), present=_span(steps))
     return Convoy(tags, [pusher, load], steps[-1][0])
 
 
@@ -152,6 +154,11 @@ def _carried(steps: Sequence[Step], where: float) -> tuple[list[Step], list[Step
             hand.append((t + late, x + c * onward[0] - s * onward[1], y + c * onward[1] + s * onward[0]))
         heading = onward
     return body, hand
+
+
+def _span(steps: Sequence[Step]) -> tuple[float, float]:
+    """Whoever walks comes out of the distance and is gone there afterwards."""
+    return steps[0][0], steps[-1][0]
 
 
 def _direction(steps: Sequence[Step], number: int) -> tuple[float, float]:

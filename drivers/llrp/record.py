@@ -199,6 +199,8 @@ class RecordLayout:
     def fits(self, body: bytes) -> bool:
         """Whether `body` is nothing but records of this layout, at least one."""
         size = self.size
+        if len(body) == size:
+            return self._constant_struct.unpack(body) == self._constant_values
         count, rest = divmod(len(body), size)
         if rest or not body.startswith(self.start):
             return False

@@ -81,13 +81,14 @@ class ReportDecoder:
         return self._decode(b"".join(bodies), bodies)
 
     def _decode(self, joined: bytes, bodies: Sequence[bytes | memoryview]) -> DecodedReport:
-        report = DecodedReport()
         self._learned = 0
         layout = self._known(joined)
-        if layout is not None and not any(size % layout.size for size in set(map(len, bodies))):
-            runs = [self._run(layout, joined, report)]
-        else:
-            runs = [run for body in bodies for run in self._runs(bytes(body), report)]
+        if layout is not None and (len(bodies) == 1 or not any(size % layout.size for size in set(map(len, bodies)))):
+            tids: dict[bytes, bytes] = {}
+            rows, clock = self._rows(layout, joined, tids)
+            return DecodedReport(rows, layout.rssi_unit, layout.phase, tids, clock, [])
+        report = DecodedReport()
+        runs = [run for body in bodies for run in self._runs(bytes(body), report)]
         if runs:
             _merge(runs, report)
         return report
@@ -147,6 +148,11 @@ class ReportDecoder:
         return layout
 
     def _run(self, layout: RecordLayout, body: bytes, report: DecodedReport) -> _Run:
+        rows, clock = self._rows(layout, body, report.tids)
+        return _Run(rows, layout.rssi_unit, layout.phase, clock)
+
+    def _rows(self, layout: RecordLayout, body: bytes, tids: dict[bytes, bytes]) -> tuple[list[Row], Clock]:
+        """The rows of a body that fits, with what is left out filled in, and what their times are."""
         filler = DEFAULTS
         clock: Clock = layout.clock
         if layout.absent and self._inherit:
@@ -155,11 +161,11 @@ class ReportDecoder:
                 filler = (*filler[:2], filler[2] // 100, *filler[3:])
             if clock == "none":
                 clock = self._last_clock
-        rows = layout.rows(body, filler, report.tids)
+        rows = layout.rows(body, filler, tids)
         if rows[0][4] == 0 and not any(row[4] for row in rows):
             clock = "none"
         self._last_row, self._last_unit, self._last_clock = rows[-1], layout.rssi_unit, clock
-        return _Run(rows, layout.rssi_unit, layout.phase, clock)
+        return rows, clock
 
 
 def _parameters(body: bytes) -> Iterator[tuple[int, int]]:

@@ -11,8 +11,8 @@ from typing import cast
 
 from drivers.api import Batch, DriverContext, DriverError
 from drivers.llrp.clock import Stamps
-from drivers.llrp.codec import HEADER_SIZE, decode
-from drivers.llrp.framing import Frames
+from drivers.llrp.codec import decode
+from drivers.llrp.framing import Frame, Frames
 from drivers.llrp.reports import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
@@ -117,18 +117,14 @@ class LlrpProtocol(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         reports: list[bytes] = []
-        others: list[bytes] = []
+        others: list[Frame] = []
         try:
-            for _version, kind, _id, frame in self._frames.feed(data):
-                if kind == RO_ACCESS_REPORT:
-                    reports.append(frame[HEADER_SIZE:])
-                else:
-                    others.append(frame)
+            self._frames.take(data, RO_ACCESS_REPORT, reports, others)
         finally:
             # Also in front of a broken frame: the whole ones before it are good.
             if reports:
                 self._report(reports)
-            for frame in others:
+            for _version, _kind, _id, frame in others:
                 self._session.receive(decode(frame), self._context.now(), self._loop.time())
                 if self._early and self._session.is_up:
                     self._give_early()

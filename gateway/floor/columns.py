@@ -65,16 +65,16 @@ _HEADER = struct.Struct("<cI")
 class Columns:
     """Slots and columns. `slots` maps an EPC to its slot; `epcs` is the way back; `rows` are the hot columns."""
 
-    last: memoryview
-    dark: memoryview
-    reads: memoryview
-    looks: memoryview
-    mask: memoryview
-    level: memoryview
-    mean: memoryview
-    widest: memoryview
-    antenna: memoryview
-    strongest: memoryview
+    last: memoryview[int]
+    dark: memoryview[int]
+    reads: memoryview[int]
+    looks: memoryview[int]
+    mask: memoryview[int]
+    level: memoryview[float]
+    mean: memoryview[float]
+    widest: memoryview[float]
+    antenna: memoryview[int]
+    strongest: memoryview[int]
     since: array[int]
     state: array[int]
     queued: array[int]

@@ -40,13 +40,17 @@ def read_uids(command: str, uids: Any) -> list[str]:
         raise Refused(f"{command}: the UIDs are not a list")
     if len(uids) > MAX_EXPECTED:
         raise Refused(f"{command}: {len(uids)} UIDs are more than the {MAX_EXPECTED} that a gateway holds")
-    for number, uid in enumerate(uids, 1):
-        if not isinstance(uid, str) or not _UID.fullmatch(uid):
-            shown = repr(uid)[:60]
-            raise Refused(
-                f"{command}: UID number {number}, {shown}, is not an EPC in hex such as 1A4060300048D3D006913126"
-            )
-    return sorted({uid.upper() for uid in uids})
+    try:
+        good = all(map(_UID.fullmatch, uids))
+    except TypeError:
+        good = False
+    if not good:
+        wrong, uid = next(
+            (n, uid) for n, uid in enumerate(uids, 1) if not isinstance(uid, str) or not _UID.fullmatch(uid)
+        )
+        shown = repr(uid)[:60]
+        raise Refused(f"{command}: UID number {wrong}, {shown}, is not an EPC in hex such as 1A4060300048D3D006913126")
+    return sorted(set(map(str.upper, uids)))
 
 
 class ExpectedSets:
@@ -81,22 +85,25 @@ class ExpectedSets:
             raise Refused("expected: request is not a text of at most 128 characters")
         self._admit_content(zone, args, mode)
 
-    def _admit_content(self, zone: str, args: Mapping[str, Any], mode: str) -> None:
+    def _admit_content(self, zone: str, args: Mapping[str, Any], mode: str) -> list[str]:
+        """What the zone would expect then. Raises Refused."""
         as_of = _as_of(args.get("as_of"), 0)
         held = self._sets.get(zone)
         if args["uids"] is None:
             if mode != "set":
                 raise Refused(f"expected: mode {mode} needs a list of uids")
-            return
+            return []
         uids = read_uids("expected", args["uids"])
         if mode == "set" and held is not None and 0 < as_of < held.as_of:
             raise Refused(
                 f"expected: the set as of {rfc3339(as_of)} is older than the one that {zone} has, "
                 f"as of {rfc3339(held.as_of)} from {held.source or 'the backend'}"
             )
+        merged = self._merged(held, uids, mode)
         others = sum(len(other.uids) for name, other in self._sets.items() if name != zone)
-        if others + len(self._merged(held, uids, mode)) > MAX_EXPECTED:
+        if others + len(merged) > MAX_EXPECTED:
             raise Refused(f"expected: all zones together would expect more than {MAX_EXPECTED} tags: send smaller sets")
+        return merged
 
     @staticmethod
     def _merged(held: ExpectedSet | None, uids: list[str], mode: str) -> list[str]:
@@ -110,13 +117,12 @@ class ExpectedSets:
         changes nothing."""
         zone, mode = args["zone"], args.get("mode", "set")
         try:
-            self._admit_content(zone, args, mode)
+            uids = self._admit_content(zone, args, mode)
         except Refused:
             return
         self._changed = True
         held = self._sets.pop(zone, None)
         if args["uids"] is not None:
-            uids = self._merged(held, read_uids("expected", args["uids"]), mode)
             as_of = _as_of(args.get("as_of"), t)
             if mode != "set" and held is not None:
                 as_of = max(as_of, held.as_of)

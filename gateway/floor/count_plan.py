@@ -47,13 +47,14 @@ class Plan:
         self._entries = {entry.zone: entry for entry in config.plan if entry.zone in zones}
         self._calendars = {zone: Calendar(entry, config.time_zone) for zone, entry in self._entries.items()}
         self._tasks: dict[str, Task] = {}
+        self._done: dict[str, int] = {}  # when zones were counted last whose plan has changed
 
     def begin(self, t: int) -> None:
         """From `t` on there is a plan for the zones that had none."""
         for zone in self._entries:
             if zone not in self._tasks:
                 due = self._calendars[zone].after(t)
-                self._tasks[zone] = Task(self._signature(zone), due, due)
+                self._tasks[zone] = Task(self._signature(zone), due, due, self._done.pop(zone, 0))
 
     def skip(self, t: int) -> None:
         """Nobody was counting up to `t`: what was due meanwhile is tried then."""
@@ -122,18 +123,16 @@ class Plan:
     def dump(self) -> dict[str, Any]:
         return {zone: asdict(task) for zone, task in self._tasks.items()}
 
-    def load(self, dump: Mapping[str, Any], counting: set[str], t: int) -> None:
-        """Takes over what is planned as it was; a zone whose plan has changed keeps only when it was counted last.
-        `counting` are the zones of which a count on the calendar is running."""
+    def load(self, dump: Mapping[str, Any], counting: set[str]) -> None:
+        """Takes over what is planned as it was; of a zone whose plan has changed, only when it was counted last, for
+        `begin`. `counting` are the zones of which a count on the calendar is running."""
         for zone, entry in dump.items():
             if zone not in self._entries:
                 continue
             task = Task(**entry)
             if task.entry != self._signature(zone):
-                due = self._calendars[zone].after(t)
-                task = Task(self._signature(zone), due, due, task.done)
-            elif task.attempt == NEVER and zone not in counting:
+                self._done[zone] = task.done
+                continue
+            if task.attempt == NEVER and zone not in counting:
                 task.attempt = task.due
             self._tasks[zone] = task
-        if t:
-            self.begin(t)

@@ -38,6 +38,9 @@ COMMANDS = ("count", "expected")
 LONGEST = 3600.0
 """Seconds. A count that takes longer is not a count but a day of presence."""
 
+SILENCE = 60 * SECOND
+"""The longest lateness that can be set: by then the first read of a recording is known."""
+
 MAX_RUNNING = 64
 """Counts on command that may run at a time: a count each for every zone of a large site."""
 
@@ -45,7 +48,7 @@ MAX_RUNNING = 64
 class Counts:
     """The counts that are being taken, the plan of those to come, and the expected sets.
 
-    `newest` maps a zone to the outline of its newest count.
+    `newest` maps a zone to the outline of its newest count; `begun` says whether the periodic counts have.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Counts:
     ) -> None:
         self.expected = ExpectedSets()
         self.newest: dict[str, dict[str, Any]] = {}
+        self.begun = False
+        self._silent = 0  # since when nothing is heard that they could begin with
         self._running: list[Running] = []
         self._every = {zone.id: micros(zone.count_every) for zone in config.zones if zone.count_every}
         self._zones = {zone.id for zone in config.zones}
@@ -120,11 +125,20 @@ class Counts:
 
     def begin_periodic(self, t: int) -> None:
         """Begins the periodic counts that are not running, up to the next point of their grid, and the plan."""
+        self.begun = True
         running = {count.zone for count in self._running if count.trigger == "periodic"}
         for zone, every in self._every.items():
             if zone not in running:
                 self._start(zone, t, (t // every + 1) * every, "periodic")
         self.plan.begin(t)
+
+    def idle(self, t: int) -> None:
+        """Event time has come to `t`. Where nothing was heard of any reader for SILENCE, the counts begin all the
+        same, so that a zone that nobody has ever read is overdue."""
+        if not self.begun:
+            self._silent = self._silent or t
+            if t - self._silent >= SILENCE:
+                self.begin_periodic(t)
 
     def skip(self, t: int) -> None:
         """Nobody was counting up to `t`: the periodic counts begin again, and what was due meanwhile is tried."""
@@ -347,6 +361,8 @@ class Counts:
             "newest": self.newest,
             "plan": self.plan.dump(),
             "expected": not self.expected.empty,
+            "begun": self.begun,
+            "silent": self._silent,
         }
 
     def load(self, dump: Mapping[str, Any], expected: Mapping[str, Any] | None, t: int) -> None:
@@ -361,8 +377,11 @@ class Counts:
         self.newest = {zone: outline for zone, outline in dump["newest"].items() if zone in self._zones}
         if expected is not None:
             self.expected.load(expected, self._zones)
+        self.begun, self._silent = dump["begun"], dump["silent"]
         calendar = {count.zone for count in self._running if count.trigger == "calendar"}
-        self.plan.load(dump["plan"], calendar, t)
+        self.plan.load(dump["plan"], calendar)
+        if self.begun:
+            self.begin_periodic(t)
 
 
 def _micros(text: str) -> int:

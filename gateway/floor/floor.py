@@ -40,7 +40,7 @@ from gateway.floor.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts import Counts
 from gateway.floor.evidence import Evidence, proof_from
 from gateway.floor.places import Places
-from gateway.floor.portals import Portals
+from gateway.floor.portals import OnPass, Portals
 from gateway.floor.presence import Presence
 from gateway.floor.readers import Readers
 from gateway.floor.sightings import Sightings
@@ -120,6 +120,10 @@ class Floor:
         waiting = (item for _, _, item in self._pending if isinstance(item, Command))
         self._counts.admit(command, sum(1 for item in waiting if item.name == command.name))
 
+    def on_pass(self, take: OnPass) -> None:
+        """Every pass that a portal says is given to `take`; the facts that it returns follow that of the pass."""
+        self._portals.on_pass(take)
+
     @property
     def crowded(self) -> bool:
         """There is no room for more until a tick is fed."""
@@ -171,9 +175,7 @@ class Floor:
             limit = max(limit, self._windows.newest() + 1, now // self._window + 1)
         elif limit <= self._limit:
             return []
-        if previous == 0:
-            self._counts.begin_periodic(limit * self._window)
-        elif now - previous > GAP:
+        if previous and now - previous > GAP:
             self._counts.skip(limit * self._window)
         return self._advance(limit)
 
@@ -188,11 +190,15 @@ class Floor:
             numbers = [closed[at].number] if at < len(closed) else []
             numbers += [self._pending[0][0] // self._window] if self._pending else []
             number = min(numbers)
+            if not self._counts.begun:
+                # Not with the first tick, which comes sooner or later with the order in which reads are delivered.
+                self._counts.begin_periodic(max(number * self._window, end - GAP))
             upto = at
             while upto < len(closed) and closed[upto].number == number:
                 upto += 1
             self._step(number, closed[at:upto], facts)
             at = upto
+        self._counts.idle(end)
         self._fall_due(end, facts)
         self.stats.windows = self._windows.count
         self.stats.tags = len(self._presence.tags)

@@ -329,7 +329,7 @@ class Presence:
         self, movement: str, epc: bytes, proof: Proof, confidence: float, portal: Passed, **where: int
     ) -> None:
         self._facts.append(
-            self._evidence.movement(movement, epc, proof.first, proof, confidence, portal=portal, **where)
+            self._evidence.movement(movement, epc, proof.first, proof, confidence, portal=portal, **where)  # type: ignore[arg-type]
         )
 
     # ---- what an event or a checkpoint says

@@ -45,7 +45,14 @@ class Sightings:
     """Takes closed windows in and keeps `presence` up to date; what that leads to is said there."""
 
     def __init__(
-        self, config: Config, places: Places, timeline: Timeline, presence: Presence, portals: Portals, window: int, stats: FloorStats
+        self,
+        config: Config,
+        places: Places,
+        timeline: Timeline,
+        presence: Presence,
+        portals: Portals,
+        window: int,
+        stats: FloorStats,
     ) -> None:
         self.foreign = Foreign()
         self._filter = TagFilter(config.tags)
@@ -123,10 +130,11 @@ class Sightings:
                     gap -= pause - dark
                     dark = pause
                 if gap > 0:
-                    level += (strength - level) * gap / (2 * gap + smoothing)
+                    gap *= 1.0  # the same number, but sums of floats alone are faster than mixed ones
+                    level += (strength - level) * gap / (gap + gap + smoothing)
                     if last < start:
                         mean += (gap - mean) * (SHARES[looks] if looks < GAPS else steady)
-                        widest /= 1 + gap / MEMORY
+                        widest /= 1.0 + gap / MEMORY
                         if gap > widest:
                             widest = gap
                 if last < start:

@@ -140,10 +140,12 @@ def _tile_order() -> tuple[str, ...]:
 
 def _tile(name: str, counts: Mapping[str, int]) -> Html:
     count = counts[name]
+    label = SET_WORDS[name][0].replace("determined", "deter\u00admined")  # where a small tile may break it
     return el(
         "li",
-        el("span", count, class_="count"),
-        el("span", icon(name), SET_WORDS[name][0], class_="label"),
+        el("span", count, class_="count many" if count > 99 else "count"),
+        " ",
+        el("span", label, class_="label"),
         class_=f"tile {name}" + ("" if count else " none"),
     )
 
@@ -152,9 +154,14 @@ def _set(name: str, items: list[Any], dock: str, *, all_lines: bool) -> Html:
     title, meaning = SET_WORDS[name]
     limit = len(items) if all_lines else SHOWN_LINES[name]
     head = el(
-        "h2", icon(name), el("span", title, class_="title"), el("span", len(items), class_="count"),
+        "h2",
+        icon(name),
+        el("span", title, class_="title"),
+        " ",
+        el("span", len(items), class_="count"),
+        " ",
         el("span", meaning, class_="meaning"),
-    )  # fmt: skip
+    )
     rows = [_item(item, name) for item in items[:limit]]
     rest = len(items) - len(rows)
     more = el("p", el("a", f"Show all {len(items)}", href=f"/docks/{dock}?all=1"), class_="more") if rest else Html("")
@@ -168,7 +175,7 @@ def _item(item: Mapping[str, Any], name: str) -> Html:
         "li",
         el("p", product, class_="product"),
         join([el("p", reason, class_="reason") for reason in reasons(item, name)]),
-        el("p", el("span", " · ".join(facts)) if facts else None, _uid(item), class_="ident"),
+        el("p", el("span", " · ".join(facts)) if facts else None, " ", _uid(item), class_="ident"),
     )
 
 
@@ -221,7 +228,7 @@ def _controls(state: Mapping[str, Any]) -> Html:
     session = state["session"]
     if session is None:
         if not state["pending"]:
-            return el("p", "A session opens when a manifest is here.", class_="hint")
+            return el("p", "Waiting for a manifest.", class_="hint")
         return join(_button("open", "Open session"), _ask_open(state, "Open a session?", "Open session"))
     if session["manifest"] is None and state["pending"]:
         choose = join(_button("open", "Choose manifest"), _ask_open(state, "Which delivery is this?", "Use this one"))

@@ -23,6 +23,9 @@ MAX_STREAMS = 32
 REST = 0.1
 """Seconds between two renderings: changes come faster than anybody reads, and red has to be seen within a second."""
 
+SHARE = 5
+"""The rest is at least so many times as long as the rendering took, so that reads are never held up by who looks."""
+
 REFRESH = 2.0
 """Seconds after which what is looked at is rendered even without a notice: lamps go out with time alone."""
 
@@ -65,6 +68,7 @@ class Hub:
 
     async def run(self) -> None:
         """Keeps the views up to date until it is cancelled; then ends every stream."""
+        loop = asyncio.get_running_loop()
         listening = asyncio.create_task(self._listen(), name="web notices")
         try:
             while True:
@@ -74,8 +78,9 @@ class Hub:
                 except TimeoutError:
                     pass
                 self._nudge.clear()
+                began = loop.time()
                 self._update()
-                await asyncio.sleep(REST)
+                await asyncio.sleep(max(REST, SHARE * (loop.time() - began)))
         finally:
             self.closing = True
             listening.cancel()

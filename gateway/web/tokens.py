@@ -82,14 +82,15 @@ def read_tokens(path: Path) -> Tokens:
 
 
 def _problem(name: str, token: str, known: Mapping[str, str]) -> str:
-    if not _NAME.match(name):
+    """What is wrong with a line. Repeats nothing of it: where the two are swapped, the name is the token."""
+    if not _NAME.match(name) or not token:
         return "write `name: token`; a name has letters, digits, dots, dashes and underscores, 64 at most"
-    if name in known:
-        return f"{name} is there twice: remove one"
-    if token in known.values():
-        return f"{name} has somebody else's token: everyone needs one of their own"
     if not SHORTEST <= len(token) <= LONGEST or not token.isascii() or not token.isprintable() or " " in token:
-        return f"the token of {name} needs {SHORTEST} to {LONGEST} plain characters without spaces"
+        return f"the token needs {SHORTEST} to {LONGEST} plain characters without spaces"
+    if name in known:
+        return "this name is there already: remove one"
+    if token in known.values():
+        return "this is somebody else's token: everyone needs one of their own"
     return ""
 
 

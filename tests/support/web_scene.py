@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
@@ -13,6 +12,7 @@ import structlog
 from gateway.clock import rfc3339
 from gateway.floor.gate import Gate
 from gateway.inputs import Command
+from gateway.ops.logs import Logger
 from gateway.web.server import WebServer
 from gateway.web_config import WebConfig
 from tests.support.gate_scene import DOCKS, at, config, elapse, manifest, run, transit
@@ -150,10 +150,20 @@ def reader(name: str, docks: list[str], reads: int) -> dict[str, Any]:
     }
 
 
+def quiet() -> Logger:
+    """A log that nobody reads."""
+    logger: Logger = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop])
+    return logger
+
+
+def _drop(*_: Any) -> Any:
+    raise structlog.DropEvent
+
+
 @contextlib.asynccontextmanager
-async def served(gateway: FakeGateway, **changes: Any) -> AsyncIterator[WebServer]:
-    """The page, served on this machine on a port of its own, or on ``port``, until the end of the block."""
-    server = WebServer(gateway, WebConfig.model_validate({"port": 0} | changes), structlog.get_logger())
+async def served(gateway: FakeGateway, log: Logger | None = None, **settings: Any) -> AsyncIterator[WebServer]:
+    """The page with these settings on this machine, on a free port unless one is given, until the end of the block."""
+    server = WebServer(gateway, WebConfig.model_validate({"port": 0} | settings), log or quiet())
     running = asyncio.create_task(server.run())
     ready = asyncio.create_task(server.ready.wait())
     await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
@@ -165,10 +175,3 @@ async def served(gateway: FakeGateway, **changes: Any) -> AsyncIterator[WebServe
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-
-
-def token_file(folder: Path, **tokens: str) -> Iterator[Path]:
-    """Writes ``name: token`` lines."""
-    path = folder / "tokens"
-    path.write_text("".join(f"{name}: {token}\n" for name, token in tokens.items()))
-    yield path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,23 @@ LAYERS = [
     ["gateway.vitals", "gateway.state", "gateway.commands"],
     ["gateway.readers", "gateway.recovery", "gateway.supervisor", "gateway.reload"],
     ["gateway.pipeline", "gateway.replay", "gateway.schemas"],
-    ["gateway.mqtt", "gateway.ops"],
+    ["gateway.mqtt", "gateway.ops", "gateway.web", "gateway.manifests", "gateway.expected", "gateway.expected_csv"],
     ["gateway.recorder"],
     ["gateway.ledger"],
     ["gateway.recording", "gateway.records", "gateway.record_lines", "gateway.record_values"],
     ["gateway.floor"],
-    ["gateway.config_file", "gateway.config_check", "gateway.config_words", "gateway.config_yaml"],
+    ["gateway.config_file"],
+    ["gateway.config_check", "gateway.config_words", "gateway.config_yaml", "gateway.gate_check"],
     ["gateway.driver_registry"],
     ["gateway.config", "gateway.events", "gateway.event_models", "gateway.inputs"],
+    ["gateway.gate_config", "gateway.count_config", "gateway.web_config", "gateway.gate_event_models"],
+    ["gateway.config_base"],
     ["gateway.clock", "gateway.errors", "gateway.text"],
 ]
 PURE = ["asyncio", "time", "socket", "os", "threading", "random", "sqlite3", "pathlib", "logging", "structlog"]
 
 
+@cache
 def modules(package: str) -> dict[str, Path]:
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
@@ -37,6 +42,7 @@ def modules(package: str) -> dict[str, Path]:
     return found
 
 
+@cache
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -12,7 +12,7 @@ from gateway.errors import Refused
 from gateway.events import COUNT, Fact
 from gateway.floor import Floor, count_report, counts
 from gateway.inputs import Command, Input, Restart
-from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up
+from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up, when
 
 ZONES = [{"id": "vault", "count_every": 20.0}, {"id": "dock"}]
 
@@ -89,17 +89,27 @@ def test_a_reader_that_was_away_for_a_part_of_the_count():
 
 def test_periodic_counts_lie_on_a_grid_of_event_time():
     facts = counted([*up(), *alive(0, 90, "r1"), *standing(1, 90, "r1", 1, 1)], 90, zones=ZONES)
-    assert [fact.time for fact in facts] == [T0 + seconds * 1_000_000 for seconds in (0, 20, 40, 60, 80)]
-    assert [fact.data["population"] for fact in facts] == [0, 1, 1, 1, 1]
-    assert facts[2].data["started"] == rfc3339(at(20))
+    assert [fact.time for fact in facts] == [T0 + seconds * 1_000_000 for seconds in (20, 40, 60, 80)]
+    assert [fact.data["population"] for fact in facts] == [1, 1, 1, 1]
+    assert facts[1].data["started"] == rfc3339(at(20))
 
 
 def test_nobody_counts_while_the_gateway_is_away():
     before = ticked([*up(), *standing(1, 30, "r1", 1, 1)], 30)
     after = [Restart(at(4000), at(30), True), *ticked(up(4001), 4050)[40000:]]
     facts = of_type(run([*before, *after], Floor(config(zones=ZONES))), COUNT)
-    assert [(fact.time - T0) // 1_000_000 for fact in facts] == [0, 20, 4000, 4020, 4040]
-    assert facts[2].data["quality"]["duty"] == 0.0
+    assert [(fact.time - T0) // 1_000_000 for fact in facts] == [20, 4000, 4020, 4040]
+    assert facts[1].data["quality"]["duty"] == 0.0
+
+
+def test_a_zone_that_is_to_be_counted_periodically_from_now_on():
+    floor = Floor(config())
+    items = ticked([*up(), *alive(0, 90, "r1"), *standing(1, 90, "r1", 1, 1)], 90)
+    run([item for item in items if when(item) < at(30)], floor)
+    again = Floor(config(zones=ZONES))
+    again.restore(floor.checkpoint())
+    facts = of_type(run([item for item in items if when(item) >= at(30)], again), COUNT)
+    assert [(fact.time - T0) // 1_000_000 for fact in facts] == [40, 60, 80]
 
 
 def test_foreign_tags_are_counted_apart():

@@ -436,7 +436,7 @@ def test_five_hundred_packages_in_a_minute(gate):
     (verdict,) = verdicts(facts)
     assert verdict["outcome"] == "complete"
     assert verdict["counts"]["matched"] == 500
-    assert slowest < 0.1, f"a pass took {slowest * 1000:.0f} ms; red is due within 300 ms of it"
+    assert slowest < 0.3, f"a pass took {slowest * 1000:.0f} ms; red is due within 300 ms of it"
 
 
 # ---- a portal that was not watched

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from drivers.emulators.radio.medium import CHANNELS, WAVELENGTHS, Heard, Medium, RoomAntenna
 from drivers.emulators.radio.things import RadioTag
@@ -23,8 +24,8 @@ _EMPTY, _LOST, _READ, _ROUND = 0.0003, 0.0008, 0.0018, 0.0035
 _HOP = 0.2  # seconds on one channel; at most 0.4 are allowed
 _CAPTURE = 7.0  # dB by which one answer must be stronger than another to be heard through it
 _LARGEST_FRAME = 512
-_HOPELESS, _NO_SOONER = 10.0, 0.06
-"""A tag that lacks so many dB is not looked at again for so many seconds: less than a tenth of a metre's walk."""
+_HOPELESS = ((25.0, 0.25), (10.0, 0.06))
+"""A tag that lacks so many dB is not looked at again for so many seconds, in which a brisk walk does not make it up."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,6 +104,18 @@ def _doppler(antenna: RoomAntenna, tag: RadioTag, channel: int, t: float) -> flo
     return 2 * (vx * dx + vy * dy + vz * dz) / distance / WAVELENGTHS[channel]
 
 
+class _Answer(NamedTuple):
+    """A tag that answers in a round; `off` dB of unrest count each way."""
+
+    tag: RadioTag
+    heard: Heard
+    off: float
+
+    @property
+    def level(self) -> float:
+        return self.heard.reader + 2 * self.off
+
+
 class _Bursts:
     """When a reader is deaf, asked for in order of time."""
 
@@ -165,9 +178,9 @@ class Inventory:
             self._expected[number] = max(self._expected[number] / 2, 1.0)
             # Nobody there: as many empty rounds as fit into a fiftieth of a second.
             return min(start + max(0.02, _ROUND + frame * _EMPTY), until)
-        slots: dict[int, list[tuple[RadioTag, float]]] = {}
-        for tag, level in taking:
-            slots.setdefault(self._random.randrange(frame), []).append((tag, level))
+        slots: dict[int, list[_Answer]] = {}
+        for answer in taking:
+            slots.setdefault(self._random.randrange(frame), []).append(answer)
         t, last, heard = start + _ROUND, -1, 0.0
         for slot in sorted(slots):
             t += (slot - last - 1) * _EMPTY
@@ -186,38 +199,43 @@ class Inventory:
         self._expected[number] = 0.5 * (self._expected[number] + heard)
         return min(t, until)
 
-    def _taking_part(self, antenna: RoomAntenna, channel: int, t: float) -> list[tuple[RadioTag, float]]:
-        """The tags that answer in a round, with the level of their answer."""
+    def _taking_part(self, antenna: RoomAntenna, channel: int, t: float) -> list[_Answer]:
+        """The tags that answer in a round."""
         taking = []
         for tag in self._tags:
+            if not tag.present[0] <= t <= tag.present[1]:
+                continue
             if self._reader.session and self._silent_until.get(tag.epc, 0.0) > t:
                 continue
             key = (tag.epc, antenna.port)
             if self._out_of_reach.get(key, 0.0) > t:
                 continue
             heard = self._medium.hear(antenna, tag, channel, t)
-            if heard is None or heard.chip < tag.sensitivity - _HOPELESS:
-                self._out_of_reach[key] = t + _NO_SOONER
+            lacks = 99.0 if heard is None else tag.sensitivity - heard.chip
+            pause = next((seconds for least, seconds in _HOPELESS if lacks > least), 0.0)
+            if heard is None or pause:
+                self._out_of_reach[key] = t + pause
                 continue
             off = self._off(tag, antenna.port, t)
             if self._reporter.answers(heard, tag, off):
-                taking.append((tag, heard.reader + 2 * off))
+                taking.append(_Answer(tag, heard, off))
         return taking
 
-    def _winner(self, answers: list[tuple[RadioTag, float]]) -> RadioTag | None:
+    def _winner(self, answers: list[_Answer]) -> _Answer | None:
         if len(answers) == 1:
-            return answers[0][0]
-        ordered = sorted(answers, key=lambda answer: -answer[1])
-        strong = ordered[0][1] - ordered[1][1] > _CAPTURE
-        return ordered[0][0] if strong and self._random.random() < 0.6 else None
+            return answers[0]
+        ordered = sorted(answers, key=lambda answer: -answer.level)
+        strong = ordered[0].level - ordered[1].level > _CAPTURE
+        return ordered[0] if strong and self._random.random() < 0.6 else None
 
-    def _read(self, tag: RadioTag, number: int, channel: int, t: float, found: list[Seen]) -> None:
-        """The tag is asked for its EPC; it has moved since the round began and may have lost its power."""
-        antenna = self._reader.antennas[number]
-        heard = self._medium.hear(antenna, tag, channel, t)
-        off = self._off(tag, antenna.port, t)
-        if heard is None or not self._reporter.answers(heard, tag, off):
-            return
+    def _read(self, answer: _Answer, number: int, channel: int, t: float, found: list[Seen]) -> None:
+        """The tag is asked for its EPC. One that moves is not where it was as the round began, and may be lost."""
+        tag, heard, off = answer
+        if tag.path.moves:
+            later = self._medium.hear(self._reader.antennas[number], tag, channel, t)
+            if later is None or not self._reporter.answers(later, tag, off):
+                return
+            heard = later
         self._silent_until[tag.epc] = t + tag.hold
         found.append(self._reporter.seen(tag, number, channel, t, heard, off))
 

@@ -138,9 +138,10 @@ class Medium:
         direct, rest, distance = fixed
         if distance > RANGE:
             return None
-        total = direct * self._shade(antenna.position, position, t) + rest if self._bodies else direct + rest
-        for body, place in self._present(t):
-            total += self._off_body(antenna, position, body, place, length)
+        about = self._present(t)
+        total = direct * _shade(antenna.position, position, about) + rest if about else direct + rest
+        for body, place in about:
+            total += _off_body(antenna, position, body, place, length)
         size = abs(total)
         if size < 1e-7:
             return None
@@ -207,30 +208,32 @@ class Medium:
         """The bodies and where they are now; worked out once for all tags of a moment."""
         if t != self._when:
             self._when = t
-            self._about = [(body, body.path.at(t)) for body in self._bodies]
+            self._about = [(body, body.path.at(t)) for body in self._bodies if body.present[0] <= t <= body.present[1]]
         return self._about
 
-    def _shade(self, a: Vector, b: Vector, t: float) -> float:
-        """The share of the amplitude that gets past the bodies between two points."""
-        shade = 0.0
-        for body, place in self._present(t):
-            off = _off_line(a, b, place)
-            if off < body.radius:
-                shade += body.shade * min(1.0, 2 * (1 - off / body.radius))
-        return 10 ** (-min(shade, 30.0) / 20) if shade else 1.0
 
-    def _off_body(self, antenna: RoomAntenna, position: Vector, body: Body, place: Vector, length: float) -> complex:
-        """The path over a body, at the height of the tag. Its nearness to the tag is bounded by its own width."""
-        ax, ay, az = antenna.position
-        dx, dy, dz = place[0] - ax, place[1] - ay, position[2] - az
-        before = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
-        after = math.hypot(place[0] - position[0], place[1] - position[1]) + body.radius
-        d = before + after
-        leaves = antenna.amplitude((dx / before, dy / before, dz / before))
-        # A body scatters all around: what it sends one way falls with the distance from it, as a cylinder's does.
-        spread = math.sqrt(body.radius / after)
-        scale = length / (2 * _TWO_PI) * _CIRCULAR * _TAG_GAIN
-        return cmath.rect(scale * body.mirror * spread * leaves / d, -_TWO_PI / length * d)
+def _shade(a: Vector, b: Vector, about: Sequence[tuple[Body, Vector]]) -> float:
+    """The share of the amplitude that gets past the bodies between two points."""
+    shade = 0.0
+    for body, place in about:
+        off = _off_line(a, b, place)
+        if off < body.radius:
+            shade += body.shade * min(1.0, 2 * (1 - off / body.radius))
+    return 10 ** (-min(shade, 30.0) / 20) if shade else 1.0
+
+
+def _off_body(antenna: RoomAntenna, position: Vector, body: Body, place: Vector, length: float) -> complex:
+    """The path over a body, at the height of the tag. Its nearness to the tag is bounded by its own width."""
+    ax, ay, az = antenna.position
+    dx, dy, dz = place[0] - ax, place[1] - ay, position[2] - az
+    before = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
+    after = math.hypot(place[0] - position[0], place[1] - position[1]) + body.radius
+    d = before + after
+    leaves = antenna.amplitude((dx / before, dy / before, dz / before))
+    # A body scatters all around: what it sends one way falls with the distance from it, as a cylinder's does.
+    spread = math.sqrt(body.radius / after)
+    scale = length / (2 * _TWO_PI) * _CIRCULAR * _TAG_GAIN
+    return cmath.rect(scale * body.mirror * spread * leaves / d, -_TWO_PI / length * d)
 
 
 def _way(antenna: RoomAntenna, reflector: Reflector) -> _Way:

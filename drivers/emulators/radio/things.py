@@ -8,6 +8,8 @@ from random import Random
 
 from drivers.emulators.radio.shapes import Path, Vector, unit
 
+ALWAYS = (-math.inf, math.inf)
+
 
 @dataclass(slots=True, frozen=True)
 class Body:
@@ -15,6 +17,7 @@ class Body:
 
     `radius` is half its width, `length` half its extent along its way (what a photo-eye sees). `shade` in dB on a
     path that goes through its middle; water is a good mirror too, hence `mirror`, the amplitude that it reflects.
+    `present`: from when until when it is on the floor at all, in seconds.
     """
 
     path: Path
@@ -22,6 +25,7 @@ class Body:
     length: float = 0.25
     shade: float = 12.0
     mirror: float = 0.35
+    present: tuple[float, float] = ALWAYS
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,6 +58,7 @@ class RadioTag:
     carries it. `sensitivity`: the power in dBm that its chip needs. `matter`: dB lost to what it is stuck on, each
     way (liquids 6 to 15, foil and metal up to 30, cardboard next to nothing). `modulation`: dB of its answer.
     `goods` and `offset`: the load that it is in, and where in it. `hold`: seconds for which its session 1 flag lasts.
+    `present`: from when until when it is on the floor at all.
     """
 
     epc: bytes
@@ -66,6 +71,7 @@ class RadioTag:
     goods: Goods | None = None
     offset: Vector = (0.0, 0.0, 0.0)
     hold: float = 1.5
+    present: tuple[float, float] = ALWAYS
 
     @property
     def uid(self) -> str:
@@ -97,6 +103,7 @@ def make(
     loss: float | None = None,
     goods: Goods | None = None,
     offset: Vector = (0.0, 0.0, 0.0),
+    present: tuple[float, float] = ALWAYS,
 ) -> RadioTag:
     """A tag as they come off the roll: directions, chips and circuits differ."""
     return RadioTag(
@@ -110,4 +117,5 @@ def make(
         goods=goods,
         offset=offset,
         hold=random.uniform(0.6, 4.0),
+        present=present,
     )

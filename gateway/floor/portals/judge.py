@@ -27,13 +27,20 @@ from gateway.floor.portals.beams import Crossing
 from gateway.floor.portals.profile import Comparison, Profile, certainty, compare
 
 BEAM_ODDS = 19.0
-"""Of twenty times that something breaks the beams in an order while a tag passes, it is once something else that does."""
+"""Of twenty times that beams are broken in an order while a tag is beside them, it is once something else that went."""
 
 BESIDE = 2 * SECOND
 """How far a tag's loudest time may be from what the beams saw, for it to be the same thing."""
 
-DOMINANT = 0.5
-"""Three quarters of the area between the curves must have one sign: less is a tag that turned around."""
+DOMINANT = 0.8
+"""Nine tenths of the area between the curves must have one sign: a tag that comes slowly and goes back five times as
+fast makes as much as five sixths of one."""
+
+LEADS = 0.5
+"""The first side has the larger share at the beginning, and the second at the end: one that turned ends as it began."""
+
+BEYOND_DOUBT = 0.98
+"""From here on the ends are not asked: a pass that is quick has no more than a window or two there."""
 
 LEG = 6.0
 """Decibels that a standing tag must fall on one side and rise on the other: a body in the way costs as much."""
@@ -119,7 +126,8 @@ def _both_sides(case: Case, inside: Profile, outside: Profile, needed: float) ->
         if sure < 0.5:
             way, sure = beams, 1 - sure
     sure = min(sure, MOST)
-    agreed = beams is way or abs(found.dominance) >= DOMINANT
+    transfer = abs(found.dominance) >= DOMINANT and (found.ends > LEADS or sure >= BEYOND_DOUBT)
+    agreed = beams is way or transfer
     enough = len(inside.bins) + len(outside.bins) >= FEWEST
     moved = found.legs >= LEG or not case.stood
     if beams is not Direction.RETURNED and sure >= needed and agreed and enough and moved:

@@ -38,10 +38,13 @@ MAX_TRACKS = 20_000
 """Tags in one portal at a time: a hundred pallets. A flood of invented EPCs must not take more."""
 
 HOLD = 2
-"""Silences for which a decided pass waits for those beside it: a tag that is read little is silent that much earlier."""
+"""Silences that a decided pass waits for those beside it: a tag that is read little falls silent so much earlier."""
 
 CLEARED = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
+
+WALK = 3
+"""What was standing and went is judged by the last third of the longest pass: before that it stood."""
 
 MARGIN = 1 * SECOND
 """Around an outage, in which reads of a pass may be missing."""
@@ -84,7 +87,7 @@ class Portal:
         if track is None:
             if late or len(self._tracks) >= MAX_TRACKS:
                 return
-            dark = {number: self._watch.dark(number, t) for number in self.antennas}
+            dark = {number: self._watch.total[number] for number in self.antennas}
             track = self._tracks[epc] = Track(epc, t, t, t, dark, unit)
             heappush(self._agenda, (t + self._silence // CLEARED, epc))
         if late:
@@ -169,6 +172,8 @@ class Portal:
 
     def _close(self, track: Track, t: int) -> None:
         del self._tracks[track.epc]
+        if track.standing:
+            track.forget_before(track.last - self._longest // WALK)
         if not track.looks:
             return
         verdict = self._judge(track, full=False)
@@ -203,7 +208,7 @@ class Portal:
             number
             for number in self.antennas
             if watch.causes[number] & (Cause.READER | Cause.ANTENNA)
-            or watch.dark(number, track.last) > track.dark.get(number, 0)
+            or watch.total[number] > track.dark.get(number, 0)
         ]
 
     def _cut(self, track: Track) -> str:

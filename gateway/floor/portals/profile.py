@@ -33,11 +33,14 @@ PRIOR = 3.0
 """Windows for which the fading is taken to be that of no line of sight before the profile itself shows it."""
 
 LEAST = 0.05
-"""Variance of the power of a window, relative to its square, that is always reckoned with: half-decibel steps, nulls."""
+"""Variance of a window's power relative to its square that is always reckoned with: RSSI in steps, nulls, noise."""
 
 SHADOW = 0.2
 """Share of the width of a profile by which its centroid may be off for lasting reasons: half of the way shaded by
 3 dB (a person, a pallet, an orientation) moves it by that."""
+
+END = 0.1
+"""Share of the power that is the beginning of a pass, and its end."""
 
 NEAR = 1.0
 """Seconds between windows up to which the profile between them is taken to be straight."""
@@ -69,8 +72,10 @@ class Comparison:
     """The two sides. `difference` in seconds is positive where the inside came first, `error` its standard error.
 
     `dominance` is from -1 to 1: what is left of the area between the curves when what has the other sign is taken
-    off; `contrary` is the smaller of the two areas in seconds. `legs` in decibels is by how much, at least, the first side fell and the second rose from before the crossing
-    to after it. `crossing` in seconds since the beginning of the pass.
+    off; `contrary` is the smaller of the two areas in seconds. `ends` is the lesser of two shares: of the first side in
+    the first END of all power, and of the second side in the last. `legs` in decibels is by how much, at least, the first
+    side fell and the second rose from before the crossing to after it. `crossing` in seconds since the beginning of
+    the pass.
     """
 
     difference: float
@@ -79,6 +84,7 @@ class Comparison:
     dominance: float
     contrary: float
     legs: float
+    ends: float
     crossing: float
     spread: float
 
@@ -120,6 +126,7 @@ def compare(inside: Profile, outside: Profile, length: float) -> Comparison:
         dominance=(ahead - behind) / both if both else 0.0,
         contrary=min(ahead, behind),
         legs=_legs(inside, outside, crossing, length) if difference > 0 else _legs(outside, inside, crossing, length),
+        ends=min(_head(inside, outside, ahead > behind), _tail(inside, outside, ahead > behind)),
         crossing=crossing,
         spread=spread,
     )
@@ -156,19 +163,45 @@ def _variance(side: Profile, fading: float, spread: float) -> float:
 
 def _areas(inside: Profile, outside: Profile) -> tuple[float, float]:
     """The area between the curves where the inside is ahead, and where the outside is."""
-    steps = [(entry.t, entry.power / inside.power) for entry in inside.bins]
-    steps += [(entry.t, -entry.power / outside.power) for entry in outside.bins]
-    steps.sort()
+    steps = _steps(inside, outside)
     ahead = behind = lead = 0.0
     last = steps[0][0]
-    for t, step in steps:
+    for t, one, other in steps:
         if lead > 0:
             ahead += lead * (t - last)
         else:
             behind -= lead * (t - last)
-        lead += step
+        lead += one - other
         last = t
     return ahead, behind
+
+
+def _steps(inside: Profile, outside: Profile) -> list[tuple[float, float, float]]:
+    """Both profiles by time: seconds, and the share of its side's power for the inside and for the outside."""
+    steps = [(entry.t, entry.power / inside.power, 0.0) for entry in inside.bins]
+    steps += [(entry.t, 0.0, entry.power / outside.power) for entry in outside.bins]
+    steps.sort()
+    return steps
+
+
+def _head(inside: Profile, outside: Profile, inside_first: bool) -> float:
+    """The share of the side that came first in the first END of all power."""
+    return _share(_steps(inside, outside), inside_first)
+
+
+def _tail(inside: Profile, outside: Profile, inside_first: bool) -> float:
+    """The share of the side that came second in the last END of all power."""
+    return _share(reversed(_steps(inside, outside)), not inside_first)
+
+
+def _share(steps: Iterable[tuple[float, float, float]], of_inside: bool) -> float:
+    inside = outside = 0.0
+    for _, a, b in steps:
+        inside += a
+        outside += b
+        if inside + outside >= 2 * END:
+            break
+    return (inside if of_inside else outside) / (inside + outside)
 
 
 def _legs(first: Profile, second: Profile, crossing: float, length: float) -> float:

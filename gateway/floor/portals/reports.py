@@ -85,6 +85,7 @@ class Reports:
             "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
             "difference_s": None if found is None else round(found.difference, 3),
             "error_s": None if found is None else round(found.error, 3),
+            "ends": None if found is None else round(found.ends, 3),
             "dominance": None if found is None else round(found.dominance, 3),
             "photo_eyes": None if verdict.beams is None else str(verdict.beams),
             "antennas_down": sorted(names[number] for number in down),

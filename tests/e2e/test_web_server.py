@@ -1,0 +1,205 @@
+"""The page on real sockets: bounds that keep others out, certificates that say who acts, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+import ssl
+import time
+
+import httpx
+import pytest
+
+from gateway.web import server as servers
+from gateway.web.server import WebServer
+from gateway.web_config import WebConfig
+from tests.support import certificates
+from tests.support.web_scene import FakeGateway, load, quiet, served
+
+ANA = "a" * 32
+OPEN = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+class Said:
+    """A log that remembers."""
+
+    def __init__(self):
+        self.lines = []
+
+    def info(self, event, **fields):
+        self.lines.append((event, fields))
+
+    warning = error = info
+
+    def text(self):
+        return str(self.lines)
+
+
+@pytest.fixture(scope="module")
+def pems(tmp_path_factory):
+    return certificates.make(tmp_path_factory.mktemp("web-pems"))
+
+
+def tls(pems, **more):
+    return {"cert_file": str(pems.file("server.crt")), "key_file": str(pems.file("server.key"))} | more
+
+
+def trusting(pems, *, client=False):
+    context = ssl.create_default_context(cafile=str(pems.file("ca.crt")))
+    if client:
+        context.load_cert_chain(pems.file("client.crt"), pems.file("client.key"))
+    return context
+
+
+async def act(client, base):
+    page = (await client.get(f"{base}/docks/dock-1")).text
+    secret = re.search(r'data-csrf="([0-9a-f]{64})"', page)[1]
+    headers = {"origin": base, "x-csrf-token": secret}
+    return await client.post(f"{base}/docks/dock-1/open", json={}, headers=headers)
+
+
+async def until(condition, timeout=5.0):
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_client_certificate_says_who_acts(pems):
+    gateway = FakeGateway()
+    gateway.manifest(load(1))
+    settings = tls(pems, client_ca_file=str(pems.file("ca.crt")))
+    async with served(gateway, tls=settings) as server:
+        base = f"https://localhost:{server.port}"
+        async with httpx.AsyncClient(verify=trusting(pems, client=True)) as client:
+            assert (await act(client, base)).status_code == 200
+            assert all("Secure" in c and c.startswith("__Host-") for c in client.headers.get_list("set-cookie"))
+        async with httpx.AsyncClient(verify=trusting(pems)) as stranger:
+            with pytest.raises(httpx.TransportError):
+                await stranger.get(base)
+    assert gateway.asked == [("gate.open", {"dock": "dock-1"}, "gateway")]
+
+
+async def test_with_tokens_as_well_either_will_do(pems, tmp_path):
+    (tmp_path / "tokens").write_text(f"ana: {ANA}\n")
+    settings = tls(pems, client_ca_file=str(pems.file("ca.crt")))
+    async with served(FakeGateway(), tls=settings, token_file=str(tmp_path / "tokens")) as server:
+        base = f"https://localhost:{server.port}"
+        async with httpx.AsyncClient(verify=trusting(pems, client=True)) as client:
+            assert (await client.get(base)).status_code == 200
+        async with httpx.AsyncClient(verify=trusting(pems)) as client:
+            assert (await client.get(base)).status_code == 303
+            page = await client.get(f"{base}/login")
+            assert re.match(
+                r"__Host-rfid_visitor=[\w-]+; HttpOnly; Path=/; SameSite=strict; Secure", page.headers["set-cookie"]
+            )
+            csrf = re.search(r'name="csrf" value="([0-9a-f]{64})"', page.text)[1]
+            data = {"token": ANA, "csrf": csrf}
+            assert (await client.post(f"{base}/login", data=data, headers={"origin": base})).status_code == 303
+            assert (await client.get(base)).status_code == 200
+
+
+async def test_tls_is_the_only_way_in_where_it_is_configured(pems):
+    async with served(FakeGateway(), tls=tls(pems)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OPEN)
+        assert await reader.read(100) in (b"", b"\x15\x03\x03\x00\x02\x02F")
+        writer.close()
+
+
+async def test_who_is_taken_off_the_token_file_is_logged_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(servers, "TOKENS_AGAIN", 0.05)
+    path = tmp_path / "tokens"
+    path.write_text(f"ana: {ANA}\n")
+    log = Said()
+    async with served(FakeGateway(), log, token_file=str(path)) as server:
+        base = f"http://127.0.0.1:{server.port}"
+        async with httpx.AsyncClient() as client:
+            csrf = re.search(r'name="csrf" value="(\w+)"', (await client.get(f"{base}/login")).text)[1]
+            await client.post(f"{base}/login", data={"token": ANA, "csrf": csrf}, headers={"origin": base})
+            assert (await client.get(base)).status_code == 200
+            path.write_text("nonsense\n")
+            await until(lambda: "tokens read before stay" in log.text())
+            assert (await client.get(base)).status_code == 200
+            path.write_text(f"ben: {'b' * 32}\n")
+            async with asyncio.timeout(5):
+                while (await client.get(base)).status_code == 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+
+async def test_who_says_nothing_is_cut_off(monkeypatch):
+    monkeypatch.setattr(servers, "FIRST_REQUEST", 0.1)
+    async with served(FakeGateway()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OPEN[:20])
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_there_are_only_so_many_connections(monkeypatch):
+    monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)
+    async with served(FakeGateway()) as server:
+        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        held[0][1].write(OPEN)
+        assert (await held[0][0].readline()) == b"HTTP/1.1 200 OK\r\n"
+        for _, each in [*held, (reader, writer)]:
+            each.close()
+
+
+async def test_headers_without_end_are_refused():
+    async with served(FakeGateway()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nX: " + b"x" * (servers.MAX_HEADERS + 10_000))
+        with contextlib.suppress(ConnectionResetError):
+            assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+async def test_it_ends_at_once_with_streams_open_and_leaves_signals_alone():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    async with served(FakeGateway()) as server:
+        assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OPEN.replace(b"GET /", b"GET /events?view=docks"))
+        await asyncio.wait_for(reader.readuntil(b"event: view"), 5)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5
+    assert (await reader.read()).endswith(b"0\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"host": "127.0.0.1", "port": 1}, "address or certificate"),
+        ({"tls": {"cert_file": "/nothing.crt", "key_file": "/nothing.key"}}, "address or certificate"),
+        ({"token_file": "/nothing/tokens"}, "token file"),
+    ],
+)
+async def test_what_cannot_be_used_is_told_and_ends_nothing_else(settings, words, monkeypatch):
+    if settings.get("port") == 1:
+        taken = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+        settings = settings | {"port": taken.sockets[0].getsockname()[1]}
+    log = Said()
+    await asyncio.wait_for(WebServer(FakeGateway(), WebConfig.model_validate(settings), log).run(), 5)
+    assert f"no dock page: {'its ' if words.startswith('addr') else 'the '}{words}" in log.text()
+    if "port" in settings:
+        taken.close()
+
+
+async def test_five_hundred_packages_in_a_minute_cost_little():
+    gateway = FakeGateway()
+    gateway.manifest(load(500))
+    gateway.pass_out(1)
+    server = WebServer(gateway, WebConfig(), quiet())
+    hub = server.app.state.hub
+    hub.reserve("dock/dock-1")
+    began = time.process_time()
+    for _ in range(20):
+        hub._update()
+    assert (time.process_time() - began) / 20 < 0.1

@@ -1,0 +1,329 @@
+"""Passes by example: which way tags went through a door, and when nothing is said of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from drivers.api import AntennaStatus, ReaderDown, ReaderUp
+from gateway.clock import SECOND
+from gateway.event_models import MODELS
+from gateway.events import ALARM, GENESIS, MOVEMENT, seal
+from gateway.floor import Floor
+from gateway.floor.passes import Direction
+from gateway.inputs import Restart, Tick
+from gateway.replay import replay_facts
+from tests.support.floor_scene import T0, at, read, run, ticked
+from tests.support.portal_scene import (
+    IN,
+    NEAR,
+    OUT,
+    STANDING,
+    TURNED,
+    carried,
+    eye,
+    later,
+    name,
+    passes,
+    portal_site,
+    the,
+)
+
+
+def judged(items, until=30.0, site=None, floor=None):
+    return run(ticked(items, until), floor or Floor(site or portal_site()))
+
+
+@pytest.mark.parametrize(("points", "direction"), [(OUT, "out"), (IN, "in")])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tag_that_goes_through(points, direction, seed):
+    (fact,) = the(judged(carried(points, seed=seed)), "passed")
+    assert fact.data["direction"] == direction
+    assert fact.place == "door"
+    assert fact.data["confidence"] >= 0.9
+    assert fact.data["group"] is None
+    assert abs(fact.time - at(4)) < SECOND  # at the door after four seconds
+    ways = {"out": ("vault", "dock"), "in": ("dock", "vault")}
+    assert (fact.data["from"], fact.data["to"]) == ways[direction]
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("points", [TURNED, NEAR, [(0, -5), (5, 0.8), (10, -5)], [(0, 5), (8, 0.5), (10, 5)]])
+def test_a_tag_that_turns_around_has_not_passed(points, seed):
+    assert {direction for _, direction in passes(judged(carried(points, seed=seed)))} <= {"returned", "undetermined"}
+
+
+def test_a_tag_that_was_across_and_came_back_has_returned():
+    found = [passes(judged(carried(TURNED, seed=seed)))[0][1] for seed in range(10)]
+    assert found.count("returned") >= 5
+
+
+def test_unequal_antennas_count_alike():
+    """One side is 12 dB weaker than the other."""
+    reads = [*carried(OUT, ports=[(1, 0.6)]), *carried(OUT, ports=[(2, -0.6)], gain=-12)]
+    assert passes(judged(reads)) == [("01", "out")]
+
+
+def test_one_read_decides_nothing():
+    (fact,) = the(judged([read(1, "r1", 1, 1, -50)]), "passed")
+    assert fact.data["direction"] == "undetermined"
+
+
+def test_two_strong_reads_in_order_decide_nothing():
+    (fact,) = the(judged([read(1, "r1", 1, 1, -40), read(2.5, "r1", 2, 1, -40)]), "passed")
+    assert fact.data["direction"] == "undetermined"
+    assert fact.data["evidence"]["leaning"] == "out"
+
+
+def test_one_side_only_decides_nothing():
+    (fact,) = the(judged(carried(OUT, ports=[(1, 0.6)])), "passed")
+    assert fact.data["direction"] == "undetermined"
+    assert fact.data["evidence"]["sides"]["outside"] is None
+
+
+# ---- standing stock
+
+
+def test_standing_stock_is_said_once():
+    facts = judged(carried(STANDING), until=100)
+    assert passes(facts) == [("01", "static")]
+
+
+def test_stock_that_is_read_now_and_then_is_learned():
+    """Ten spells of a second, a minute apart."""
+    spells = [list(carried([(60 * n, 2.0), (60 * n + 1, 2.0)], seed=n)) for n in range(10)]
+    facts = judged([batch for spell in spells for batch in spell], until=620)
+    assert [direction for _, direction in passes(facts)] == ["undetermined", "undetermined", "static"]
+
+
+def test_a_person_in_the_way_of_standing_stock_is_no_pass():
+    """One side is 15 dB weaker for the second half, then the tag is not read any more."""
+    before, after = [(0, 0.2), (40, 0.2)], [(40, 0.2), (60, 0.2)]
+    reads = [*carried(before), *carried(after, ports=[(1, 0.6)], gain=-15), *carried(after, ports=[(2, -0.6)])]
+    assert {direction for _, direction in passes(judged(reads, until=80))} <= {"static", "undetermined"}
+
+
+def test_standing_stock_that_is_carried_out_has_passed():
+    facts = judged(carried([(0, 2.0), (70, 2.0), (75, -5)]), until=90)
+    assert passes(facts) == [("01", "static"), ("01", "out")]
+
+
+# ---- photo-eyes
+
+
+def through(start: float, first: int, second: int):
+    yield eye(start, first, broken=True)
+    yield eye(start + 0.3, second, broken=True)
+    yield eye(start + 0.5, first, broken=False)
+    yield eye(start + 0.9, second, broken=False)
+
+
+def test_photo_eyes_decide_where_one_side_saw_the_tag():
+    reads = list(carried(OUT, ports=[(1, 0.6)]))
+    (fact,) = the(judged([*reads, *through(3.4, 1, 2)], site=portal_site(beams=True)), "passed")
+    assert fact.data["direction"] == "out"
+    assert fact.data["evidence"]["photo_eyes"] == "out"
+    assert fact.data["confidence"] == 0.95
+
+
+def test_who_turns_between_the_photo_eyes_has_not_passed():
+    reads = list(carried(NEAR, ports=[(1, 0.6)]))
+    beams = [
+        eye(4.0, 1, broken=True),
+        eye(4.2, 2, broken=True),
+        eye(4.6, 2, broken=False),
+        eye(4.9, 1, broken=False),
+    ]
+    assert passes(judged([*reads, *beams], site=portal_site(beams=True))) == [("01", "undetermined")]
+
+
+def test_the_far_photo_eye_ends_the_pass_sooner():
+    def said(beams):
+        floor, site = None, portal_site(beams=True)
+        floor = Floor(site)
+        for item in ticked([*carried(OUT), *beams], 30):
+            if the(floor.feed(item), "passed"):
+                assert isinstance(item, Tick)
+                return (item.t - T0) / SECOND
+        return None
+
+    assert said(list(through(3.6, 1, 2))) < said([]) - 1
+
+
+def test_a_stuck_photo_eye_is_an_alarm_and_is_left_out():
+    items = [eye(1, 1, broken=True), *carried(later(OUT, 70)), eye(100, 1, broken=False)]
+    facts = judged(items, until=110, site=portal_site(beams=True))
+    alarms = [(fact.data["state"], fact.time) for fact in facts if fact.type == ALARM]
+    assert alarms == [("raised", at(61)), ("cleared", at(100))]
+    (fact,) = the(facts, "passed")
+    assert fact.data["direction"] == "out"
+    assert fact.data["evidence"]["photo_eyes_stuck"] == ["r1/1"]
+
+
+# ---- readers and antennas
+
+
+def test_an_outage_in_the_middle_of_a_pass_leaves_it_open():
+    items = [ReaderUp("r1", at(-1)), *carried([(0, 5), (3.9, 0.2)])]
+    items += [ReaderDown("r1", at(4), "cut"), ReaderUp("r1", at(6)), *carried([(6, -2), (8, -5)])]
+    facts = judged(items)
+    assert {direction for _, direction in passes(facts)} == {"undetermined"}
+    assert the(facts, "passed")[0].data["evidence"]["reason"] == "a reader was down"
+
+
+def test_a_restart_in_the_middle_of_a_pass_leaves_it_open():
+    items = [ReaderUp("r1", at(-1)), *carried([(0, 5), (4, 0)]), Restart(at(5), at(4), False)]
+    assert passes(judged([*items, ReaderUp("r1", at(5.1))])) == [("01", "undetermined")]
+
+
+def test_a_dead_antenna_is_named_and_lowers_the_confidence():
+    both = [(1, 0.6), (2, -0.6), (3, 0.6), (4, -0.6)]
+    site = portal_site(each=2)
+    (whole,) = the(judged([ReaderUp("r1", at(0)), *carried(OUT, ports=both)], site=site), "passed")
+    dead = AntennaStatus("r1", at(0), 4, False, "no antenna")
+    items = [ReaderUp("r1", at(0)), dead, *carried(OUT, ports=both[:3])]
+    (crippled,) = the(judged(items, site=site), "passed")
+    assert whole.data["direction"] == crippled.data["direction"] == "out"
+    assert crippled.data["evidence"]["antennas_down"] == ["r1/4"]
+    assert crippled.data["confidence"] < whole.data["confidence"]
+
+
+# ---- groups
+
+
+def test_a_pallet_is_one_group_and_standing_stock_is_its_stray():
+    stock = list(carried([(0, 2.5), (80, 2.5)], tag=99))
+    pallet = [batch for tag in range(1, 21) for batch in carried(later(OUT, 50 + tag / 20), tag, every=0.2)]
+    facts = judged([*stock, *pallet], until=100)
+    (group,) = the(facts, "group_passed")
+    assert group.data["members"] == [name(tag) for tag in range(1, 21)]
+    assert group.data["strays"] == [name(99)]
+    assert group.data["direction"] == "out"
+    members = [fact for fact in the(facts, "passed") if fact.data["direction"] == "out"]
+    assert {fact.data["group"] for fact in members} == {group.data["group"]}
+
+
+def test_two_loads_that_cross_are_two_groups():
+    out = [batch for tag in (1, 2, 3) for batch in carried(OUT, tag)]
+    into = [batch for tag in (4, 5, 6) for batch in carried(IN, tag)]
+    groups = the(judged([*out, *into]), "group_passed")
+    found = {group.data["direction"]: group.data["members"] for group in groups}
+    assert found == {"out": [name(1), name(2), name(3)], "in": [name(4), name(5), name(6)]}
+
+
+def test_two_hundred_tags_are_judged_in_half_a_second():
+    pallet = [
+        b for tag in range(200) for b in carried([(0, 2.5), (3, -2.5)], tag, every=0.3, ports=[(1, 0.6), (2, -0.6)])
+    ]
+    floor, slowest = Floor(portal_site()), 0.0
+    said = 0
+    for item in ticked(pallet, 20):
+        start = time.perf_counter()
+        said += len(the(floor.feed(item), "passed"))
+        slowest = max(slowest, time.perf_counter() - start)
+    assert said == 200
+    assert slowest < 0.5
+
+
+# ---- one after the other
+
+
+def test_ins_and_outs_alternate_unless_one_is_beyond_doubt():
+    """Twice out, and nothing in between: the second is taken back to how likely it is that the way in was missed."""
+    site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "certainty": 0.998}])
+    items = [batch for n in range(2) for batch in carried(later(OUT, 30 * n), seed=n, noise=1.0)]
+    first, second = the(judged(items, until=80, site=portal_site()), "passed")
+    assert first.data["direction"] == "out"
+    assert second.data["confidence"] < first.data["confidence"]
+    assert second.data["evidence"]["reason"] == "the same way as the time before"
+    strict = passes(judged(items, until=80, site=site))
+    assert strict[1] == ("01", "undetermined")
+
+
+def test_in_and_out_again():
+    items = [*carried(IN), *carried(later(OUT, 30), seed=2), *carried(later(IN, 60), seed=3)]
+    assert [direction for _, direction in passes(judged(items, until=90))] == ["in", "out", "in"]
+
+
+# ---- presence
+
+
+def story(facts):
+    keys = ("arrived", "moved", "departed", "not_seen")
+    return [(f.data["movement"], f.data["from"], f.data["to"]) for f in facts if f.data.get("movement") in keys]
+
+
+def test_a_pass_tells_where_the_tag_is_and_no_silence_takes_it_back():
+    facts = judged([*carried(IN), *carried(later(OUT, 300), seed=2)], until=400)
+    assert story(facts) == [("arrived", None, "vault"), ("moved", "vault", "dock")]
+    moved = the(facts, "moved")[0]
+    assert moved.data["portal"] == "door"
+    assert moved.data["evidence"]["algorithm"] == "pass/1"
+
+
+def test_out_of_the_site_is_a_departure_at_once():
+    site = portal_site(
+        zones=[{"id": "vault"}],
+        portals=[{"id": "door", "inside": "vault", "outside": None}],
+    )
+    floor = Floor(site)
+    facts = judged([*carried(IN), *carried(later(OUT, 30), seed=2), *carried(later(IN, 60), seed=3)], 90, floor=floor)
+    assert story(facts) == [("arrived", None, "vault"), ("departed", "vault", None), ("arrived", None, "vault")]
+    assert floor.zone_state("vault")["population"] == 1
+
+
+def test_nothing_is_said_twice_where_the_zone_has_seen_the_tag_already():
+    """The dock has an antenna of its own, which sees the tag before the pass is over."""
+    readers = [
+        {"id": "r1", "driver": "llrp", "antennas": [
+            {"port": 1, "portal": "door", "side": "inside"}, {"port": 2, "portal": "door", "side": "outside"}
+        ]},
+        {"id": "r2", "driver": "llrp", "antennas": [{"port": 1, "zone": "dock"}]},
+    ]  # fmt: skip
+    dock = [read(6 + n / 4, "r2", 1, 1, -55) for n in range(60)]
+    facts = judged([*carried(OUT), *dock], 21, site=portal_site(readers=readers))
+    assert story(facts) == [("arrived", None, "dock")]
+    assert passes(facts) == [("01", "out")]
+
+
+def test_a_tag_that_is_given_up_while_it_waits_makes_room_for_another():
+    site = portal_site(
+        zones=[{"id": "vault"}, {"id": "shelf"}],
+        portals=[{"id": "door", "inside": "shelf", "outside": None}],
+        readers=[
+            {"id": "r1", "driver": "llrp", "antennas": [
+                {"port": 1, "portal": "door", "side": "inside"}, {"port": 2, "portal": "door", "side": "outside"}
+            ]},
+            {"id": "r2", "driver": "llrp", "antennas": [{"port": 1, "zone": "vault"}]},
+        ],
+    )  # fmt: skip
+    floor = Floor(site)
+    stay = [read(n / 2, "r2", 1, 1, -50) for n in range(30)]
+    facts = judged([*stay, *carried(later(OUT, 10))], 400, floor=floor)
+    assert story(facts) == [("arrived", None, "vault"), ("departed", "vault", None)]
+    assert len(floor._presence.tags.free) == 1
+
+
+# ---- what is handed on
+
+
+def test_passes_are_handed_to_whoever_wants_them():
+    floor, taken = Floor(portal_site()), []
+    floor.on_pass(lambda found: taken.append(found) or [])
+    judged(carried(OUT), floor=floor)
+    (found,) = taken
+    assert (found.uid, found.portal, found.direction) == (name(1), "door", Direction.OUT)
+    assert T0 <= found.start < found.end
+
+
+def test_what_is_published_fits_its_model():
+    pallet = [batch for tag in (1, 2, 3) for batch in carried(OUT, tag)]
+    facts = [fact for fact in judged([*pallet, read(5, "r1", 1, 9, -60)]) if fact.type == MOVEMENT]
+    assert {fact.data["movement"] for fact in facts} == {"passed", "group_passed", "arrived"}
+    for fact in facts:
+        MODELS[MOVEMENT].model_validate_json(seal(fact, "/rfid/site/gw", "e", 1, GENESIS).payload)
+
+
+def test_a_recording_that_ends_in_the_middle_is_judged_by_what_there_is():
+    assert passes(replay_facts(portal_site(), carried(OUT))) == [("01", "out")]

@@ -1,0 +1,239 @@
+"""What the page says of a dock, from the state of a real gate, and that nothing in it can be more than text."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.web.dock_view import SHOWN_LINES, dock_parts
+from gateway.web.html import Html, el, join
+from gateway.web.site_views import docks_parts, readers_parts, zones_parts
+from gateway.web.wording import quantity, reasons, shown
+from tests.support.gate_scene import command
+from tests.support.web_scene import HOLD, FakeGateway, load
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&lt;</template><script>alert(2)</script>"
+
+
+class Seen(HTMLParser):
+    """Elements, attributes and text of markup."""
+
+    def __init__(self, markup):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], ""
+        self.feed(markup)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def parts_of(gateway, all_lines=False):
+    return dock_parts(gateway.dock_state("dock-1"), gateway.readers(), all_lines=all_lines)
+
+
+def text_of(gateway, part):
+    return " ".join(Seen(parts_of(gateway)[part]).text.split())
+
+
+def opened(lines, **changes):
+    gateway = FakeGateway()
+    gateway.manifest(lines, **changes)
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", by="ana"))
+    return gateway
+
+
+def closed(gateway):
+    gateway.feed(command(gateway.step(), "gate.close", dock="dock-1", by="ana"))
+    gateway.wait(5)
+    return gateway
+
+
+def look(gateway):
+    now = shown(gateway.dock_state("dock-1"))
+    return now.tone, now.word
+
+
+def test_words_and_tones_follow_a_loading():
+    gateway = FakeGateway()
+    assert look(gateway) == ("idle", "No session")
+    gateway.manifest(load(2))
+    assert "1 delivery waiting" in shown(gateway.dock_state("dock-1")).sentence
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1"))
+    assert look(gateway) == ("amber", "Loading")
+    gateway.pass_out(1, 900)
+    assert look(gateway) == ("red", "Stop")
+    gateway.pass_out(900, direction="in")
+    assert look(gateway) == ("amber", "Loading")
+    gateway.pass_out(2)
+    assert "Close the session for the verdict" in shown(gateway.dock_state("dock-1")).sentence
+    gateway.feed(command(gateway.step(), "gate.close", dock="dock-1"))
+    assert look(gateway) == ("amber", "Closing")
+    gateway.wait(5)
+    assert look(gateway) == ("green", "Complete")
+    gateway.wait(400)
+    assert look(gateway) == ("idle", "No session")
+
+
+def test_a_short_load_is_not_complete():
+    gateway = opened(load(3))
+    gateway.pass_out(1)
+    assert look(closed(gateway)) == ("red", "Not complete")
+    assert "2 missing" in shown(gateway.dock_state("dock-1")).sentence
+    assert "Manifest M1: incomplete" in text_of(gateway, "lists")
+
+
+def test_receiving_has_its_own_words():
+    gateway = opened(load(2), direction="in")
+    assert look(gateway) == ("amber", "Receiving")
+    assert "received" in text_of(gateway, "load")
+
+
+def test_what_is_undetermined_is_never_called_loaded():
+    gateway = opened(load(2))
+    gateway.pass_out(1)
+    gateway.pass_out(2, direction="undetermined")
+    assert "scan by hand" in shown(gateway.dock_state("dock-1")).sentence
+    assert "1 of 2 loaded" in text_of(gateway, "load")
+
+
+def test_a_blocked_package_is_shown_with_everything_about_it():
+    gateway = opened(load(3, p3=HOLD))
+    gateway.pass_out(3)
+    lists = text_of(gateway, "lists")
+    for words in ("Blocked", "Gummies Sour Watermelon 100mg", "On hold: IsOnHold", "96 Each", "GM-2601-90", "00003"):
+        assert words in lists
+
+
+def test_an_extra_says_that_it_is_on_no_manifest():
+    gateway = opened(load(1))
+    gateway.pass_out(900)
+    assert "Extra 1 on no manifest" in text_of(gateway, "lists")
+    assert "Not on any manifest" in text_of(gateway, "lists")
+
+
+def test_unknown_facts_are_reasons_of_their_own():
+    item = {"rules": [{"rule": "recall", "reason": ""}], "unknown": [{"rule": "coa", "missing": "lab results"}]}
+    assert reasons(item, "blocked") == ["Recalled", "Unknown: lab results"]
+    assert reasons(item, "matched") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(48.0, "Each", "48 Each"), (2.5, "Pounds", "2.5 Pounds"), (12000.0, "", "12,000"), (None, "Each", "")],
+)
+def test_quantities(value, unit, words):
+    assert quantity({"quantity": value, "unit": unit}) == words
+
+
+def test_long_lists_are_cut_and_can_be_had_whole():
+    gateway = opened(load(SHOWN_LINES["missing"] + 5))
+    assert Seen(parts_of(gateway)["lists"]).tags.count("li") == SHOWN_LINES["missing"]
+    assert "Show all 105" in text_of(gateway, "lists")
+    assert Seen(parts_of(gateway, all_lines=True)["lists"]).tags.count("li") == 105
+
+
+def test_a_dock_with_a_deaf_reader_says_so():
+    gateway = FakeGateway()
+    assert parts_of(gateway)["alerts"] == ""
+    gateway.reader_changes["r2"] = {"status": "down"}  # the other dock's
+    assert parts_of(gateway)["alerts"] == ""
+    gateway.reader_changes["r1"] = {"status": "down"}
+    assert "Reader r1 is down" in text_of(gateway, "alerts")
+    gateway.reader_changes["r1"] = {"antennas_down": {"2": "no cable"}}
+    assert "antenna 2 is down" in text_of(gateway, "alerts")
+
+
+def test_a_session_without_a_manifest_can_be_given_one():
+    gateway = FakeGateway()
+    gateway.pass_out(900)
+    assert "No manifest chosen" in text_of(gateway, "load")
+    gateway.manifest(load(2), dock=None)
+    controls = parts_of(gateway)["controls"]
+    assert 'data-ask="open"' in controls
+    assert 'data-ask="close"' in controls
+
+
+def test_zones_say_how_well_they_are_watched():
+    text = Seen(zones_parts(FakeGateway().zones())["zones"]).text
+    assert "1 antenna watching" in text
+    assert "not watched: r1/2 antenna down" in text
+    assert "214 packages" in text
+
+
+def test_readers_say_what_is_wrong():
+    gateway = FakeGateway()
+    gateway.reader_changes["r1"] = {"status": "down", "error": "no route to host", "conditions": {"gpo": "refused"}}
+    text = Seen(readers_parts(gateway.readers())["readers"]).text
+    assert "no route to host" in text
+    assert "gpo: refused" in text
+
+
+def test_a_site_without_docks_says_so():
+    assert "no docks" in docks_parts([])["docks"]
+
+
+def busy():
+    """The states of a dock with a package in each set, and of one that waits."""
+    gateway = opened(load(3, p3=HOLD))
+    gateway.manifest(load(0) | {"50": {}}, name="M2", dock=None)
+    gateway.pass_out(1, 3, 900)
+    gateway.pass_out(2, direction="undetermined")
+    return gateway.dock_state("dock-1"), gateway.dock_state("dock-2"), gateway.readers(), gateway.zones()
+
+
+BUSY, IDLE, READERS, ZONES = busy()
+
+
+def everything(text):
+    """Every page of a gateway in which every text that came from outside is `text`."""
+    state, idle = swapped(BUSY, text), swapped(IDLE, text)
+    wrong = {"error": text, "reason": text, "model": text, "conditions": {text: text}, "antennas_down": {"1": text}}
+    readers = [reader | wrong | {"status": "down"} for reader in READERS]
+    zones = [zone | {"name": text, "antennas": {"r1/1": text}} for zone in ZONES]
+    pages = [dock_parts(state, readers, all_lines=True), dock_parts(idle, readers, all_lines=False)]
+    pages += [docks_parts([state, idle]), readers_parts(readers), zones_parts(zones)]
+    return join(*(part for page in pages for part in page.values()))
+
+
+TEXTS = {"product", "batch", "unit", "identifier", "recipient", "reason", "missing", "manifest", "delivery", "name"}
+
+
+def swapped(content, text):
+    if isinstance(content, dict):
+        return {
+            key: text if key in TEXTS and isinstance(value, str | None) else swapped(value, text)
+            for key, value in content.items()
+        }
+    return [swapped(value, text) for value in content] if isinstance(content, list) else content
+
+
+HARMLESS = Seen(everything("plain text"))
+
+
+def test_html_in_names_is_shown_as_text():
+    seen = Seen(everything(HOSTILE))
+    assert seen.tags == HARMLESS.tags
+    assert HOSTILE in seen.text
+
+
+@settings(max_examples=40)
+@given(st.text(st.sampled_from("<>\"'&;/= abscriptonerror`\x00\n"), min_size=1, max_size=40))
+def test_no_text_makes_an_element_or_an_attribute(text):
+    seen = Seen(everything(text))
+    assert seen.tags == HARMLESS.tags
+    assert [name for name, _ in seen.attributes] == [name for name, _ in HARMLESS.attributes]
+
+
+@given(st.text())
+def test_text_is_text(text):
+    clean = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert "".join(Seen(el("p", clean, title=clean)).tags) == "p"
+    assert join(Html("<b>")) == "<b>"

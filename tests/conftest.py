@@ -6,12 +6,20 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import mosquitto
 from tests.support.mosquitto import Broker
 
 MakeBroker = Callable[..., Broker]
+
+# Examples are the same in every run, so that a run that fails can be run again; `make fuzz` looks for new ones. How long
+# one takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile(
+    "project", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("project")
 
 # looptime asks for the event loop in synchronous tests too. Unless one was set before, if only to None, asyncio then
 # makes a loop that nobody closes, and the warning hits whichever test comes next.

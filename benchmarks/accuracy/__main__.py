@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.accuracy.report import as_json, tables
 from benchmarks.accuracy.run import SCENES, played, tasks_of
 from benchmarks.accuracy.tally import Tally
+from benchmarks.accuracy.write import write_trial
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no scene {', '.join(words)}: --list names them", file=sys.stderr)
         return 2
     began = time.monotonic()
+    if options.write is not None:
+        for name, number, seed in tasks_of(chosen, options.quick, options.trials, options.times, options.seed):
+            scene = next(scene for scene in chosen if scene.name == name)
+            print(write_trial(scene, number, seed, options.write))
+        return 0
     tallies = {scene.name: Tally(scene) for scene in chosen}
     tasks = list(tasks_of(chosen, options.quick, options.trials, options.times, options.seed))
     for number, (name, outcome) in enumerate(played(tasks, options.jobs), start=1):
@@ -54,6 +60,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", default="1", help="another seed gives other sites, walks and noise")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
+    parser.add_argument(
+        "--write", type=Path, help="judge nothing: write configuration, reads and truth to this directory"
+    )
     parser.add_argument("--list", action="store_true", help="name the scenes")
     return parser.parse_args(arguments)
 

@@ -73,7 +73,7 @@ def judge(trial: Trial, items: Iterable[Item]) -> Said:
             raise
         said.judged = False  # a floor without portals: only the simple rules are weighed
         return said
-    clock = _Clock(merge(items, trial.commands, key=_time))
+    clock = _Clock(merge(items, trial.commands, key=time_of))
     for event in replay.replay(config, clock):
         _take(said, orjson.loads(event.payload), clock.now)
     return said
@@ -92,11 +92,12 @@ class _Clock:
 
     def __iter__(self) -> Iterator[Input]:
         for item in self._items:
-            self.now = max(self.now, (_time(item) - EPOCH) / SECOND)
+            self.now = max(self.now, (time_of(item) - EPOCH) / SECOND)
             yield item
 
 
-def _time(item: Input) -> int:
+def time_of(item: Input) -> int:
+    """When an input comes, in microseconds UTC."""
     return item.arrival if isinstance(item, Batch) else getattr(item, "t", 0)
 
 

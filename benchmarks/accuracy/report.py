@@ -77,7 +77,7 @@ def _passes(tallies: Sequence[Tally]) -> Iterator[str]:
         "after s (90 %)",
     ]
     yield from _table(
-        "Passes (* ordinary scene; passes: read at all; false: published, and was none; after: crossing to publication)",
+        "Passes (* ordinary scene; passes: read at all; false: published, but none; after: crossing to publication)",
         head,
         rows,
     )

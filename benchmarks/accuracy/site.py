@@ -131,6 +131,7 @@ def door_config(doors: Sequence[Door], more: Sequence[tuple[RadioReader, dict[in
         {
             "id": door.reader.name,
             "driver": "llrp",
+            "host": "localhost",
             "antennas": [
                 {"port": port, "portal": door.doorway.name, "side": side} for port, side in sorted(door.sides.items())
             ],
@@ -156,6 +157,7 @@ def room_config(
             {
                 "id": reader.name,
                 "driver": "llrp",
+                "host": "localhost",
                 "antennas": [{"port": port, "zone": zone} for port, zone in sorted(ports.items())],
             }
             for reader, ports in readers

@@ -30,8 +30,8 @@ from gateway.errors import LinkError
 from gateway.mqtt.port import ACCEPTED, LOST_CODE, Message, Outcome, Properties, Receive
 from gateway.mqtt.reasons import connect_problem, ended, refused_connect
 
-MAX_PACKET = 256 << 10
-"""Bytes of the largest packet taken from the broker. Commands are small; the intake's own limit lies below."""
+MAX_PACKET = (1 << 20) + (64 << 10)
+"""Bytes of the largest packet taken from the broker: the largest command, its topic and its properties."""
 
 MAX_INCOMING = 20
 """Receive Maximum that we announce: as many as mosquitto's own default."""

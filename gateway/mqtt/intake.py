@@ -21,11 +21,11 @@ from gateway.errors import Refused
 from gateway.mqtt.port import Connection, Message, Properties
 from gateway.mqtt.stats import MqttStats
 
-MAX_PAYLOAD = 64 << 10
-"""Bytes of a command: room for the expected set of a large shelf, 2,000 UIDs of 27 bytes."""
+MAX_PAYLOAD = 1 << 20
+"""Bytes of a command: room for a manifest of 500 packages with all its facts, which is 290 kB, and some to spare."""
 
-MAX_WAITING = 128
-"""Messages that wait to be carried out: a count of every zone at once, and 8 MiB at the very most."""
+MAX_WAITING = 64
+"""Messages that wait to be carried out: a count of every zone at once, and 64 MiB at the very most."""
 
 MAX_REMEMBERED = 256
 MAX_REMEMBERED_BYTES = 4 << 20

@@ -16,7 +16,11 @@ MAX_BODY = 4096
 BODY_TIMEOUT = 10.0
 """Seconds for the whole of it."""
 
-ACTIONS = {"open": ("gate.open", frozenset({"manifest", "delivery"})), "close": ("gate.close", frozenset())}
+ACTIONS = {
+    "open": ("gate.open", frozenset({"manifest", "delivery"})),
+    "close": ("gate.close", frozenset[str]()),
+    "confirm": ("gate.confirm", frozenset({"reason"})),
+}
 """The last step of an action's path to the command, and the arguments that it takes beside the dock."""
 
 

@@ -7,7 +7,19 @@ from typing import Any
 
 from gateway.web.html import Html, el, join
 from gateway.web.icons import icon
-from gateway.web.wording import SET_WORDS, SETS, Shown, clock, counts_of, number, quantity, reasons, shown
+from gateway.web.wording import (
+    SET_WORDS,
+    SETS,
+    Shown,
+    clock,
+    counts_of,
+    missing_words,
+    number,
+    quantity,
+    reasons,
+    shown,
+    unwatched,
+)
 
 SHOWN_LINES = {"blocked": 100, "extra": 100, "undetermined": 100, "missing": 100, "matched": 40, "returned": 40}
 """Lines of each set on the page unless all are asked for: more than anybody reads off a wall, and little enough to be
@@ -24,7 +36,7 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
     counts = counts_of(state)
     lines = state["lines"]
     return {
-        "alerts": _alerts(state["dock"], readers),
+        "alerts": _alerts(state, readers),
         "state": _state(now, state),
         "load": _load(state, counts),
         "tiles": el("ul", [_tile(name, counts) for name in _tile_order()], class_="tiles") if counts else Html(""),
@@ -90,18 +102,28 @@ def progress_bar(counts: Mapping[str, int]) -> Html:
     )
 
 
-def _alerts(dock: str, readers: Iterable[Mapping[str, Any]]) -> Html:
-    """A dock with a deaf reader must say so: what is missing may only not have been read."""
-    alerts = []
-    for reader in readers:
-        if dock not in reader["docks"]:
-            continue
-        if reader["status"] != "up":
-            alerts.append(f"Reader {reader['reader']} is {reader['status']}: what passes now may not be seen.")
-        elif reader["antennas_down"]:
-            ports = ", ".join(reader["antennas_down"])
-            alerts.append(f"Reader {reader['reader']}: antenna {ports} is down. What passes there may not be seen.")
-    return join([el("p", icon("warning"), el("span", words), class_="alert") for words in alerts])
+def _alerts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]]) -> Html:
+    """What may have passed unseen: a reader is deaf now, or an antenna was while the session was open."""
+    alerts = [_alert(words) for reader in readers if state["dock"] in reader["docks"] for words in _deaf(reader)]
+    session = state["session"]
+    if session is not None and (lengths := unwatched(session)):
+        button = el("button", "Confirm", id="do-confirm", type="button", class_="do", data_ask="confirm")
+        words = f"Not watched: {lengths}. Something may have passed unseen."
+        alerts.append(_alert(words, button, _ask_confirm(state["dock"], lengths)))
+    return join(alerts)
+
+
+def _deaf(reader: Mapping[str, Any]) -> list[str]:
+    if reader["status"] != "up":
+        return [f"Reader {reader['reader']} is {reader['status']}: what passes now may not be seen."]
+    if reader["antennas_down"]:
+        ports = ", ".join(reader["antennas_down"])
+        return [f"Reader {reader['reader']}: antenna {ports} is down. What passes there may not be seen."]
+    return []
+
+
+def _alert(words: str, *more: Html) -> Html:
+    return el("div", icon("warning"), el("p", words), *more, class_="alert")
 
 
 def _state(now: Shown, state: Mapping[str, Any]) -> Html:
@@ -272,15 +294,23 @@ def _ask_open(state: Mapping[str, Any], title: str, words: str) -> Html:
 
 def _ask_close(dock: str, session: Mapping[str, Any]) -> Html:
     counts = session["counts"]
-    wrong = [f"{counts[name]} {name}" for name in SETS[:4] if counts[name]]
     if session["ready"]:
         words = f"All {counts['lines']} packages are there, and nothing else. The verdict follows in a moment."
     elif session["manifest"] is None:
         words = "There is no manifest: the verdict cannot be complete."
     else:
-        words = f"Not complete: {', '.join(wrong) or 'nothing has passed'}. The verdict will say so."
+        words = f"Not complete: {missing_words(counts) or 'not watched all the while'}. The verdict will say so."
     body = el("p", words, class_="facts" if session["ready"] else "facts bad", data_fresh="close-facts")
     return _ask("close", dock, "Close the session?", body, "Close session")
+
+
+def _ask_confirm(dock: str, lengths: str) -> Html:
+    body = join(
+        el("p", f"Not watched: {lengths}. Look at every package in the van first.", class_="facts"),
+        el("label", "What was found", for_="ask-reason"),
+        el("input", id="ask-reason", name="reason", type="text", required=True, maxlength=200, autocomplete="off"),
+    )
+    return _ask("confirm", dock, "Have you looked into the van?", body, "I have looked")
 
 
 def _ask(action: str, dock: str, title: str, body: Html, words: str) -> Html:

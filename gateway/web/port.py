@@ -1,4 +1,4 @@
-"""What the page needs of the gateway: a few questions, two commands, and a nudge when something may have changed."""
+"""What the page needs of the gateway: a few questions, three commands, and a nudge when something may have changed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ class WebPort(Protocol):
         """The ids of the docks, in the order in which they are shown."""
 
     def dock_state(self, dock: str) -> dict[str, Any]:
-        """``Gate.state(dock)`` with ``"lines": Gate.lines(dock)``.
-
-        Where there is no session, ``lines`` may hold the sets of the last verdict; they are shown beside it.
-        """
+        """``Gate.state(dock, now)`` with ``"lines": Gate.lines(dock)``."""
 
     def zones(self) -> list[dict[str, Any]]:
         """``Floor.zone_state`` of every zone."""
@@ -26,7 +23,7 @@ class WebPort(Protocol):
         the docks whose portal it watches."""
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
-        """Carries out ``gate.open`` or ``gate.close`` on behalf of `who`, who belongs into the event.
+        """Carries out ``gate.open``, ``gate.close`` or ``gate.confirm`` for `who`, who belongs into the event as `by`.
 
         Raises `Refused`, with words for whoever pressed the button.
         """

@@ -4,8 +4,8 @@
 ``/``                   all docks; `/zones` and `/readers` likewise
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
 ``/events?view=…``      what changes on a page, as server-sent events
-``POST …/open, close``  opens or closes the session of a dock: JSON in, JSON out
-``/login, POST /logout``  with a token, where the configuration has a token file
+``POST …/{action}``     opens or closes the session of a dock, or confirms a look into the van: JSON in, JSON out
+``/login, /logout``     with a token, where the configuration has a token file
 ======================  ================================================================
 """
 

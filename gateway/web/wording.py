@@ -94,10 +94,28 @@ def _progress(session: Mapping[str, Any]) -> str:
         return f"Everything is {done}. Close the session for the verdict."
     if counts["undetermined"]:
         return f"{number(counts['undetermined'], 'package')} passed, and nobody can say which way: scan by hand."
+    if not counts["missing"] and unwatched(session):
+        return f"Everything is {done}, but the portal was not watched all the while. Look, and confirm."
     return f"{counts['missing']} still to be {done}."
 
 
-def _wrong(counts: Mapping[str, int]) -> str:
+def unwatched(source: Mapping[str, Any]) -> str:
+    """Which antennas were not watching, and for how long, where that keeps a session from being complete; else
+    nothing."""
+    lengths = source.get("unwatched_s") or {}
+    return ", ".join(f"antenna {antenna} for {seconds:.0f} s" for antenna, seconds in lengths.items())
+
+
+def _what_was_wrong(state: Mapping[str, Any]) -> str:
+    counts = counts_of(state)
+    if wrong := missing_words(counts):
+        return f"{wrong}. Mend the load or correct the manifest."
+    if not counts["lines"]:
+        return "There is nothing on the manifest, or there is none."
+    return "The portal was not watched all the while. Open the session again, look, and confirm."
+
+
+def missing_words(counts: Mapping[str, int]) -> str:
     """The sets that make a verdict not complete, such as ``1 blocked, 2 missing``."""
     return ", ".join(f"{counts[name]} {name}" for name in SETS[:4] if counts.get(name))
 

@@ -11,7 +11,6 @@ import pytest
 from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import serials
 from tests.e2e.site import BASE, config, events_of, movements
-from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber
 
 AWAY = 60.0
@@ -20,10 +19,10 @@ MEMORY = 64 << 20
 
 
 @pytest.mark.slow
-async def test_a_minute_without_a_broker_loses_nothing(make_broker, tmp_path):
+async def test_a_minute_without_a_broker_loses_nothing(make_daemon, make_broker, tmp_path):
     broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 10000000")
     async with LlrpEmulator(serials(rate=520, late=0.3), name="door", keep_reads=True) as door:
-        daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
+        daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
             await subscriber.until(lambda s: s.messages, 20)

@@ -11,14 +11,13 @@ from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import serials
 from gateway.records import open_reads, read_items
 from tests.e2e.site import BASE, config, events_of, movements
-from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber, until
 
 
 @pytest.mark.slow
-async def test_six_cuts_in_ten_seconds_lose_no_read(broker, tmp_path):
+async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_path):
     async with LlrpEmulator(serials(rate=500), name="door", keep_reads=True) as door:
-        daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
+        daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
             await door.until(lambda: door.connected, 20)

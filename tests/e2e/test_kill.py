@@ -12,7 +12,6 @@ from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
 from gateway.clock import rfc3339
 from tests.e2e.site import BASE, config, events_of, movements, recorded, replayed, told
-from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber
 
 KILLS = 20
@@ -21,14 +20,16 @@ STANDING = 25
 
 @pytest.mark.slow
 @pytest.mark.parametrize("broker_away", [False, True], ids=["broker up", "broker down half of the time"])
-async def test_twenty_kills_leave_no_trace_in_the_events(broker_away, make_broker, tmp_path):
+async def test_twenty_kills_leave_no_trace_in_the_events(make_daemon, broker_away, make_broker, tmp_path):
     random = Random(20261 + broker_away)
     broker = make_broker("allow_anonymous true", "persistence true", "max_queued_messages 10000000")
     async with (
         LlrpEmulator(serials(rate=150), name="door", hold_buffer=100_000, keep_reads=True) as door,
         LlrpEmulator(population(STANDING, rate=200), name="vault", hold_buffer=100_000) as vault,
     ):
-        daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door, "vault": vault}))
+        daemon = make_daemon(
+            tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door, "vault": vault})
+        )
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             for kill in range(KILLS):
                 if broker_away and kill % 2:

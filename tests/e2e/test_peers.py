@@ -9,13 +9,12 @@ import orjson
 import pytest
 
 from tests.e2e.site import BASE
-from tests.support.daemon import Daemon
 from tests.support.mosquitto import free_port
 from tests.support.subscriber import Subscriber
 
 
 @pytest.mark.slow
-async def test_the_gateway_inventories_llrpkits_emulator(broker, tmp_path):
+async def test_the_gateway_inventories_llrpkits_emulator(make_daemon, broker, tmp_path):
     program = shutil.which("llrpkit")
     assert program, "llrpkit is a development dependency and must be on the PATH: run this by `make test`"
     port = free_port()
@@ -25,7 +24,7 @@ async def test_the_gateway_inventories_llrpkits_emulator(broker, tmp_path):
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        daemon = Daemon(
+        daemon = make_daemon(
             tmp_path / "gateway",
             {
                 "site": "test",

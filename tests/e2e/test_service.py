@@ -12,7 +12,6 @@ import pytest
 from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import population
 from tests.e2e.site import BASE, config, events_of, movements
-from tests.support.daemon import Daemon
 from tests.support.mosquitto import free_port
 from tests.support.subscriber import Subscriber, until
 
@@ -40,10 +39,10 @@ def everyone_is_there(subscriber: Subscriber) -> bool:
     return len(movements(events_of(subscriber))) >= TAGS
 
 
-async def test_ready_healthy_and_stopped_in_order(vault, broker, tmp_path):
+async def test_ready_healthy_and_stopped_in_order(make_daemon, vault, broker, tmp_path):
     settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
     settings["http"] = {"port": free_port()}
-    daemon = Daemon(tmp_path / "gateway", settings)
+    daemon = make_daemon(tmp_path / "gateway", settings)
     with (
         Subscriber(broker.port, BASE + "events/#") as subscriber,
         Subscriber(broker.port, BASE + "state/#", client_id="watcher") as states,
@@ -64,8 +63,8 @@ async def test_ready_healthy_and_stopped_in_order(vault, broker, tmp_path):
         assert orjson.loads(line)["level"] in ("info", "debug"), f"an ordinary run complains: {line}"
 
 
-async def test_an_orderly_restart_is_no_event(vault, broker, tmp_path):
-    daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+async def test_an_orderly_restart_is_no_event(make_daemon, vault, broker, tmp_path):
+    daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
     with Subscriber(broker.port, BASE + "events/#") as subscriber:
         await daemon.start()
         await subscriber.until(everyone_is_there, 20)
@@ -80,11 +79,11 @@ async def test_an_orderly_restart_is_no_event(vault, broker, tmp_path):
     assert [event["data"]["movement"] for event in events] == ["arrived"] * TAGS
 
 
-async def test_a_reload_restarts_only_what_changed(vault, broker, tmp_path):
+async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, tmp_path):
     async with LlrpEmulator(population(3, rate=50, prefix="1A4060300048D3D1"), name="door") as door:
         readers = {"vault": vault, "door": door}
         settings = config(tmp_path / "gateway", broker.port, readers)
-        daemon = Daemon(tmp_path / "gateway", settings)
+        daemon = make_daemon(tmp_path / "gateway", settings)
         with Subscriber(broker.port, BASE + "#") as subscriber:
             await daemon.start()
             await subscriber.until(lambda s: len(movements(_events(s))) >= TAGS + 3, 20)
@@ -109,8 +108,8 @@ async def test_a_reload_restarts_only_what_changed(vault, broker, tmp_path):
         assert len(movements(_events(subscriber))) == TAGS + 3, "a reload made something move"
 
 
-async def test_a_count_on_command_is_answered_and_published(vault, broker, tmp_path):
-    daemon = Daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+async def test_a_count_on_command_is_answered_and_published(make_daemon, vault, broker, tmp_path):
+    daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
     with Subscriber(broker.port, BASE + "events/#", "answers") as subscriber:
         await daemon.start()
         await subscriber.until(lambda s: len(s.messages) >= TAGS, 20)

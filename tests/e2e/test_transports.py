@@ -10,7 +10,6 @@ from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import serials
 from gateway.clock import rfc3339
 from tests.e2e.site import BASE, config, events_of, movements
-from tests.support.daemon import Daemon
 from tests.support.proxy import proxy
 from tests.support.subscriber import Subscriber
 
@@ -24,14 +23,14 @@ NETWORKS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
-async def test_every_read_becomes_an_event_once_or_is_stated_as_lost(network, broker, tmp_path):
+async def test_every_read_becomes_an_event_once_or_is_stated_as_lost(make_daemon, network, broker, tmp_path):
     async with (
         LlrpEmulator(serials(rate=100), name="door", keep_reads=True) as door,
         proxy(door.port, **NETWORKS[network]) as line,
     ):
         settings = config(tmp_path / "gateway", broker.port, {"door": door})
         settings["readers"][0]["port"] = line.port
-        daemon = Daemon(tmp_path / "gateway", settings)
+        daemon = make_daemon(tmp_path / "gateway", settings)
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
             await subscriber.until(lambda s: len(s.messages) > 50, 30)

@@ -309,6 +309,23 @@ async def test_a_refusal_stays_in_the_question(page, gateway):
         page.errors[:] = [error for error in page.errors if "409" not in error]
 
 
+async def test_a_look_into_the_van_is_confirmed(page, gateway):
+    gateway.dark["r1/1"] = 0
+    begin(gateway)
+    async with served(gateway) as server:
+        await page.goto(url(server))
+        await live(page)
+        gateway.dark["r1/1"] = 7_000_000
+        gateway.changed()
+        await expect(page.locator(".alert")).to_contain_text("Not watched: antenna r1/1 for 7 s.")
+        await page.get_by_role("button", name="Confirm").click()
+        await page.screenshot(path=PICTURES / "confirm.png")
+        await page.keyboard.type("24 of 24, counted by hand")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".alert")).to_have_count(0)
+    assert gateway.asked == [("gate.confirm", {"dock": "dock-1", "reason": "24 of 24, counted by hand"}, "local")]
+
+
 # ---- with a keyboard
 
 

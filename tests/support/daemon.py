@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -84,6 +85,13 @@ class Daemon:
             return await asyncio.wait_for(self._process.wait(), 30.0)
         finally:
             self._hang_up()
+
+    def end(self) -> None:
+        """Kills what still runs."""
+        self._hang_up()
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def reload(self) -> None:
         assert self._process is not None

@@ -46,7 +46,8 @@ class FakeGateway:
 
     def __init__(self) -> None:
         docks = [dock | {"name": f"Dock {n}"} for n, dock in enumerate(DOCKS, 1)]
-        self.gate = Gate(config(docks=docks))
+        self.dark: dict[str, int] = {}
+        self.gate = Gate(config(docks=docks), lambda portal, t: dict(self.dark))
         self.now = 0.0
         self.asked: list[tuple[str, dict[str, Any], str]] = []
         self.override: dict[str, Any] = {}
@@ -82,7 +83,7 @@ class FakeGateway:
         return self.gate.docks()
 
     def dock_state(self, dock: str) -> dict[str, Any]:
-        return {**self.gate.state(dock), "lines": self.gate.lines(dock), **self.override}
+        return {**self.gate.state(dock, at(self.now)), "lines": self.gate.lines(dock), **self.override}
 
     def zones(self) -> list[dict[str, Any]]:
         count = {"ended": rfc3339(at(0)), "population": 214, "confidence": 0.97}

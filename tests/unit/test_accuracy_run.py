@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -17,6 +18,8 @@ from benchmarks.accuracy.score_presence import score_presence
 from benchmarks.accuracy.tally import play
 from drivers.emulators.radio import run
 from gateway.config import Config
+from gateway.records import open_reads, read_items
+from gateway.replay import replay
 
 BY_NAME = {scene.name: scene for scene in SCENES}
 
@@ -180,6 +183,24 @@ def test_main_prints_tables_and_writes_json(tmp_path, capsys):
     figures = json.loads(file.read_text())["scenes"]["two ways at once"]
     assert figures["trials"] == 1
     assert sum(figures["passes"]["passing"]["rules"]["first seen"].values()) >= 2
+
+
+def test_a_trial_on_disk_is_the_trial_with_its_truth_beside_it(tmp_path, capsys):
+    assert main(["--scene", "two ways at once", "--trials", "1", "--write", str(tmp_path)]) == 0
+    place = Path(capsys.readouterr().out.strip())
+    config = load_plain(place / "config.yaml")
+    with open_reads(place / "reads.jsonl") as lines:
+        from_disk = [event.payload for event in replay(config, read_items(lines))]
+    trial = BY_NAME["two ways at once"].build(Random("1/two ways at once/0"))
+    played = run(trial.world, "1/two ways at once/0")
+    assert from_disk == [event.payload for event in replay(config, played.items)]
+    truth = json.loads((place / "truth.json").read_text())
+    assert [one["direction"] for one in truth["passes"]] == [t.direction for t in played.truth.transits]
+    assert set(truth["zones"]) == {tag.uid for tag in trial.world.tags}
+
+
+def load_plain(path):
+    return Config.model_validate_json(path.read_text())
 
 
 def test_main_says_that_there_is_no_such_scene(capsys):

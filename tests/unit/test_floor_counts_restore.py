@@ -56,7 +56,7 @@ def test_the_scene_is_about_every_kind_of_count():
     assert any(tag["status"] == "departed" for entry in missing for tag in entry["tags"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.integers(0, len(ITEMS)), min_size=1, max_size=4))
 def test_restored_anywhere(cuts):
     facts, floor, parts, begin = [], site(), {}, 0

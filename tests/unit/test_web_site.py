@@ -100,6 +100,15 @@ async def test_an_action_carries_who_did_it(gateway, ana):
     assert gateway.dock_state("dock-1")["session"]["opened_by"] == "ana"
 
 
+async def test_a_look_into_the_van_is_confirmed_by_whoever_looked(gateway, ana):
+    gateway.dark["r1/1"] = 0
+    await ana.act()
+    gateway.dark["r1/1"] = 7_000_000
+    assert (await ana.act("confirm", content=b'{"reason": "all there"}')).status_code == 200
+    assert gateway.asked[-1] == ("gate.confirm", {"dock": "dock-1", "reason": "all there"}, "ana")
+    assert (await ana.act("confirm", content=b'{"reason": "<b>again</b>"}')).status_code == 409
+
+
 async def test_on_this_machine_without_tokens_it_is_somebody_local(gateway):
     async with Browser(gateway, tokens=False) as browser:
         assert (await browser.act()).status_code == 200

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.clock import SECOND
 from gateway.web.dock_view import SHOWN_LINES, dock_parts
 from gateway.web.html import Html, el, join
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
@@ -149,6 +150,26 @@ def test_a_dock_with_a_deaf_reader_says_so():
     assert "Reader r1 is down" in text_of(gateway, "alerts")
     gateway.reader_changes["r1"] = {"antennas_down": {"2": "no cable"}}
     assert "antenna 2 is down" in text_of(gateway, "alerts")
+
+
+def test_a_portal_that_was_not_watched_keeps_it_from_being_complete():
+    gateway = FakeGateway()
+    gateway.dark["r1/1"] = 0
+    gateway.manifest(load(1))
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", by="ana"))
+    assert parts_of(gateway)["alerts"] == ""
+    gateway.dark["r1/1"] = 7 * SECOND
+    gateway.pass_out(1)
+    assert "Not watched: antenna r1/1 for 7 s." in text_of(gateway, "alerts")
+    assert 'data-ask="confirm"' in parts_of(gateway)["alerts"]
+    assert "Look, and confirm" in shown(gateway.dock_state("dock-1")).sentence
+    assert "Not complete: not watched all the while" in parts_of(gateway)["controls"]
+    assert look(closed(gateway)) == ("red", "Not complete")
+    assert "Open the session again, look, and confirm" in shown(gateway.dock_state("dock-1")).sentence
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", by="ana"))
+    gateway.feed(command(gateway.step(), "gate.confirm", dock="dock-1", by="ana", reason="all there"))
+    assert parts_of(gateway)["alerts"] == ""
+    assert look(closed(gateway)) == ("green", "Complete")
 
 
 def test_a_session_without_a_manifest_can_be_given_one():

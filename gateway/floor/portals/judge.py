@@ -125,7 +125,7 @@ def _both_sides(case: Case, inside: Profile, outside: Profile, needed: float) ->
         sure = odds / (1 + odds)
         if sure < 0.5:
             way, sure = beams, 1 - sure
-    sure = min(sure, MOST)
+    sure = 1 - min(0.5, (1 - min(sure, MOST)) / max(case.whole, 0.1) ** 2)
     transfer = abs(found.dominance) >= DOMINANT and (found.ends > LEADS or sure >= BEYOND_DOUBT)
     agreed = beams is way or transfer
     enough = len(inside.bins) + len(outside.bins) >= FEWEST

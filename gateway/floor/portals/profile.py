@@ -72,10 +72,10 @@ class Comparison:
     """The two sides. `difference` in seconds is positive where the inside came first, `error` its standard error.
 
     `dominance` is from -1 to 1: what is left of the area between the curves when what has the other sign is taken
-    off; `contrary` is the smaller of the two areas in seconds. `ends` is the lesser of two shares: of the first side in
-    the first END of all power, and of the second side in the last. `legs` in decibels is by how much, at least, the first
-    side fell and the second rose from before the crossing to after it. `crossing` in seconds since the beginning of
-    the pass.
+    off; `contrary` is the smaller of the two areas in seconds. `ends` is the lesser of two shares: of the first side
+    in the first END of all power, and of the second side in the last. `legs` in decibels is by how much, at least, the
+    first side fell and the second rose from the first third of the pass to the last. `crossing` in seconds since the
+    beginning of the pass.
     """
 
     difference: float
@@ -125,7 +125,7 @@ def compare(inside: Profile, outside: Profile, length: float) -> Comparison:
         degrees=max(1.0, inside.looks + outside.looks - 2),
         dominance=(ahead - behind) / both if both else 0.0,
         contrary=min(ahead, behind),
-        legs=_legs(inside, outside, crossing, length) if difference > 0 else _legs(outside, inside, crossing, length),
+        legs=_legs(inside, outside, length) if difference > 0 else _legs(outside, inside, length),
         ends=min(_head(inside, outside, ahead > behind), _tail(inside, outside, ahead > behind)),
         crossing=crossing,
         spread=spread,
@@ -204,17 +204,16 @@ def _share(steps: Iterable[tuple[float, float, float]], of_inside: bool) -> floa
     return (inside if of_inside else outside) / (inside + outside)
 
 
-def _legs(first: Profile, second: Profile, crossing: float, length: float) -> float:
-    return min(_fall(first, crossing, length), -_fall(second, crossing, length))
+def _legs(first: Profile, second: Profile, length: float) -> float:
+    return min(_fall(first, length), -_fall(second, length))
 
 
-def _fall(side: Profile, crossing: float, length: float) -> float:
-    """By how many decibels the mean power of a side is lower after the crossing than before, within 30."""
-    before = math.fsum(entry.power for entry in side.bins if entry.t <= crossing)
-    after = side.power - before
-    before, after = before / max(crossing, 0.1), after / max(length - crossing, 0.1)
+def _fall(side: Profile, length: float) -> float:
+    """By how many decibels a side has less power in the last third of the pass than in the first, within 30."""
+    before = math.fsum(entry.power for entry in side.bins if entry.t <= length / 3)
+    after = math.fsum(entry.power for entry in side.bins if entry.t >= length * 2 / 3)
     if before <= 0 or after <= 0:
-        return 30.0 if before > 0 else -30.0
+        return 30.0 if before > after else -30.0
     return max(-30.0, min(30.0, _decibel(before) - _decibel(after)))
 
 

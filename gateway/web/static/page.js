@@ -150,19 +150,24 @@ function ask(button) {
   (dialog.querySelector("input:checked") || dialog.querySelector("input") || dialog.querySelector("[type=submit]")).focus();
 }
 
+function argumentsOf(form) {
+  const chosen = form.querySelector("input:checked");
+  const typed = form.querySelector("input[type=text]");
+  return { ...chosen?.dataset, ...(typed && { [typed.name]: typed.value }) };
+}
+
 async function submit(event) {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector("[type=submit]");
   const error = form.querySelector("#ask-error");
-  const chosen = form.querySelector("input:checked");
   button.disabled = true;
   error.textContent = "";
   try {
     const answer = await fetch(form.action, {
       method: "POST",
       headers: { "content-type": "application/json", "x-csrf-token": body.dataset.csrf },
-      body: JSON.stringify(chosen ? { manifest: chosen.dataset.manifest, delivery: chosen.dataset.delivery } : {}),
+      body: JSON.stringify(argumentsOf(form)),
     });
     if (answer.ok) return byId("ask").close();
     error.textContent = (await answer.json()).error;

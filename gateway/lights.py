@@ -1,0 +1,67 @@
+"""Switches the outputs that the gate wants: stack lights, buzzers, interlocks on the readers' general purpose outputs.
+
+A light that could not be switched is tried again for as long as it should be otherwise, and every output of a reader
+is set anew when the reader is back: a light must not tell of yesterday.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from drivers.api import DriverError
+from gateway.errors import Refused
+from gateway.floor.gate import Gate
+from gateway.ops.logs import Logger
+from gateway.readers import Readers
+
+_AGAIN = 1.0
+"""Seconds before an output that was not switched is tried again."""
+
+
+class Lights:
+    """Follows the gate. `look` after anything that may have changed it, `renew` when a reader has come up."""
+
+    def __init__(self, gate: Callable[[], Gate], readers: Readers, log: Logger) -> None:
+        self._gate = gate
+        self._readers = readers
+        self._log = log
+        self._wanted: dict[tuple[str, int], bool] = {}
+        self._changed = asyncio.Event()
+        self._failing: set[tuple[str, int]] = set()
+
+    def look(self) -> None:
+        self._want(self._gate().outputs())
+
+    def renew(self, reader: str) -> None:
+        self._want(self._gate().outputs_of(reader))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for place, level in list(self._wanted.items()):
+                await self._switch(place, level)
+            if self._wanted:
+                await asyncio.sleep(_AGAIN)
+                self._changed.set()
+
+    async def _switch(self, place: tuple[str, int], level: bool) -> None:
+        reader, port = place
+        try:
+            await self._readers.get(reader).driver.set_output(port, level)
+        except (DriverError, Refused) as error:
+            if place not in self._failing:
+                self._failing.add(place)
+                self._log.warning("an output was not switched; trying again", reader=reader, port=port, why=str(error))
+            return
+        self._failing.discard(place)
+        if self._wanted.get(place) is level:
+            del self._wanted[place]
+
+    def _want(self, switches: list[tuple[str, int, bool]]) -> None:
+        for reader, port, level in switches:
+            self._wanted[reader, port] = level
+        if switches:
+            self._changed.set()

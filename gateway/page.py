@@ -1,0 +1,72 @@
+"""The gateway as the dock page sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from gateway.commands import Commands
+from gateway.config import Config
+from gateway.floor import Floor
+from gateway.readers import Readers
+
+
+class Page:
+    """Answers from memory; actions go the way of all commands. `changed` after anything that may show."""
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        floor: Callable[[], Floor],
+        readers: Readers,
+        commands: Commands,
+        now: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._floor = floor
+        self._readers = readers
+        self._commands = commands
+        self._now = now
+        self._notices: set[asyncio.Event] = set()
+
+    def changed(self) -> None:
+        for notice in self._notices:
+            notice.set()
+
+    def docks(self) -> list[str]:
+        return self._floor().gate.docks()
+
+    def dock_state(self, dock: str) -> dict[str, Any]:
+        gate = self._floor().gate
+        return gate.state(dock, self._now()) | {"lines": gate.lines(dock)}
+
+    def zones(self) -> list[dict[str, Any]]:
+        return [self._floor().zone_state(zone.id) for zone in self._config().zones]
+
+    def readers(self) -> list[dict[str, Any]]:
+        config = self._config()
+        docks = {dock.portal: dock.id for dock in config.docks}
+        found = []
+        for reader in config.readers:
+            supervisor = self._readers.get(reader.id)
+            watched = {docks[antenna.portal] for antenna in reader.antennas if antenna.portal in docks}
+            found.append(
+                self._floor().reader_state(reader.id)
+                | {"phase": supervisor.phase, "error": supervisor.last_error, "docks": sorted(watched)}
+            )
+        return found
+
+    async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
+        return await self._commands.handle(name, {**args, "by": who})
+
+    async def subscribe(self) -> AsyncIterator[object]:
+        notice = asyncio.Event()
+        self._notices.add(notice)
+        try:
+            while True:
+                await notice.wait()
+                notice.clear()
+                yield None
+        finally:
+            self._notices.discard(notice)

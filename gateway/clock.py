@@ -52,3 +52,8 @@ def micros(seconds: float) -> int:
 def rfc3339(t: int) -> str:
     """`t` microseconds as RFC 3339 with six decimals and ``Z``, such as ``2026-02-14T09:00:00.000250Z``."""
     return (_EPOCH + timedelta(microseconds=t)).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def parse_rfc3339(text: str) -> int:
+    """What `rfc3339` wrote, in microseconds. Raises ValueError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)

@@ -14,9 +14,17 @@ from drivers.api import DriverError
 from gateway.clock import rfc3339
 from gateway.config import Identifier
 from gateway.errors import Refused
+from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.inputs import Command
+from gateway.manifests.identifiers import IdentifierMap
 from gateway.pipeline import Pipeline
 from gateway.readers import Readers
+
+_INTERNAL = frozenset({"manifest.refused"})
+"""What only the gateway's own sources say."""
+
+_BULKY = frozenset({"manifest", "watch", "expected"})
+"""What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
 
 _Model = TypeVar("_Model", bound="_Arguments")
 
@@ -43,11 +51,11 @@ class Commands:
     """The commands by name. `handle` is what the MQTT intake calls."""
 
     def __init__(self, pipeline: Pipeline, readers: Readers, now: Callable[[], int]) -> None:
+        self.identifiers = IdentifierMap()
         self._pipeline = pipeline
         self._readers = readers
         self._now = now
         self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-            "count": self._count,
             "output": self._output,
             "status": self._status,
         }
@@ -55,14 +63,20 @@ class Commands:
     async def handle(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """Does the command `name`; returns its result. Raises `Refused` and changes nothing where it is wrong."""
         handler = self._handlers.get(name)
-        if handler is None:
-            raise Refused(f"there is no command {name!r}; there are: {', '.join(sorted(self._handlers))}")
-        return await handler(args)
+        if handler is not None:
+            return await handler(args)
+        if name in FLOOR_COMMANDS and name not in _INTERNAL:
+            return await self.submit(name, args)
+        known = sorted({*self._handlers, *FLOOR_COMMANDS} - _INTERNAL)
+        raise Refused(f"there is no command {name!r}; there are: {', '.join(known)}")
 
-    async def _count(self, args: dict[str, Any]) -> dict[str, Any]:
-        command = Command(self._now(), "count", args)
+    async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
+        """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""
+        command = Command(self._now(), name, self.identifiers.apply(args) if name == "manifest" else args)
         self._pipeline.floor.admit(command)
         self._pipeline.take(command)
+        if name in _BULKY:
+            self._pipeline.hurry_checkpoint()
         return {"accepted": rfc3339(command.t)}
 
     async def _output(self, args: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gateway import driver_registry
 from gateway.config import Config, ReaderConfig
 from gateway.config_words import line_of, problems_of
 from gateway.config_yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
+from gateway.gate_check import gate_problems
 from gateway.text import did_you_mean
 
 _CREDENTIALS = Path("/run/credentials")
@@ -56,6 +57,8 @@ class Checker:
             self._values(config)
 
     def _values(self, config: Config) -> None:
+        for path, text in gate_problems(config):
+            self._add(path, text)
         floor, presence, tags = config.floor, config.presence, config.tags
         if floor.tick > floor.window:
             self._add(

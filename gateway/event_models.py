@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway import events
 from gateway.config import Identifier
+from gateway.gate_event_models import GateAlarm, GateData
 
 Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", json_schema_extra={"format": "date-time"})
@@ -310,7 +311,8 @@ class Envelope(Part, Generic[Data]):
 MODELS: dict[str, type[Envelope[Any]]] = {
     events.MOVEMENT: Envelope[Movement | Passage | GroupPassage],
     events.COUNT: Envelope[CountData],
-    events.ALARM: Envelope[Alarm],
+    events.GATE: Envelope[GateData],
+    events.ALARM: Envelope[Alarm | GateAlarm],
     events.LOSS: Envelope[Loss],
 }
 """The model of each event type that is published."""

@@ -59,6 +59,10 @@ class Pipeline:
         """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
         return self._last_tick >= self._checkpoint_at or self._journal.pressure >= _CHECKPOINT_PRESSURE
 
+    def hurry_checkpoint(self) -> None:
+        """The next checkpoint is due at once."""
+        self._checkpoint_at = 0
+
     @property
     def journal_pressure(self) -> float:
         return self._journal.pressure

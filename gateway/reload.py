@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.config import Config
 
 # What these say is open or held for as long as the process lives.
-_FIXED = ("site", "gateway", "ledger", "journal", "recording", "http")
+_FIXED = ("site", "gateway", "ledger", "journal", "recording", "http", "manifests", "expected", "web")
 
 
 @dataclass(slots=True, frozen=True)

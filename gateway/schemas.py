@@ -20,7 +20,7 @@ from gateway.event_models import MODELS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-BUILT_IN = ("llrp", "sllurp")
+BUILT_IN = ("llrp", "m100", "mercury", "r2000", "sllurp", "uhf288")
 """Drivers whose keys are in the schema. Those of others are let through, and `rfid-gateway check` knows them."""
 
 
@@ -118,6 +118,8 @@ _PARAMETERS = {
     "gateway": "gateway of the configuration.",
     "place": "The zone, portal or reader that the event is about.",
     "zone": "The zone.",
+    "portal": "The portal of the dock; `manifests` for what is about no dock.",
+    "dock": "The dock.",
     "reader": "The reader.",
     "subject": "What is measured.",
     "name": "The name of the command.",
@@ -127,9 +129,11 @@ _TOPICS = {
     "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
     "count": ("send", "events/count/{zone}", "What is in a zone", False),
     "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
+    "gate": ("send", "events/gate/{portal}", "A gate session: packages decided, alarms at the dock, the verdict", False),
     "loss": ("send", "events/loss", "What was lost, and when", False),
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),
+    "dock-state": ("send", "state/dock/{dock}", "What a dock shows and whom it loads", True),
     "zone-state": ("send", "state/zone/{zone}", "How many tags are in a zone", True),
     "telemetry": ("send", "telemetry/{subject}", "Measurements that may get lost", False),
     "command": ("receive", "cmd/{name}", "A command: a JSON object; `request` names it for repetition", False),
@@ -138,7 +142,13 @@ _TOPICS = {
 }
 """Channel to what the gateway does there, the topic below its own, a title, and whether it is retained."""
 
-_EVENT_CHANNELS = {"movement": events.MOVEMENT, "count": events.COUNT, "alarm": events.ALARM, "loss": events.LOSS}
+_EVENT_CHANNELS = {
+    "movement": events.MOVEMENT,
+    "count": events.COUNT,
+    "gate": events.GATE,
+    "alarm": events.ALARM,
+    "loss": events.LOSS,
+}
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What is true now, for the retained topics: each zone, each reader. Published on change and after reconnects."""
+"""What is true now, for the retained topics: each zone, reader and dock. Published on change and after reconnects."""
 
 from __future__ import annotations
 
@@ -25,3 +25,6 @@ class StateTopics:
             state = self._pipeline.floor.reader_state(supervisor.reader)
             state |= {"phase": supervisor.phase, "error": supervisor.last_error}
             self._board.set(f"state/reader/{supervisor.reader}", orjson.dumps(state))
+        gate = self._pipeline.floor.gate
+        for dock in gate.docks():
+            self._board.set(f"state/dock/{dock}", orjson.dumps(gate.state(dock, self._pipeline.last_tick)))

@@ -14,7 +14,7 @@ from tests.support.mosquitto import Broker
 
 MakeBroker = Callable[..., Broker]
 
-# Examples are the same in every run, so that a run that fails can be run again; `make fuzz` looks for new ones. How long
+# Examples are the same in every run, so that one that fails can be run again; `make fuzz` looks for new ones. How long
 # one takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile(
     "project", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -39,14 +39,15 @@ def listed(uids: list[str]) -> dict[str, Any] | list[str]:
     return uids if len(uids) <= MAX_UIDS else {"number": len(uids), "sha256": digest(uids)}
 
 
-def described(estimate: Estimate | None, population: int) -> dict[str, Any] | None:
-    """The estimate ready for JSON. Tags that are known to be there count, even if no round has seen them."""
+def described(estimate: Estimate | None, population: int, unseen: int) -> dict[str, Any] | None:
+    """The estimate ready for JSON. Tags that are held for present count, even if no round has seen them; those that
+    are not seen any more may be there, so that the interval reaches them."""
     if estimate is None:
         return None
     total = max(estimate.population, population)
     return {
         "population": round(total, 1),
-        "interval": [estimate.seen, round(max(estimate.high, total), 1)],
+        "interval": [estimate.seen, round(max(estimate.high, total, population + unseen), 1)],
         "level": LEVEL,
         "missed": round(total - population, 1),
         "coverage": round(estimate.coverage, 4),

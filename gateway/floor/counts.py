@@ -242,7 +242,7 @@ class Counts:
         seen = [slot for slot in present if last[slot] >= count.start]
         quality = self._quality(count, zone, t)
         found = estimate(count.frequencies([*seen, *settling]), count.rounds) if not count.too_many else None
-        guess = described(found, len(present))
+        guess = described(found, len(present), len(unseen))
         total = max(guess["population"] if guess else len(present), len(present))
         uids = self._comparison.uids
         data: dict[str, Any] = {

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from drivers.api import RssiUnit
-from gateway.clock import SECOND, rfc3339
+from gateway.clock import SECOND, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.events import MOVEMENT, Fact
 from gateway.floor.places import Places
@@ -143,13 +143,8 @@ def proof_from(data: Mapping[str, Any], zone: int, places: Places) -> Proof | No
         mask=sum({places.spots[number].bit for number in named}),
         reads=int(evidence["reads"]),
         strongest=round(evidence["strongest_rssi"] * (CENTI[UNITS.index(RssiUnit.RAW)] if raw else 100)),
-        first=_micros(entered or evidence["first"]),
-        last=_micros(evidence["last"]),
+        first=parse_rfc3339(entered or evidence["first"]),
+        last=parse_rfc3339(evidence["last"]),
         unit=UNITS.index(RssiUnit.RAW if raw else RssiUnit.DBM),
         late=int(evidence["late_reads"]),
     )
-
-
-def _micros(text: str) -> int:
-    """RFC 3339 as `rfc3339` writes it, in microseconds UTC."""
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)

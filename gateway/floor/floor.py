@@ -31,14 +31,16 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from gateway.clock import SECOND, micros
+from gateway.clock import SECOND, micros, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events import COUNT, MOVEMENT, Fact
+from gateway.events import COUNT, GATE, MOVEMENT, Fact
 from gateway.floor.count_plan import Plan
 from gateway.floor.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts import Counts
+from gateway.floor.docks import Docks
 from gateway.floor.evidence import Evidence, proof_from
+from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.places import Places
 from gateway.floor.portals import OnPass, Portals
 from gateway.floor.presence import Presence
@@ -55,6 +57,10 @@ MAX_PENDING = 10_000
 
 GAP = 600 * SECOND
 """Ticks further apart than this mean that nobody was counting (suspended, or the clock was set): counts begin again."""
+
+
+COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS)
+"""The commands that are the floor's."""
 
 
 class _Agenda(Protocol):
@@ -84,7 +90,10 @@ class Floor:
             config, self._places, self._timeline, self._presence, self._portals, self._window, self.stats
         )
         self._counts = Counts(config, self._places, self._timeline, self._presence, self._sightings.foreign, evidence)
-        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self._counts)
+        self._docks = Docks(config, self._places, self._timeline.watch)
+        self.gate = self._docks.gate
+        self._portals.on_pass(self.gate.passed)
+        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self.gate, self._counts)
         self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
         self._number = 0
         self._limit = 0  # event time has come to the beginning of this window
@@ -115,8 +124,11 @@ class Floor:
 
     def admit(self, command: Command) -> None:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
+        if command.name in GATE_COMMANDS:
+            self.gate.admit(command)
+            return
         if command.name not in COUNT_COMMANDS:
-            raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COUNT_COMMANDS)}")
+            raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
         waiting = (item for _, _, item in self._pending if isinstance(item, Command))
         self._counts.admit(command, sum(1 for item in waiting if item.name == command.name))
 
@@ -146,8 +158,8 @@ class Floor:
         return self._readers.take(item)
 
     def _input(self, item: InputChange) -> list[Fact]:
-        """General purpose inputs mean something where a photo-eye is at them."""
-        if self._portals.has_beam(item.reader, item.port):
+        """General purpose inputs mean something where a photo-eye or a dock door is at them."""
+        if self._portals.has_beam(item.reader, item.port) or self.gate.has_door(item.reader, item.port):
             self._wait(item.t, item)
         return []
 
@@ -211,8 +223,13 @@ class Floor:
         while self._pending and self._pending[0][0] < start + self._window:
             item = heappop(self._pending)[2]
             if isinstance(item, Command):
-                self._counts.begin(item)
+                if item.name in GATE_COMMANDS:
+                    facts += self.gate.command(item)
+                else:
+                    self._counts.begin(item)
             else:
+                if isinstance(item, InputChange):
+                    facts += self.gate.input_changed(item.reader, item.port, item.state, item.t)
                 facts += self._timeline.take(item)
                 facts += self._portals.news(item)
         for window in closed:
@@ -222,6 +239,7 @@ class Floor:
         for window in closed:
             self._sightings.take(window)
         self._say(self._presence.said(), facts)
+        facts += self._docks.seen(closed, start)
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
         """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
@@ -272,6 +290,7 @@ class Floor:
         parts["waiting"] = seal(self._presence.dump_waiting())
         if self._counts.expected.changed():
             parts["expected"] = seal_json(self._counts.expected.dump())
+        parts |= self._docks.checkpoint()
         parts["floor"] = seal_json(
             {
                 "chunks": len(self._presence.tags.dirty),
@@ -319,6 +338,7 @@ class Floor:
         self._sightings.foreign.load(content["foreign"], zones)
         expected = unseal_json("expected", parts["expected"]) if content["counts"]["expected"] else None
         self._portals.load(content["portals"], numbers)
+        self._docks.restore(parts)
         self._counts.load(content["counts"], expected, content["position"])
         self._pending = [(t, number, load_news(news)) for t, number, news in content["pending"]]
         self._number = content["number"]
@@ -338,6 +358,8 @@ class Floor:
                     self._apply(event["data"])
                 elif event["type"] == COUNT:
                     self._counts.apply(event["data"])
+                elif event["type"] == GATE:
+                    self.gate.apply(event["data"], parse_rfc3339(event["time"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
 

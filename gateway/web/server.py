@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway.errors import ConfigError
 from gateway.ops.logs import Logger
@@ -24,8 +24,8 @@ from gateway.web_config import WebConfig
 MAX_CONNECTIONS = 96
 """At the same time: every stream, and two more for each browser's pages and actions. Further ones are cut off."""
 
-FIRST_REQUEST = 10.0
-"""Seconds for a first request, after which a connection that says nothing is cut off."""
+NEXT_REQUEST = 10.0
+"""Seconds between two looks at a connection: one that has begun no request since the last is cut off."""
 
 MAX_HEADERS = 16 << 10
 """Bytes of a request's headers: what browsers send is about 1 kB."""
@@ -173,7 +173,8 @@ class _Connection(H11Protocol):
     """A connection within the bounds above, which tells the application whose certificate it came with and how to
     cut it off."""
 
-    _silence: asyncio.TimerHandle | None = None
+    _look: asyncio.TimerHandle | None = None
+    _cycle_before: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -181,16 +182,20 @@ class _Connection(H11Protocol):
             transport.abort()
             return
         self.app_state = {**self.app_state, "abort": transport.abort, "subject": _subject(transport)}
-        self._silence = self.loop.call_later(FIRST_REQUEST, self._cut_off_if_silent)
+        self._look = self.loop.call_later(NEXT_REQUEST, self._cut_off_if_silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def _cut_off_if_silent(self) -> None:
-        if self.cycle is None:
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.cycle is self._cycle_before:
             self.transport.abort()
+            return
+        self._cycle_before = self.cycle
+        self._look = self.loop.call_later(NEXT_REQUEST, self._cut_off_if_silent)
 
 
 def _subject(transport: asyncio.Transport) -> str | None:

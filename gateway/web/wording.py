@@ -59,13 +59,10 @@ def counts_of(state: Mapping[str, Any]) -> dict[str, int]:
 
 def _closed(state: Mapping[str, Any]) -> Shown:
     if state["lamp"] == "green":
-        return Shown("green", "Complete", "Every package of the delivery is loaded, and nothing else.")
+        done = _done(state["last_verdict"])
+        return Shown("green", "Complete", f"Every package of the delivery is {done}, and nothing else.")
     if state["lamp"] == "red":
-        return Shown(
-            "red",
-            "Not complete",
-            f"{_wrong(counts_of(state)) or 'No manifest'}. Mend the load or correct the manifest.",
-        )
+        return Shown("red", "Not complete", _what_was_wrong(state))
     waiting = len(state["pending"])
     if not waiting:
         return Shown("idle", "No session", "No delivery is waiting for this dock.")
@@ -85,7 +82,7 @@ def _open(lamp: str, word: str, session: Mapping[str, Any]) -> Shown:
 
 def _progress(session: Mapping[str, Any]) -> str:
     counts = session["counts"]
-    done = "loaded" if session["direction"] == "out" else "received"
+    done = _done(session)
     if session["ending"]:
         return "Waiting for the last passes. The verdict comes in a moment."
     if session["manifest"] is None:
@@ -104,6 +101,10 @@ def unwatched(source: Mapping[str, Any]) -> str:
     nothing."""
     lengths = source.get("unwatched_s") or {}
     return ", ".join(f"antenna {antenna} for {seconds:.0f} s" for antenna, seconds in lengths.items())
+
+
+def _done(source: Mapping[str, Any]) -> str:
+    return "loaded" if source["direction"] == "out" else "received"
 
 
 def _what_was_wrong(state: Mapping[str, Any]) -> str:

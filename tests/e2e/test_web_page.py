@@ -1,98 +1,44 @@
-"""The dock page in a real Chromium: live, red in time, honest when it is not live, and used with a keyboard alone.
-
-Pictures of every state are left in ``artefacts/dock-page``.
-"""
+"""The dock page in a real Chromium: live, red in time, honest when it is not live, and used with a keyboard alone."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is missing: pip install playwright")
+from gateway.web.assets import Assets
+from tests.support.web_browser import MANIFEST, PICTURES, begin, expect, launched, live, tablet, url
+from tests.support.web_scene import HOLD, FakeGateway, load, served
 
-from gateway.web.assets import Assets  # noqa: E402
-from tests.support import chromium  # noqa: E402
-from tests.support.gate_scene import command  # noqa: E402
-from tests.support.web_scene import HOLD, FakeGateway, load, served  # noqa: E402
-
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-
-PICTURES = Path(__file__).resolve().parents[2] / "artefacts" / "dock-page"
-TABLET = {"width": 1280, "height": 800}
-SCREENS = [
-    TABLET,
-    {"width": 1024, "height": 768},
-    {"width": 1920, "height": 1080},
-    {"width": 800, "height": 1280},
-    {"width": 390, "height": 844},
-]
 ANA = "a" * 32
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script></template><h1>\"&amp;"
-expect = playwright.expect
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser():
-    program = chromium.find()
-    async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=str(program), args=["--no-sandbox"])
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser):
-    """A tablet that must not log an error, nor open a dialog of the browser."""
     async with tablet(browser) as page:
         yield page
-
-
-@contextlib.asynccontextmanager
-async def tablet(browser, scheme="dark", viewport=TABLET):
-    context = await browser.new_context(viewport=viewport, color_scheme=scheme, locale="en-US")
-    page = await context.new_page()
-    page.set_default_timeout(5000)
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
-    page.on("dialog", lambda dialog: page.errors.append(f"dialog {dialog.message}"))
-    yield page
-    away = "Failed to load resource: net::ERR_"  # the server was away, as some tests want it
-    assert [error for error in page.errors if not error.startswith(away)] == []
-    await context.close()
 
 
 @pytest.fixture
 def gateway():
     gateway = FakeGateway()
-    gateway.manifest(load(24, p3=HOLD), name="0003456789", delivery="1204477")
+    gateway.manifest(load(24, p3=HOLD), name=MANIFEST, delivery="1204477")
     return gateway
-
-
-def url(server, path="/docks/dock-1"):
-    return f"http://127.0.0.1:{server.port}{path}"
-
-
-def begin(gateway, manifest="0003456789"):
-    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", manifest=manifest, by="ana"))
-
-
-def close(gateway):
-    gateway.feed(command(gateway.step(), "gate.close", dock="dock-1", by="ana"))
-    gateway.wait(5)
 
 
 async def tone(page, name):
     await expect(page.locator(f".state.tone-{name}")).to_be_visible()
-
-
-async def live(page):
-    await expect(page.locator("#live-words")).to_have_text("Live")
 
 
 # ---- what it shows
@@ -375,102 +321,3 @@ async def test_the_theme_is_chosen_and_stays(page, gateway):
         await page.reload()
         await expect(page.get_by_role("button", name="Theme: light")).to_be_visible()
         assert await page.evaluate(ground) != dark
-
-
-# ---- how it looks
-
-
-def loading(gateway):
-    begin(gateway)
-    gateway.pass_out(*range(4, 17))
-
-
-def red(gateway):
-    loading(gateway)
-    gateway.pass_out(3, 900)
-    gateway.pass_out(20, direction="undetermined")
-
-
-def not_complete(gateway):
-    loading(gateway)
-    close(gateway)
-
-
-def ready(gateway):
-    lines = {number: changes for number, changes in load(24).items() if number != "3"}
-    gateway.manifest(lines, name="0003456789", delivery="1204477", version=2)
-    begin(gateway)
-    gateway.pass_out(*(number for number in range(1, 25) if number != 3))
-
-
-def green(gateway):
-    ready(gateway)
-    close(gateway)
-
-
-STATES = {"idle": lambda gateway: None, "loading": loading, "ready": ready, "red": red}
-STATES |= {"not-complete": not_complete, "green": green}
-
-LOOK = """() => {
-  const seen = (selector) => document.querySelector(selector)?.getBoundingClientRect();
-  const channels = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((c) => c / 255)
-    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  const light = (colour) => { const [r, g, b] = channels(colour); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const panel = document.querySelector('.state');
-  const [a, b] = [light(getComputedStyle(panel).backgroundColor), light(getComputedStyle(panel).color)];
-  const word = document.querySelector('.state .word');
-  const range = document.createRange();
-  range.selectNodeContents(word);
-  const box = panel.getBoundingClientRect();
-  return {
-    contrast: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05),
-    wordSize: parseFloat(getComputedStyle(word).fontSize),
-    wordInside: range.getBoundingClientRect().right <= box.right && range.getBoundingClientRect().bottom <= box.bottom,
-    scrollsAside: document.documentElement.scrollWidth > innerWidth,
-    button: seen('.part-controls')?.bottom ?? 0,
-    cut: [...document.querySelectorAll('.tile .label, .figure')].filter((e) => e.scrollWidth > e.clientWidth + 1
-      || e.getBoundingClientRect().right > e.closest('.tile, .load').getBoundingClientRect().right)
-      .map((e) => e.textContent),
-  };
-}"""
-
-
-@pytest.mark.parametrize("state", STATES)
-async def test_every_state_can_be_read_from_afar(page, gateway, state):
-    STATES[state](gateway)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    async with served(gateway) as server:
-        await page.goto(url(server))
-        await live(page)
-        for screen in SCREENS:
-            await page.set_viewport_size(screen)
-            look = await page.evaluate(LOOK)
-            assert look["wordInside"], (screen, look)
-            assert not look["scrollsAside"], (screen, look)
-            assert look["cut"] == [], (screen, look)
-            if screen["width"] > screen["height"]:
-                assert look["button"] <= screen["height"], (screen, look)  # nothing to scroll for on a wall
-                assert look["wordSize"] >= 50, (screen, look)
-        await page.set_viewport_size(TABLET)
-        for scheme in ("dark", "light"):
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert (await page.evaluate(LOOK))["contrast"] >= 4.5
-            await page.screenshot(path=PICTURES / f"{state}-{scheme}.png")
-
-
-async def test_pictures_of_the_rest(browser, gateway):
-    STATES["red"](gateway)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    async with tablet(browser) as page:
-        async with served(gateway) as server:
-            for name in ("zones", "readers", ""):
-                await page.goto(url(server, f"/{name}"))
-                await live(page)
-                await page.screenshot(path=PICTURES / f"{name or 'docks'}.png")
-            await page.goto(url(server))
-            await live(page)
-            await page.locator("#do-close").click()
-            await page.screenshot(path=PICTURES / "question.png")
-            await page.keyboard.press("Escape")
-        await expect(page.locator("#offline")).to_be_visible()
-        await page.screenshot(path=PICTURES / "not-live.png")

@@ -128,13 +128,27 @@ async def test_who_is_taken_off_the_token_file_is_logged_out(tmp_path, monkeypat
                     await asyncio.sleep(0.02)
 
 
-async def test_who_says_nothing_is_cut_off(monkeypatch):
-    monkeypatch.setattr(servers, "FIRST_REQUEST", 0.1)
+@pytest.mark.parametrize("said", [b"", OPEN[:20], OPEN + OPEN[:20]], ids=["nothing", "half a request", "and a half"])
+async def test_who_says_nothing_is_cut_off(monkeypatch, said):
+    monkeypatch.setattr(servers, "NEXT_REQUEST", 0.1)
     async with served(FakeGateway()) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(OPEN[:20])
+        writer.write(said)
         with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            await asyncio.wait_for(reader.read(), 3)  # before uvicorn itself ends what is kept alive
+        writer.close()
+
+
+async def test_who_listens_is_not_cut_off(monkeypatch):
+    monkeypatch.setattr(servers, "NEXT_REQUEST", 0.05)
+    gateway = FakeGateway()
+    async with served(gateway) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(OPEN.replace(b"GET /", b"GET /events?view=docks"))
+        await asyncio.wait_for(reader.readuntil(b"event: view"), 5)
+        await asyncio.sleep(0.3)
+        gateway.manifest(load(1))
+        await asyncio.wait_for(reader.readuntil(b"event: view"), 5)
         writer.close()
 
 

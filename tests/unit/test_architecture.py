@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = [
     ["gateway.cli", "gateway.__main__"],
     ["gateway.app"],
-    ["gateway.vitals", "gateway.state", "gateway.commands"],
+    ["gateway.vitals", "gateway.state", "gateway.page", "gateway.lights", "gateway.sources"],
+    ["gateway.commands"],
     ["gateway.readers", "gateway.recovery", "gateway.supervisor", "gateway.reload"],
     ["gateway.pipeline", "gateway.replay", "gateway.schemas"],
     ["gateway.mqtt", "gateway.ops", "gateway.web", "gateway.manifests", "gateway.expected", "gateway.expected_csv"],

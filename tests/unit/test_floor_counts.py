@@ -39,6 +39,10 @@ def test_a_count_on_command_says_who_is_there():
     assert (data["population"], data["seen"], data["unconfirmed"], data["not_seen"]) == (2, 2, 0, 1)
     assert data["uids"] == ["1A4060300048D3D000000001", "1A4060300048D3D000000002"]
     assert data["not_seen_uids"] == ["1A4060300048D3D000000003"]
+    estimate = data["estimate"]
+    assert (estimate["population"], estimate["missed"], estimate["rounds"], estimate["seen_twice"]) == (2, 0, 2, 2)
+    assert estimate["interval"][0] == 2
+    assert estimate["interval"][1] >= 3, "the one that is not seen any more may be there"
     assert data["quality"] == {
         "duty": 1.0,
         "antennas": {"r1/1": 1.0, "r1/2": 1.0},

@@ -11,7 +11,7 @@ from gateway.config import AntennaConfig, PortalConfig
 from gateway.config_file import ConfigError, load
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import STUCK_AFTER, Beams
-from gateway.floor.portals.groups import Judged, loads
+from gateway.floor.portals.groups import Judged, loads, with_their_load
 from gateway.floor.portals.judge import again
 from gateway.floor.portals.profile import certainty, compare, profile
 from gateway.floor.portals.standing import LOUDER, MEMORY, TIMES, Standing
@@ -276,3 +276,19 @@ def test_a_portal_changes_the_digest(tmp_path):
     config = load(file)
     other = config.model_copy(update={"portals": [config.portals[0].model_copy(update={"certainty": 0.95})]})
     assert other.digest() != config.digest()
+
+
+# ---- what goes with a load
+
+
+def test_who_comes_and_goes_with_a_load_and_leans_its_way_is_on_it():
+    load = [judged(name, crossing) for name, crossing in (("A", 1), ("B", 1.5), ("C", 2))]
+
+    def doubtful(crossing, confidence, leaning=Direction.OUT):
+        found = judged("X", crossing, Direction.UNDETERMINED)
+        found.confidence, found.leaning = confidence, leaning
+        return found
+
+    taken = [doubtful(1.8, 0.7), doubtful(1.8, 0.4), doubtful(1.8, 0.7, Direction.IN), doubtful(9, 0.7)]
+    assert [j is taken[0] for j, _ in with_their_load(load, taken, 0.9)] == [True]
+    assert list(with_their_load(load[:2], taken, 0.9)) == []

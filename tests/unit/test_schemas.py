@@ -19,7 +19,7 @@ from gateway.config_file import load
 from gateway.config_words import models_in
 from gateway.config_yaml import parse, plain
 from gateway.event_models import MODELS
-from gateway.events import GENESIS, MOVEMENT, Fact, seal, source_of
+from gateway.events import GATE, GENESIS, MOVEMENT, Fact, seal, source_of
 from gateway.floor import Floor
 from gateway.inputs import Command, Dropped, Tick
 from gateway.ops.metrics import FAMILIES
@@ -223,6 +223,6 @@ def test_what_the_floor_says_fits_the_schemas():
     source = source_of(config.site, config.gateway)
     for sequence, fact in enumerate(facts, 1):
         MODELS[fact.type].model_validate_json(seal(fact, source, "epoch", sequence, GENESIS).payload)
-    assert {fact.type for fact in facts} == set(MODELS)
+    assert {fact.type for fact in facts} == set(MODELS) - {GATE}  # tests of the gate hold its events against its models
     movements = {fact.data["movement"] for fact in facts if fact.type == MOVEMENT}
     assert movements >= {"arrived", "moved", "not_seen", "departed"}

@@ -27,6 +27,11 @@ class Doors:
                     changed.append((dock.id, is_open))
         return changed
 
+    def at(self, reader: str, port: int) -> bool:
+        """Whether a door's contact is at this input."""
+        doors = (dock.door for dock in self._docks)
+        return any(door is not None and (door.reader, door.port) == (reader, port) for door in doors)
+
     def word(self, dock: str) -> str:
         known = self._open.get(dock)
         return "unknown" if known is None else "open" if known else "closed"

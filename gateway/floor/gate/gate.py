@@ -261,6 +261,15 @@ class Gate:
         assigned = [key for key in fitting if (found := self._catalogue.delivery(key)) and found.dock == dock]
         return assigned[0] if len(assigned) == 1 and p.direction is Direction.OUT else None
 
+    @property
+    def watched(self) -> frozenset[bytes]:
+        """The EPCs of all tags on watch lists."""
+        return self._watch.epcs
+
+    def has_door(self, reader: str, port: int) -> bool:
+        """Whether the contact of a dock door is at this input."""
+        return self._doors.at(reader, port)
+
     def sighted(self, uid: str, zone: str, t: int) -> list[Fact]:
         """A tag was seen in a zone."""
         return self._watch.sighted(uid, zone, t)

@@ -43,12 +43,13 @@ class _Tag:
 
 
 class WatchLists:
-    """The lists of a configuration. `revision` grows with every change."""
+    """The lists of a configuration. `revision` grows with every change; `epcs` are the tags on any of them."""
 
     def __init__(self, config: Iterable[WatchConfig], digest: str) -> None:
         self._config = {entry.name: entry for entry in config}
         self._digest = digest
         self._tags: dict[str, _Tag] = {}
+        self.epcs: frozenset[bytes] = frozenset()
         self.revision = 0
 
     def lists(self, uid: str) -> frozenset[str]:
@@ -78,7 +79,11 @@ class WatchLists:
                 entry = self._tags.setdefault(uid, _Tag()).lists.setdefault(wanted.name, _Entry("", t))
                 entry.reason, entry.as_of = wanted.reason, t if wanted.as_of is None else wanted.as_of
         self.revision += 1
+        self._gather()
         return facts
+
+    def _gather(self) -> None:
+        self.epcs = frozenset(bytes.fromhex(uid) for uid in self._tags)
 
     def _take_off(self, uid: str, name: str, t: int, why: str) -> list[Fact]:
         tag = self._tags[uid]
@@ -159,3 +164,4 @@ class WatchLists:
             kept = {name: _Entry(**entry) for name, entry in lists.items() if name in self._config}
             if kept:
                 self._tags[uid] = _Tag(kept, [list(stay) for stay in custody])
+        self._gather()

@@ -19,6 +19,12 @@ LINK = 1 * SECOND
 SPAN = 4 * SECOND
 """Time in which a load crosses: a pallet and its jack, two metres, at half a metre a second."""
 
+KERNEL = 3
+"""Passes with a direction of their own that make a load on which others can be: two may be two persons."""
+
+KIN = 9.0
+"""Of ten tags that come with a load, cross with it and go with it, and lean its way, nine are on it."""
+
 
 @dataclass(slots=True)
 class Judged:
@@ -34,6 +40,7 @@ class Judged:
     confidence: float
     closed: int
     data: dict[str, Any]
+    leaning: Direction | None = None  # of one that is undetermined, and may be decided by its load
 
     @property
     def passes(self) -> bool:
@@ -41,6 +48,21 @@ class Judged:
 
     def overlaps(self, start: int, end: int) -> bool:
         return self.start <= end and start <= self.end
+
+
+def with_their_load(load: list[Judged], others: Iterable[Judged], needed: float) -> Iterator[tuple[Judged, float]]:
+    """Undetermined passes that belong to a load, and how certain their direction is with that known."""
+    if len(load) < KERNEL:
+        return
+    direction = load[0].direction
+    first, last = load[0].crossing - LINK, load[-1].crossing + LINK
+    start, end = min(judged.start for judged in load) - LINK, max(judged.end for judged in load) + LINK
+    for judged in others:
+        beside = first <= judged.crossing <= last and start <= judged.start and judged.end <= end
+        if judged.leaning is direction and beside:
+            odds = judged.confidence / (1 - judged.confidence) * KIN
+            if odds / (1 + odds) >= needed:
+                yield judged, odds / (1 + odds)
 
 
 def loads(passes: Iterable[Judged]) -> Iterator[list[Judged]]:

@@ -49,7 +49,7 @@ SWELL = 4.0
 """By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
 
 FEWEST = 4
-"""Windows of looks below which nothing is decided: two antennas twice are the least that can show a change."""
+"""Windows that a side must have seen the tag in: a second is the least in which something is seen to come and go."""
 
 FLAT = 0.5
 """Share of its width by which the centres of a standing tag's sides may be apart: a walk makes it twice that."""
@@ -128,8 +128,8 @@ def _both_sides(case: Case, inside: Profile, outside: Profile, needed: float) ->
     sure = 1 - min(0.5, (1 - min(sure, MOST)) / max(case.whole, 0.1) ** 2)
     transfer = abs(found.dominance) >= DOMINANT and (found.ends > LEADS or sure >= BEYOND_DOUBT)
     agreed = beams is way or transfer
-    enough = len(inside.bins) + len(outside.bins) >= FEWEST
-    moved = found.legs >= LEG or not case.stood
+    enough = min(len(inside.bins), len(outside.bins)) >= FEWEST
+    moved = found.legs >= LEG or not (case.stood or case.full)
     if beams is not Direction.RETURNED and sure >= needed and agreed and enough and moved:
         return Verdict(way, sure, crossing, "both sides", None, found, beams)
     if case.full or case.stood:

@@ -22,7 +22,7 @@ from gateway.events import Fact
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
-from gateway.floor.portals.groups import Judged, loads
+from gateway.floor.portals.groups import Judged, loads, with_their_load
 from gateway.floor.portals.judge import Case, Verdict, again, judge
 from gateway.floor.portals.profile import sides_of
 from gateway.floor.portals.reports import Reports
@@ -207,8 +207,7 @@ class Portal:
         return [
             number
             for number in self.antennas
-            if watch.causes[number] & (Cause.READER | Cause.ANTENNA)
-            or watch.total[number] > track.dark.get(number, 0)
+            if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
         ]
 
     def _cut(self, track: Track) -> str:
@@ -263,6 +262,7 @@ class Portal:
                 confidence=verdict.confidence,
                 closed=t,
                 data=data,
+                leaning=None if track.standing or verdict.confidence <= 0.5 else verdict.leaning,
             )
         )
 
@@ -274,10 +274,11 @@ class Portal:
 
     def _release(self, t: int) -> list[Fact]:
         """Says the passes that nothing that is still open can belong to, and those that have waited long enough."""
-        if not self._waiting:
-            return []
         young = min((track.first for track in self._tracks.values() if not track.standing), default=NEVER)
+        if not any(self._ready(judged, young, t) for judged in self._waiting):
+            return []
         facts: list[Fact] = []
+        self._decide_by_load()
         alone = [judged for judged in self._waiting if not judged.passes and self._ready(judged, young, t)]
         for judged in sorted(alone, key=lambda judged: (judged.crossing, judged.uid)):
             facts += self._reports.alone(self.config, judged)
@@ -291,6 +292,20 @@ class Portal:
             self._beside(judged.uid, judged.start, judged.end)
         self._waiting = [judged for judged in self._waiting if id(judged) not in said]
         return facts
+
+    def _decide_by_load(self) -> None:
+        """What came, crossed and went with a load, and leans its way, is on it."""
+        open_ones = [judged for judged in self._waiting if judged.leaning is not None]
+        if not open_ones:
+            return
+        for load in list(loads(self._waiting)):
+            for judged, confidence in list(with_their_load(load, open_ones, self.config.certainty)):
+                epc, direction = bytes.fromhex(judged.uid), load[0].direction
+                place = self.config.inside if direction is Direction.IN else self.config.outside
+                if not self._whereabouts.there(epc, place):
+                    self._whereabouts.passed(epc, place)
+                    self.standing.forget(epc)
+                    self._reports.decide(self.config, judged, direction, confidence)
 
     def _ready(self, judged: Judged, young: int, t: int) -> bool:
         return young > judged.end or t >= judged.closed + HOLD * self._silence
@@ -326,11 +341,17 @@ class Portal:
         self._tracks = {track.epc: track for track in tracks}
         self._agenda = [(t, bytes.fromhex(epc)) for t, epc in dump["agenda"]]
         heapify(self._agenda)
-        self._waiting = [Judged(**(entry | {"direction": Direction(entry["direction"])})) for entry in dump["waiting"]]
+        self._waiting = [_judged(entry) for entry in dump["waiting"]]
         self._bystanders = [(name, start, end) for name, start, end in dump["bystanders"]]
         self._outages = [list(outage) for outage in dump["outages"]]
         self.beams.load(dump["beams"])
         self.standing.load(dump["standing"])
+
+
+def _judged(dump: dict[str, Any]) -> Judged:
+    leaning = dump["leaning"]
+    words = {"direction": Direction(dump["direction"]), "leaning": None if leaning is None else Direction(leaning)}
+    return Judged(**(dump | words))
 
 
 def _strongest(track: Track) -> int:

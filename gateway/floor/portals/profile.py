@@ -35,9 +35,9 @@ PRIOR = 3.0
 LEAST = 0.05
 """Variance of a window's power relative to its square that is always reckoned with: RSSI in steps, nulls, noise."""
 
-SHADOW = 0.2
+SHADOW = 0.3
 """Share of the width of a profile by which its centroid may be off for lasting reasons: half of the way shaded by
-3 dB (a person, a pallet, an orientation) moves it by that."""
+4 dB (a person, a pallet, an orientation) moves it by that."""
 
 END = 0.1
 """Share of the power that is the beginning of a pass, and its end."""
@@ -115,7 +115,8 @@ def compare(inside: Profile, outside: Profile, length: float) -> Comparison:
     difference = outside.centroid - inside.centroid
     spread = math.sqrt((inside.spread**2 + outside.spread**2) / 2 + difference**2 / 4)
     fading = _fading((inside, outside))
-    variance = sum(_variance(side, fading, spread) for side in (inside, outside)) + (SHADOW * spread) ** 2
+    variance = _variance(inside, outside, fading, spread) + _variance(outside, inside, fading, spread)
+    variance += (SHADOW * spread) ** 2
     ahead, behind = _areas(inside, outside)
     both = ahead + behind
     crossing = (inside.centroid + outside.centroid) / 2
@@ -152,12 +153,17 @@ def _fading(sides: Iterable[Profile]) -> float:
     return min(1.0, max(LEAST, total / count / RAYLEIGH))
 
 
-def _variance(side: Profile, fading: float, spread: float) -> float:
-    """How far chance moves a centroid, squared: by fading, and by how few looks there were at all."""
+def _variance(side: Profile, other: Profile, fading: float, spread: float) -> float:
+    """How far chance moves a centroid, squared: by fading, and by how few looks there were at all.
+
+    A side that saw the tag for a moment only, while the other saw it for long, may have seen it at any moment: its
+    looks count by the share of the other's width that they cover.
+    """
     by_fading = fading * math.fsum(
         (entry.power / side.power * (entry.t - side.centroid)) ** 2 / entry.antennas for entry in side.bins
     )
-    few = spread / side.looks if len(side.bins) > 1 else spread * 2
+    covered = min(1.0, side.spread / other.spread) if other.spread > 0 else 1.0
+    few = spread / max(side.looks * covered, 0.5)
     return by_fading + (few / 2) ** 2
 
 

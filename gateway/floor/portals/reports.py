@@ -40,13 +40,22 @@ class Reports:
         self._evidence = evidence
         self._presence = presence
 
+    def decide(self, config: PortalConfig, judged: Judged, direction: Direction, confidence: float) -> None:
+        """Gives a pass that was undetermined the direction of the load that it was on."""
+        judged.direction, judged.confidence, judged.leaning = direction, min(confidence, MOST), None
+        source, target = _ways(config, direction)
+        judged.data |= {
+            "direction": str(direction),
+            "from": source,
+            "to": target,
+            "confidence": round(judged.confidence, 3),
+        }
+        judged.data["evidence"] |= {"reason": "with its load", "leaning": None}
+
     def passed(self, portal: Portal, track: Track, verdict: Verdict, down: list[int]) -> dict[str, Any]:
         """What is published of a pass, as far as it is known before its group is."""
         config = portal.config
-        source, target = {
-            Direction.IN: (config.outside, config.inside),
-            Direction.OUT: (config.inside, config.outside),
-        }.get(verdict.direction, (None, None))
+        source, target = _ways(config, verdict.direction)
         return {
             "movement": "passed",
             "uid": uid(track.epc),
@@ -162,6 +171,12 @@ class Reports:
                 evidence=judged.data["evidence"],
             )
         )
+
+
+def _ways(config: PortalConfig, direction: Direction) -> tuple[str | None, str | None]:
+    """From which zone to which a direction leads."""
+    ways = {Direction.IN: (config.outside, config.inside), Direction.OUT: (config.inside, config.outside)}
+    return ways.get(direction, (None, None))
 
 
 def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> dict[str, Any] | None:

@@ -1,0 +1,43 @@
+"""Where manifests and expected sets come from beside MQTT: watched folders and the Metrc API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from gateway.commands import Commands
+from gateway.config import Config
+from gateway.errors import ConfigError, Refused
+from gateway.expected import ExpectedFolder, zone_names
+from gateway.gate_config import ManifestsConfig
+from gateway.manifests.folder import Folder
+from gateway.manifests.identifiers import IdentifierMap, read_identifiers
+from gateway.ops.logs import Logger
+
+
+def identifiers(config: ManifestsConfig) -> IdentifierMap:
+    """The identifier map of the site; an empty one where identifiers are the EPCs. Reads a file."""
+    if config.identifiers_file is None:
+        return IdentifierMap()
+    try:
+        return read_identifiers(config.identifiers_file)
+    except Refused as refusal:
+        raise ConfigError([f"{config.identifiers_file}: {refusal}"]) from refusal
+
+
+def sources(
+    config: Config, commands: Commands, now: Callable[[], int], log: Logger
+) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """The sources that are configured, each with its name, ready to run."""
+    known = commands.identifiers
+    if config.manifests.folder is not None:
+        folder = Folder(config.manifests.folder, commands.submit, known, log, time.monotonic)
+        yield "manifest folder", folder.run()
+    if config.expected is not None:
+        sets = ExpectedFolder(config.expected, zone_names(config), commands.submit, known, log, time.monotonic)
+        yield "folder of expected sets", sets.run()
+    if config.manifests.metrc is not None:
+        from gateway.manifests.metrc import Metrc  # needs the extra `metrc`
+
+        yield "metrc", Metrc(config.manifests.metrc, commands.submit, known, log, now).run()

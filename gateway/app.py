@@ -176,8 +176,11 @@ class App:
         """What runs only where the configuration asks for it, with the libraries that only it needs."""
         yield from sources(self.config, self.commands, self._now, self._log)
         if self.config.web is not None:
-            from gateway.web.server import WebServer
-
+            try:
+                from gateway.web.server import WebServer
+            except ImportError as error:
+                self._log.error("no dock page: pip install 'rfid-gateway[web]'", reason=str(error))
+                return
             yield "dock page", WebServer(self.page, self.config.web, self._log).run()
 
     def _take(self, item: Item) -> None:

@@ -38,6 +38,9 @@ def sources(
         sets = ExpectedFolder(config.expected, zone_names(config), commands.submit, known, log, time.monotonic)
         yield "folder of expected sets", sets.run()
     if config.manifests.metrc is not None:
-        from gateway.manifests.metrc import Metrc  # needs the extra `metrc`
-
+        try:
+            from gateway.manifests.metrc import Metrc
+        except ImportError as error:
+            log.error("no manifests from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
+            return
         yield "metrc", Metrc(config.manifests.metrc, commands.submit, known, log, now).run()

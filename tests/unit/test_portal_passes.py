@@ -327,3 +327,16 @@ def test_what_is_published_fits_its_model():
 
 def test_a_recording_that_ends_in_the_middle_is_judged_by_what_there_is():
     assert passes(replay_facts(portal_site(), carried(OUT))) == [("01", "out")]
+
+
+def test_a_tag_passes_through_the_nearer_of_two_doors_only():
+    """The door beside it hears everything too, 10 dB weaker."""
+    doors = [{"id": name, "inside": "vault", "outside": "dock"} for name in ("door", "next")]
+    antennas = [
+        {"port": port, "portal": "door" if port < 3 else "next", "side": "inside" if port % 2 else "outside"}
+        for port in range(1, 5)
+    ]
+    site = portal_site(portals=doors, readers=[{"id": "r1", "driver": "llrp", "antennas": antennas}])
+    reads = [*carried(OUT), *carried(OUT, ports=[(3, 0.6), (4, -0.6)], gain=-10, seed=2)]
+    found = {fact.place: fact.data["direction"] for fact in the(judged(reads, site=site), "passed")}
+    assert found == {"door": "out", "next": "undetermined"}

@@ -40,6 +40,7 @@ class Judged:
     confidence: float
     closed: int
     data: dict[str, Any]
+    strongest: int = -32_768  # hundredths of a decibel
     leaning: Direction | None = None  # of one that is undetermined, and may be decided by its load
 
     @property

@@ -65,6 +65,7 @@ class Portal:
         self.readers = {places.spots[number].reader for number in self.antennas}
         self.beams = Beams(config)
         self.standing = Standing()
+        self.others: list[Portal] = []
         self._inside = frozenset(number for number, side in self.antennas.items() if side == "inside")
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
@@ -217,7 +218,12 @@ class Portal:
         return ""
 
     def _decide(self, track: Track, verdict: Verdict, t: int) -> None:
-        """A pass with a direction, unless the tag went that way before and this one is no surer than that allows."""
+        """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
+        surer than that allows."""
+        if any(other.louder(track) for other in self.others):
+            verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="louder at another portal")
+            self._say(track, verdict, t)
+            return
         place = self.config.inside if verdict.direction is Direction.IN else self.config.outside
         if self._whereabouts.there(track.epc, place):
             verdict = replace(verdict, confidence=again(verdict.confidence), reason="the same way as the time before")
@@ -229,6 +235,16 @@ class Portal:
         self._whereabouts.passed(track.epc, place)
         self.standing.forget(track.epc)
         self._say(track, verdict, t)
+
+    def louder(self, track: Track) -> bool:
+        """Whether a tag in another portal was louder in this one at the same time: it can pass through one only."""
+        strongest = _strongest(track)
+        mine = self._tracks.get(track.epc)
+        if mine is not None and mine.looks and mine.unit == track.unit and mine.first <= track.last:
+            return _strongest(mine) > strongest
+        name = uid(track.epc)
+        said = [judged for judged in self._waiting if judged.uid == name and judged.overlaps(track.first, track.last)]
+        return any(judged.strongest > strongest for judged in said)
 
     def _stands(self, track: Track, verdict: Verdict, t: int) -> None:
         """The tag was there for the longest time a pass takes. Said once."""
@@ -262,6 +278,7 @@ class Portal:
                 confidence=verdict.confidence,
                 closed=t,
                 data=data,
+                strongest=_strongest(track),
                 leaning=None if track.standing or verdict.confidence <= 0.5 else verdict.leaning,
             )
         )

@@ -27,6 +27,8 @@ class Portals:
         self._portals = {
             portal.id: Portal(portal, places, watch, self._reports, self._whereabouts) for portal in config.portals
         }
+        for portal in self._portals.values():
+            portal.others = [other for other in self._portals.values() if other is not portal]
         self.of_antenna = {
             antenna: portal for portal in self._portals.values() for antenna in portal.antennas
         }  # antenna number to its portal

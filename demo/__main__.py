@@ -16,6 +16,7 @@ from pathlib import Path
 from amqtt.broker import Broker
 
 from demo import site
+from demo.loading import load_van
 from demo.summary import Reckoning, reckon
 from demo.watch import Watcher
 from gateway.app import App
@@ -34,10 +35,12 @@ async def main(seconds: float | None) -> int:
     with tempfile.TemporaryDirectory(prefix="rfid-gateway-demo-") as name:
         folder = Path(name)
         async with _broker() as port, site.readers(folder) as readers:
-            config = site.config(folder, port, readers)
+            page = _free_port()
+            config = site.config(folder, port, page, readers)
             watcher = Watcher(port, topic_base(config))
             print(f"Simulated readers: LLRP on ports {readers.vault.port} and {readers.dock.port}, serial on a pty.")
             print(f"An embedded broker on port {port}; to watch it yourself: mosquitto_sub -p {port} -t 'rfid/#' -v")
+            print(f"The dock page, live: http://127.0.0.1:{page}/")
             print(
                 f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.",
                 "Events as the broker delivers them:\n",
@@ -50,8 +53,10 @@ async def main(seconds: float | None) -> int:
                     await watcher.subscribed.wait()
                     running = group.create_task(app.run())
                     await app.ready.wait()
+                    loading = group.create_task(load_van(port, topic_base(config)))
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), seconds)
+                    loading.cancel()
                     app.stop("the demo is over")
                     await running
                     committed = app.ledger.stats().sequence
@@ -80,9 +85,7 @@ async def _broker() -> AsyncIterator[int]:
     """amqtt in this process, on a free port of the loopback interface."""
     logging.getLogger("amqtt").setLevel(logging.ERROR)
     logging.getLogger("transitions").setLevel(logging.ERROR)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = _free_port()
     broker = Broker(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
@@ -94,6 +97,13 @@ async def _broker() -> AsyncIterator[int]:
         yield port
     finally:
         await broker.shutdown()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 if __name__ == "__main__":

@@ -22,7 +22,13 @@ CONFIG = Path(__file__).resolve().parents[1] / "config" / "demo.yaml"
 CYCLE = 30
 """Seconds after which everything happens again."""
 
-SHELF_A, SHELF_B, DOCK = 1, 2, 1  # antennas: two of the vault's reader, one of the dock's
+SHELF_A, SHELF_B = 1, 2
+DOCK, DOOR_IN, DOOR_OUT = 1, 2, 3
+"""Antennas of the vault's reader, and of the dock's: one over the floor, one on either side of the door."""
+
+FIRST = 22
+LOADED, ON_HOLD, EXTRA = (22, 23, 24), 23, 25
+"""Numbers of the packages on the manifest, of the one among them that is on hold, and of one that is not on it."""
 
 
 CLOCKLESS = ["cage"]
@@ -74,10 +80,11 @@ async def readers(folder: Path) -> AsyncIterator[Readers]:
             await asyncio.gather(running, return_exceptions=True)
 
 
-def config(folder: Path, broker: int, site: Readers) -> Config:
+def config(folder: Path, broker: int, page: int, site: Readers) -> Config:
     """`config/demo.yaml` with the addresses that are in use, and everything written below `folder`."""
     settings = load(CONFIG)
     assert settings.recording is not None
+    assert settings.web is not None
     addresses: dict[str, dict[str, Any]] = {
         "vault": {"port": site.vault.port},
         "dock": {"port": site.dock.port},
@@ -86,6 +93,7 @@ def config(folder: Path, broker: int, site: Readers) -> Config:
     return settings.model_copy(
         update={
             "mqtt": settings.mqtt.model_copy(update={"port": broker}),
+            "web": settings.web.model_copy(update={"port": page}),
             "readers": [
                 reader.model_validate(reader.model_dump() | addresses[reader.id]) for reader in settings.readers
             ],
@@ -97,23 +105,26 @@ def config(folder: Path, broker: int, site: Readers) -> Config:
 
 
 def _vault_scene() -> Scene:
-    """Both shelves stand full. One package changes shelves; three leave for the dock, the last of them to stay away."""
+    """Both shelves stand full. One package changes shelves; four leave for the dock."""
     standing = [_tag(n, (SHELF_A, 0, CYCLE)) for n in range(1, 13)]
     standing += [_tag(n, (SHELF_B, 0, CYCLE)) for n in range(13, 21)]
     moving = [
-        _tag(21, (SHELF_A, 0, 6), (SHELF_B, 6.5, 20), (SHELF_A, 20.5, CYCLE)),
-        _tag(22, (SHELF_A, 0, 4)),
-        _tag(23, (SHELF_A, 0, 4.5)),
-        _tag(24, (SHELF_B, 0, 5)),
+        _tag(21, (SHELF_A, 0, 5), (SHELF_B, 5.5, 20), (SHELF_A, 20.5, CYCLE)),
+        *(_tag(number, (SHELF_A, 0, 2 + place / 2)) for place, number in enumerate((*LOADED, EXTRA))),
     ]
     return _scene([SHELF_A, SHELF_B], [*standing, *moving], seed=1)
 
 
 def _dock_scene() -> Scene:
-    """Three packages pass the dock and are gone; a jacket with a tag of its own walks by."""
-    packages = [_tag(22, (DOCK, 5, 9)), _tag(23, (DOCK, 5.5, 9.5)), _tag(24, (DOCK, 6, 10))]
+    """Four packages are staged and carried out, one after the other; a jacket with a tag of its own walks by."""
+    packages = []
+    for place, number in enumerate((*LOADED, EXTRA)):
+        out = 5.5 + place
+        packages.append(
+            _tag(number, (DOCK, 2.5 + place / 2, out), (DOOR_IN, out, out + 2), (DOOR_OUT, out + 1, out + 3))
+        )
     jacket = Tag(bytes.fromhex(f"{FOREIGN_PREFIX}{1:010X}"), (_stay(DOCK, 3, 8),))
-    return _scene([DOCK], [*packages, jacket], seed=2)
+    return _scene([DOCK, DOOR_IN, DOOR_OUT], [*packages, jacket], seed=2)
 
 
 def _cage_scene() -> Scene:
@@ -125,10 +136,15 @@ def _scene(antennas: list[int], tags: list[Tag], seed: int) -> Scene:
     return Scene(dict.fromkeys(antennas, Field(rate=100)), tags, cycle=CYCLE * SECOND, seed=seed)
 
 
+def uid(number: int) -> str:
+    """The UID of package `number`."""
+    return f"{PACKAGE_PREFIX}{number:08X}"
+
+
 def _tag(number: int, *stays: tuple[int, float, float]) -> Tag:
-    return Tag(bytes.fromhex(f"{PACKAGE_PREFIX}{number:08X}"), tuple(_stay(*stay) for stay in stays))
+    return Tag(bytes.fromhex(uid(number)), tuple(_stay(*stay) for stay in stays))
 
 
 def _stay(antenna: int, start: float, end: float) -> Stay:
-    fade = 0 if start == 0 and end == CYCLE else SECOND // 2
+    fade = 0 if start == 0 and end == CYCLE else round(min(1.0, (end - start) / 3) * SECOND)
     return Stay(antenna, round(start * SECOND), round(end * SECOND), fade=fade)

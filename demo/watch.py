@@ -50,6 +50,13 @@ def describe(event: dict[str, Any]) -> tuple[str, str]:
     """The kind of an event, and what it says in one line."""
     data = event["data"]
     match event["type"]:
+        case "rfid.movement.v1" if data["movement"] == "passed":
+            return (
+                "passed",
+                f"{data['uid']}  {data['portal']} {data['direction']:<8}  confidence {data['confidence']:.2f}",
+            )
+        case "rfid.movement.v1" if data["movement"] == "group_passed":
+            return "group", f"{len(data['members'])} packages together, {data['portal']} {data['direction']}"
         case "rfid.movement.v1":
             places = " -> ".join(place for place in (data["from"], data["to"]) if place)
             reads = data["evidence"]["reads"]
@@ -57,7 +64,20 @@ def describe(event: dict[str, Any]) -> tuple[str, str]:
             return data["movement"], text
         case "rfid.count.v1":
             return "count", f"{event['subject']}: {data['population']} packages, confidence {data['confidence']:.2f}"
+        case "rfid.gate.v1":
+            return "gate", f"{event['subject']}: {_gate(data)}"
         case "rfid.loss.v1":
             return "loss", f"{event['subject']}: {data['cause']}"
         case kind:
             return kind.split(".")[1], event["subject"]
+
+
+def _gate(data: dict[str, Any]) -> str:
+    match data["gate"]:
+        case "item":
+            return f"{data['uid']} is {data['item']['verdict']}"
+        case "verdict":
+            sets = ("matched", "missing", "extra", "blocked", "undetermined")
+            return f"verdict {data['outcome']}: " + ", ".join(f"{len(data[name])} {name}" for name in sets)
+        case kind:
+            return str(kind).replace("-", " ")

@@ -54,9 +54,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few trials of each scene, and no whole days")
     parser.add_argument("--scene", action="append", default=[], help="only this scene or family (more than once)")
     parser.add_argument("--trials", type=int, help="so many trials of each scene")
-    parser.add_argument(
-        "--times", type=int, default=1, help="so many times the usual trials: 3 for over 10,000 turnings"
-    )
+    parser.add_argument("--times", type=int, default=1, help="so many times the usual trials")
     parser.add_argument("--seed", default="1", help="another seed gives other sites, walks and noise")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, help="write every figure to this file")

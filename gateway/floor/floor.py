@@ -62,6 +62,10 @@ GAP = 600 * SECOND
 COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS)
 """The commands that are the floor's."""
 
+KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch")
+"""Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
+session, which waits for event time, may follow at once."""
+
 
 class _Agenda(Protocol):
     """Something that falls due at a time of its own."""
@@ -168,8 +172,10 @@ class Floor:
             self.admit(command)
         except Refused:
             self.stats.ignored += 1
-        else:
-            self._wait(command.t, command)
+            return []
+        if command.name in KNOWLEDGE:
+            return self.gate.command(command)
+        self._wait(command.t, command)
         return []
 
     def _wait(self, t: int, item: Any) -> None:

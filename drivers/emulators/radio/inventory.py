@@ -24,7 +24,7 @@ _EMPTY, _LOST, _READ, _ROUND = 0.0003, 0.0008, 0.0018, 0.0035
 _HOP = 0.2  # seconds on one channel; at most 0.4 are allowed
 _CAPTURE = 7.0  # dB by which one answer must be stronger than another to be heard through it
 _LARGEST_FRAME = 512
-_HOPELESS = ((25.0, 0.25), (10.0, 0.06))
+_HOPELESS = ((25.0, 0.3), (16.0, 0.15), (10.0, 0.06))
 """A tag that lacks so many dB is not looked at again for so many seconds, in which a brisk walk does not make it up."""
 
 

@@ -191,7 +191,8 @@ class Medium:
             after = math.sqrt(dx * dx + dy * dy + dz * dz) + _HOUSING
             d = before + after
             along = (px * dx + py * dy + pz * dz) / after
-            taken = amplitude * math.sqrt(max(1.0 - along * along, _DIPOLE_FLOOR_SQUARED)) / d
+            square = 1.0 - along * along
+            taken = amplitude * math.sqrt(square if square > _DIPOLE_FLOOR_SQUARED else _DIPOLE_FLOOR_SQUARED) / d
             angle = turn - wave * d
             real += taken * math.cos(angle)
             imag += taken * math.sin(angle)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import NoReturn
@@ -62,7 +62,6 @@ class Link:
         loop = asyncio.get_running_loop()
         waits = delays(self._rng, first=FIRST_DELAY, cap=LONGEST_DELAY)
         while True:
-            _heed_cancellation()
             started = loop.time()
             try:
                 async with self._connection() as connection:
@@ -79,20 +78,24 @@ class Link:
         settings = await asyncio.to_thread(read_settings, self._config, self._will())
         client = Client(settings, self._receive)
         try:
-            await client.open()
+            with _heeding_cancellation():
+                await client.open()
         except LinkError:
             self._stats.connect_failures += 1
+            raise
+        except asyncio.CancelledError:
+            await client.close()
             raise
         self._stats.connects += 1
         self._stats.connected = True
         self._last_problem = ""
         self._log.info("connected to the MQTT broker", broker=settings.address, version=settings.version)
         try:
-            _heed_cancellation()
             yield client
         finally:
             self._stats.connected = False
-            await client.close()
+            with _heeding_cancellation():
+                await client.close()
 
     def _report(self, problem: str) -> None:
         """A broker that stays away is one line in the log, not one for each attempt."""
@@ -101,11 +104,15 @@ class Link:
         self._last_problem = problem
 
 
-def _heed_cancellation() -> None:
+@contextlib.contextmanager
+def _heeding_cancellation() -> Iterator[None]:
     """asyncio.wait_for of Python 3.11, by which aiomqtt connects and disconnects, forgets a cancellation that comes
     together with the result. Without this, a stop in that moment would be waited for without end."""
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    assert task is not None
+    before = task.cancelling()
+    yield
+    if task.cancelling() > before:
         raise asyncio.CancelledError
 
 

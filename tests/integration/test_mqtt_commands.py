@@ -128,7 +128,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "not an object": (b'["vault"]', "must be a JSON object"),
     "NaN": (b'{"zone": NaN}', "not JSON"),
     "too deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, "not JSON"),
-    "too large": (b'{"zone": "' + b"x" * 66_000 + b'"}', "at most 65536"),
+    "too large": (b'{"zone": "' + b"x" * 1_050_000 + b'"}', "at most 1048576"),
     "request is a number": (b'{"request": 7}', "request"),
     "request is empty": (b'{"request": ""}', "request"),
     "request is long": (b'{"request": "' + b"r" * 129 + b'"}', "request"),

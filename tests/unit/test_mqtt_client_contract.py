@@ -188,7 +188,7 @@ async def test_a_message_comes_with_what_is_needed_to_answer_it() -> None:
 async def test_a_packet_longer_than_the_limit_is_not_read() -> None:
     client = connected()
     client._connected.set_result(None)
-    client._client._in_packet.update(command=0x30, have_remaining=1, to_process=300_000)
+    client._client._in_packet.update(command=0x30, have_remaining=1, to_process=1_200_000)
     client._client._sock_recv = client._receive_bytes  # type: ignore[method-assign,assignment]
     client._client.loop_read()
     assert "more than 1114112" in client.lost.result()

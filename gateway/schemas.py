@@ -129,7 +129,7 @@ _TOPICS = {
     "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
     "count": ("send", "events/count/{zone}", "What is in a zone", False),
     "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
-    "gate": ("send", "events/gate/{portal}", "A gate session: packages decided, alarms at the dock, the verdict", False),
+    "gate": ("send", "events/gate/{portal}", "A gate session: its packages and its verdict", False),
     "loss": ("send", "events/loss", "What was lost, and when", False),
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),

@@ -21,6 +21,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("project")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever runs processes, brokers, sockets or ports is left to `make test`."""
+    for item in items:
+        if {"e2e", "integration"} & set(item.path.parts):
+            item.add_marker(pytest.mark.slow)
+
+
 # looptime asks for the event loop in synchronous tests too. Unless one was set before, if only to None, asyncio then
 # makes a loop that nobody closes, and the warning hits whichever test comes next.
 asyncio.set_event_loop(None)

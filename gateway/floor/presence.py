@@ -325,9 +325,7 @@ class Presence:
         self.tags.looks[slot] = 1
         self.late.pop(slot, None)
 
-    def _tell(
-        self, movement: str, epc: bytes, proof: Proof, confidence: float, portal: Passed, **where: int
-    ) -> None:
+    def _tell(self, movement: str, epc: bytes, proof: Proof, confidence: float, portal: Passed, **where: int) -> None:
         self._facts.append(
             self._evidence.movement(movement, epc, proof.first, proof, confidence, portal=portal, **where)  # type: ignore[arg-type]
         )

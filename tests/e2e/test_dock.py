@@ -81,11 +81,9 @@ async def test_a_manifest_gets_the_verdicts_written_in_it(make_daemon, broker, t
             await daemon.start()
             shutil.copy(path, folder / "manifest.json")
             await subscriber.until(lambda s: list(gate(s, "manifest-received")), 10)
-            subscriber.publish(
-                BASE + "cmd/gate.open",
-                {"dock": "dock-1", "manifest": next(gate(subscriber, "manifest-received"))["manifest"], "delivery": delivery},
-                ResponseTopic="answers",
-            )
+            number = next(gate(subscriber, "manifest-received"))["manifest"]
+            opening = {"dock": "dock-1", "manifest": number, "delivery": delivery}
+            subscriber.publish(BASE + "cmd/gate.open", opening, ResponseTopic="answers")
             await subscriber.until(lambda s: s.on("answers"), 10)
             assert orjson.loads(subscriber.on("answers")[0].payload)["status"] == "ok"
             await subscriber.until(

@@ -8,13 +8,13 @@ demo: .venv/ready
 	@$(BIN)/python -m demo
 
 test: .venv/ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 --dist worksteal
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 4
 
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -n 4 -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit tests/vectors
 
 format: .venv/ready
 	@$(BIN)/ruff format .

@@ -23,9 +23,9 @@ hypothesis.settings.load_profile("project")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever runs processes, brokers, sockets or ports is left to `make test`."""
+    """Whatever runs processes, brokers, sockets or ports, or searches for examples, is left to `make test`."""
     for item in items:
-        if {"e2e", "integration"} & set(item.path.parts):
+        if {"e2e", "integration", "property", "fuzz"} & set(item.path.parts):
             item.add_marker(pytest.mark.slow)
 
 

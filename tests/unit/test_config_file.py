@@ -625,6 +625,7 @@ def test_numbers_too_long_for_python_are_refused_by_their_field(tmp_path):
     assert len(problem) < 200
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 12), st.text(max_size=12))
 def test_a_damaged_file_loads_or_is_explained(tmp_path_factory, start, length, inserted):

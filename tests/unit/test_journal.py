@@ -142,6 +142,7 @@ def test_release_deletes_whole_segments_and_lowers_the_pressure(tmp_path: Path) 
     again.close()
 
 
+@pytest.mark.slow
 def test_a_write_cut_off_at_any_byte_loses_only_the_last_input(tmp_path: Path) -> None:
     """What a kill leaves: any beginning of the last record, or of a segment's header."""
     whole = tmp_path / "whole"

@@ -62,6 +62,7 @@ def test_values_from_outside_are_cut_and_escaped(stream, value, shown):
     assert line["value"] == shown
 
 
+@pytest.mark.slow
 @given(st.recursive(st.text() | st.binary() | st.integers() | st.floats(), lambda inner: st.lists(inner)))
 def test_whatever_is_logged_is_one_line_of_json(value):
     stream = io.StringIO()

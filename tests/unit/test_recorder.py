@@ -104,6 +104,7 @@ def test_a_restart_goes_on_in_the_same_file(tmp_path: Path) -> None:
     assert run.recorded() == inputs(1, 60)
 
 
+@pytest.mark.slow
 def test_a_recording_cut_off_at_any_byte_is_completed_from_the_journal(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.resume()
@@ -176,6 +177,7 @@ def test_a_lost_journal_begins_a_new_file_that_is_told_apart(tmp_path: Path) -> 
     assert [line["journal"] for line in firsts] == [run.journal.id, third.journal.id]
 
 
+@pytest.mark.slow
 def test_files_are_rotated_and_the_oldest_deleted(tmp_path: Path) -> None:
     clock = iter(range(T, T + 10**9, 10**6))
     run = Run(tmp_path, max_bytes=MEGABYTE, now=lambda: next(clock))

@@ -7,8 +7,11 @@ BIN := .venv/bin
 demo: .venv/ready
 	@$(BIN)/python -m demo
 
+# First what only computes, as fast as the processors go; then what runs gateways, brokers, readers and browsers in
+# real time, two at a time, so that they have the processors that they would have.
 test: .venv/ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 4
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 tests/unit tests/property tests/vectors tests/fuzz
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist worksteal tests/integration tests/e2e
 
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet .

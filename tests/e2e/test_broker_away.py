@@ -34,7 +34,7 @@ async def test_a_minute_without_a_broker_loses_nothing(make_daemon, make_broker,
             broker.restart()
             door.switch_off()
             made = {seen.epc.hex().upper() for seen in door.reads}
-            await subscriber.until(lambda s: len(s.messages) >= len(made), 60)
+            await subscriber.until(lambda s: len(s.messages) >= len(made), 240)
             assert await daemon.stop() == 0, daemon.log[-4000:]
 
     events = events_of(subscriber)

@@ -30,7 +30,7 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_pat
             made = {seen.epc.hex().upper() for seen in door.reads}
             assert len(made) > 4_000, "the reader did not read"
             try:
-                await until(lambda: len(subscriber.messages) >= len(made), 30)
+                await until(lambda: len(subscriber.messages) >= len(made), 120)
             finally:
                 await daemon.stop()
             arrived = [uid for movement, uid in movements(events_of(subscriber)) if movement == "arrived"]

@@ -56,7 +56,7 @@ async def test_sllurp_inventories_a_speedway():
         assert {tag["EPC"] for tag in seen} == {read.epc.hex().encode() for read in emulator.reads}
         assert Counter(tag["AntennaID"] for tag in seen).keys() == set(ANTENNAS)
         # It throws away what comes after it began to stop; nothing else may be missing.
-        assert emulator.reader.counters.sent - len(seen) < RATE
+        assert emulator.reader.counters.sent - len(seen) < 4 * RATE  # what is still on its way
         made = Counter((read.epc, read.rssi) for read in emulator.reads)
         told = Counter((bytes.fromhex(tag["EPC"].decode()), tag["ImpinjPeakRSSI"]) for tag in seen)
         assert told <= made
@@ -80,7 +80,7 @@ async def test_llrpkit_inventories_every_model(identity):
         assert len(seen) == pytest.approx(TEN_SECONDS * seconds / 10, rel=0.15)
         made = Counter(read.epc for read in emulator.reads)
         assert Counter(tag.epc for tag in seen) <= made
-        assert sum(made.values()) - len(seen) < RATE  # it drops what comes after it began to stop
+        assert sum(made.values()) - len(seen) < 4 * RATE  # it drops what comes after it began to stop
         assert {tag.antenna for tag in seen} == set(ANTENNAS)
         if model.manufacturer == IMPINJ:
             assert all(tag.tid == tid_of(tag.epc) for tag in seen)

@@ -9,9 +9,9 @@ from typing import Any
 from gateway.commands import Commands
 from gateway.config import Config
 from gateway.errors import ConfigError, Refused
-from gateway.expected import ExpectedFolder, zone_names
+from gateway.expected import expected_folder, zone_names
 from gateway.gate_config import ManifestsConfig
-from gateway.manifests.folder import Folder
+from gateway.manifests.folder import manifest_folder
 from gateway.manifests.identifiers import IdentifierMap, read_identifiers
 from gateway.ops.logs import Logger
 
@@ -32,10 +32,10 @@ def sources(
     """The sources that are configured, each with its name, ready to run."""
     known = commands.identifiers
     if config.manifests.folder is not None:
-        folder = Folder(config.manifests.folder, commands.submit, known, log, time.monotonic)
+        folder = manifest_folder(config.manifests.folder, commands.submit, known, log, time.monotonic)
         yield "manifest folder", folder.run()
     if config.expected is not None:
-        sets = ExpectedFolder(config.expected, zone_names(config), commands.submit, known, log, time.monotonic)
+        sets = expected_folder(config.expected, zone_names(config), commands.submit, known, log, time.monotonic)
         yield "folder of expected sets", sets.run()
     if config.manifests.metrc is not None:
         try:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 
-from drivers.emulators import scene
 from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.llrp_identity import IDENTITIES
 from drivers.emulators.read_log import ReadLog
+from drivers.emulators.scene import SECOND
+from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene, whole_number
+from drivers.emulators.stdin_lines import obeying_stdin
 
 _STDIN_HELP = """\
 While it runs, each line on standard input does something to the first reader, or to all with a `*` in front:
@@ -36,27 +36,15 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=5084, help="port of the first reader, 0 for any (%(default)s)")
-    parser.add_argument("--readers", type=_positive, default=1, help="how many, on consecutive ports (%(default)s)")
+    parser.add_argument("--readers", type=whole_number, default=1, help="how many, on consecutive ports (%(default)s)")
     parser.add_argument("--identity", choices=sorted(IDENTITIES), default="impinj-r700", help="model (%(default)s)")
     parser.add_argument("--uptime", action="store_true", help="no UTC clock: the same as --identity uptime-only")
-    parser.add_argument("--call", metavar="HOST:PORT", type=_address, help="call a client instead of listening")
-    parser.add_argument("--name", default="reader", help="reader name in the log of reads (%(default)s)")
-    parser.add_argument(
-        "--scene",
-        choices=sorted(_SCENES),
-        default="traffic",
-        help="traffic: tags come, move and go; population: all stay; serial: every read is a new tag (%(default)s)",
-    )
-    parser.add_argument("--tags", type=_positive, default=50, help="tags in the scene (%(default)s)")
-    parser.add_argument("--foreign", type=int, default=0, help="more tags that are no stock (%(default)s)")
-    parser.add_argument("--rate", type=float, default=100.0, help="reads a second per antenna (%(default)s)")
-    parser.add_argument("--antennas", type=_positive, default=2, help="antennas (%(default)s)")
-    parser.add_argument("--cycle", type=float, default=60.0, help="seconds until the traffic repeats (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same scene (%(default)s)")
-    parser.add_argument("--hold-buffer", type=_positive, default=50_000, help="reads that can wait (%(default)s)")
+    parser.add_argument("--call", metavar="HOST:PORT", type=address, help="call a client instead of listening")
+    add_scene(parser, rate=100.0, antennas=2)
+    parser.add_argument("--hold-buffer", type=whole_number, default=50_000, help="reads that can wait (%(default)s)")
     parser.add_argument("--clock-error", type=float, default=0.0, help="seconds that its UTC is ahead (%(default)s)")
-    parser.add_argument("--drop-every", metavar="SECONDS", type=float, help="cut the connection again and again")
-    parser.add_argument("--log", metavar="FILE", type=Path, help="write every read that is made (recorded reads)")
+    parser.add_argument("--drop-every", metavar="SECONDS", type=above_zero, help="cut the connection again and again")
+    add_log(parser, "is made")
     parser.set_defaults(run=run)
 
 
@@ -80,9 +68,8 @@ async def _serve(args: argparse.Namespace) -> int:
         for reader in readers:
             where = f"calls {args.call[0]}:{args.call[1]}" if args.call else f"listens on {reader.host}:{reader.port}"
             print(f"{reader.name} ({reader.reader.identity.name}) {where}", flush=True)
-        if sys.stdin is not None and _watch_stdin(loop, readers):
-            stack.callback(loop.remove_reader, sys.stdin)
-        await stop.wait()
+        with obeying_stdin(lambda words: _carry_out_line(words, readers)):
+            await stop.wait()
     if log is not None:
         await log.close()
     for reader in readers:
@@ -94,31 +81,18 @@ def _build(args: argparse.Namespace, index: int, log: ReadLog | None) -> LlrpEmu
     model = IDENTITIES["uptime-only" if args.uptime else args.identity]
     own_mac = (int.from_bytes(model.mac, "big") + index).to_bytes(8, "big")
     return LlrpEmulator(
-        _SCENES[args.scene](args, index),
+        build_scene(args, index),
         replace(model, mac=own_mac),
         name=args.name if args.readers == 1 else f"{args.name}-{index + 1}",
         host=args.host,
         port=args.port + index if args.port else 0,
         call=args.call,
         hold_buffer=args.hold_buffer,
-        clock_error=round(args.clock_error * scene.SECOND),
+        clock_error=round(args.clock_error * SECOND),
         drop_every=args.drop_every,
         log=log,
         on_output=lambda port, state: print(f"output {port} {'on' if state else 'off'}", flush=True),
     )
-
-
-def _antennas(args: argparse.Namespace) -> range:
-    return range(1, args.antennas + 1)
-
-
-_SCENES = {
-    "traffic": lambda args, index: scene.traffic(
-        args.tags, args.rate, _antennas(args), seed=args.seed + index, cycle=args.cycle, foreign=args.foreign
-    ),
-    "population": lambda args, index: scene.population(args.tags, args.rate, _antennas(args), seed=args.seed + index),
-    "serial": lambda args, index: scene.serials(args.rate, _antennas(args), seed=args.seed + index, run=index),
-}
 
 
 def summary(emulator: LlrpEmulator) -> str:
@@ -129,26 +103,6 @@ def summary(emulator: LlrpEmulator) -> str:
         f"{waiting} still waiting, {counters.overflowed} overflowed, {counters.discarded} discarded, "
         f"{counters.cuts} cuts"
     )
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, readers: list[LlrpEmulator]) -> bool:
-    """Carries out lines from standard input; False where it cannot be watched (a file, /dev/null)."""
-    rest = b""
-
-    def readable() -> None:
-        nonlocal rest
-        data = os.read(sys.stdin.fileno(), 4096)
-        if not data:
-            loop.remove_reader(sys.stdin)
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            _carry_out_line(line.decode(errors="replace").split(), readers)
-
-    try:
-        loop.add_reader(sys.stdin, readable)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _carry_out_line(words: list[str], readers: list[LlrpEmulator]) -> None:
@@ -178,16 +132,3 @@ def _carry_out(words: list[str], reader: LlrpEmulator) -> None:
             print(summary(reader), flush=True)
         case _:
             print(f"not understood: {' '.join(words)}\n{_STDIN_HELP}", file=sys.stderr)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)

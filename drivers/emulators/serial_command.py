@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.emulators import scene
 from drivers.emulators.line import Faults, Port, PtyPort, TcpPort
 from drivers.emulators.m100 import M100
 from drivers.emulators.mercury import VERSIONS, Mercury
 from drivers.emulators.r2000 import R2000
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import Seen
+from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene
 from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.stdin_lines import obeying_stdin
 from drivers.emulators.uhf288 import KINDS, Uhf288
 
 _STDIN_HELP = """\
@@ -52,7 +51,8 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             parser.add_argument("--model", choices=models, default=model, help="(default: %(default)s)")
         if family in ("uhf288", "r2000"):
             parser.add_argument("--address", type=int, default=family == "r2000", help="on the bus (%(default)d)")
-        _add_scene(parser)
+        add_scene(parser, rate=50.0, antennas=1)
+        add_log(parser, "is sent whole")
         _add_faults(parser)
         parser.set_defaults(run=run)
 
@@ -60,20 +60,7 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_port(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--pty", metavar="LINK", type=Path, help="a pty behind this symbolic link")
-    where.add_argument("--tcp", metavar="HOST:PORT", type=_address, help="a device server in raw TCP mode; port 0: any")
-
-
-def _add_scene(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scene", choices=sorted(_SCENES), default="traffic", help="as of `emulate llrp` (%(default)s)"
-    )
-    parser.add_argument("--tags", type=int, default=50, help="tags in the scene (%(default)s)")
-    parser.add_argument("--rate", type=float, default=50.0, help="reads a second per antenna (%(default)s)")
-    parser.add_argument("--antennas", type=int, default=1, help="antennas (%(default)s)")
-    parser.add_argument("--cycle", type=float, default=60.0, help="seconds until the traffic repeats (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of scene and faults (%(default)s)")
-    parser.add_argument("--log", metavar="FILE", type=Path, help="write every read that is sent whole (recorded reads)")
-    parser.add_argument("--name", default="reader", help="reader name in that log (%(default)s)")
+    where.add_argument("--tcp", metavar="HOST:PORT", type=address, help="a device server in raw TCP mode; port 0: any")
 
 
 def _add_faults(parser: argparse.ArgumentParser) -> None:
@@ -82,8 +69,8 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", type=float, default=0.0, metavar="SHARE", help="of bytes changed, lost or added")
     parser.add_argument("--flips", type=float, default=0.0, metavar="SHARE", help="of frames with a wrong last byte")
     parser.add_argument("--cuts", type=float, default=0.0, metavar="SHARE", help="of frames cut short, then silence")
-    parser.add_argument("--unplug-every", type=float, metavar="SECONDS", help="the port goes away for a second")
-    parser.add_argument("--reboot-every", type=float, metavar="SECONDS", help="a power dip")
+    parser.add_argument("--unplug-every", type=above_zero, metavar="SECONDS", help="the port goes away for a second")
+    parser.add_argument("--reboot-every", type=above_zero, metavar="SECONDS", help="a power dip")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,11 +100,15 @@ async def _serve(args: argparse.Namespace) -> int:
     if not tasks[0].done():
         where = args.pty if args.pty else f"{args.tcp[0]}:{port.port}" if isinstance(port, TcpPort) else ""
         print(f"{args.name} ({args.family}) is on {where}", flush=True)
-    watching = sys.stdin is not None and _watch_stdin(loop, reader, counts)
+    unplugging: set[asyncio.Task[None]] = set()
+
+    def carry_out(words: list[str]) -> None:
+        said = obey(reader, words, unplugging)
+        print(_summary("counters", counts) if said == "counters" else said, flush=True)
+
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopping, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
-    if watching:
-        loop.remove_reader(sys.stdin)
+    with obeying_stdin(carry_out):
+        await asyncio.wait([stopping, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
     failed = tasks[0].exception() if tasks[0].done() else None
     for task in (stopping, *tasks):
         task.cancel()
@@ -137,7 +128,7 @@ def build(args: argparse.Namespace, port: Port) -> EmulatedReader:
     more = {key: getattr(args, key) for key in ("model", "address") if hasattr(args, key)}
     if args.family in ("mercury", "r2000"):
         more["ports"] = max(4, args.antennas)
-    return kind(port, _SCENES[args.scene](args), faults=faults, seed=args.seed, **more)
+    return kind(port, build_scene(args), faults=faults, seed=args.seed, **more)
 
 
 def _count(reader: EmulatedReader, log: ReadLog | None, name: str) -> dict[str, int]:
@@ -168,46 +159,6 @@ async def _reboot_again(reader: EmulatedReader, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         reader.reboot()
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host, int(port)
-
-
-def _antennas(args: argparse.Namespace) -> range:
-    return range(1, args.antennas + 1)
-
-
-_SCENES: dict[str, Callable[[argparse.Namespace], scene.Scene]] = {
-    "traffic": lambda args: scene.traffic(args.tags, args.rate, _antennas(args), seed=args.seed, cycle=args.cycle),
-    "population": lambda args: scene.population(args.tags, args.rate, _antennas(args), seed=args.seed),
-    "serial": lambda args: scene.serials(args.rate, _antennas(args), seed=args.seed),
-}
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, reader: EmulatedReader, counts: dict[str, int]) -> bool:
-    """Carries out lines from standard input; False where it cannot be watched (a file, /dev/null)."""
-    rest = b""
-    unplugging: set[asyncio.Task[None]] = set()
-
-    def readable() -> None:
-        nonlocal rest
-        data = os.read(sys.stdin.fileno(), 4096)
-        if not data:
-            loop.remove_reader(sys.stdin)
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            said = obey(reader, line.decode("utf-8", "replace").split(), unplugging)
-            print(_summary("counters", counts) if said == "counters" else said, flush=True)
-
-    try:
-        loop.add_reader(sys.stdin, readable)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def obey(reader: EmulatedReader, words: list[str], unplugging: set[asyncio.Task[None]]) -> str:

@@ -33,6 +33,7 @@ from drivers.llrp.codec import Message, encode
 from drivers.llrp.commands import Command, Commands
 from drivers.llrp.element import E, Element
 from drivers.llrp.events import STRAGGLING, Conditions, Inputs, When, stamp_of, translate
+from drivers.llrp.liveness import Liveness
 from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
@@ -40,8 +41,6 @@ from drivers.llrp.status import Refusal, text
 
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
-
-MISSED_KEEPALIVES = 3
 
 _ACTIVE = 2
 _STARTED = 0
@@ -72,8 +71,7 @@ class Session:
         self._log = context.log
         self._reader = context.reader
         self._outgoing: list[bytes] = []
-        self._heard_at = 0.0
-        self._paused_at: float | None = None
+        self._liveness = Liveness(settings, peer)
         self._at = 0.0
         self._now = 0
         self._commands = Commands(self._send, peer, context.log)
@@ -87,7 +85,8 @@ class Session:
 
     def start(self, at: float) -> None:
         """The connection is made."""
-        self._at = self._heard_at = at
+        self._at = at
+        self._liveness.heard(at)
 
     def receive(self, message: Message, now: int, at: float) -> None:
         """A message that is not a report came."""
@@ -119,15 +118,13 @@ class Session:
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
-        self._paused_at = at
+        self._liveness.pause(at)
 
     def resume(self, at: float) -> None:
         """The link is read again: deadlines are later by the length of the pause."""
-        if self._paused_at is not None:
-            self._heard_at = at
-            if self._commands.in_flight is not None:
-                self._commands.in_flight.deadline += at - self._paused_at
-            self._paused_at = None
+        length = self._liveness.resume(at)
+        if self._commands.in_flight is not None:
+            self._commands.in_flight.deadline += length
 
     def link_lost(self, now: int, *, orderly: bool) -> None:
         """The link is gone. Unless the reader closed it in order, bytes may have been lost on the way."""
@@ -148,8 +145,8 @@ class Session:
     def deadline(self) -> float | None:
         """When `tick` has to be called at the latest."""
         times = [self._inputs.due]
-        if self._paused_at is None:
-            times.append(self._silence_ends)
+        if not self._liveness.is_paused:
+            times.append(self._liveness.ends(self.state))
             if self._commands.in_flight is not None:
                 times.append(self._commands.in_flight.deadline)
         return min((time for time in times if time is not None), default=None)
@@ -196,39 +193,20 @@ class Session:
         self._at, self._now = at, now
         self._memory.heard = now
         if self.state is not State.GREETING:
-            self._heard_at = at
+            self._liveness.heard(at)
         if self.state is State.RELEASE and self._commands.in_flight is not None:  # held reads may take their time
             self._commands.in_flight.deadline = at + self._settings.command_timeout
 
-    @property
-    def _silence_ends(self) -> float | None:
-        if self.state is State.GREETING:
-            return self._heard_at + self._settings.command_timeout
-        if self.state is State.READING:
-            return self._heard_at + (MISSED_KEEPALIVES + 0.5) * self._settings.keepalive
-        return None
-
     def _overdue(self, at: float) -> str | None:
         """What is overdue, as a sentence. A reader that is silent about versions is not: that is an answer."""
-        if self._paused_at is not None:
+        if self._liveness.is_paused:
             return None
         waiting = self._commands.in_flight
         if waiting is not None and at >= waiting.deadline:
             if self.state is not State.VERSION:
                 return self._commands.overdue(waiting, self.state)
             self._commands.give_up(at)
-        ends = self._silence_ends
-        if ends is None or at < ends:
-            return None
-        if self.state is State.GREETING:
-            return (
-                f"{self._peer}: connected, but no whole LLRP greeting came within "
-                f"{self._settings.command_timeout:g} s: is this an LLRP reader, and is the port right?"
-            )
-        return (
-            f"{self._peer}: {MISSED_KEEPALIVES} keepalives are missing (one is due every "
-            f"{self._settings.keepalive:g} s): the link is dead"
-        )
+        return self._liveness.overdue(self.state, at)
 
     def _send(self, body: Element, identity: int, version: int | None = None) -> None:
         self._outgoing.append(encode(Message(body.name, identity, body, version or self._setup.version)))

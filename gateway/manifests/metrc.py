@@ -18,10 +18,10 @@ from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.errors import Refused, RfidError
 from gateway.gate_config import MetrcConfig
-from gateway.manifests import Submit
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.manifests.metrc_http import MetrcClient, MetrcError, Pace
 from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args
+from gateway.submit import Submit
 from gateway.text import printable
 
 _DAY = 86_400 * SECOND

@@ -19,6 +19,7 @@ LAYERS = [
     ["gateway.readers", "gateway.recovery", "gateway.supervisor", "gateway.reload"],
     ["gateway.pipeline", "gateway.replay", "gateway.schemas"],
     ["gateway.mqtt", "gateway.ops", "gateway.web", "gateway.manifests", "gateway.expected", "gateway.expected_csv"],
+    ["gateway.watched_folder"],
     ["gateway.recorder"],
     ["gateway.ledger"],
     ["gateway.recording", "gateway.records", "gateway.record_lines", "gateway.record_values"],
@@ -29,7 +30,7 @@ LAYERS = [
     ["gateway.config", "gateway.events", "gateway.event_models", "gateway.inputs"],
     ["gateway.gate_config", "gateway.count_config", "gateway.web_config", "gateway.gate_event_models"],
     ["gateway.config_base"],
-    ["gateway.clock", "gateway.errors", "gateway.text"],
+    ["gateway.clock", "gateway.errors", "gateway.text", "gateway.submit"],
 ]
 PURE = ["asyncio", "time", "socket", "os", "threading", "random", "sqlite3", "pathlib", "logging", "structlog"]
 

@@ -1,18 +1,15 @@
-"""The folder of expected sets: what is put down there is taken once, and what is refused says why beside it."""
+"""The folder of expected sets: a CSV file that is put down there becomes `expected` of the zones that it is about."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway import expected
 from gateway.config import Config
-from gateway.errors import Refused
-from gateway.expected import ExpectedFolder, zone_names
+from gateway.expected import expected_folder, zone_names
 from gateway.floor import Floor
 from gateway.inputs import Command
 from gateway.manifests.identifiers import IdentifierMap
@@ -38,14 +35,9 @@ class Bench:
         self.now = 0.0
         self.log = Log()
         self.commands: list[tuple[str, dict[str, Any]]] = []
-        self.refusal = ""
-        self.came = asyncio.Event()
         self.config = with_folder(directory, **more)
-        self.start()
-
-    def start(self) -> None:
         assert self.config.expected is not None
-        self.folder = ExpectedFolder(
+        self.folder = expected_folder(
             self.config.expected,
             zone_names(self.config),
             self.submit,
@@ -55,11 +47,8 @@ class Bench:
         )
 
     async def submit(self, name: str, args: dict[str, Any]) -> None:
-        if self.refusal:
-            raise Refused(self.refusal)
         Floor(self.config).admit(Command(T0, name, args))
         self.commands.append((name, args))
-        self.came.set()
 
     def put(self, name: str, content: str | bytes, modified: float = AT) -> Path:
         path = self.directory / name
@@ -93,21 +82,8 @@ async def test_a_file_is_taken_and_put_away(bench):
     assert bench.commands == [("expected", args)]
     assert [path.name for path in bench.directory.iterdir()] == ["done"]
     assert [path.name for path in (bench.directory / "done").iterdir()] == [f"vault.{AT}000000000.csv"]
-    assert bench.log.lines[-1][0] == "info"
-
-
-async def test_a_file_that_is_still_being_written_waits(bench):
-    bench.put("vault.csv", "uid\n")
-    await bench.folder.look()
-    bench.now += 1.9
-    bench.put("vault.csv", f"uid\n{A}\n", AT + 1)
-    await bench.folder.look()
-    bench.now += 1.9
-    await bench.folder.look()
-    assert bench.commands == []
-    bench.now += 0.2
-    await bench.folder.look()
-    assert [args["uids"] for _, args in bench.commands] == [[A]]
+    fields = {"file": "vault.csv", "zones": {"vault": 2}, "remark": ""}
+    assert bench.log.lines == [("info", "a file with expected sets was taken", fields)]
 
 
 async def test_zones_by_column_name_and_mapping(tmp_path):
@@ -125,100 +101,16 @@ async def test_the_newer_of_two_files_comes_last(bench):
     assert [args["uids"] for _, args in bench.commands] == [[B], [A]]
 
 
-async def test_a_refused_file_stays_and_is_tried_again_when_it_has_changed(bench):
+async def test_what_is_no_set_is_refused_and_says_why_beside_the_file(bench):
     bench.put("vault.csv", "uid\nnonsense\n")
+    bench.put("dock.txt", b"x" * ((16 << 20) + 1))
+    bench.put("notes.doc", "uid\n")
     await bench.looks(4)
     assert bench.commands == []
     assert "line 2: 'nonsense' is no EPC" in bench.report("vault.csv")
-    assert sum(level == "warning" for level, _, _ in bench.log.lines) == 1
-    bench.start()  # after a restart the report still speaks of this very file
-    await bench.looks(3)
-    assert sum(level == "warning" for level, _, _ in bench.log.lines) == 1
-    bench.put("vault.csv", f"uid\n{A}\n", AT + 1)
-    await bench.looks(3)
-    assert [args["uids"] for _, args in bench.commands] == [[A]]
-    assert [path.name for path in bench.directory.iterdir()] == ["done"]
-
-
-async def test_what_the_floor_refuses_is_said_beside_the_file_too(bench):
-    bench.refusal = "expected: the set is older than the one that vault has"
-    bench.put("vault.csv", f"uid\n{A}\n")
-    await bench.looks(3)
-    assert bench.refusal in bench.report("vault.csv")
-    assert (bench.directory / "vault.csv").exists()
-
-
-async def test_hostile_entries_change_nothing(bench, tmp_path_factory):
-    secret = tmp_path_factory.mktemp("elsewhere") / "secret.csv"
-    secret.write_text(f"uid\n{A}\n")
-    (bench.directory / "link.csv").symlink_to(secret)
-    os.mkfifo(bench.directory / "pipe.csv")
-    (bench.directory / "folder.csv").mkdir()
-    bench.put("big.csv", b"x" * (17 << 20))
-    bench.put("vault\x1b[2J.csv", f"uid\n{A}\n")
-    bench.put("notes.doc", "uid\n")
-    bench.put(".hidden.csv", f"uid\n{A}\n")
-    async with asyncio.timeout(20):
-        await bench.looks(3)
-    assert bench.commands == []
-    assert "links are not followed" in bench.report("link.csv")
-    assert "not a plain file" in bench.report("pipe.csv")
-    assert not (bench.directory / "folder.csv.refused.txt").exists()
-    assert "more than expected.max_bytes, 16777216" in bench.report("big.csv")
-    assert secret.exists()
+    assert "more than expected.max_bytes, 16777216" in bench.report("dock.txt")
     assert not (bench.directory / "notes.doc.refused.txt").exists()
-    assert all("\x1b" not in str(line) for line in bench.log.lines)
-
-
-async def test_a_report_is_not_written_through_a_link(bench, tmp_path_factory):
-    victim = tmp_path_factory.mktemp("elsewhere") / "victim"
-    victim.write_text("precious")
-    (bench.directory / "vault.csv.refused.txt").symlink_to(victim)
-    bench.put("vault.csv", "nonsense\n")
-    await bench.looks(3)
-    assert victim.read_text() == "precious"
-    assert "no column 'uid'" in bench.report("vault.csv")
-
-
-async def test_a_folder_that_is_not_there_is_one_line_in_the_log(bench):
-    directory = bench.directory
-    directory.rmdir()
-    await bench.looks(3)
-    assert [line[0] for line in bench.log.lines] == ["error"]
-    assert "create it, or correct expected" in bench.log.lines[0][1]
-    directory.mkdir()
-    bench.put("vault.csv", f"uid\n{A}\n")
-    await bench.looks()
-    assert len(bench.commands) == 1
-
-
-async def test_done_does_not_grow_without_end(bench, monkeypatch):
-    monkeypatch.setattr(expected, "MAX_DONE", 2)
-    for number in range(4):
-        bench.put("vault.csv", f"uid\n{A}\n", AT + number)
-        await bench.looks()
-    kept = sorted(path.name for path in (bench.directory / "done").iterdir())
-    assert kept == [f"vault.{AT + number}000000000.csv" for number in (2, 3)]
-
-
-async def test_it_runs_until_it_is_stopped(tmp_path):
-    bench = Bench(tmp_path, settle=0.05, poll=0.05)
-    bench.folder = ExpectedFolder(
-        bench.config.expected,
-        zone_names(bench.config),
-        bench.submit,
-        IdentifierMap(),
-        bench.log,
-        asyncio.get_running_loop().time,
-    )
-    bench.put("vault.csv", f"uid\n{A}\n")
-    task = asyncio.create_task(bench.folder.run())
-    async with asyncio.timeout(10):
-        await bench.came.wait()
-    assert len(bench.commands) == 1
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    assert [line[:2] for line in bench.log.lines] == [("warning", "a file with expected sets is refused")] * 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.floor.gate.model import MAX_LINES, read_manifest
 from gateway.gate_config import FolderConfig
-from gateway.manifests import folder as folder_module
 from gateway.manifests.csv_file import read_csv
-from gateway.manifests.folder import Folder
+from gateway.manifests.folder import manifest_folder
 from gateway.manifests.identifiers import IdentifierMap, read_identifiers
 from gateway.manifests.json_file import read_json
 from gateway.manifests.times import read_time
@@ -285,16 +283,14 @@ def test_wrong_identifier_maps(tmp_path, text, words):
 class Site:
     """A folder, what was submitted from it, and a clock of its own."""
 
-    def __init__(self, directory: Path, **changes: Any) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.now = 0.0
         self.commands: list[tuple[str, dict[str, Any]]] = []
+        self.logs: list[Any] = []
         self.refuse = ""
-        self.restart(**changes)
-
-    def restart(self, **changes: Any) -> None:
-        settings = FolderConfig(directory=self.directory, **changes)
-        self.folder = Folder(settings, self.submit, IdentifierMap(), structlog.get_logger(), lambda: self.now)
+        settings = FolderConfig(directory=directory)
+        self.folder = manifest_folder(settings, self.submit, IdentifierMap(), structlog.get_logger(), lambda: self.now)
 
     async def submit(self, name: str, args: dict[str, Any]) -> None:
         if name == "manifest":
@@ -312,21 +308,20 @@ class Site:
     def names(self) -> list[str]:
         return [name for name, _ in self.commands]
 
-    def reasons(self) -> list[str]:
-        return [args["reason"] for name, args in self.commands if name == "manifest.refused"]
-
     def files(self) -> list[str]:
         return sorted(path.name for path in self.directory.iterdir())
 
 
 @pytest.fixture
 def site(tmp_path):
-    with structlog.testing.capture_logs():
-        yield Site(tmp_path)
+    with structlog.testing.capture_logs() as logs:
+        site = Site(tmp_path)
+        site.logs = logs
+        yield site
 
 
 async def test_a_file_is_taken_and_put_away(site):
-    (site.directory / "load.json").write_bytes(json.dumps(manifest_args([1])).encode())
+    (site.directory / "load.json").write_bytes(own([1]))
     (site.directory / "load.csv").write_bytes(sheet())
     await site.look()
     assert site.names() == ["manifest", "manifest"]
@@ -334,39 +329,8 @@ async def test_a_file_is_taken_and_put_away(site):
     assert len(list((site.directory / "done").iterdir())) == 2
     await site.look()
     assert len(site.commands) == 2
-
-
-async def test_a_file_that_is_still_being_written_waits(site):
-    path = site.directory / "load.csv"
-    content = sheet({}, {}, {})
-    path.write_bytes(content[:60])
-    await site.look(1.9)
-    path.write_bytes(content)
-    await site.look(1.9)
-    assert site.commands == []
-    site.now += 0.2
-    await site.folder.look()
-    assert len(site.commands[0][1]["deliveries"][0]["lines"]) == 3
-
-
-async def test_a_file_replaced_at_the_last_moment_waits_for_its_own_turn(site, monkeypatch):
-    path = site.directory / "load.json"
-    path.write_bytes(json.dumps(manifest_args([1])).encode())
-    await site.folder.look()
-    site.now = 5.0
-    scan = site.folder._scan
-
-    def scan_then_replace():
-        found = scan()
-        path.write_bytes(json.dumps(manifest_args([1, 2])).encode())
-        return found
-
-    monkeypatch.setattr(site.folder, "_scan", scan_then_replace)
-    await site.folder.look()
-    assert site.commands == []
-    monkeypatch.undo()
-    await site.look()
-    assert len(site.commands[0][1]["deliveries"][0]["lines"]) == 2
+    assert [line["event"] for line in site.logs] == ["a file with a manifest was taken"] * 2
+    assert {(line["file"], line["manifest"]) for line in site.logs} == {("load.json", "M1"), ("load.csv", "M1")}
 
 
 def own(*args: Any, **changes: Any) -> bytes:
@@ -387,6 +351,7 @@ HOSTILE = {
     "path.json": (own([1], name="../../etc/passwd"), "String should match pattern"),
     "dates.json": (own([1]).replace(b'"as_of": "2026-02-14', b'"as_of": "0001-01-01'), "before 1970"),
     "nan.json": (own({1: {"quantity": float("nan")}}), "not JSON"),
+    "surrogate.json": (own([1]).replace(b'"manifest":', b'"\\ud800": 1, "manifest":'), "not JSON"),
     "load.exe": (b"MZ", "neither .json nor .csv"),
     "plain": (b"x", "neither .json nor .csv"),
 }
@@ -403,56 +368,9 @@ async def test_hostile_files_change_nothing_and_are_reported(site, name):
     report = (site.directory / f"{name}.refused.txt").read_text()
     with pytest.raises(Refused, match=words):
         raise Refused(report)
-    assert site.commands[0][1]["name"] == name
-
-
-async def test_a_file_beyond_the_limit_is_not_read(tmp_path):
-    site = Site(tmp_path, max_bytes=2_000)
-    (tmp_path / "big.json").write_bytes(b" " * 2_001)
-    await site.look()
-    assert "2001 bytes are more than 2000" in site.reasons()[0]
-
-
-async def test_links_pipes_and_folders_are_not_followed(site, tmp_path_factory):
-    outside = tmp_path_factory.mktemp("outside") / "secret.json"
-    outside.write_bytes(json.dumps(manifest_args([1])).encode())
-    (site.directory / "link.json").symlink_to(outside)
-    os.mkfifo(site.directory / "pipe.json")
-    (site.directory / "sub.json").mkdir()
-    (site.directory / "link.json.refused.txt").symlink_to(outside.with_name("written.txt"))
-    await site.look()
-    assert site.names() == ["manifest.refused", "manifest.refused"]
-    assert "links are not followed" in site.reasons()[0]
-    assert "not a plain file" in site.reasons()[1]
-    assert not outside.with_name("written.txt").exists(), "nothing is written through a link"
-    assert outside.exists()
-
-
-async def test_done_may_not_lead_out_of_the_folder(site, tmp_path_factory):
-    outside = tmp_path_factory.mktemp("outside")
-    (site.directory / "done").symlink_to(outside, target_is_directory=True)
-    (site.directory / "load.csv").write_bytes(sheet())
-    await site.look()
-    await site.look()
-    assert site.names() == ["manifest"], "taken once"
-    assert list(outside.iterdir()) == []
-
-
-async def test_a_refused_file_is_tried_again_when_it_has_changed(site):
-    path = site.directory / "load.csv"
-    path.write_bytes(sheet({"hold": "maybe"}))
-    await site.look()
-    path.write_bytes(sheet({"hold": "no"}))
-    await site.look()
-    assert site.names() == ["manifest.refused", "manifest"]
-
-
-async def test_a_refusal_is_remembered_over_a_restart(site):
-    (site.directory / "load.csv").write_bytes(sheet({"hold": "maybe"}))
-    await site.look()
-    site.restart()
-    await site.look()
-    assert site.names() == ["manifest.refused"]
+    args = site.commands[0][1]
+    assert (args["source"], args["name"]) == ("folder", name)
+    assert args["reason"].isprintable()
 
 
 async def test_what_the_gate_refuses_is_reported_like_any_other(site):
@@ -460,26 +378,3 @@ async def test_what_the_gate_refuses_is_reported_like_any_other(site):
     (site.directory / "load.csv").write_bytes(sheet())
     await site.look()
     assert "is not newer than 3" in (site.directory / "load.csv.refused.txt").read_text()
-
-
-async def test_drafts_and_hidden_files_are_left_alone(site):
-    for name in (".load.json", "load.json.tmp", "load.json.part", "load.json~", "x.refused.txt"):
-        (site.directory / name).write_bytes(b"{}")
-    await site.look()
-    assert site.commands == []
-
-
-async def test_a_folder_that_is_not_there_is_said_once(tmp_path):
-    with structlog.testing.capture_logs() as logs:
-        site = Site(tmp_path / "nowhere")
-        await site.look()
-        await site.look()
-    assert [entry["log_level"] for entry in logs] == ["error"]
-
-
-async def test_done_is_bounded(site, monkeypatch):
-    monkeypatch.setattr(folder_module, "MAX_DONE", 2)
-    for number in range(4):
-        (site.directory / f"load{number}.csv").write_bytes(sheet({"manifest": f"M{number}"}))
-        await site.look()
-    assert len(list((site.directory / "done").iterdir())) == 2

@@ -20,6 +20,7 @@ from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Reads
 from gateway.floor.gate.judging import Judges
+from gateway.floor.gate.last_verdicts import LastVerdicts
 from gateway.floor.gate.model import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, session_id
 from gateway.floor.gate.saved import dump_session, load_session
@@ -57,8 +58,7 @@ class Sessions:
         self._reports = reports
         self._open: dict[str, Session] = {}
         self._unfinished = Unfinished()
-        self._last: dict[str, dict[str, Any]] = {}  # dock to the outline of its last verdict
-        self._last_lines: dict[str, dict[str, list[Any]]] = {}  # and to its sets; only for show, not kept over restarts
+        self._last = LastVerdicts()
         self._judges = Judges(config, catalogue, shipped, watch, self._open)
 
     # ---- who is where
@@ -263,22 +263,7 @@ class Sessions:
         )
         self._remember(session, t, done=done)
         del self._open[session.dock]
-        keep = (
-            "session",
-            "manifest",
-            "delivery",
-            "version",
-            "direction",
-            "recipient",
-            "outcome",
-            "complete",
-            "closed",
-            "counts",
-        )
-        self._last[session.dock] = {key: fact.data[key] for key in keep}
-        self._last_lines[session.dock] = {
-            name: [_without_proof(item) for item in items] for name, items in sets.items()
-        }
+        self._last.given(session.dock, fact.data, sets)
         shown = t + micros(self._docks[session.dock].verdict_shown)
         empty = session.key is None and not session.tags
         self._signals.show(session.dock, Lamp.OFF if empty else Lamp.GREEN if done else Lamp.RED, shown)
@@ -387,13 +372,13 @@ class Sessions:
         }
 
     def last_verdict(self, dock: str) -> dict[str, Any] | None:
-        return self._last.get(dock)
+        return self._last.outline(dock)
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
         """The sets of the session at a dock without evidence or, where there is none, of the verdict it still shows."""
         session = self._open.get(dock)
         if session is None:
-            return self._last_lines.get(dock, {}) if self._signals.lamp(dock) is not Lamp.OFF else {}
+            return self._last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
         delivery = self._catalogue.delivery(session.key)
         return verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, session.last), proofs=False)
 
@@ -403,7 +388,7 @@ class Sessions:
         return {
             "open": [dump_session(self._open[dock]) for dock in sorted(self._open)],
             "unfinished": self._unfinished.dump(),
-            "last": self._last,
+            "last": self._last.dump(),
         }
 
     def load(self, dump: Mapping[str, Any]) -> None:
@@ -413,8 +398,4 @@ class Sessions:
             if session.dock in self._docks:
                 self._open[session.dock] = session
         self._unfinished.load(dump["unfinished"])
-        self._last = {dock: outline for dock, outline in dump["last"].items() if dock in self._docks}
-
-
-def _without_proof(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if key != "proof"}
+        self._last.load(dump["last"], self._docks)

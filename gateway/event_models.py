@@ -164,8 +164,10 @@ class CountRounds(Part):
 class CountEstimate(Part):
     """How many tags there are, judged from how often the count saw those that it saw.
 
-    A lower bound: what cannot be read at all leaves no trace. `interval` begins with what was seen; at `level` the
-    truth lies in it, if every tag can be read at all. `missed` are those that are not in `population` of the count.
+    `interval` begins with what was seen; at `level` the truth lies in it, unless tags that cannot be read at all stand
+    apart from the others. `missed` are those that are not in `population` of the count. `unheard`: tags that are too
+    weak to be heard, judged from the levels of the others; null where these say nothing, and then `population` is a
+    lower bound.
     """
 
     population: Annotated[float, Field(ge=0)]
@@ -176,8 +178,9 @@ class CountEstimate(Part):
     rounds: Count
     seen_once: Count
     seen_twice: Count
-    method: Literal["chao2"]
-    lower_bound: Literal[True]
+    unheard: Annotated[float, Field(ge=0)] | None
+    method: Literal["chao2", "chao2+levels"]
+    lower_bound: bool
 
 
 class LastSighting(Part):

@@ -4,12 +4,14 @@ A count looks in rounds. Tags that were seen in one round only (`once`) say how 
 estimator for incidence data (A. Chao, Biometrics 43, 1987), ``missed = (T - 1)/T * once^2 / (2 * twice)`` over T
 rounds. It is exact where every tag is as easy to see as every other, and a *lower bound* where they differ: by the
 Cauchy-Schwarz inequality, whatever the chances of the tags are, those that were never seen are at least so many.
-A tag behind liquid or foil that cannot be read at all leaves no trace, and no statistics of reads can count it.
+A tag that is too weak to be heard leaves no trace in any round; how many those are is judged from the levels of the
+others (count_levels.py).
 
-The interval: its low end is what was seen, since that many are there. Its high end is the largest of three, because
-each alone is too narrow where another is needed: the log-normal one of the same paper; what the estimator says with as
-many tags seen once as chance may have hidden (Poisson, 97.5 %), for small shelves; and, where few tags were seen once,
-what would be missed if a tag that was seen i times was seen so often on average, and so missed with chance exp(-i).
+The interval: its low end is what was seen, since that many are there. Its high end is the largest of several, because
+each alone is too narrow where another is needed: the log-normal one of the same paper; where few tags were seen once,
+what would be missed if a tag that was seen i times was seen so often on average, and so missed with chance exp(-i);
+and that of the levels, or, on shelves that are too small for these, what the estimator says with as many tags seen once
+as chance may have hidden (Poisson, 97.5 %).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from gateway.floor.count_levels import Unheard
 
 LEVEL = 0.95
 _Z = 1.96  # of LEVEL, two-sided
@@ -28,7 +32,8 @@ FEWEST_ROUNDS = 2
 @dataclass(slots=True, frozen=True)
 class Estimate:
     """`seen` tags in `rounds` rounds, `once` and `twice` of them in one and in two; `population` and `high` include
-    those that were missed. `coverage` is the chance that a look at a tag is one at a tag that was seen before."""
+    those that were missed, but not those that `unheard` tells of, where the levels say something. `coverage` is the
+    chance that a look at a tag is one at a tag that was seen before."""
 
     seen: int
     rounds: int
@@ -37,10 +42,12 @@ class Estimate:
     population: float
     high: float
     coverage: float
+    unheard: Unheard | None
 
 
-def estimate(frequencies: Mapping[int, int], rounds: int) -> Estimate | None:
-    """The estimate from `frequencies`, which maps a number of rounds to how many tags were seen in so many.
+def estimate(frequencies: Mapping[int, int], rounds: int, weak: Unheard | None = None) -> Estimate | None:
+    """The estimate from `frequencies`, which maps a number of rounds to how many tags were seen in so many, beside what
+    the levels say of the tags that are too weak.
 
     None where the rounds are too few to say anything.
     """
@@ -52,10 +59,11 @@ def estimate(frequencies: Mapping[int, int], rounds: int) -> Estimate | None:
     missed = share * once * once / (2 * twice) if twice else share * once * (once - 1) / 2
     high = max(
         _log_normal(missed, _variance(once, twice, seen + missed, share)),
-        _hidden(once, twice, share),
         _by_rate(frequencies, seen),
+        _hidden(once, twice, share) if weak is None else 0.0,
     )
-    return Estimate(seen, rounds, once, twice, seen + missed, seen + high, _coverage(frequencies, rounds, once, twice))
+    coverage = _coverage(frequencies, rounds, once, twice)
+    return Estimate(seen, rounds, once, twice, seen + missed, seen + high, coverage, weak)
 
 
 def _variance(once: int, twice: int, population: float, share: float) -> float:

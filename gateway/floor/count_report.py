@@ -26,7 +26,8 @@ MAX_UIDS = 10_000
 MAX_DETAILS = 2_000
 """Tags of an expected set that one event tells about (300 kB). With more differences it is the set that is wrong."""
 
-ESTIMATOR = "chao2"
+BY_ROUNDS, BY_LEVELS = "chao2", "chao2+levels"
+"""How the missed tags were estimated: from the rounds alone, or from the levels of the tags as well."""
 
 
 def digest(uids: Iterable[str]) -> str:
@@ -39,23 +40,27 @@ def listed(uids: list[str]) -> dict[str, Any] | list[str]:
     return uids if len(uids) <= MAX_UIDS else {"number": len(uids), "sha256": digest(uids)}
 
 
-def described(estimate: Estimate | None, population: int, unseen: int) -> dict[str, Any] | None:
-    """The estimate ready for JSON. Tags that are held for present count, even if no round has seen them; those that
-    are not seen any more may be there, so that the interval reaches them."""
+def described(estimate: Estimate | None, population: int, others: int) -> dict[str, Any] | None:
+    """The estimate ready for JSON. Tags that are held for present count, even if no round has seen them; `others`, of
+    the zone but not seen any more or still settling, may be there, so that the interval reaches them. Tags that are too
+    weak to be heard come on top of all that are known."""
     if estimate is None:
         return None
-    total = max(estimate.population, population)
+    weak = estimate.unheard
+    total = max(estimate.population, population + (weak.tags if weak else 0))
+    high = max(estimate.high, total, population + others + (weak.high if weak else 0))
     return {
         "population": round(total, 1),
-        "interval": [estimate.seen, round(max(estimate.high, total, population + unseen), 1)],
+        "interval": [estimate.seen, round(high, 1)],
         "level": LEVEL,
         "missed": round(total - population, 1),
         "coverage": round(estimate.coverage, 4),
         "rounds": estimate.rounds,
         "seen_once": estimate.once,
         "seen_twice": estimate.twice,
-        "method": ESTIMATOR,
-        "lower_bound": True,
+        "unheard": round(weak.tags, 1) if weak else None,
+        "method": BY_LEVELS if weak else BY_ROUNDS,
+        "lower_bound": weak is None,
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from drivers.api import RssiUnit
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
@@ -20,6 +21,7 @@ from gateway.events import COUNT, Fact
 from gateway.floor.columns import State
 from gateway.floor.count_estimate import estimate
 from gateway.floor.count_expected import MAX_EXPECTED, ExpectedSets, read_uids
+from gateway.floor.count_levels import Unheard, unheard
 from gateway.floor.count_plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
 from gateway.floor.count_report import Comparison, described, listed
 from gateway.floor.count_run import MOST_ROUNDS, Running
@@ -28,9 +30,10 @@ from gateway.floor.places import Places
 from gateway.floor.presence import Presence
 from gateway.floor.tags import Foreign
 from gateway.floor.timeline import NEVER, Timeline
+from gateway.floor.windows import UNITS
 from gateway.inputs import Command
 
-ALGORITHM = "count/2"
+ALGORITHM = "count/3"
 
 COMMANDS = ("count", "expected")
 """The commands that are about counts."""
@@ -241,8 +244,11 @@ class Counts:
         last = self._presence.tags.last
         seen = [slot for slot in present if last[slot] >= count.start]
         quality = self._quality(count, zone, t)
-        found = estimate(count.frequencies([*seen, *settling]), count.rounds) if not count.too_many else None
-        guess = described(found, len(present), len(unseen))
+        guess = None
+        if not count.too_many:
+            weak = self._unheard([*present, *settling, *unseen])
+            found = estimate(count.frequencies([*seen, *settling]), count.rounds, weak)
+            guess = described(found, len(present), len(settling) + len(unseen))
         total = max(guess["population"] if guess else len(present), len(present))
         uids = self._comparison.uids
         data: dict[str, Any] = {
@@ -272,6 +278,13 @@ class Counts:
         self._outline(data)
         self._tick_off(count, t, quality["duty"])
         return Fact(COUNT, count.zone, t, data)
+
+    def _unheard(self, slots: list[int]) -> Unheard | None:
+        """What the levels of all tags of a zone say of those that are too weak. A raw level has no unit, and nothing
+        follows from how it falls off."""
+        tags = self._presence.tags
+        units = {UNITS[self._presence.unit(antenna)] for antenna in {tags.antenna[slot] for slot in slots}}
+        return None if RssiUnit.RAW in units else unheard(tags.strongest[slot] for slot in slots)
 
     def _outline(self, data: Mapping[str, Any]) -> None:
         keep = ("started", "ended", "population", "seen", "not_seen", "confidence")

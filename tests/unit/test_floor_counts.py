@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from drivers.api import AntennaStatus, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import AntennaStatus, Batch, ReaderCondition, ReaderDown, ReaderUp, RssiUnit
 from gateway.clock import rfc3339
 from gateway.errors import Refused
+from gateway.event_models import CountData
 from gateway.events import COUNT, Fact
 from gateway.floor import Floor, count_report, counts
 from gateway.inputs import Command, Input, Restart
@@ -50,6 +52,29 @@ def test_a_count_on_command_says_who_is_there():
         "conditions": {},
     }
     assert data["confidence"] == 0.999
+
+
+def shelf_count(levels: list[int], unit: RssiUnit = RssiUnit.DBM) -> dict[str, Any]:
+    """The estimate of a count of tags that are read at these levels in every round."""
+    items = [*up(), *(read for tag, rssi in enumerate(levels) for read in standing(1, 24, "r1", 1, tag, rssi))]
+    items = [replace(item, rssi_unit=unit) if isinstance(item, Batch) else item for item in items]
+    (fact,) = counted([*items, Command(at(10), "count", {"zone": "vault", "duration": 12})], 24)
+    CountData.model_validate(fact.data)
+    return fact.data["estimate"]
+
+
+def test_tags_close_to_where_hearing_ends_say_that_there_are_more():
+    """30 tags in every round, of which ever fewer are weak, down to -70 dBm: where tags are as weak as that, more are
+    weaker. A reader whose levels have no unit, or do not differ, says nothing of the kind."""
+    levels = [-70, -69, -68, -66, -65, -64, -62, -61, -60, -59, -58, -57, *range(-56, -38)]
+    estimate = shelf_count(levels)
+    assert (estimate["method"], estimate["lower_bound"]) == ("chao2+levels", False)
+    assert estimate["population"] == pytest.approx(30 + estimate["unheard"], abs=0.1)
+    assert 1 < estimate["unheard"] < 10
+    assert estimate["interval"][1] > 30 + estimate["unheard"]
+    for other in (shelf_count([-60] * 30), shelf_count([level + 150 for level in levels], RssiUnit.RAW)):
+        assert (other["method"], other["lower_bound"], other["unheard"]) == ("chao2", True, None)
+        assert other["population"] == 30
 
 
 def test_a_dead_antenna_makes_a_count_say_so():

@@ -79,18 +79,15 @@ class PassSide(Part):
 
 
 class PassEvidence(MovementEvidence):
-    """The reads behind a pass. `difference_s` is how much later the outside's centroid is than the inside's, `error_s`
-    how much of that may be chance; `dominance` from -1 to 1 how much of the change from one side to the other went one
-    way, `ends` how clearly it began on one side and ended on the other. `leaning` is the likelier direction of a pass
-    that is undetermined."""
+    """The reads behind a pass. `likelihood` is how well it explains them that the tag went in, or out, or came and went
+    back, as shares of one; `company` how many others, that came and went with it, were taken into account. `leaning` is
+    the likelier direction of a pass that is undetermined."""
 
     reason: str
     leaning: Literal["in", "out"] | None
     sides: dict[Literal["inside", "outside"], PassSide | None]
-    difference_s: float | None
-    error_s: float | None
-    dominance: float | None
-    ends: float | None
+    likelihood: dict[Literal["in", "out", "back"], Annotated[float, Field(ge=0, le=1)]]
+    company: Count
     photo_eyes: Literal["in", "out", "returned"] | None
     antennas_down: list[str]
     photo_eyes_stuck: list[str] = []

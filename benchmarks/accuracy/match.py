@@ -76,7 +76,7 @@ def _weigh(together: Sequence[Transit | Verdict]) -> Weighed:
     elif adds_up(claims, crossings):
         unsure = all(verdict.direction == "undetermined" for verdict in verdicts)
         result = "abstained" if unsure else "right"
-    elif any(verdict.direction == "undetermined" for verdict in verdicts) and not claims:
+    elif any(verdict.direction == "undetermined" for verdict in verdicts) and among(claims, crossings):
         result = "abstained"
     else:
         result = "wrong"
@@ -94,3 +94,9 @@ def adds_up(claims: Sequence[int], crossings: Sequence[int]) -> bool:
     if any(a == b for a, b in pairwise(claims)):
         return False
     return not claims or len(claims) % 2 == 1 or claims[0] == crossings[0]
+
+
+def among(claims: Sequence[int], crossings: Sequence[int]) -> bool:
+    """Whether the published ways are true crossings in their order, some of which were left undetermined."""
+    rest = iter(crossings)
+    return all(claim in rest for claim in claims)

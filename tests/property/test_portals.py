@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,24 @@ def test_a_restored_floor_goes_on_as_if_nothing_had_been(reads, others, cuts):
     assert [(fact.type, fact.place, fact.time, fact.data) for fact in facts] == told(items)
 
 
+def state(floor: Floor) -> Any:
+    """What the portals would write into a checkpoint."""
+    return orjson.loads(orjson.dumps(floor._portals.dump()))
+
+
+@settings(max_examples=15, deadline=None)
+@given(walks(), news(), st.integers(200, 1600))
+def test_what_is_dumped_and_loaded_is_dumped_alike(reads, others, cut):
+    """In the middle of everything: open tracks, passes that wait for others, loads, photo-eyes, outages."""
+    items = ticked([*others, *reads], LENGTH + 20)
+    floor, other = Floor(portal_site(beams=True)), Floor(portal_site(beams=True))
+    run(items[:cut], floor)
+    other.restore(floor.checkpoint())
+    assert state(other) == state(floor)
+    assert told(items[cut:], other) == told(items[cut:], floor)
+    assert state(other) == state(floor)
+
+
 @settings(max_examples=15, deadline=None)
 @given(walks(), news())
 def test_a_tag_is_where_its_passes_say_and_no_confident_pass_goes_where_it_is(reads, others):
@@ -121,6 +140,52 @@ def test_a_tag_is_where_its_passes_say_and_no_confident_pass_goes_where_it_is(re
             case "moved":
                 assert where[data["uid"]] == data["from"] != data["to"]
                 where[data["uid"]] = data["to"]
+
+
+@st.composite
+def loads(draw: st.DrawFn) -> list[Batch]:
+    """A few loads of a few tags, each with its own reads and a little behind the one before."""
+    reads: list[Batch] = []
+    tag = 0
+    for points, start, size, gap, seed in draw(st.lists(LOAD, min_size=1, max_size=3)):
+        for number in range(size):
+            tag += 1
+            every = 0.1 if number % 3 else 0.4
+            reads += carried(later(points, start + number * gap), tag, seed=seed, every=every)
+    return sorted(reads, key=when)
+
+
+LOAD = st.tuples(
+    st.sampled_from([IN, OUT, [(0, 4), (4, -4)]]),
+    st.integers(0, 30),
+    st.integers(1, 5),
+    st.sampled_from([0.0, 0.2, 0.9]),
+    st.integers(0, 99),
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(loads(), news())
+def test_groups_are_said_once_and_are_made_of_passes_that_were_said_before(reads, others):
+    passed: dict[str, list[tuple[str, str | None]]] = {}
+    groups: dict[str, list[str]] = {}
+    for _, _, _, data in told(ticked([*others, *reads], LENGTH + 40)):
+        if data.get("movement") == "passed":
+            passed.setdefault(data["uid"], []).append((data["direction"], data["group"]))
+        elif data.get("movement") == "group_passed":
+            name, members = data["group"], data["members"]
+            assert name not in groups
+            assert len(set(members)) == len(members) == data["number"] > 1
+            for uid in members:
+                assert any(way == data["direction"] and group in (None, name) for way, group in passed[uid])
+            assert not set(members) & set(data["strays"])
+            groups[name] = members
+    for uid, ways in passed.items():
+        assert len(ways) == 1  # each tag went once
+        for way, group in ways:
+            assert group is None or uid in groups[group]
+            assert group is None or way in ("in", "out")
+            assert sum(uid in members for members in groups.values()) <= 1
 
 
 @settings(max_examples=15, deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.accuracy.judge import Verdict
-from benchmarks.accuracy.match import adds_up, weigh
+from benchmarks.accuracy.match import adds_up, among, weigh
 from drivers.emulators.radio import Transit
 
 
@@ -37,6 +37,27 @@ CASES = {
     ),
     "in and out, taken for one that returned": ([IN, OUT], [verdict("returned", 8, 26)], [("right", False)]),
     "in and out, the wrong way round": ([IN, OUT], [verdict("out", 8, 19.5), verdict("in", 18, 26)], [("wrong", True)]),
+    "in and out, one of them left open": (
+        [IN, OUT],
+        [verdict("in", 8, 19.5), verdict("undetermined", 18, 26)],
+        [("abstained", False)],
+    ),
+    "in and out, one of them left out": ([IN, OUT], [verdict("in", 8, 26)], [("wrong", True)]),
+    "the wrong way, and once undetermined": (
+        [IN],
+        [verdict("undetermined", 8, 11), verdict("out", 12, 16)],
+        [("wrong", False)],
+    ),
+    "said twice, and once undetermined": (
+        [IN],
+        [verdict("in", 8, 11), verdict("undetermined", 11, 13), verdict("in", 13, 16)],
+        [("wrong", False)],
+    ),
+    "turned, called a passage and once undetermined": (
+        [TURNED],
+        [verdict("in", 8, 12), verdict("undetermined", 12, 16)],
+        [("wrong", True)],
+    ),
     "turned": ([TURNED], [verdict("returned", 8, 16)], [("right", False)]),
     "turned, called standing": ([TURNED], [verdict("static", 8, 16)], [("right", False)]),
     "turned, called a passage": ([TURNED], [verdict("in", 8, 16)], [("wrong", True)]),
@@ -77,3 +98,21 @@ def test_transits_close_behind_each_other_are_weighed_alone():
 )
 def test_ways_add_up(claims, crossings, up):
     assert adds_up(claims, crossings) is up
+
+
+@pytest.mark.parametrize(
+    ("claims", "crossings", "are"),
+    [
+        ([], [], True),
+        ([], [1, -1], True),
+        ([1], [1, -1], True),
+        ([-1], [1, -1], True),
+        ([1, 1], [1, -1, 1], True),  # the way back was left open
+        ([-1, 1], [1, -1], False),
+        ([1, 1], [1], False),
+        ([-1], [1], False),
+        ([1], [], False),
+    ],
+)
+def test_ways_are_among_the_crossings(claims, crossings, are):
+    assert among(claims, crossings) is are

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
@@ -59,10 +57,29 @@ def test_a_tag_that_was_across_and_came_back_has_returned():
     assert found.count("returned") >= 5
 
 
+@pytest.mark.parametrize("wait", [8, 60])
+def test_a_tag_that_waits_before_the_door_and_goes_through_has_not_returned(wait):
+    site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "longest": 120}])
+    facts = judged(carried([(0, 5), (3, 2), (3 + wait, 2), (8 + wait, -5)]), until=wait + 60, site=site)
+    (fact,) = the(facts, "passed")
+    assert fact.data["direction"] in ("out", "undetermined")
+
+
 def test_unequal_antennas_count_alike():
     """One side is 12 dB weaker than the other."""
     reads = [*carried(OUT, ports=[(1, 0.6)]), *carried(OUT, ports=[(2, -0.6)], gain=-12)]
     assert passes(judged(reads)) == [("01", "out")]
+
+
+@pytest.mark.parametrize("weaker", [20, 25, 30])
+@pytest.mark.parametrize("port", [1, 2])
+def test_a_side_that_hardly_hears_a_tag_takes_no_passage_for_a_return(port, weaker):
+    """The tag is stuck on metal, or a cable is bad: 20 dB and more between the sides."""
+    reads = []
+    for number, place in ((1, 0.6), (2, -0.6)):
+        reads += carried(OUT, every=0.3, ports=[(number, place)], gain=-weaker if number == port else 0.0)
+    (fact,) = the(judged(reads), "passed")
+    assert fact.data["direction"] in ("out", "undetermined")
 
 
 def test_one_read_decides_nothing():
@@ -105,8 +122,11 @@ def test_a_person_in_the_way_of_standing_stock_is_no_pass():
 
 
 def test_standing_stock_that_is_carried_out_has_passed():
-    facts = judged(carried([(0, 2.0), (70, 2.0), (75, -5)]), until=90)
-    assert passes(facts) == [("01", "static"), ("01", "out")]
+    """Or, where that is not certain, it is said that it may have: it is not passed over in silence."""
+    facts = the(judged(carried([(0, 2.0), (70, 2.0), (75, -5)]), until=90), "passed")
+    assert [fact.data["direction"] for fact in facts][:1] == ["static"]
+    (gone,) = facts[1:]
+    assert "out" in (gone.data["direction"], gone.data["evidence"]["leaning"])
 
 
 # ---- photo-eyes
@@ -178,14 +198,17 @@ def test_a_restart_in_the_middle_of_a_pass_leaves_it_open():
 
 
 def test_a_dead_antenna_is_named_and_lowers_the_confidence():
-    both = [(1, 0.6), (2, -0.6), (3, 0.6), (4, -0.6)]
+    """The same reads, once from antennas that all watch, once while one of them is known not to."""
     site = portal_site(each=2)
-    (whole,) = the(judged([ReaderUp("r1", at(0)), *carried(OUT, ports=both)], site=site), "passed")
+    reads = list(carried([(0, 2.0), (3, -2.0)], ports=[(1, 0.6), (2, -0.6), (3, 0.6)], every=0.3))
+    items = [ReaderUp("r1", at(0)), *reads]
+    (whole,) = the(judged(items, site=site), "passed")
     dead = AntennaStatus("r1", at(0), 4, False, "no antenna")
-    items = [ReaderUp("r1", at(0)), dead, *carried(OUT, ports=both[:3])]
-    (crippled,) = the(judged(items, site=site), "passed")
+    (crippled,) = the(judged([*items, dead], site=site), "passed")
     assert whole.data["direction"] == crippled.data["direction"] == "out"
+    assert whole.data["evidence"]["antennas_down"] == []
     assert crippled.data["evidence"]["antennas_down"] == ["r1/4"]
+    assert crippled.data["evidence"]["likelihood"] == whole.data["evidence"]["likelihood"]
     assert crippled.data["confidence"] < whole.data["confidence"]
 
 
@@ -212,18 +235,51 @@ def test_two_loads_that_cross_are_two_groups():
     assert found == {"out": [name(1), name(2), name(3)], "in": [name(4), name(5), name(6)]}
 
 
-def test_two_hundred_tags_are_judged_in_half_a_second():
-    pallet = [
-        b for tag in range(200) for b in carried([(0, 2.5), (3, -2.5)], tag, every=0.3, ports=[(1, 0.6), (2, -0.6)])
-    ]
-    floor, slowest = Floor(portal_site()), 0.0
-    said = 0
-    for item in ticked(pallet, 20):
-        start = time.process_time()
-        said += len(the(floor.feed(item), "passed"))
-        slowest = max(slowest, time.process_time() - start)
-    assert said == 200
-    assert slowest < 0.5
+@pytest.mark.parametrize("early", [[1], [1, 3]])
+def test_a_member_that_stays_in_sight_is_said_later_and_is_in_the_group(early):
+    """The last package is put down just outside and read there for some seconds more."""
+    reads = [batch for tag in early for batch in carried(OUT, tag)]
+    reads += carried([(0, 5), (6.8, -3.5), (14, -3.5)], 2)
+    facts = judged(reads, until=40)
+    said = [fact.data["uid"] for fact in the(facts, "passed")]
+    assert sorted(said[:-1]) == [name(tag) for tag in early]
+    assert said[-1] == name(2)
+    (group,) = the(facts, "group_passed")
+    assert group.data["members"] == sorted(said)
+    groups = [fact.data["group"] for fact in the(facts, "passed")]
+    assert groups == [None if len(early) == 1 else group.data["group"]] * len(early) + [group.data["group"]]
+
+
+def test_what_is_read_little_goes_with_its_load():
+    """Five packages that are read well, and one that is seen for a moment only: by itself it is not certain enough."""
+    glimpses = list(carried([(2.4, 2.0), (5.4, -2.0)], 6, every=0.8))
+    (alone,) = the(judged(glimpses), "passed")
+    assert (alone.data["direction"], alone.data["evidence"]["leaning"]) == ("undetermined", "out")
+    load = [batch for tag in range(1, 6) for batch in carried(OUT, tag)]
+    facts = judged([*load, *glimpses])
+    found = {fact.data["uid"]: fact.data for fact in the(facts, "passed")}[name(6)]
+    assert (found["direction"], found["evidence"]["reason"]) == ("out", "with its load")
+    assert found["evidence"]["company"] == 5
+    assert the(facts, "group_passed")[0].data["number"] == 6
+
+
+def test_what_goes_back_while_a_load_goes_out_is_not_of_the_load():
+    load = [batch for tag in range(1, 6) for batch in carried(OUT, tag)]
+    facts = judged([*load, *carried([(0, 5), (4, 0.8), (8, 5)], 6)])
+    assert dict(passes(facts))["06"] in ("returned", "undetermined")
+    (group,) = the(facts, "group_passed")
+    assert name(6) not in group.data["members"]
+    assert name(6) in group.data["strays"]
+
+
+def test_two_hundred_tags_at_once_are_judged_together():
+    """Half a second after the last of them is taken to have left at the latest."""
+    facts = judged([batch for tag in range(200) for batch in carried([(0, 2.5), (3, -2.5)], tag, every=0.3)])
+    found = the(facts, "passed")
+    assert len(found) == 200
+    assert {fact.data["direction"] for fact in found} == {"out"}
+    (group,) = the(facts, "group_passed")
+    assert group.data["number"] == 200
 
 
 # ---- one after the other
@@ -231,7 +287,7 @@ def test_two_hundred_tags_are_judged_in_half_a_second():
 
 def test_ins_and_outs_alternate_unless_one_is_beyond_doubt():
     """Twice out, and nothing in between: the second is taken back to how likely it is that the way in was missed."""
-    site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "certainty": 0.998}])
+    site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "certainty": 0.992}])
     items = [batch for n in range(2) for batch in carried(later(OUT, 30 * n), seed=n, noise=1.0)]
     first, second = the(judged(items, until=80, site=portal_site()), "passed")
     assert first.data["direction"] == "out"
@@ -259,7 +315,7 @@ def test_a_pass_tells_where_the_tag_is_and_no_silence_takes_it_back():
     assert story(facts) == [("arrived", None, "vault"), ("moved", "vault", "dock")]
     moved = the(facts, "moved")[0]
     assert moved.data["portal"] == "door"
-    assert moved.data["evidence"]["algorithm"] == "pass/1"
+    assert moved.data["evidence"]["algorithm"] == "pass/2"
 
 
 def test_out_of_the_site_is_a_departure_at_once():

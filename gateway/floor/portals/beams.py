@@ -1,7 +1,8 @@
 """Photo-eyes across a portal: in which order they were broken and cleared.
 
 Something that goes through breaks the near beam first and clears the far one last; what turns back between them
-clears the beam last that it broke first. Beams say that something went, not which tag it was.
+clears the beam last that it broke first. Where one beam alone was broken something came near, or the other beam is
+blind: nothing is noted. Beams say that something went, not which tag it was.
 
 ::
 
@@ -52,6 +53,7 @@ class Beams:
         self._end = 0
         self._first = ""
         self._last = ""
+        self._both = False  # whether the beams of both sides were broken since
         self.crossings: list[Crossing] = []
 
     def has(self, reader: str, port: int) -> bool:
@@ -70,7 +72,8 @@ class Beams:
             return
         self._broken[beam] = t
         if not self._first:
-            self._start, self._first = t, self._sides[beam]
+            self._start, self._first, self._both = t, self._sides[beam], False
+        self._both = self._both or self._sides[beam] != self._first
 
     def _clear(self, beam: tuple[str, int], t: int) -> list[Fact]:
         since = self._broken.pop(beam, None)
@@ -111,8 +114,9 @@ class Beams:
     def _note(self) -> None:
         through = self._first != self._last
         way = Direction.IN if self._last == "inside" else Direction.OUT
-        self.crossings.append(Crossing(self._start, self._end, way if through else Direction.RETURNED))
-        del self.crossings[:-KEPT]
+        if self._both:
+            self.crossings.append(Crossing(self._start, self._end, way if through else Direction.RETURNED))
+            del self.crossings[:-KEPT]
         self._first = ""
 
     def between(self, start: int, end: int) -> list[Crossing]:
@@ -142,7 +146,7 @@ class Beams:
         return {
             "broken": [[*beam, since] for beam, since in self._broken.items()],
             "stuck": sorted(self._stuck),
-            "episode": [self._start, self._end, self._first, self._last],
+            "episode": [self._start, self._end, self._first, self._last, self._both],
             "crossings": [asdict(crossing) for crossing in self.crossings],
         }
 
@@ -150,7 +154,7 @@ class Beams:
         """Takes over what is known of the beams that are still there."""
         self._broken = {(reader, port): t for reader, port, t in dump["broken"] if (reader, port) in self._sides}
         self._stuck = {(reader, port) for reader, port in dump["stuck"] if (reader, port) in self._broken}
-        self._start, self._end, self._first, self._last = dump["episode"]
+        self._start, self._end, self._first, self._last, self._both = dump["episode"]
         if any(beam not in self._sides for beam in ((entry[0], entry[1]) for entry in dump["broken"])):
             self._first = ""
         self.crossings = [

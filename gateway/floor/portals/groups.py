@@ -1,36 +1,32 @@
 """Which passes belong together: a pallet, a cart, an armful.
 
-Tags that pass the same way within LINK of the next one, and within SPAN of the first, are a group. Its members are
-told apart from those that were read meanwhile and did not move with it.
+Passes the same way whose crossings follow each other closely are a load. A load takes in members as they are judged,
+and is said as a group once nothing is left that could belong to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gateway.clock import SECOND
+from gateway.clock import SECOND, rfc3339
 from gateway.floor.passes import Direction
 
 LINK = 1 * SECOND
-"""Time between two packages of one load: a metre at a walk. The crossing of one tag is found to about half of it."""
+"""Time between two packages of one load: a metre at a walk."""
 
 SPAN = 4 * SECOND
 """Time in which a load crosses: a pallet and its jack, two metres, at half a metre a second."""
 
-KERNEL = 3
-"""Passes with a direction of their own that make a load on which others can be: two may be two persons."""
-
-KIN = 9.0
-"""Of ten tags that come with a load, cross with it and go with it, and lean its way, nine are on it."""
+SHARE = 4
+"""A slow load takes longer: LINK is at least this part of the time for which a package was read, SPAN at least twice
+that part. When a package crossed is found no better than that."""
 
 
 @dataclass(slots=True)
 class Judged:
-    """A pass that is decided and waits for those that may belong to it. Times in microseconds UTC.
-
-    `data` is what will be published, but for the group."""
+    """A pass that is decided. Times in microseconds UTC. `data` is what will be published, but for the group."""
 
     uid: str
     direction: Direction
@@ -38,44 +34,80 @@ class Judged:
     end: int
     crossing: int
     confidence: float
-    closed: int
     data: dict[str, Any]
-    strongest: int = -32_768  # hundredths of a decibel
-    leaning: Direction | None = None  # of one that is undetermined, and may be decided by its load
 
     @property
     def passes(self) -> bool:
         return self.direction in (Direction.IN, Direction.OUT)
 
-    def overlaps(self, start: int, end: int) -> bool:
-        return self.start <= end and start <= self.end
+
+@dataclass(slots=True)
+class Load:
+    """Passes that belong together. `name` is its group's; `start` to `end` is when any of it was read, `first` to
+    `last` when it crossed, `said` when its last member was, all in microseconds UTC. `confidence` is the least."""
+
+    name: str
+    direction: Direction
+    start: int
+    end: int
+    first: int
+    last: int
+    said: int
+    confidence: float = 1.0
+    members: list[str] = field(default_factory=list)
+
+    def takes(self, judged: Judged) -> bool:
+        """Whether a pass belongs to it."""
+        part = (judged.end - judged.start) // SHARE
+        link, span = max(LINK, part), max(SPAN, 2 * part)
+        first, last = min(self.first, judged.crossing), max(self.last, judged.crossing)
+        near = self.first - link <= judged.crossing <= self.last + link
+        return judged.direction is self.direction and near and last - first <= span and judged.uid not in self.members
+
+    def add(self, judged: Judged, t: int) -> None:
+        self.members.append(judged.uid)
+        self.start, self.end = min(self.start, judged.start), max(self.end, judged.end)
+        self.first, self.last = min(self.first, judged.crossing), max(self.last, judged.crossing)
+        self.said = t
+        self.confidence = min(self.confidence, judged.confidence)
 
 
-def with_their_load(load: list[Judged], others: Iterable[Judged], needed: float) -> Iterator[tuple[Judged, float]]:
-    """Undetermined passes that belong to a load, and how certain their direction is with that known."""
-    if len(load) < KERNEL:
-        return
-    direction = load[0].direction
-    first, last = load[0].crossing - LINK, load[-1].crossing + LINK
-    start, end = min(judged.start for judged in load) - LINK, max(judged.end for judged in load) + LINK
-    for judged in others:
-        beside = first <= judged.crossing <= last and start <= judged.start and judged.end <= end
-        if judged.leaning is direction and beside:
-            odds = judged.confidence / (1 - judged.confidence) * KIN
-            if odds / (1 + odds) >= needed:
-                yield judged, odds / (1 + odds)
+class Loads:
+    """The loads of one portal that may still grow."""
 
+    def __init__(self, portal: str) -> None:
+        self._portal = portal
+        self.open: list[Load] = []
 
-def loads(passes: Iterable[Judged]) -> Iterator[list[Judged]]:
-    """Passes with a direction, put together by load."""
-    for direction in (Direction.IN, Direction.OUT):
-        load: list[Judged] = []
-        for judged in sorted(
-            (judged for judged in passes if judged.direction is direction), key=lambda j: (j.crossing, j.uid)
-        ):
-            if load and (judged.crossing - load[-1].crossing > LINK or judged.crossing - load[0].crossing > SPAN):
-                yield load
-                load = []
-            load.append(judged)
-        if load:
-            yield load
+    def put_together(self, passes: Iterable[Judged], t: int) -> list[Judged]:
+        """Finds the load of each of the passes that are said at `t`, and writes the group of those that are not alone
+        in theirs. Returns them in the order of their crossing."""
+        ordered = sorted(passes, key=lambda judged: (judged.crossing, judged.uid))
+        found = [(judged, self._join(judged, t)) for judged in ordered]
+        for judged, load in found:
+            if len(load.members) > 1:
+                judged.data["group"] = load.name
+        return ordered
+
+    def _join(self, judged: Judged, t: int) -> Load:
+        load = next((load for load in self.open if load.takes(judged)), None)
+        if load is None:
+            crossing = judged.crossing
+            name = f"{self._portal}/{judged.direction}/{rfc3339(crossing)}"
+            load = Load(name, judged.direction, judged.start, judged.end, crossing, crossing, t)
+            self.open.append(load)
+        load.add(judged, t)
+        return load
+
+    def complete(self, before: int, said: int) -> list[Load]:
+        """Takes out the loads that nothing can belong to any more: everything that is still open was read only after
+        `before`, or their last member was said no later than `said`. Those of one member are no group."""
+        whole = [load for load in self.open if load.end < before or load.said <= said]
+        self.open = [load for load in self.open if load.end >= before and load.said > said]
+        return [load for load in whole if len(load.members) > 1]
+
+    def dump(self) -> list[Any]:
+        return [asdict(load) for load in self.open]
+
+    def load(self, dump: Any) -> None:
+        self.open = [Load(**(entry | {"direction": Direction(entry["direction"])})) for entry in dump]

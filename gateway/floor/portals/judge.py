@@ -2,17 +2,17 @@
 
 ::
 
-    broken off (reader down)                                         → undetermined
+    broken off (reader down)                                        → undetermined
     one side only        → in, out    where photo-eyes say so and the tag came and went with what they saw
                          → static     where it was there for the longest time a pass takes
-                         → undetermined
-    both sides           → in, out    where the order of the sides is certain enough
-                         → returned   where one side's curve lies within the other's: before it and after it
-                         → static     where it was there for the longest time a pass takes, and neither came first
+    otherwise what is expected x how well each story explains the reads x the photo-eyes:
+                         → in, out    where that is certain enough
+                         → returned   where coming and going back is as good as certain, and both sides saw it
+                         → static     the same of a tag that is known to stand there
                          → undetermined
 
-A tag that is known to stand there passes only where its level fell on one side and rose on the other by LEG: a
-person who stands in the way for a while lowers one side and raises none.
+What is expected: half of what comes near a portal goes through; of what is known to stand there, hardly anything; and
+what came and went with others most probably did as they did.
 """
 
 from __future__ import annotations
@@ -24,7 +24,25 @@ from dataclasses import dataclass
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import Crossing
-from gateway.floor.portals.profile import Comparison, Profile, certainty, compare
+from gateway.floor.portals.company import Trace, with_company
+from gateway.floor.portals.motion import Likelihood
+from gateway.floor.portals.profile import Profile
+
+HALF = Likelihood(0.25, 0.25, 0.5)
+"""Of what comes near a portal half goes through, as often in as out."""
+
+HARDLY = Likelihood(0.01, 0.01, 0.98)
+"""Of what is still read after the longest time that a pass takes, one in fifty has passed and stands there now."""
+
+SELDOM = Likelihood(0.05, 0.05, 0.9)
+"""Of ten times that standing stock falls silent, it has been taken away once: else something is in the way."""
+
+PASSES_WITHIN, FURTHER = 10 * SECOND, 5 * SECOND
+"""Time in which people are through, those too who wait before a door, and in how much more a pass becomes e times as
+rare: what is read for longer than that mostly stands there."""
+
+ENOUGH = 3
+"""Windows in which a tag must have been read to go with its load: one or two do not show that it came and went."""
 
 BEAM_ODDS = 19.0
 """Of twenty times that beams are broken in an order while a tag is beside them, it is once something else that went."""
@@ -32,27 +50,18 @@ BEAM_ODDS = 19.0
 BESIDE = 2 * SECOND
 """How far a tag's loudest time may be from what the beams saw, for it to be the same thing."""
 
-DOMINANT = 0.8
-"""Nine tenths of the area between the curves must have one sign: a tag that comes slowly and goes back five times as
-fast makes as much as five sixths of one."""
-
-LEADS = 0.5
-"""The first side has the larger share at the beginning, and the second at the end: one that turned ends as it began."""
-
-BEYOND_DOUBT = 0.98
-"""From here on the ends are not asked: a pass that is quick has no more than a window or two there."""
-
-LEG = 6.0
-"""Decibels that a standing tag must fall on one side and rise on the other: a body in the way costs as much."""
-
 SWELL = 4.0
 """By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
 
 FEWEST = 4
 """Windows that a side must have seen the tag in: a second is the least in which something is seen to come and go."""
 
-FLAT = 0.5
-"""Share of its width by which the centres of a standing tag's sides may be apart: a walk makes it twice that."""
+UNLIKE = 10**1.5
+"""By which factor (15 dB) one side may be louder at most, for the other to have seen that a tag did not come nearer to
+it: beyond that a bad cable or a metal package looks the same."""
+
+RETURNED = 0.98
+"""How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
 MOST = 0.999
 """Nothing that rests on radio is certain."""
@@ -63,14 +72,16 @@ MISSED = 0.1
 
 @dataclass(slots=True, frozen=True)
 class Case:
-    """What is known of a pass: times in microseconds UTC, `whole` the share of the portal's antennas that worked.
-    `full`: it lasted as long as a pass may take. `stood`: it is known to stand there."""
+    """What is known of a pass: times in microseconds UTC, `whole` the share of the portal's antennas that worked,
+    `beams` what the photo-eyes saw. `full`: it lasted as long as a pass may take. `stood`: it is known to stand there.
+    `cut` says what broke it off."""
 
     start: int
     end: int
     inside: Profile | None
     outside: Profile | None
-    crossings: Sequence[Crossing]
+    likelihood: Likelihood
+    beams: Direction | None
     whole: float
     cut: str
     full: bool
@@ -80,85 +91,111 @@ class Case:
 @dataclass(slots=True, frozen=True)
 class Verdict:
     """`leaning` is the likelier direction where it is not certain enough, `reason` says in a word or two what decided
-    or was missing. `crossing` in microseconds UTC."""
+    or was missing. `crossing` in microseconds UTC; `company` is how many others were taken into account."""
 
     direction: Direction
     confidence: float
     crossing: int
     reason: str
     leaning: Direction | None = None
-    comparison: Comparison | None = None
-    beams: Direction | None = None
+    company: int = 0
 
 
-def judge(case: Case, needed: float) -> Verdict:
-    """`needed` is how certain a direction must be to be said."""
+def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile | None) -> int:
+    """When the tag went through, if it did: half way between the times when it was nearest to the sides."""
+    centroids = [side.centroid for side in (inside, outside) if side is not None]
+    if not centroids:
+        return end
+    return min(max(start + round(math.fsum(centroids) / len(centroids) * SECOND), start), end)
+
+
+def by_beams(crossings: Sequence[Crossing], t: int) -> Direction | None:
+    """What the photo-eyes saw while a tag was near at `t`, where they saw one thing only."""
+    ways = {crossing.direction for crossing in crossings if crossing.start - BESIDE <= t <= crossing.end + BESIDE}
+    return ways.pop() if len(ways) == 1 else None
+
+
+def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
+    """`company` are those that came and went with it, `needed` is how certain a direction must be to be said."""
+    crossing = crossing_of(case.start, case.end, case.inside, case.outside)
     if case.cut:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, case.cut)
     if case.inside is None or case.outside is None:
-        return _one_side(case, needed)
-    return _both_sides(case, case.inside, case.outside, needed)
+        seen = _one_side(case, crossing, needed)
+        if seen is not None:
+            return seen
+    expected = _expected(case)
+    alone = _posterior(case, expected)
+    with_others = not case.stood and _windows(case) >= ENOUGH
+    found = _posterior(case, with_company(expected, company)) if with_others else alone
+    way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
+    sure = _told(sure, case.whole)
+    if sure >= needed:
+        by_itself = max(alone.inward, alone.outward) >= needed
+        return Verdict(way, sure, crossing, "both sides" if by_itself else "with its load", company=len(company))
+    back = _told(found.back, case.whole)
+    if case.full or case.stood:
+        if back >= needed:
+            return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
+    elif back >= RETURNED and _seen_well(case.inside, case.outside):
+        return Verdict(Direction.RETURNED, back, crossing, "one side before and after", company=len(company))
+    reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
+    return Verdict(Direction.UNDETERMINED, sure, crossing, reason, way, len(company))
 
 
-def _one_side(case: Case, needed: float) -> Verdict:
+def _one_side(case: Case, crossing: int, needed: float) -> Verdict | None:
     side = case.inside or case.outside
     if side is None:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, "no reads")
-    loudest = case.start + round(side.centroid * SECOND)
-    beams = None if case.stood or case.full else _by_beams(case, loudest)
     confidence = BEAM_ODDS / (1 + BEAM_ODDS) * case.whole
-    if beams in (Direction.IN, Direction.OUT) and _swells(side) and confidence >= needed:
-        return Verdict(beams, confidence, loudest, "photo-eyes", beams=beams)
     if case.full:
         return Verdict(Direction.STATIC, 0.95, case.end, "one side only, all the time")
-    return Verdict(Direction.UNDETERMINED, 0.5, case.end, "one side only", beams=beams)
+    if case.beams in (Direction.IN, Direction.OUT) and _swells(side) and not case.stood and confidence >= needed:
+        return Verdict(case.beams, confidence, crossing, "photo-eyes")
+    return None
 
 
-def _both_sides(case: Case, inside: Profile, outside: Profile, needed: float) -> Verdict:
-    found = compare(inside, outside, (case.end - case.start) / SECOND)
-    way = Direction.OUT if found.difference > 0 else Direction.IN
-    crossing = min(max(case.start + round(found.crossing * SECOND), case.start), case.end)
-    sure = certainty(found, case.whole)
-    beams = None if case.stood or case.full else _by_beams(case, crossing)
-    if beams in (Direction.IN, Direction.OUT):
-        odds = sure / (1 - sure) * (BEAM_ODDS if beams is way else 1 / BEAM_ODDS)
-        sure = odds / (1 + odds)
-        if sure < 0.5:
-            way, sure = beams, 1 - sure
-    sure = 1 - min(0.5, (1 - min(sure, MOST)) / max(case.whole, 0.1) ** 2)
-    transfer = abs(found.dominance) >= DOMINANT and (found.ends > LEADS or sure >= BEYOND_DOUBT)
-    agreed = beams is way or transfer
-    enough = min(len(inside.bins), len(outside.bins)) >= FEWEST
-    moved = found.legs >= LEG or not (case.stood or case.full)
-    if beams is not Direction.RETURNED and sure >= needed and agreed and enough and moved:
-        return Verdict(way, sure, crossing, "both sides", None, found, beams)
-    if case.full or case.stood:
-        flat = abs(found.difference) < FLAT * found.spread
-        if flat:
-            return Verdict(Direction.STATIC, 1 - (2 * sure - 1) ** 2, case.end, "neither side first", None, found)
-    elif enough and (back := _turned(found, beams)) >= needed:
-        return Verdict(Direction.RETURNED, back, crossing, "one side before and after", None, found, beams)
-    return Verdict(Direction.UNDETERMINED, sure, crossing, "too close to call", way, found, beams)
+def _posterior(case: Case, expected: Likelihood) -> Likelihood:
+    """What is expected, what was read and what the photo-eyes saw, together."""
+    beams = None if case.stood or case.full else case.beams
+    inward = expected.inward * case.likelihood.inward * (BEAM_ODDS if beams is Direction.IN else 1)
+    outward = expected.outward * case.likelihood.outward * (BEAM_ODDS if beams is Direction.OUT else 1)
+    back = expected.back * case.likelihood.back * (BEAM_ODDS if beams is Direction.RETURNED else 1)
+    total = inward + outward + back
+    return Likelihood(inward / total, outward / total, back / total)
 
 
-def _turned(found: Comparison, beams: Direction | None) -> float:
-    """The probability that one side saw the tag both before and after the other: that the smaller area is no chance.
-
-    Each of the two areas has half the variance of their difference.
-    """
-    if abs(found.dominance) >= DOMINANT:
-        return 0.0
-    sure = min(0.5 * math.erfc(-found.contrary / found.error), MOST)
-    if beams is Direction.RETURNED:
-        odds = sure / (1 - sure) * BEAM_ODDS
-        sure = odds / (1 + odds)
-    return min(sure, MOST)
+def _told(sure: float, whole: float) -> float:
+    """What is left of certainty where only a share of the antennas was at work."""
+    return min(1 - min(1.0, (1 - sure) / max(whole, 0.1) ** 2), MOST)
 
 
-def _by_beams(case: Case, t: int) -> Direction | None:
-    """What the photo-eyes saw while the tag was near, where they saw one thing only."""
-    ways = {crossing.direction for crossing in case.crossings if crossing.start - BESIDE <= t <= crossing.end + BESIDE}
-    return ways.pop() if len(ways) == 1 else None
+def _expected(case: Case) -> Likelihood:
+    """What is to be expected before anything that was read is looked at."""
+    if case.full:
+        return HARDLY
+    return SELDOM if case.stood else _so_long(HALF, case.end - case.start)
+
+
+def _so_long(expected: Likelihood, length: int) -> Likelihood:
+    """What is expected of something that was read for so many microseconds: no less than of what stands there."""
+    if length <= PASSES_WITHIN:
+        return expected
+    rarer = max(math.exp(-(length - PASSES_WITHIN) / FURTHER), HARDLY.inward / expected.inward)
+    inward, outward = expected.inward * rarer, expected.outward * rarer
+    return Likelihood(inward, outward, 1 - inward - outward)
+
+
+def _windows(case: Case) -> int:
+    return sum(len(side.bins) for side in (case.inside, case.outside) if side is not None)
+
+
+def _seen_well(inside: Profile | None, outside: Profile | None) -> bool:
+    """Whether both sides saw the tag often and well enough to say that it went back."""
+    if inside is None or outside is None or min(len(inside.bins), len(outside.bins)) < FEWEST:
+        return False
+    one, other = (max(entry.power for entry in side.bins) for side in (inside, outside))
+    return max(one, other) <= UNLIKE * min(one, other)
 
 
 def _swells(side: Profile) -> bool:

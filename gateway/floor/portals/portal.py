@@ -2,17 +2,18 @@
 
 ::
 
-    first read ──▶ open ──silence, or the far photo-eye cleared──▶ judged ──those beside it are closed──▶ said
+    first read ──▶ open ──silence, or the far photo-eye cleared──▶ weighed ──those beside it have left too──▶ judged
                      └──longest time a pass may take──▶ judged, and goes on as standing
 
-Everything happens in event time. A pass that is decided waits until every other tag that was in the portal at the
-same time is closed, but no longer than HOLD silences: what passes together is said together, as a group.
+Everything happens in event time. A tag that has left is weighed by itself, and waits until every other tag that was in
+the portal at the same time has left, but no longer than HOLD silences: what passes together is judged together, and
+said together, as a group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -22,11 +23,15 @@ from gateway.events import Fact
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
-from gateway.floor.portals.groups import Judged, loads, with_their_load
-from gateway.floor.portals.judge import Case, Verdict, again, judge
-from gateway.floor.portals.profile import sides_of
+from gateway.floor.portals.company import Trace, beside, nearer
+from gateway.floor.portals.finding import Finding
+from gateway.floor.portals.groups import Judged, Load, Loads
+from gateway.floor.portals.judge import Case, Verdict, again, by_beams, crossing_of, judge
+from gateway.floor.portals.motion import NOTHING, likelihood
+from gateway.floor.portals.outages import Outages
+from gateway.floor.portals.profile import inside_of, sides_of
 from gateway.floor.portals.reports import Reports
-from gateway.floor.portals.standing import Standing
+from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
 from gateway.floor.portals.whereabouts import Whereabouts
 from gateway.floor.tags import uid
@@ -37,8 +42,17 @@ from gateway.floor.windows import CENTI
 MAX_TRACKS = 20_000
 """Tags in one portal at a time: a hundred pallets. A flood of invented EPCs must not take more."""
 
-HOLD = 2
-"""Silences that a decided pass waits for those beside it: a tag that is read little falls silent so much earlier."""
+HOLD = 1
+"""Silences that a pass waits for those beside it: a tag that is read little falls silent so much earlier."""
+
+COMPLETE = 3
+"""Silences after its last member was said until a load is taken to be whole: so long may a tag be waited for."""
+
+PASSED = 2
+"""Times the longest pass for which what was said of a tag is remembered for those that are judged later."""
+
+MAX_TRACES = 2_048
+"""Of so many tags at most: ten pallets."""
 
 CLEARED = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
@@ -49,7 +63,6 @@ WALK = 3
 MARGIN = 1 * SECOND
 """Around an outage, in which reads of a pass may be missing."""
 
-MAX_OUTAGES = 64
 MAX_BYSTANDERS = 4_096
 """Tags remembered as read beside what may still be said to have passed."""
 
@@ -58,15 +71,24 @@ class Portal:
     """The tags in one portal. `antennas` maps the numbers of its antennas to their sides."""
 
     def __init__(
-        self, config: PortalConfig, places: Places, watch: Watch, reports: Reports, whereabouts: Whereabouts
+        self,
+        config: PortalConfig,
+        places: Places,
+        watch: Watch,
+        reports: Reports,
+        whereabouts: Whereabouts,
+        width: int,
     ) -> None:
         self.config = config
         self.antennas = {number: side for number, (name, side) in places.portal_of.items() if name == config.id}
         self.readers = {places.spots[number].reader for number in self.antennas}
         self.beams = Beams(config)
         self.standing = Standing()
+        self.outages = Outages()
         self.others: list[Portal] = []
-        self._inside = frozenset(number for number, side in self.antennas.items() if side == "inside")
+        self._inside = inside_of(self.antennas)
+        self._two_sides = len(set(self.antennas.values())) == 2
+        self._width = width
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
         self._watch = watch
@@ -74,9 +96,10 @@ class Portal:
         self._whereabouts = whereabouts
         self._tracks: dict[bytes, Track] = {}
         self._agenda: list[tuple[int, bytes]] = []  # heap: when to look at each track
-        self._waiting: list[Judged] = []
+        self._waiting: list[Finding] = []
+        self._traced: list[Trace] = []  # of those that were said lately
+        self._loads = Loads(config.id)
         self._bystanders: list[tuple[str, int, int]] = []  # UID, and from when to when it was read
-        self._outages: list[list[int]] = []  # from when to when a reader was down; NEVER while it is
 
     # ---- what is read
 
@@ -103,20 +126,6 @@ class Portal:
         """Whether the tag is in the portal."""
         return epc in self._tracks
 
-    def down(self, t: int) -> None:
-        """A reader of this portal is not reading from `t` on."""
-        if not self._outages or self._outages[-1][1] != NEVER:
-            self._outages.append([t, NEVER])
-            del self._outages[:-MAX_OUTAGES]
-
-    def up(self, t: int, *, held: bool) -> None:
-        """The readers of this portal are reading again; `held`: and will deliver what they read meanwhile."""
-        if self._outages and self._outages[-1][1] == NEVER:
-            if held:
-                self._outages.pop()
-            else:
-                self._outages[-1][1] = t
-
     # ---- what falls due
 
     @property
@@ -125,28 +134,29 @@ class Portal:
         if any(Cause.HELD in self._watch.causes[antenna] for antenna in self.antennas):
             return NEVER
         first = self._agenda[0][0] if self._agenda else NEVER
-        held = min((judged.closed for judged in self._waiting), default=NEVER)
-        return min(first, held + HOLD * self._silence, self.beams.due)
+        held = min((finding.closed for finding in self._waiting), default=NEVER)
+        said = min((load.said for load in self._loads.open), default=NEVER)
+        return min(first, held + HOLD * self._silence, said + COMPLETE * self._silence, self.beams.due)
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
         facts = self.beams.fire(t)
+        judged: list[Judged] = []
         while self._agenda and self._agenda[0][0] <= t:
             track = self._tracks[heappop(self._agenda)[1]]
             ends = self._ends(track)
             if ends <= t:
-                self._end(track, t)
+                judged += self._end(track, t)
             if track.epc in self._tracks:
                 heappush(self._agenda, (max(self._ends(track), t + 1), track.epc))
-        return facts + self._release(t)
+        return facts + self._said(judged, t) + self._release(t) + self._complete(t)
 
     def settle(self) -> list[Fact]:
         """The end of a recording: nothing more will be read. Says what is decided by that."""
-        facts: list[Fact] = []
         for track in sorted(self._tracks.values(), key=lambda track: (track.last, track.epc)):
             self._close(track, track.last)
         self._agenda = []
-        return facts + self._release(NEVER)
+        return self._release(NEVER) + self._complete(NEVER)
 
     def _ends(self, track: Track) -> int:
         """When the track ends, if nothing more is read."""
@@ -155,52 +165,70 @@ class Portal:
         cleared = [c.end for c in self.beams.between(track.first, track.last) if c.direction is not Direction.RETURNED]
         return min(ends, max(brief, cleared[-1])) if cleared else ends
 
-    def _end(self, track: Track, t: int) -> None:
+    def _end(self, track: Track, t: int) -> list[Judged]:
         """The track is over at `t`: by silence, or by the longest time that a pass takes."""
         if track.last + self._silence // CLEARED <= t < track.since + self._longest or not track.looks:
             self._close(track, t)
-            return
-        verdict = self._judge(track, full=True)
+            return []
+        finding = self._weigh(track, t)
+        verdict = self._judge(finding, [], full=True)
+        judged: list[Judged] = []
         if verdict.direction in (Direction.IN, Direction.OUT):
-            self._decide(track, verdict, t)
+            judged = self._passed(finding, verdict, [])
             track.looks = []
             track.since = track.first = t
         else:
             if verdict.direction is Direction.STATIC:
-                self._stands(track, verdict, t)
+                judged = self._stands(finding, verdict)
             track.forget_before(t - self._longest // 2)
         track.standing = True
+        return judged
 
     def _close(self, track: Track, t: int) -> None:
+        """The tag has left. It is judged when those that were there with it have left too."""
         del self._tracks[track.epc]
         if track.standing:
             track.forget_before(track.last - self._longest // WALK)
-        if not track.looks:
-            return
-        verdict = self._judge(track, full=False)
-        if verdict.direction in (Direction.IN, Direction.OUT):
-            self._decide(track, verdict, t)
-        elif verdict.direction is Direction.RETURNED:
-            self._say(track, verdict, t)
-        else:
-            self._nothing(track, verdict, t)
+        if track.looks:
+            self._waiting.append(self._weigh(track, t))
 
     # ---- what is found
 
-    def _judge(self, track: Track, *, full: bool) -> Verdict:
-        inside, outside = sides_of(track.looks, self._inside, track.since)
-        case = Case(
-            start=track.since,
-            end=track.last,
+    def _weigh(self, track: Track, t: int) -> Finding:
+        """What is known of a tag by itself."""
+        start, end = track.since, track.last
+        inside, outside = sides_of(track.looks, self._inside, start)
+        crossings = self.beams.between(start - self._silence, end + self._silence)
+        down = self._down(track)
+        stood = track.standing or self.standing.stands(track.epc, end)
+        story = likelihood(track.looks, self._inside, self._width) if self._two_sides else NOTHING
+        power = sum(look[4] for look in track.looks)
+        return Finding(
+            track=track,
             inside=inside,
             outside=outside,
-            crossings=self.beams.between(track.since - self._silence, track.last + self._silence),
-            whole=1 - len(self._down(track)) / max(len(self.antennas), 1),
-            cut=self._cut(track),
-            full=full,
-            stood=track.standing or self.standing.of(track.epc, track.last) is not None,
+            trace=Trace(track.epc, start, end, story, power, stood),
+            beams=by_beams(crossings, crossing_of(start, end, inside, outside)),
+            down=down,
+            cut=self._cut(track, down),
+            stood=stood,
+            closed=t,
         )
-        return judge(case, self.config.certainty)
+
+    def _judge(self, finding: Finding, company: list[Trace], *, full: bool) -> Verdict:
+        case = Case(
+            start=finding.track.since,
+            end=finding.track.last,
+            inside=finding.inside,
+            outside=finding.outside,
+            likelihood=finding.trace.likelihood,
+            beams=finding.beams,
+            whole=1 - len(finding.down) / max(len(self.antennas), 1),
+            cut=finding.cut,
+            full=full,
+            stood=finding.stood,
+        )
+        return judge(case, company, self.config.certainty)
 
     def _down(self, track: Track) -> list[int]:
         """Antennas that were not watching all the while."""
@@ -211,76 +239,77 @@ class Portal:
             if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
         ]
 
-    def _cut(self, track: Track) -> str:
-        start, end = track.first - MARGIN, track.last + self._silence
-        if any(since <= end and until >= start for since, until in self._outages):
+    def _cut(self, track: Track, down: list[int]) -> str:
+        if self.outages.within(track.first - MARGIN, track.last + self._silence):
             return "a reader was down"
+        for side in ("inside", "outside"):
+            antennas = {number for number, where in self.antennas.items() if where == side}
+            if antennas and antennas <= set(down):
+                return f"no antenna {side} was at work"
         return ""
 
-    def _decide(self, track: Track, verdict: Verdict, t: int) -> None:
+    def _conclude(self, finding: Finding, company: list[Trace]) -> list[Judged]:
+        """What is to be said of a tag that has left. Nothing, if it is known to stand there and nothing speaks against
+        that."""
+        verdict = self._judge(finding, company, full=False)
+        if verdict.direction in (Direction.IN, Direction.OUT):
+            return self._passed(finding, verdict, company)
+        track = finding.track
+        still = verdict.direction is Direction.STATIC
+        if self.standing.add(track.epc, track.last, long=still):
+            again_and_again = "seen again and again without passing"
+            verdict = replace(verdict, direction=Direction.STATIC, confidence=LEARNED, reason=again_and_again)
+        elif still:
+            self._beside(uid(track.epc), track.since, track.last)
+            return []
+        elif verdict.direction is Direction.UNDETERMINED:
+            self._whereabouts.lose(track.epc)
+        return [self._judged(finding, verdict)]
+
+    def _passed(self, finding: Finding, verdict: Verdict, company: list[Trace]) -> list[Judged]:
         """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
         surer than that allows."""
-        if any(other.louder(track) for other in self.others):
-            verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="louder at another portal")
-            self._say(track, verdict, t)
-            return
+        epc = finding.track.epc
+        if any(nearer(finding.trace, company, other.heard) for other in self.others):
+            verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="as loud at another portal")
+            return [self._judged(finding, verdict)]
         place = self.config.inside if verdict.direction is Direction.IN else self.config.outside
-        if self._whereabouts.there(track.epc, place):
+        if self._whereabouts.there(epc, place):
             verdict = replace(verdict, confidence=again(verdict.confidence), reason="the same way as the time before")
             if verdict.confidence < self.config.certainty:
                 verdict = replace(verdict, direction=Direction.UNDETERMINED, leaning=verdict.direction)
-                self._whereabouts.lose(track.epc)
-                self._say(track, verdict, t)
-                return
-        self._whereabouts.passed(track.epc, place)
-        self.standing.forget(track.epc)
-        self._say(track, verdict, t)
+                self._whereabouts.lose(epc)
+                return [self._judged(finding, verdict)]
+        self._whereabouts.passed(epc, place)
+        self.standing.forget(epc)
+        return [self._judged(finding, verdict)]
 
-    def louder(self, track: Track) -> bool:
-        """Whether a tag in another portal was louder in this one at the same time: it can pass through one only."""
-        strongest = _strongest(track)
-        mine = self._tracks.get(track.epc)
-        if mine is not None and mine.looks and mine.unit == track.unit and mine.first <= track.last:
-            return _strongest(mine) > strongest
-        name = uid(track.epc)
-        said = [judged for judged in self._waiting if judged.uid == name and judged.overlaps(track.first, track.last)]
-        return any(judged.strongest > strongest for judged in said)
+    def heard(self, trace: Trace) -> int:
+        """The power with which a tag that was in another portal was heard in this one meanwhile."""
+        mine = self._tracks.get(trace.epc)
+        if mine is not None and mine.looks and mine.first <= trace.end:
+            return sum(look[4] for look in mine.looks)
+        epc, start, end = trace.epc, trace.start, trace.end
+        return max(
+            (other.power for other in self._traces() if other.epc == epc and other.overlaps(start, end)), default=0
+        )
 
-    def _stands(self, track: Track, verdict: Verdict, t: int) -> None:
+    def _stands(self, finding: Finding, verdict: Verdict) -> list[Judged]:
         """The tag was there for the longest time a pass takes. Said once."""
-        if self.standing.add(track.epc, track.last, _strongest(track), long=True):
-            self._say(track, verdict, t)
+        track = finding.track
+        new = self.standing.add(track.epc, track.last, long=True)
+        return [self._judged(finding, verdict)] if new else []
 
-    def _nothing(self, track: Track, verdict: Verdict, t: int) -> None:
-        """Reads without a direction: said, unless the tag is known to stand there."""
-        strongest = _strongest(track)
-        quiet = self.standing.quiet(track.epc, track.last, strongest)
-        still = verdict.direction is Direction.STATIC
-        if self.standing.add(track.epc, track.last, strongest, long=still):
-            verdict = replace(verdict, direction=Direction.STATIC, reason="seen again and again without passing")
-        elif quiet or still:
-            self._beside(uid(track.epc), track.since, track.last)
-            return
-        else:
-            self._whereabouts.lose(track.epc)
-        self._say(track, verdict, t)
-
-    def _say(self, track: Track, verdict: Verdict, t: int) -> None:
-        """What is found is said when those that were in the portal at the same time are closed."""
-        data = self._reports.passed(self, track, verdict, self._down(track))
-        self._waiting.append(
-            Judged(
-                uid=uid(track.epc),
-                direction=verdict.direction,
-                start=track.since,
-                end=track.last,
-                crossing=verdict.crossing,
-                confidence=verdict.confidence,
-                closed=t,
-                data=data,
-                strongest=_strongest(track),
-                leaning=None if track.standing or verdict.confidence <= 0.5 else verdict.leaning,
-            )
+    def _judged(self, finding: Finding, verdict: Verdict) -> Judged:
+        track = finding.track
+        return Judged(
+            uid=uid(track.epc),
+            direction=verdict.direction,
+            start=track.since,
+            end=track.last,
+            crossing=verdict.crossing,
+            confidence=verdict.confidence,
+            data=self._reports.passed(self, finding, verdict),
         )
 
     def _beside(self, name: str, start: int, end: int) -> None:
@@ -290,52 +319,57 @@ class Portal:
     # ---- what is said
 
     def _release(self, t: int) -> list[Fact]:
-        """Says the passes that nothing that is still open can belong to, and those that have waited long enough."""
-        young = min((track.first for track in self._tracks.values() if not track.standing), default=NEVER)
-        if not any(self._ready(judged, young, t) for judged in self._waiting):
+        """Judges and says the passes that nothing that is still open can belong to, or that have waited long enough,
+        and those that were there with them."""
+        young = self._young()
+        ready = [finding.trace for finding in self._waiting if self._ready(finding, young, t)]
+        if not ready:
             return []
-        facts: list[Fact] = []
-        self._decide_by_load()
-        alone = [judged for judged in self._waiting if not judged.passes and self._ready(judged, young, t)]
-        for judged in sorted(alone, key=lambda judged: (judged.crossing, judged.uid)):
-            facts += self._reports.alone(self.config, judged)
-        said = {id(judged) for judged in alone}
-        for load in loads(self._waiting):
-            if all(young > judged.end for judged in load) or any(self._ready(judged, young, t) for judged in load):
-                strays = self._strays(load[0].crossing - MARGIN, load[-1].crossing + MARGIN, load)
-                facts += self._reports.load(self.config, load, strays)
-                said |= {id(judged) for judged in load}
-        for judged in alone:
-            self._beside(judged.uid, judged.start, judged.end)
-        self._waiting = [judged for judged in self._waiting if id(judged) not in said]
-        return facts
+        start, end = min(trace.start for trace in ready), max(trace.end for trace in ready)
+        others = list(self._traces())
+        due = [finding for finding in self._waiting if finding.trace.overlaps(start, end)]
+        self._waiting = [finding for finding in self._waiting if not finding.trace.overlaps(start, end)]
+        self._traced += [finding.trace for finding in due]
+        recent = end - PASSED * self._longest
+        self._traced = [trace for trace in self._traced if trace.end >= recent][-MAX_TRACES:]
+        judged: list[Judged] = []
+        for finding in sorted(due, key=lambda finding: (finding.trace.end, finding.trace.epc)):
+            judged += self._conclude(finding, beside(finding.trace, others))
+        return self._said(judged, t)
 
-    def _decide_by_load(self) -> None:
-        """What came, crossed and went with a load, and leans its way, is on it."""
-        open_ones = [judged for judged in self._waiting if judged.leaning is not None]
-        if not open_ones:
-            return
-        for load in list(loads(self._waiting)):
-            for judged, confidence in list(with_their_load(load, open_ones, self.config.certainty)):
-                epc, direction = bytes.fromhex(judged.uid), load[0].direction
-                place = self.config.inside if direction is Direction.IN else self.config.outside
-                if not self._whereabouts.there(epc, place):
-                    self._whereabouts.passed(epc, place)
-                    self.standing.forget(epc)
-                    self._reports.decide(self.config, judged, direction, confidence)
+    def _young(self) -> int:
+        """From when on everything was read that is in the portal and may be passing."""
+        return min((track.first for track in self._tracks.values() if not track.standing), default=NEVER)
 
-    def _ready(self, judged: Judged, young: int, t: int) -> bool:
-        return young > judged.end or t >= judged.closed + HOLD * self._silence
+    def _ready(self, finding: Finding, young: int, t: int) -> bool:
+        return young > finding.trace.end or t >= finding.closed + HOLD * self._silence
 
-    def _strays(self, start: int, end: int, load: Iterable[Judged]) -> list[str]:
-        """Who was read between two times and is not known to have passed."""
-        passed = {judged.uid for judged in load}
-        return sorted(set(self._beside_of(start, end)) - passed)
+    def _traces(self) -> Iterator[Trace]:
+        """Those that have left, lately or just now."""
+        yield from self._traced
+        yield from (finding.trace for finding in self._waiting)
 
-    def _beside_of(self, start: int, end: int) -> Iterator[str]:
-        yield from (name for name, first, last in self._bystanders if first <= end and last >= start)
-        yield from (j.uid for j in self._waiting if not j.passes and j.overlaps(start, end))
-        yield from (uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end)
+    def _said(self, judged: list[Judged], t: int) -> list[Fact]:
+        """The facts of what is decided at `t`: first of what did not pass, then of what did."""
+        alone = sorted((one for one in judged if not one.passes), key=lambda one: (one.crossing, one.uid))
+        for one in alone:
+            self._beside(one.uid, one.start, one.end)
+        passes = self._loads.put_together((one for one in judged if one.passes), t)
+        return [fact for one in [*alone, *passes] for fact in self._reports.one(self.config, one)]
+
+    def _complete(self, t: int) -> list[Fact]:
+        """Says the groups that nothing can belong to any more."""
+        waiting = min((finding.trace.start for finding in self._waiting), default=NEVER)
+        loads = self._loads.complete(min(self._young(), waiting), t - COMPLETE * self._silence)
+        return [self._reports.group(self.config, load, self._strays(load)) for load in loads]
+
+    def _strays(self, load: Load) -> list[str]:
+        """Who was read while a load crossed and is not known to have passed."""
+        start, end = load.first - MARGIN, load.last + MARGIN
+        beside = {name for name, first, last in self._bystanders if first <= end and last >= start}
+        beside |= {uid(finding.trace.epc) for finding in self._waiting if finding.trace.overlaps(start, end)}
+        beside |= {uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end}
+        return sorted(beside - set(load.members))
 
     # ---- state
 
@@ -343,9 +377,11 @@ class Portal:
         return {
             "tracks": [track.dump() for track in self._tracks.values()],
             "agenda": [[t, epc.hex()] for t, epc in sorted(self._agenda)],
-            "waiting": [asdict(judged) for judged in self._waiting],
+            "waiting": [finding.dump() for finding in self._waiting],
+            "traced": [trace.dump() for trace in self._traced],
+            "loads": self._loads.dump(),
             "bystanders": self._bystanders,
-            "outages": self._outages,
+            "outages": self.outages.dump(),
             "beams": self.beams.dump(),
             "standing": self.standing.dump(),
         }
@@ -353,23 +389,15 @@ class Portal:
     def load(self, dump: Any, numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         tracks = [Track.load(entry, numbers) for entry in dump["tracks"]]
+        self._waiting = [Finding.load(entry, numbers, self.antennas) for entry in dump["waiting"]]
+        self._traced = [Trace.load(entry) for entry in dump["traced"]]
+        self._loads.load(dump["loads"])
         for track in tracks:
             track.looks = [look for look in track.looks if look[1] in self.antennas]
         self._tracks = {track.epc: track for track in tracks}
         self._agenda = [(t, bytes.fromhex(epc)) for t, epc in dump["agenda"]]
         heapify(self._agenda)
-        self._waiting = [_judged(entry) for entry in dump["waiting"]]
         self._bystanders = [(name, start, end) for name, start, end in dump["bystanders"]]
-        self._outages = [list(outage) for outage in dump["outages"]]
+        self.outages.load(dump["outages"])
         self.beams.load(dump["beams"])
         self.standing.load(dump["standing"])
-
-
-def _judged(dump: dict[str, Any]) -> Judged:
-    leaning = dump["leaning"]
-    words = {"direction": Direction(dump["direction"]), "leaning": None if leaning is None else Direction(leaning)}
-    return Judged(**(dump | words))
-
-
-def _strongest(track: Track) -> int:
-    return max(look[3] for look in track.looks)

@@ -21,11 +21,14 @@ from gateway.inputs import Restart
 class Portals:
     """Takes sightings of the portals' antennas and the changes of their photo-eyes; says who passed, and which way."""
 
-    def __init__(self, config: Config, places: Places, watch: Watch, evidence: Evidence, presence: Presence) -> None:
+    def __init__(
+        self, config: Config, places: Places, watch: Watch, evidence: Evidence, presence: Presence, width: int
+    ) -> None:
         self._reports = Reports(places, evidence, presence)
         self._whereabouts = Whereabouts()
         self._portals = {
-            portal.id: Portal(portal, places, watch, self._reports, self._whereabouts) for portal in config.portals
+            portal.id: Portal(portal, places, watch, self._reports, self._whereabouts, width)
+            for portal in config.portals
         }
         for portal in self._portals.values():
             portal.others = [other for other in self._portals.values() if other is not portal]
@@ -52,14 +55,14 @@ class Portals:
                 case ReaderDown():
                     portal.beams.lose(item.reader)
                     if item.reader in portal.readers:
-                        portal.down(item.t)
+                        portal.outages.down(item.t)
                 case ReaderUp():
                     if item.reader in portal.readers:
-                        portal.up(item.t, held=item.held)
+                        portal.outages.up(item.t, held=item.held)
                 case Restart():
                     for reader in sorted(portal.readers):
                         portal.beams.lose(reader)
-                    portal.down(item.since)
+                    portal.outages.down(item.since)
         return facts
 
     @property

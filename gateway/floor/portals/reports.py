@@ -12,9 +12,10 @@ from gateway.events import MOVEMENT, Fact
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.passes import Direction, Pass
 from gateway.floor.places import Places
-from gateway.floor.portals.groups import Judged
+from gateway.floor.portals.finding import Finding
+from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
-from gateway.floor.portals.profile import Profile, sides_of
+from gateway.floor.portals.profile import Profile
 from gateway.floor.portals.track import Track
 from gateway.floor.presence import Presence
 from gateway.floor.tags import uid
@@ -23,7 +24,7 @@ from gateway.floor.windows import CENTI, UNITS
 if TYPE_CHECKING:
     from gateway.floor.portals.portal import Portal
 
-ALGORITHM = "pass/1"
+ALGORITHM = "pass/2"
 
 MAX_UIDS = 10_000
 """Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""
@@ -40,21 +41,9 @@ class Reports:
         self._evidence = evidence
         self._presence = presence
 
-    def decide(self, config: PortalConfig, judged: Judged, direction: Direction, confidence: float) -> None:
-        """Gives a pass that was undetermined the direction of the load that it was on."""
-        judged.direction, judged.confidence, judged.leaning = direction, min(confidence, MOST), None
-        source, target = _ways(config, direction)
-        judged.data |= {
-            "direction": str(direction),
-            "from": source,
-            "to": target,
-            "confidence": round(judged.confidence, 3),
-        }
-        judged.data["evidence"] |= {"reason": "with its load", "leaning": None}
-
-    def passed(self, portal: Portal, track: Track, verdict: Verdict, down: list[int]) -> dict[str, Any]:
+    def passed(self, portal: Portal, finding: Finding, verdict: Verdict) -> dict[str, Any]:
         """What is published of a pass, as far as it is known before its group is."""
-        config = portal.config
+        config, track = portal.config, finding.track
         source, target = _ways(config, verdict.direction)
         return {
             "movement": "passed",
@@ -68,16 +57,15 @@ class Reports:
             "group": None,
             "first": rfc3339(track.since),
             "last": rfc3339(track.last),
-            "evidence": self._proof(portal, track, verdict, down),
+            "evidence": self._proof(portal, finding, verdict),
         }
 
-    def _proof(self, portal: Portal, track: Track, verdict: Verdict, down: list[int]) -> dict[str, Any]:
+    def _proof(self, portal: Portal, finding: Finding, verdict: Verdict) -> dict[str, Any]:
+        track, story = finding.track, finding.trace.likelihood
         names = {number: self._places.spots[number].name for number in portal.antennas}
         seen = {look[1] for look in track.looks}
         newest = max(track.looks)[1]
-        inside = frozenset(number for number, side in portal.antennas.items() if side == "inside")
-        profiles = dict(zip(("inside", "outside"), sides_of(track.looks, inside, track.since), strict=True))
-        found = verdict.comparison
+        profiles = {"inside": finding.inside, "outside": finding.outside}
         proof: dict[str, Any] = {
             "reads": sum(look[2] for look in track.looks),
             "antennas": sorted(names[number] for number in seen),
@@ -92,47 +80,38 @@ class Reports:
             "reason": verdict.reason,
             "leaning": None if verdict.leaning is None else str(verdict.leaning),
             "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
-            "difference_s": None if found is None else round(found.difference, 3),
-            "error_s": None if found is None else round(found.error, 3),
-            "ends": None if found is None else round(found.ends, 3),
-            "dominance": None if found is None else round(found.dominance, 3),
-            "photo_eyes": None if verdict.beams is None else str(verdict.beams),
-            "antennas_down": sorted(names[number] for number in down),
+            "likelihood": {"in": story.inward, "out": story.outward, "back": story.back},
+            "company": verdict.company,
+            "photo_eyes": None if finding.beams is None else str(finding.beams),
+            "antennas_down": sorted(names[number] for number in finding.down),
         }
         if portal.beams.stuck:
             proof["photo_eyes_stuck"] = portal.beams.stuck
         return proof
 
-    def alone(self, config: PortalConfig, judged: Judged) -> list[Fact]:
-        """A pass that belongs to no group."""
+    def one(self, config: PortalConfig, judged: Judged) -> list[Fact]:
+        """A pass, and what follows from it."""
         facts = [Fact(MOVEMENT, config.id, judged.crossing, judged.data)]
         if judged.passes:
             facts += self._moved(config, judged)
         return facts + self._hand_on(config, judged)
 
-    def load(self, config: PortalConfig, load: list[Judged], strays: list[str]) -> list[Fact]:
-        """Passes that belong together, in the order of their crossing."""
-        if len(load) == 1:
-            return self.alone(config, load[0])
-        first = load[0]
-        name = f"{config.id}/{first.direction}/{rfc3339(first.crossing)}"
-        for judged in load:
-            judged.data["group"] = name
-        facts = [fact for judged in load for fact in self.alone(config, judged)]
+    def group(self, config: PortalConfig, load: Load, strays: list[str]) -> Fact:
+        """A load whose members are all said."""
         data = {
             "movement": "group_passed",
             "portal": config.id,
-            "direction": str(first.direction),
-            "group": name,
-            "number": len(load),
-            "members": sorted(judged.uid for judged in load)[:MAX_UIDS],
+            "direction": str(load.direction),
+            "group": load.name,
+            "number": len(load.members),
+            "members": sorted(load.members)[:MAX_UIDS],
             "strays": strays[:MAX_UIDS],
-            "first": rfc3339(first.crossing),
-            "last": rfc3339(load[-1].crossing),
-            "confidence": round(min(judged.confidence for judged in load), 3),
+            "first": rfc3339(load.first),
+            "last": rfc3339(load.last),
+            "confidence": round(load.confidence, 3),
             "evidence": {"config": self._evidence.digest, "algorithm": ALGORITHM},
         }
-        return [*facts, Fact(MOVEMENT, config.id, load[-1].crossing, data)]
+        return Fact(MOVEMENT, config.id, load.last, data)
 
     def _moved(self, config: PortalConfig, judged: Judged) -> list[Fact]:
         """The tag is where it passed to."""

@@ -11,7 +11,8 @@ MAX_LOOKS = 4_000
 """Looks kept of one pass: thirty seconds of eight antennas are a thousand. Beyond it the older half is given up."""
 
 PATIENCE = 4
-"""Mean gaps between looks that are waited for before silence means anything: at random gaps, one in 55 is longer."""
+"""Mean gaps between looks that are waited for before silence means anything: at random gaps, one in 55 is longer. The
+mean is taken as if there had been one gap more, of `silence`: what was read once or twice is hard to read."""
 
 AT_MOST = 3
 """Times `silence` that a tag which is hard to read is waited for."""
@@ -43,7 +44,7 @@ class Track:
     def ends(self, silence: int, longest: int) -> int:
         """When the pass is over, if nothing more is read."""
         windows = len({look[0] for look in self.looks})
-        mean = (self.last - self.since) // (windows - 1) if windows > 1 else 0
+        mean = (self.last - self.since + silence) // max(windows, 1)
         wait = min(max(silence, PATIENCE * mean), AT_MOST * silence)
         return min(self.last + wait, self.since + longest)
 

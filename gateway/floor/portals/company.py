@@ -1,0 +1,117 @@
+"""What others that were in the portal at the same time say of a tag: packages of one load go one way.
+
+Each of them has been weighed alone. The stories that explain them all together are weighed against each other, and the
+tag is taken to be with them in TOGETHER of cases, or on business of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.clock import SECOND
+from gateway.floor.portals.motion import Likelihood
+
+TOGETHER = 0.9
+"""Of ten tags that come and go with others, nine are of their load."""
+
+ALIKE = 0.4
+"""How much of what another package says is news. They share the cart, the bodies beside it, and its way."""
+
+LEAST = 0.001
+"""Nothing that one package shows makes a story less probable than that: it may be a stray."""
+
+SLACK = 1 * SECOND
+"""By so much one may be read before and after the other and still be with it: half a load's length at a slow walk."""
+
+TIMES_AS_LONG, AND_LONGER = 2, 4 * SECOND
+"""What is read for more than so many times as long and so much more is not with it: it stands there."""
+
+
+LOUDER, MOST_LOUDER = 3.0, 20.0
+"""Decibels by which a tag and its company must be louder, on the average, in the portal that they are said to have
+passed than in another one that heard them, and the tag itself not as much the other way: half the power is what fading
+makes. One tag counts for MOST_LOUDER at most, as does what the other portal did not hear at all."""
+
+
+@dataclass(slots=True, frozen=True)
+class Trace:
+    """A tag that was in the portal from `start` to `end` (microseconds UTC). `power` is the sum of what was received;
+    `aside` says that it is known to stand there, and goes nowhere with others."""
+
+    epc: bytes
+    start: int
+    end: int
+    likelihood: Likelihood
+    power: int
+    aside: bool
+    news: tuple[float, float, float] = field(init=False, compare=False)  # to others: of each story, a logarithm
+
+    def __post_init__(self) -> None:
+        story = self.likelihood
+        news = tuple(ALIKE * math.log(share + LEAST) for share in (story.inward, story.outward, story.back))
+        object.__setattr__(self, "news", news)
+
+    def overlaps(self, start: int, end: int) -> bool:
+        return self.start <= end and start <= self.end
+
+    def dump(self) -> list[Any]:
+        story = self.likelihood
+        return [self.epc.hex(), self.start, self.end, story.inward, story.outward, story.back, self.power, self.aside]
+
+    @classmethod
+    def load(cls, dump: list[Any]) -> Trace:
+        epc, start, end, inward, outward, back, power, aside = dump
+        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back), power, aside)
+
+
+def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
+    """Those of the others that came and went as it did: the shorter of the two lies within the longer."""
+    if one.aside:
+        return []
+    start, end, epc = one.start, one.end, one.epc
+    length = end - start
+    longest, shortest = TIMES_AS_LONG * length + AND_LONGER, (length - AND_LONGER) / TIMES_AS_LONG
+    found = []
+    for other in others:  # of every pair in a pallet: without calls
+        first, last = other.start, other.end
+        if last < start - SLACK or first > end + SLACK or other.aside or other.epc == epc:
+            continue
+        as_long = last - first
+        common = (last if last < end else end) - (first if first > start else start) + SLACK
+        if shortest <= as_long <= longest and (common >= length or common >= as_long):
+            found.append(other)
+    return found
+
+
+def with_company(prior: Likelihood, company: Iterable[Trace]) -> Likelihood:
+    """What is to be expected of a tag, given what was to be expected without, and those that it came and went with."""
+    news = [other.news for other in company]
+    if not news:
+        return prior
+    logs = [
+        math.log(before) + math.fsum(shares)
+        for before, shares in zip((prior.inward, prior.outward, prior.back), zip(*news, strict=True), strict=True)
+    ]
+    together = [math.exp(log - max(logs)) for log in logs]
+    total = math.fsum(together)
+    inward, outward, back = (TOGETHER * share / total for share in together)
+    alone = 1 - TOGETHER
+    return Likelihood(inward + alone * prior.inward, outward + alone * prior.outward, back + alone * prior.back)
+
+
+def nearer(one: Trace, company: Iterable[Trace], heard: Callable[[Trace], int]) -> bool:
+    """Whether a tag may as well have passed through another portal, which `heard` each with so much power. A tag can
+    pass through one at a time."""
+    there = heard(one)
+    if not there:
+        return False
+    louder = [_louder(one.power, there), *(_louder(other.power, heard(other)) for other in company)]
+    return louder[0] < -LOUDER or math.fsum(louder) / len(louder) < LOUDER
+
+
+def _louder(here: int, there: int) -> float:
+    decibels = 10 * math.log10(here / there) if there else MOST_LOUDER
+    return min(max(decibels, -MOST_LOUDER), MOST_LOUDER)

@@ -1,0 +1,271 @@
+"""How a tag moved: what was read of it, held against three stories. It went in, it went out, or it went back.
+
+A hidden Markov model of the way through a portal. Hidden is where the tag is, on a line across the portal, and which
+way it faces. From one window to the next it stays, strides on, or rarely turns. It comes from out of reach on one side,
+and it goes out of reach on one side. Each window of each side says something of where it is: how loud it was heard, or
+that it was not heard at all. The level falls with the distance from the place where that side hears best. So a tag that
+goes through makes first one side the louder one and then the other; one that comes near and goes back ends as it began;
+and the loud windows say more than the weak ones, because there the sides differ most.
+
+What a fitter or a package decides is not known: how far the two sides' best places are apart, by how much one side
+hears better, how loud the tag could be. Each is tried in a few values and the sum is taken, weighted by how well the
+values explain the reads. Nothing is learned from one tag to the next.
+
+Levels count in whole decibels. What rounding leaves to the processor is cut off at DIGITS.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.clock import MILLISECOND
+from gateway.floor.portals.profile import Look
+
+Array: TypeAlias = NDArray[np.float64]
+
+SHORTEST = 250 * MILLISECOND
+"""Time of one step. Shorter windows are put together: in it a walk changes the level, and most tags are read."""
+
+# ---- the way
+
+STRIDE = 0.4
+"""Metres between the places on the line."""
+
+REACH = 4.4
+"""Metres from the middle of the portal to either end of the line. Beyond it nothing can be said of where a tag is."""
+
+STAYS = 0.6
+"""Share of steps in which the tag is still where it was: people walk at a metre a second, and wait before doors."""
+
+STRIDES = (0.18, 0.14, 0.08)
+"""Shares of steps in which it goes on by one, two, three places: up to 4.8 m/s, which leaves room for late and early
+reads within a window."""
+
+TURNS = 0.03
+"""How often it turns around, for each step: once in eight seconds."""
+
+FAR = 1.0
+"""Metres from the middle from which on a pass can begin and end."""
+
+SILENT = 4
+"""Steps without a read that are taken in before the first and after the last read: it came from out of reach."""
+
+# ---- what is heard of it
+
+ASIDE = 1.2
+"""Metres from the way to the antennas: half of a door's width."""
+
+FALL = 30.0
+"""Decibels of ``log10(1 + (distance along the way / ASIDE)^2)``. From afar that is 60 dB for ten times the distance:
+40 in free space, forth and back, and 20 because the way leaves an antenna's lobe."""
+
+FADING = 7.0
+"""Standard deviation in decibels of the level in one window around that, of several reads and antennas together. One
+Rayleigh path has 5.6 dB, a tag's answer goes it twice, and reads and antennas even some of it out."""
+
+STRAY, STRAYS_DB = 0.05, 60.0
+"""Share of windows whose level says nothing, and the range in decibels in which it may then lie: bodies, metal."""
+
+HEARD, UNHEARD = 0.9, 0.02
+"""Share of windows in which a tag is read where it is loud, and where it is out of reach."""
+
+EDGE = 6.0
+"""Decibels over which reading sets in. At the weakest level that was read, half of what can be read is."""
+
+SAME, SAME_AGAIN = 2, 0.3
+"""A window in which both sides are as loud as in the one before, within SAME decibels, counts for so much of one: what
+does not move shows the same fade again."""
+
+# ---- what is not known
+
+APART = (0.4, 1.0, 2.5)
+"""Metres from the middle to where a side hears best: antennas on one frame, on both faces of a wall, by two zones."""
+
+UNEVEN, UNEVEN_SD = (-5.0, 0.0, 5.0), 4.0
+"""Decibels by which the inside hears better than the outside: power, cables, what the tag is stuck on."""
+
+LOUDER, LOUDER_MEAN, LOUDER_SD = (-4.0, 2.0, 8.0, 14.0), 2.0, 12.0
+"""Decibels by which the tag would be louder in the best place than it was heard: it may not have come so near."""
+
+# ---- arithmetic
+
+LOWEST = 80
+"""Decibels below the loudest that are told apart: more than any receiver's range."""
+
+MOST_STEPS = 2_000
+"""Steps of one pass that are looked at: eight minutes, more than the longest pass that a configuration allows."""
+
+RESCALED, LOST = 8, 1e-150
+"""Every so many steps a state is brought back to a sum of one, and what is less than LOST of it is given up: numbers
+too small for a processor's normal range are slow."""
+
+DIGITS = 6
+"""Decimals of a likelihood that are kept: well above what another processor's exp() may differ by."""
+
+
+@dataclass(slots=True, frozen=True)
+class Likelihood:
+    """How well each story explains what was read: shares of one. `back` is coming and going on the same side."""
+
+    inward: float
+    outward: float
+    back: float
+
+
+NOTHING = Likelihood(1 / 3, 1 / 3, 1 / 3)
+"""Of reads that say nothing."""
+
+_PLACES: Array = np.array([place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)])
+_INSIDE, _OUTSIDE = _PLACES > FAR - 1e-9, _PLACES < -FAR + 1e-9
+_TRIED = list(product(APART, UNEVEN, LOUDER))
+
+# A state is a matrix of probabilities. Its rows are the facing (inwards, then outwards) and the place, its columns the
+# side that the tag came from (outside, then inside) and what is tried.
+_SHAPE = (2, len(_PLACES), 2, len(_TRIED))
+
+
+def _moves() -> Array:
+    """What one step makes of a state, as a matrix. What would go beyond the reach stays at its end."""
+    number = len(_PLACES)
+    moves = np.zeros((2, number, 2, number))
+    for here, facing, faced in product(range(number), range(2), range(2)):
+        turned = TURNS if facing != faced else 1 - TURNS
+        for places, share in enumerate((STAYS, *STRIDES)):
+            there = here + (places if facing == 0 else -places)
+            moves[facing, min(max(there, 0), number - 1), faced, here] += turned * share
+    return moves.reshape(2 * number, 2 * number)
+
+
+def _beginning(weights: Array) -> Array:
+    """Where a pass may begin: outside facing inwards, or inside facing outwards; by the weight of what is tried."""
+    begin = np.zeros((2, len(_PLACES), 2, len(weights)))
+    begin[0, _OUTSIDE, 0] = weights / np.count_nonzero(_OUTSIDE)
+    begin[1, _INSIDE, 1] = weights / np.count_nonzero(_INSIDE)
+    return begin.reshape(2 * len(_PLACES), 2 * len(weights))
+
+
+def _weights() -> Array:
+    """The weight of what is tried, before anything is read."""
+    weights = [
+        math.exp(-(uneven**2) / (2 * UNEVEN_SD**2) - (louder - LOUDER_MEAN) ** 2 / (2 * LOUDER_SD**2))
+        for _, uneven, louder in _TRIED
+    ]
+    return np.array(weights) / math.fsum(weights)
+
+
+def _levels(sign: int) -> Array:
+    """Decibels against the loudest that was heard, by place and what is tried; `sign` is 1 for the inside."""
+    columns = []
+    for apart, uneven, louder in _TRIED:
+        along = _PLACES - sign * apart
+        columns.append(louder + sign * uneven / 2 - FALL * np.log10(1 + (along / ASIDE) ** 2))
+    return np.array(columns).T.copy()
+
+
+_MOVES = _moves()
+_BEGINNING = _beginning(_weights())
+_LEVELS = (_levels(1), _levels(-1))  # inside, outside
+
+
+def _stories(state: Array) -> tuple[float, float, float]:
+    """How much of a state has gone in, out, and back."""
+    by = state.reshape(2, len(_PLACES), 2, -1).sum(axis=3)
+    inside, outside = by[0, _INSIDE].sum(axis=0), by[1, _OUTSIDE].sum(axis=0)
+    return float(inside[0]), float(outside[1]), float(outside[0] + inside[1])
+
+
+_unread = [_beginning(np.ones(1))]  # by number of steps: the state where nothing is known
+
+
+def _before_reading(steps: int) -> tuple[float, float, float]:
+    """How probable the stories are after so many steps, before anything is read."""
+    while len(_unread) <= steps:
+        _unread.append(_MOVES @ _unread[-1])
+    return _stories(_unread[steps])
+
+
+@cache
+def _level_is(side: int, off: int) -> Array:
+    """How probable it is that a side which reads the tag hears it at `off` dB below the loudest."""
+    z = (-off - _LEVELS[side]) / FADING
+    density = (1 - STRAY) * np.exp(-z * z / 2) / (FADING * math.sqrt(2 * math.pi)) + STRAY / STRAYS_DB
+    return np.asarray(density)
+
+
+@cache
+def _is_read(side: int, edge: int) -> Array:
+    """How probable it is that a side reads the tag in a step, where it read nothing weaker than `edge` dB below."""
+    return np.clip(HEARD / (1 + np.exp((-edge - _LEVELS[side]) / EDGE)), UNHEARD, None)
+
+
+@cache
+def _unheard(edge: int) -> Array:
+    """How probable it is that neither side reads the tag."""
+    return (1 - _is_read(0, edge)) * (1 - _is_read(1, edge))
+
+
+Heard: TypeAlias = tuple[int | None, int | None]
+"""What the inside and the outside heard in one step: decibels below the loudest of the pass, None for nothing."""
+
+
+def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int) -> Likelihood:
+    """Weighs the looks of one pass; `inside` are the antennas of that side, `width` is that of a window in us."""
+    heard = _heard(looks, inside, max(width, SHORTEST))
+    if not heard:
+        return NOTHING
+    edge = max(off for pair in heard.values() for off in pair if off is not None)
+    first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + SILENT
+    state = _BEGINNING.copy()
+    previous = first
+    before: Heard = (None, None)
+    for number in range(first, last + 1):
+        if number > first:
+            state = _MOVES @ state
+        pair = heard.get(number)
+        if pair is None:
+            seen = _unheard(edge)
+        else:
+            seen = _seen(0, pair[0], edge) * _seen(1, pair[1], edge)
+            if number - previous <= 2 and _alike(before, pair):
+                seen = seen**SAME_AGAIN
+            previous, before = number, pair
+        weighed = state.reshape(_SHAPE)
+        weighed *= seen[:, np.newaxis, :]
+        if number % RESCALED == 0:
+            state /= state.sum()
+            state[state < LOST] = 0.0
+    before_reading = _before_reading(last - first)
+    shares = [after / before for after, before in zip(_stories(state), before_reading, strict=True)]
+    total = math.fsum(shares)
+    return Likelihood(*(round(share / total, DIGITS) for share in shares)) if total > 0 else NOTHING
+
+
+def _heard(looks: Iterable[Look], inside: frozenset[int], width: int) -> dict[int, Heard]:
+    """By number of step, what was heard in it."""
+    powers: dict[int, list[int]] = {}
+    for start, antenna, _, _, power, _ in looks:
+        powers.setdefault(start // width, [0, 0])[0 if antenna in inside else 1] += power
+    loudest = max((max(pair) for pair in powers.values()), default=1)
+    return {number: (_below(loudest, pair[0]), _below(loudest, pair[1])) for number, pair in powers.items()}
+
+
+def _below(loudest: int, power: int) -> int | None:
+    return min(round(10 * math.log10(loudest / power)), LOWEST) if power else None
+
+
+def _seen(side: int, off: int | None, edge: int) -> Array:
+    """How probable it is that a side heard the tag so far below the loudest, or not at all."""
+    return 1 - _is_read(side, edge) if off is None else _is_read(side, edge) * _level_is(side, off)
+
+
+def _alike(before: Heard, pair: Heard) -> bool:
+    """Whether a step shows what one shortly before it has shown."""
+    return all(a is b if a is None or b is None else abs(a - b) <= SAME for a, b in zip(before, pair, strict=True))

@@ -1,0 +1,44 @@
+"""When the readers of a portal were down: a pass of which reads may be missing is not judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.floor.timeline import NEVER
+
+MAX_OUTAGES = 64
+"""Outages remembered. Those of the longest pass that is waited for are a few."""
+
+
+class Outages:
+    """From when to when a reader was not reading, microseconds UTC; to NEVER while it is not."""
+
+    def __init__(self) -> None:
+        self._spans: list[list[int]] = []
+
+    def down(self, t: int) -> None:
+        """A reader is not reading from `t` on."""
+        if not self._down:
+            self._spans.append([t, NEVER])
+            del self._spans[:-MAX_OUTAGES]
+
+    def up(self, t: int, *, held: bool) -> None:
+        """The readers are reading again; `held`: and will deliver what they read meanwhile."""
+        if self._down and held:
+            self._spans.pop()
+        elif self._down:
+            self._spans[-1][1] = t
+
+    def within(self, start: int, end: int) -> bool:
+        """Whether a reader was down at any time between `start` and `end`."""
+        return any(since <= end and until >= start for since, until in self._spans)
+
+    @property
+    def _down(self) -> bool:
+        return bool(self._spans) and self._spans[-1][1] == NEVER
+
+    def dump(self) -> list[list[int]]:
+        return self._spans
+
+    def load(self, dump: Any) -> None:
+        self._spans = [list(span) for span in dump]

@@ -1,0 +1,75 @@
+"""A portal that is put down in the middle of everything, and taken up again: it has forgotten nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from drivers.api import ReaderAlive, ReaderDown, ReaderUp
+from gateway.floor import Floor
+from tests.support.floor_scene import at, read, run, ticked, when
+from tests.support.portal_scene import IN, OUT, TURNED, carried, eye, later, portal_site, the
+
+LENGTH = 90.0
+
+
+def scene() -> list[Any]:
+    """Stock by the door, a cart out and one package far behind, one in, one that turns, photo-eyes, an outage."""
+    reads = list(carried([(0, 2.5), (LENGTH, 2.5)], tag=99, every=0.4))
+    for tag in range(1, 6):
+        reads += carried(later(OUT, 34 + 0.2 * tag), tag, every=0.2)
+    reads += carried(later(OUT, 37.5), 6, every=0.2)
+    reads += carried(later(IN, 41), 7, every=0.2)
+    reads += carried(later(TURNED, 55), 8, every=0.2)
+    reads += [read(70.1, "r1", 1, 9), *carried(later(OUT, 73), 10, every=0.2)]
+    beams = [eye(37.6, 1, broken=True), eye(38, 2, broken=True), eye(38.5, 1, broken=False), eye(39, 2, broken=False)]
+    stuck = [eye(80, 1, broken=True)]
+    readers = [ReaderUp("r1", at(0)), *(ReaderAlive("r1", at(t)) for t in range(1, 90, 2))]
+    outage = [ReaderDown("r1", at(76), "cut"), ReaderUp("r1", at(78))]
+    return ticked(sorted([*reads, *beams, *stuck, *readers, *outage], key=when), LENGTH)
+
+
+ITEMS = scene()
+CUTS = [10.0, 36.0, 38.2, 41.05, 43.0, 44.3, 46.0, 48.5, 52.0, 62.0, 71.0, 77.0, 85.0]
+
+
+def floor_at(seconds: float) -> tuple[Floor, list[Any]]:
+    """A floor that was given all before a moment, and the rest."""
+    count = sum(when(item) < at(seconds) for item in ITEMS)
+    floor = Floor(portal_site(beams=True))
+    run(ITEMS[:count], floor)
+    return floor, ITEMS[count:]
+
+
+def state(floor: Floor) -> Any:
+    return orjson.loads(orjson.dumps(floor._portals.dump()))
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_portal_is_taken_up_where_it_was_put_down(cut):
+    floor, rest = floor_at(cut)
+    other = Floor(portal_site(beams=True))
+    other.restore(floor.checkpoint())
+    assert state(other) == state(floor)
+    facts = run(rest, floor)
+    assert [(f.type, f.time, f.data) for f in run(rest, other)] == [(f.type, f.time, f.data) for f in facts]
+    assert state(other) == state(floor)
+
+
+def test_the_moments_that_are_tried_have_something_of_everything():
+    seen = dict.fromkeys(("tracks", "waiting", "traced", "loads", "bystanders", "outages", "standing"), False)
+    for cut in CUTS:
+        door = state(floor_at(cut)[0])["portals"]["door"]
+        seen = {key: found or bool(door[key]) for key, found in seen.items()}
+    assert [key for key, found in seen.items() if not found] == []
+
+
+def test_the_scene_has_a_group_and_its_passes():
+    facts = run(ITEMS, Floor(portal_site(beams=True)))
+    ways = [(int(fact.data["uid"][-2:], 16), fact.data["direction"]) for fact in the(facts, "passed")]
+    assert [tag for tag, way in ways if way == "out" and tag <= 6] == [1, 2, 3, 4, 5, 6]
+    assert (7, "in") in ways
+    assert {way for tag, way in ways if tag in (8, 9, 10)} <= {"returned", "undetermined"}
+    assert [len(group.data["members"]) for group in the(facts, "group_passed")] == [5]

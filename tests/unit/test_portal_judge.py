@@ -1,0 +1,244 @@
+"""Verdicts on a pass, by what is known of it: radio, company, photo-eyes, how long it took, what did not work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.clock import SECOND
+from gateway.floor.passes import Direction
+from gateway.floor.portals.beams import Crossing
+from gateway.floor.portals.company import Trace
+from gateway.floor.portals.judge import BESIDE, MOST, Case, again, by_beams, crossing_of, judge
+from gateway.floor.portals.motion import NOTHING, Likelihood
+from gateway.floor.portals.profile import Bin, Profile
+
+NEEDED = 0.9
+OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)
+PERHAPS = Likelihood(0.02, 0.9, 0.08)
+"""Out is not certain enough by itself: 0.9 : (0.02 + 2 x 0.08)."""
+
+
+def side(*powers: float, start: float = 0.0) -> Profile:
+    bins = tuple(Bin(start + n / 4, power) for n, power in enumerate(powers))
+    return Profile(bins, sum(entry.t for entry in bins) / len(bins), 0.5)
+
+
+SWELLING, FLAT = side(1, 2, 20, 30, 20, 2, 1), side(9, 9, 10, 10, 10, 9, 9)
+CASE = Case(
+    start=10 * SECOND,
+    end=15 * SECOND,
+    inside=FLAT,
+    outside=side(1, 2, 9, 9, 2, 1, start=2),
+    likelihood=OUT,
+    beams=None,
+    whole=1.0,
+    cut="",
+    full=False,
+    stood=False,
+)
+
+
+def case(**changes) -> Case:
+    return replace(CASE, **changes)
+
+
+def load(story: Likelihood, number: int = 10) -> list[Trace]:
+    return [Trace(bytes([n]), 10 * SECOND, 15 * SECOND, story, 100, False) for n in range(number)]
+
+
+def one_side(**changes) -> Case:
+    return case(**({"outside": None, "inside": SWELLING, "likelihood": NOTHING} | changes))
+
+
+VERDICTS = {
+    # what is known, those beside it, direction, leaning, reason
+    "both sides say out": (case(), [], "out", None, "both sides"),
+    "both sides say in": (case(likelihood=IN), [], "in", None, "both sides"),
+    "it came and went back": (case(likelihood=BACK), [], "returned", None, "one side before and after"),
+    "not certain enough": (case(likelihood=PERHAPS), [], "undetermined", "out", "too close to call"),
+    "nothing is known": (case(likelihood=NOTHING), [], "undetermined", "out", "too close to call"),
+    "unclear, and its load went out": (case(likelihood=PERHAPS), load(OUT), "out", None, "with its load"),
+    "unclear, and its load went back": (case(likelihood=PERHAPS), load(BACK), "undetermined", "out", None),
+    "clear, though its load went the other way": (case(likelihood=IN), load(OUT), "in", None, "both sides"),
+    "likely, and its load went the other way": (
+        case(likelihood=Likelihood(0.975, 0.02, 0.005)),
+        load(OUT),
+        "undetermined",
+        None,
+        "too close to call",
+    ),
+    "it went back for certain, its load out": (case(likelihood=BACK), load(OUT), "returned", None, None),
+    "it went back perhaps, its load out": (
+        case(likelihood=Likelihood(0.01, 0.02, 0.97)),
+        load(OUT),
+        "undetermined",
+        None,
+        None,
+    ),
+    "seen in two windows, its load went out": (
+        case(likelihood=PERHAPS, inside=side(1), outside=side(1)),
+        load(OUT),
+        "undetermined",
+        "out",
+        None,
+    ),
+    "photo-eyes say out too": (case(likelihood=PERHAPS, beams=Direction.OUT), [], "out", None, "both sides"),
+    "photo-eyes say in": (case(likelihood=PERHAPS, beams=Direction.IN), [], "undetermined", None, None),
+    "photo-eyes against both sides": (
+        case(likelihood=Likelihood(0.05, 0.94, 0.01), beams=Direction.IN),
+        [],
+        "undetermined",
+        None,
+        None,
+    ),
+    "a reader was down": (case(cut="a reader was down"), load(OUT), "undetermined", None, "a reader was down"),
+    "seen for less than a second, and went back": (
+        case(likelihood=BACK, outside=side(1, 1, 1)),
+        [],
+        "undetermined",
+        None,
+        None,
+    ),
+    "one side only": (one_side(), [], "undetermined", "out", "one side only"),
+    "one side only, its load went out": (one_side(), load(OUT), "out", None, "with its load"),
+    "one side, and photo-eyes": (one_side(beams=Direction.OUT), [], "out", None, "photo-eyes"),
+    "one side, photo-eyes saw somebody turn": (one_side(beams=Direction.RETURNED), [], "undetermined", None, None),
+    "one side as loud all the while, and photo-eyes": (
+        one_side(inside=FLAT, beams=Direction.OUT, likelihood=BACK),
+        [],
+        "undetermined",
+        None,
+        None,
+    ),
+    "no reads": (case(inside=None, outside=None), [], "undetermined", None, "no reads"),
+    # for the longest time, or known to stand there
+    "one side, all the time": (one_side(full=True), [], "static", None, "one side only, all the time"),
+    "both sides, all the time": (case(full=True, likelihood=NOTHING), [], "static", None, "neither side first"),
+    "all the time, and then out": (case(full=True, likelihood=Likelihood(0, 0.9999, 1e-4)), [], "out", None, None),
+    "it stands there": (case(stood=True, likelihood=NOTHING), [], "static", None, "neither side first"),
+    "it stands there, a load goes out": (case(stood=True, likelihood=NOTHING), load(OUT), "static", None, None),
+    "it stands there, somebody breaks the beams": (
+        case(stood=True, likelihood=NOTHING, beams=Direction.OUT),
+        [],
+        "static",
+        None,
+        None,
+    ),
+    "it stood there and was taken away": (
+        case(stood=True, likelihood=Likelihood(0, 0.9999, 1e-4)),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
+    # longer than passes last
+    "out, and half a minute before the door": (case(end=35 * SECOND), [], "undetermined", None, None),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_verdicts(name):
+    known, company, direction, leaning, reason = VERDICTS[name]
+    verdict = judge(known, company, NEEDED)
+    assert str(verdict.direction) == direction
+    if leaning is not None:
+        assert str(verdict.leaning) == leaning
+    if reason is not None:
+        assert verdict.reason == reason
+    if direction in ("in", "out"):
+        assert NEEDED <= verdict.confidence <= MOST
+        assert verdict.leaning is None
+    assert known.start <= verdict.crossing <= known.end
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 20, 30, 60, 120, 300])
+def test_what_both_sides_saw_go_through_has_not_returned_however_long_it_waited(seconds):
+    verdict = judge(case(end=CASE.start + seconds * SECOND), [], NEEDED)
+    assert verdict.direction in (Direction.OUT, Direction.UNDETERMINED)
+
+
+SHARE = st.integers(0, 1000)
+STORIES = (
+    st.tuples(SHARE, SHARE, SHARE).filter(any).map(lambda parts: Likelihood(*(part / sum(parts) for part in parts)))
+)
+COMPANY = st.lists(STORIES, max_size=5).map(
+    lambda stories: [Trace(bytes([n]), 10, 20, story, 1, False) for n, story in enumerate(stories)]
+)
+BEAMS = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.RETURNED])
+
+
+def mirrored(story: Likelihood) -> Likelihood:
+    return Likelihood(story.outward, story.inward, story.back)
+
+
+OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
+
+
+@given(STORIES, COMPANY, BEAMS, st.booleans(), st.booleans())
+def test_in_and_out_are_judged_alike(story, company, beams, full, stood):
+    """Everything the other way round gives the opposite, as sure."""
+    one = judge(case(likelihood=story, beams=beams, full=full, stood=stood), company, NEEDED)
+    turned = [replace(other, likelihood=mirrored(other.likelihood)) for other in company]
+    beams = None if beams is None else OPPOSITE.get(beams, beams)
+    other = judge(case(likelihood=mirrored(story), beams=beams, full=full, stood=stood), turned, NEEDED)
+    assert other.direction is OPPOSITE.get(one.direction, one.direction)
+    assert other.confidence == pytest.approx(one.confidence)
+
+
+def test_where_half_of_the_antennas_work_a_direction_is_four_times_as_doubtful():
+    whole, half = (judge(case(likelihood=Likelihood(0.001, 0.98, 0.01), whole=share), [], NEEDED) for share in (1, 0.5))
+    assert 1 - half.confidence == pytest.approx(4 * (1 - whole.confidence))
+
+
+@given(STORIES, COMPANY, st.floats(0.1, 1.0))
+def test_what_did_not_work_never_makes_a_direction_surer(story, company, whole):
+    complete = judge(case(likelihood=story), company, NEEDED)
+    crippled = judge(case(likelihood=story, whole=whole), company, NEEDED)
+    if crippled.direction in OPPOSITE:
+        assert crippled.direction is complete.direction
+        assert crippled.confidence <= complete.confidence
+
+
+@given(STORIES, COMPANY, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
+def test_who_asks_for_more_certainty_gets_fewer_directions_and_the_same(story, company, one, other):
+    low, high = sorted((one, other))
+    strict, lax = judge(case(likelihood=story), company, high), judge(case(likelihood=story), company, low)
+    if strict.direction in OPPOSITE:
+        assert lax.direction is strict.direction
+
+
+def test_it_crossed_between_its_nearest_times_to_the_sides():
+    inside, outside = Profile((), 1.0, 0.5), Profile((), 3.0, 0.5)
+    start, end = 10 * SECOND, 15 * SECOND
+    assert crossing_of(start, end, inside, outside) == 12 * SECOND
+    assert crossing_of(start, end, inside, None) == 11 * SECOND
+    assert crossing_of(start, end, None, None) == end
+    assert crossing_of(start, 11 * SECOND, None, outside) == 11 * SECOND  # never outside of the pass
+
+
+SEEN = [Crossing(10 * SECOND, 12 * SECOND, Direction.OUT)]
+
+
+@pytest.mark.parametrize(
+    ("crossings", "t", "direction"),
+    [
+        ([], 11, None),
+        (SEEN, 11, Direction.OUT),
+        (SEEN, 10 - BESIDE // SECOND, Direction.OUT),
+        (SEEN, 12 + BESIDE // SECOND, Direction.OUT),
+        (SEEN, 13 + BESIDE // SECOND, None),
+        ([*SEEN, Crossing(11 * SECOND, 12 * SECOND, Direction.OUT)], 11, Direction.OUT),
+        ([*SEEN, Crossing(11 * SECOND, 12 * SECOND, Direction.IN)], 11, None),  # which of them was it?
+    ],
+)
+def test_photo_eyes_speak_of_what_is_beside_them_then(crossings, t, direction):
+    assert by_beams(crossings, t * SECOND) is direction
+
+
+def test_twice_the_same_way_needs_ten_times_the_odds():
+    assert again(0.99) == pytest.approx(0.908, abs=0.001)
+    assert again(0.9) < 0.5

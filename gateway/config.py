@@ -74,9 +74,11 @@ class FloorConfig(Section):
 class PresenceConfig(Section):
     """When a tag is somewhere, and when it no longer is.
 
-    `smoothing` is the time over which signal strength is averaged; a tag changes zone when another zone is stronger
-    by `hysteresis` for `dwell`. It is not seen any more after `miss_odds` (expected false alarms for each look) given
-    its own read rate, within `shortest` and `longest`.
+    `smoothing` is the time over which signal strength is averaged. A tag changes zone when another zone has seen it for
+    `dwell`, is stronger by `hysteresis`, and its lead, added up over time as far as it exceeds half of `hysteresis`, is
+    more than the leads of this tag come to by chance: after seconds where its zone alone used to hear it, after minutes
+    where both hear it alike. It is not seen any more after `miss_odds` (expected false alarms for each look) given its
+    own read rate, within `shortest` and `longest`.
     """
 
     smoothing: Seconds = 3.0

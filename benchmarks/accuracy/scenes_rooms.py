@@ -105,6 +105,16 @@ def _two_rooms(random: Random, *, border: bool, hours: float, tags: int, looks: 
     return Trial(_world(random, stock, [reader], places, hours, looks), _two_config(reader))
 
 
+def _shared_room(random: Random, zones: Sequence[Place], *, hours: float = 24.0, tags: int = 4) -> Trial:
+    """One room that is divided into zones on the plan only: every antenna in its corners hears every tag in it."""
+    antennas = _room(random, 4)
+    reader = reader_kind("r1", antennas, random)
+    stock = [make(number, Path.still(*_spot(random)), random) for number in range(tags)]
+    ports = {antenna.port: zone.name for antenna in antennas for zone in zones if zone.holds(antenna.position)}
+    world = _world(random, stock, [reader], list(zones), hours, 0.15, bare=random.random() < 0.5)
+    return Trial(world, room_config({zone.name: {} for zone in zones}, [(reader, ports)]))
+
+
 def _carried_over(random: Random) -> Trial:
     """Two zones as above; every tag is carried to the other one, once."""
     reader, places = _open_plan(random)
@@ -150,6 +160,15 @@ def _ports(antennas: Sequence[RoomAntenna], zone: str) -> dict[int, str]:
     return {antenna.port: zone for antenna in antennas}
 
 
+_MIDDLE = _SIZE / 2
+_HALVES = [Place("west", 0.0, _MIDDLE, 0.0, _SIZE), Place("east", _MIDDLE, _SIZE, 0.0, _SIZE)]
+_QUARTERS = [
+    Place("south-west", 0.0, _MIDDLE, 0.0, _MIDDLE),
+    Place("north-east", _MIDDLE, _SIZE, _MIDDLE, _SIZE),
+    Place("north-west", 0.0, _MIDDLE, _MIDDLE, _SIZE),
+    Place("south-east", _MIDDLE, _SIZE, 0.0, _MIDDLE),
+]
+
 SCENES = [
     Scene("a day still, closed room", "presence", partial(_one_room, tags=8, hours=24.0, settings={}), 3, 0),
     Scene(
@@ -170,6 +189,8 @@ SCENES = [
     Scene(
         "by the border of two zones", "presence", partial(_two_rooms, border=True, hours=3.0, tags=12, looks=0.5), 6, 1
     ),
+    Scene("one room, antennas in two zones", "presence", partial(_shared_room, zones=_HALVES), 2, 0),
+    Scene("one room, four zones", "presence", partial(_shared_room, zones=_QUARTERS), 2, 0),
     Scene("reader away", "presence", _outage, 4, 1),
     Scene("carried to the next zone", "presence", _carried_over, 8, 2),
     Scene("taken from an open dock", "presence", _leaving, 10, 2),

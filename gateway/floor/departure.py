@@ -8,7 +8,8 @@ gap between sightings.
 Real rooms are worse than that: people and goods stand in the way for minutes, gaps have a heavy tail, looks are not
 independent. So the widest gap of the last hours is remembered for each tag, and silence is expected to last up to
 WIDER times as long. That also bounds flapping by arithmetic: a tag that was given up too early has just shown a
-wider gap, so that within the memory it can be given up again no more than ``log2(longest / shortest)`` times.
+wider gap, so that within the memory it can be given up again no more than ``log2(longest / shortest)`` times. That
+holds for departures too: gone.py remembers the gaps of tags that departed by their silence.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from gateway.floor.tags import uid
 from gateway.floor.timeline import Timeline
 from gateway.floor.windows import CENTI, UNITS
 
-ALGORITHM = "presence/1"
+ALGORITHM = "presence/2"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

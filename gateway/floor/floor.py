@@ -89,7 +89,7 @@ class Floor:
         self._timeline = Timeline(config, self._places)
         evidence = Evidence(config, self._places, self._timeline)
         self._presence = Presence(config, self._places, self._timeline.watch, evidence, self._window)
-        self._portals = Portals(config, self._places, self._timeline.watch, evidence, self._presence)
+        self._portals = Portals(config, self._places, self._timeline.watch, evidence, self._presence, self._window)
         self._sightings = Sightings(
             config, self._places, self._timeline, self._presence, self._portals, self._window, self.stats
         )

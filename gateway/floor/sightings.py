@@ -16,7 +16,7 @@ from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
 from gateway.floor.portals.portal import Portal
 from gateway.floor.presence import Presence
-from gateway.floor.rivals import FADED, Rival, smooth
+from gateway.floor.rivals import FADED, smooth
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
 from gateway.floor.timeline import Timeline
@@ -161,6 +161,7 @@ class Sightings:
         self._tags.since[slot] = sight.t
         bit = self._places.spots[sight.antenna].bit
         self._presence.enter(slot, sight.antenna, sight.t, float(sight.strength), 1, sight.reads, sight.strength, bit)
+        self._presence.recall(slot)
         if sight.late:
             self._presence.late[slot] = sight.reads
         self._presence.queue(slot)
@@ -230,7 +231,7 @@ class Sightings:
         views = presence.rivals.setdefault(slot, {})
         rival = views.get(zone)
         if rival is None:
-            rival = views[zone] = Rival(sight.antenna, float(sight.strength), sight.t)
+            rival = views[zone] = presence.rival(slot, zone, sight.antenna, sight.strength, sight.t)
         bit = self._places.spots[sight.antenna].bit
         smoothing = self._arbitration.smoothing
         rival.see(sight.antenna, bit, sight.t, sight.start, sight.reads, sight.strength, smoothing)
@@ -249,7 +250,7 @@ class Sightings:
             rival.against += new_look
             rival.came = 0
         for zone in [zone for zone, rival in views.items() if t - rival.last > FADED]:
-            del views[zone]
+            presence.rest(slot, zone, views.pop(zone))
         level = presence.level(slot, t)
         winners = [zone for zone, rival in views.items() if self._arbitration.won(rival, level, t)]
         if winners:

@@ -12,7 +12,7 @@ from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, Re
 from gateway.errors import LedgerError
 from gateway.inputs import Command, Restart
 
-VERSION = 1
+VERSION = 2
 
 _HEADER = struct.Struct("<2sHI")
 _MAGIC = b"FL"
@@ -47,7 +47,8 @@ def unseal(name: str, part: bytes) -> bytes:
     if magic != _MAGIC or checksum != zlib.crc32(body):
         raise LedgerError(f"checkpoint part {name!r} is damaged: restore the ledger from a copy")
     if version != VERSION:
-        raise LedgerError(f"checkpoint part {name!r} has version {version}, this gateway reads {VERSION}: update it")
+        cure = "update it" if version > VERSION else "go on with the release that wrote it, or begin a new ledger"
+        raise LedgerError(f"checkpoint part {name!r} has version {version}, this gateway reads {VERSION}: {cure}")
     return body
 
 

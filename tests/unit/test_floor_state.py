@@ -57,6 +57,14 @@ def test_a_damaged_part_is_found_before_it_is_believed(name, damage):
         Floor(config()).restore(parts)
 
 
+@pytest.mark.parametrize(("step", "cure"), [(1, "update it"), (-1, "go on with the release that wrote it")])
+def test_a_part_of_another_version_says_what_to_do(step, cure):
+    part = bytearray(lived().checkpoint()["floor"])
+    part[2] += step
+    with pytest.raises(LedgerError, match=cure):
+        Floor(config()).restore({"floor": bytes(part)})
+
+
 @pytest.mark.parametrize("part", [b"", b"FL", b"{}" * 50])
 def test_parts_that_are_not_parts(part):
     with pytest.raises(LedgerError):

@@ -125,7 +125,7 @@ def test_a_sealed_fact_fits_its_envelope():
             "late_reads": 0,
             "clock": {"quality": "synced", "offset_us": 0},
             "config": "0123456789abcdef",
-            "algorithm": "presence/1",
+            "algorithm": "presence/2",
         },
     }
     event = seal(Fact(MOVEMENT, "vault", 1_700_000_000_000_000, data), "/rfid/denver/gw", "e1", 1, GENESIS)

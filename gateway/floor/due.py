@@ -1,0 +1,200 @@
+"""What falls due without a sighting: arrived, not seen, departed.
+
+A tag that waits for its time is in exactly one place of a `Waiting` (timers.py), and is looked at when that comes. So
+a sighting costs nothing here. A tag whose antenna is dark is put aside until it is lit again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from gateway.clock import micros
+from gateway.floor.columns import CHUNK_BITS, State
+from gateway.floor.departure import GAPS
+from gateway.floor.evidence import by_looks, by_margin
+from gateway.floor.gone import Gaps
+from gateway.floor.timers import Waiting
+from gateway.floor.watch import LIT
+from gateway.floor.whereabouts import Whereabouts
+
+
+class Due:
+    """The tags of `known` that wait, and what is said of them when their time has come."""
+
+    def __init__(self, known: Whereabouts) -> None:
+        self.now = 0  # everything that was due before is said
+        self._known = known
+        self._tags = known.tags
+        self._places = known.places
+        self._watch = known.watch
+        self._departure = known.departure
+        self._window = known.window
+        self._waiting = Waiting(known.window)
+
+    # ---- who waits
+
+    def queue(self, slot: int) -> None:
+        """The tag is looked at when it is next due, if it is not waiting already."""
+        if not self._tags.queued[slot]:
+            self._tags.queued[slot] = 1
+            self._look(slot, self.now)
+
+    def unpark(self, slot: int, antenna: int) -> None:
+        """The tag does not wait for `antenna` any more."""
+        if self._waiting.unpark(slot, antenna):
+            self._waiting.add(slot, self.now)
+
+    def discard(self, slot: int) -> None:
+        """The tag waits for nothing any more. For recoveries, not for every day."""
+        self._waiting.discard(slot)
+
+    def dump(self) -> bytes:
+        """Who waits, and for what; `now` is kept with the rest of presence."""
+        return self._waiting.dump()
+
+    def load(self, now: int, waiting: bytes, numbers: list[int]) -> None:
+        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        self.now = now
+        self._waiting.load(waiting, numbers)
+
+    def _look(self, slot: int, now: int) -> None:
+        """Looks at the tag again when it is due, and before that often enough to notice that it is due earlier."""
+        tags = self._tags
+        ahead = self._departure.shortest
+        if tags.looks[slot] >= GAPS:
+            ahead = max(ahead, self._departure.expected(tags.mean[slot], tags.widest[slot]) // 4)
+        self._waiting.add(slot, max(now, min(self._due(slot), now + max(ahead, self._window))))
+
+    def _due(self, slot: int) -> int:
+        """When something is to be said of the tag, if it is not seen until then and its antenna keeps watching.
+
+        What another zone saw just now is neither out of sight nor gone, even while it is not clear where it is.
+        """
+        tags, known = self._tags, self._known
+        state = tags.state[slot]
+        if state == State.SETTLING:
+            return tags.since[slot] + known.arbitration.dwell
+        wait = self._departure.expected(tags.mean[slot], tags.widest[slot])
+        if state == State.UNSEEN:
+            wait += micros(self._places.zones[known.zone(slot)].departs_after or 0)
+        due = tags.last[slot] + wait + self._watch.total[tags.antenna[slot]] - tags.dark[slot]
+        elsewhere = [rival.last + wait for rival in known.rivals.get(slot, {}).values()]
+        return max(due, *elsewhere) if elsewhere else due
+
+    def _park(self, slot: int, t: int) -> bool:
+        """Puts the tag aside until its antenna is lit again, where it has been dark since before `t`."""
+        antenna = self._tags.antenna[slot]
+        since = self._watch.since[antenna]
+        if since == LIT or t <= since or self._tags.state[slot] == State.SETTLING:
+            return False
+        self._waiting.park(slot, antenna)
+        return True
+
+    # ---- time
+
+    def fire(self, limit: int) -> None:
+        """Says what falls due before `limit` without another sighting, in the order of time."""
+        for antenna in self._watch.lit_again:
+            for slot in self._waiting.lit(antenna):
+                self._waiting.add(slot, self.now)
+        self._watch.lit_again.clear()
+        later: list[tuple[int, int]] = []
+        while bucket := self._waiting.next(limit):
+            now, slots = bucket
+            slots = self._living(slots)
+            waiting = [(self._due(slot), self._tags.epcs[slot], slot) for slot in slots]
+            waiting.sort()
+            for t, _, slot in waiting:
+                if self._park(slot, t):
+                    continue
+                if t < limit and t < now + self._window:
+                    if self._fall_due(slot, t):
+                        self._look(slot, now + self._window)
+                elif t < now + self._window:
+                    later.append((slot, now))
+                else:
+                    self._look(slot, now)
+        for slot, now in later:
+            self._waiting.add(slot, now)
+        self.now = max(self.now, limit)
+
+    def settle(self) -> None:
+        """Says that the tags whose arrival is being thought over have arrived: nothing more will be heard of them."""
+        tags = self._tags
+        new = [slot for slot, state in enumerate(tags.state) if state == State.SETTLING]
+        for slot in sorted(new, key=lambda slot: (tags.since[slot], tags.epcs[slot])):
+            self._arrived(slot)
+
+    def _living(self, slots: Iterable[int]) -> list[int]:
+        """The slots that hold a tag; those whose tag was given up while they waited are free now."""
+        state = self._tags.state
+        living = []
+        for slot in slots:
+            if state[slot] == State.FREE:
+                self._tags.unqueue(slot)
+            else:
+                living.append(slot)
+        return living
+
+    # ---- what is said then
+
+    def _fall_due(self, slot: int, t: int) -> bool:
+        """Says what is due. Returns whether the tag waits for something more."""
+        self._tags.dirty[slot >> CHUNK_BITS] = 1
+        state = self._tags.state[slot]
+        if state == State.SETTLING:
+            self._arrived(slot)
+            return True
+        if state == State.UNSEEN:
+            if self._places.zones[self._known.zone(slot)].departs_after is None:  # not any more, that is
+                self._tags.queued[slot] = 0
+            else:
+                self._departed(slot, t)
+            return False
+        return self._not_seen(slot, t)
+
+    def _arrived(self, slot: int) -> None:
+        """It is in the zone in which the most power was received, of those that saw it since it came."""
+        known, tags = self._known, self._tags
+        views = known.rivals.get(slot, {})
+        score = tags.level[slot] + _looks_db(tags.looks[slot])
+        certain = 1.0
+        if views:
+            scores = {zone: view.level + _looks_db(view.looks) for zone, view in views.items()}
+            best = max(scores, key=lambda zone: (scores[zone], -zone))
+            certain = by_margin(abs(scores[best] - score) / 100)
+            if scores[best] > score:
+                known.swap(slot, views.pop(best))
+            for view in views.values():
+                view.restart()
+        tags.state[slot] = State.CONTESTED if views else State.PRESENT
+        zone = known.zone(slot)
+        known.present[zone] += 1
+        confidence = certain * by_looks(tags.looks[slot])
+        known.say("arrived", tags.epcs[slot], tags.since[slot], known.proof(slot), confidence, target=zone)
+
+    def _not_seen(self, slot: int, t: int) -> bool:
+        known, tags = self._known, self._tags
+        zone = known.zone(slot)
+        tags.state[slot] = State.UNSEEN
+        known.present[zone] -= 1
+        known.unseen[zone] += 1
+        known.say_silence("not_seen", slot, t)
+        departs = self._places.zones[zone].departs_after is not None
+        tags.queued[slot] = departs
+        return departs
+
+    def _departed(self, slot: int, t: int) -> None:
+        known, tags = self._known, self._tags
+        known.unseen[known.zone(slot)] -= 1
+        known.say_silence("departed", slot, t)
+        gaps = Gaps(tags.antenna[slot], tags.last[slot], tags.dark[slot], tags.mean[slot], tags.widest[slot])
+        known.gone.keep(tags.epcs[slot], gaps)
+        tags.queued[slot] = 0
+        known.forget(slot)
+
+
+def _looks_db(looks: int) -> float:
+    """What seeing a tag in so many windows adds to its level, in hundredths of a decibel of received power."""
+    return 1000 * math.log10(max(looks, 1))

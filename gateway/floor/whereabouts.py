@@ -1,0 +1,174 @@
+"""What is known of the tags: the columns of each, and the views that other zones have of it.
+
+This is the table. What changes it is elsewhere: sightings, passes and events in presence.py, silence in due.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gateway.config import PresenceConfig
+from gateway.events import Fact
+from gateway.floor.columns import CHUNK_BITS, Columns
+from gateway.floor.departure import Departure
+from gateway.floor.evidence import Evidence, Proof, by_looks
+from gateway.floor.gone import Gone
+from gateway.floor.places import Places
+from gateway.floor.rivals import Arbitration, Rival
+from gateway.floor.watch import Cause, Watch
+
+
+class Whereabouts:
+    """The tags by slot, and the facts that were said of them. `present` and `unseen` count by zone number."""
+
+    def __init__(self, config: PresenceConfig, places: Places, watch: Watch, evidence: Evidence, window: int) -> None:
+        self.tags = Columns()
+        self.rivals: dict[int, dict[int, Rival]] = {}  # slot to zone number to that zone's view of the tag
+        self.resting: dict[int, dict[int, Rival]] = {}  # those that do not see it now, but may demand proof later
+        self.late: dict[int, int] = {}  # slot to late reads in its zone
+        self.units: dict[str, int] = {}  # reader to unit code of its newest reads
+        self.present = [0] * len(places.zones)
+        self.unseen = [0] * len(places.zones)
+        self.arbitration = Arbitration(config)
+        self.departure = Departure(config, window)
+        self.gone = Gone(self.departure.longest)
+        self.places = places
+        self.watch = watch
+        self.window = window
+        self._evidence = evidence
+        self._facts: list[Fact] = []
+
+    # ---- the columns of one tag
+
+    def enter(
+        self, slot: int, antenna: int, last: int, level: float, looks: int, reads: int, strongest: int, mask: int
+    ) -> None:
+        """The tag's columns begin anew in the zone of `antenna`."""
+        tags = self.tags
+        tags.antenna[slot] = antenna
+        tags.last[slot] = last
+        tags.dark[slot] = self.watch.dark(antenna, last)
+        tags.level[slot] = level
+        tags.looks[slot] = looks
+        tags.reads[slot] = reads
+        tags.strongest[slot] = strongest
+        tags.mask[slot] = mask
+        tags.mean[slot] = self.departure.shortest
+        tags.widest[slot] = 0.0
+        tags.dirty[slot >> CHUNK_BITS] = 1
+
+    def recall(self, slot: int) -> None:
+        """A new tag may be one that was taken to have departed from where it is seen now: its gaps are known then."""
+        tags = self.tags
+        gaps = self.gone.take(tags.epcs[slot])
+        if gaps is not None and self.places.zone_of[gaps.antenna] == self.zone(slot):
+            t = tags.last[slot]
+            tags.mean[slot] = gaps.mean
+            tags.widest[slot] = self.gone.widest(gaps, t, self.watch.dark(gaps.antenna, t))
+
+    def forget(self, slot: int) -> None:
+        """Nothing is known of the tag any more."""
+        self.rivals.pop(slot, None)
+        self.resting.pop(slot, None)
+        self.late.pop(slot, None)
+        self.tags.release(slot)
+
+    def zone(self, slot: int) -> int:
+        return self.places.zone_of[self.tags.antenna[slot]]
+
+    def silence(self, slot: int, t: int) -> int:
+        """For how long the antenna that saw the tag last was watching in vain at `t`."""
+        tags = self.tags
+        return t - tags.last[slot] - (self.watch.dark(tags.antenna[slot], t) - tags.dark[slot])
+
+    def level(self, slot: int, t: int) -> float:
+        """How strongly the tag's own zone still holds it at `t`, in hundredths of a decibel."""
+        tags = self.tags
+        if Cause.RETIRED in self.watch.causes[tags.antenna[slot]]:
+            return -math.inf
+        scale = max(tags.mean[slot], tags.widest[slot])
+        return self.arbitration.faded(tags.level[slot], self.silence(slot, t), scale)
+
+    def unit(self, antenna: int) -> int:
+        """The code of the unit in which the reader of an antenna gives RSSI."""
+        return self.units.get(self.places.spots[antenna].reader, 0)
+
+    # ---- the views of other zones
+
+    def rival(self, slot: int, zone: int, antenna: int, strength: int, t: int) -> Rival:
+        """The view of a zone that sees the tag now and did not just before."""
+        resting = self.resting.get(slot, {})
+        rival = resting.pop(zone, None) or Rival(antenna, float(strength), self.tags.since[slot])
+        if not resting:
+            self.resting.pop(slot, None)
+        rival.alone(min(self.tags.last[slot], t))
+        return rival
+
+    def rest(self, slot: int, zone: int, rival: Rival) -> None:
+        """A zone does not see the tag any more. What it showed is kept where a stranger would be believed sooner."""
+        rival.give_up()
+        rival.alone(self.tags.last[slot])
+        stranger = Rival(rival.antenna, rival.level, self.tags.since[slot])
+        stranger.alone(self.tags.last[slot])
+        if self.arbitration.needed(rival) > self.arbitration.needed(stranger):
+            self.resting.setdefault(slot, {})[zone] = rival
+
+    def swap(self, slot: int, rival: Rival) -> None:
+        """The tag is in the rival's zone, with the rival's evidence; the zone that it was in is a rival now."""
+        tags = self.tags
+        loser = Rival(
+            tags.antenna[slot],
+            tags.level[slot],
+            tags.last[slot],
+            usual=min(rival.usual, 0.0),
+            spread=rival.spread,
+            record=max(rival.lead, rival.record),
+        )
+        loser.at = rival.at
+        self.rivals[slot][self.zone(slot)] = loser
+        tags.since[slot] = rival.entered
+        self.enter(slot, rival.antenna, rival.last, rival.level, rival.looks, rival.reads, rival.strongest, rival.mask)
+        if rival.looks > 1:
+            tags.mean[slot] = max(self.window, (rival.last - rival.first) / (rival.looks - 1))
+
+    # ---- words
+
+    def proof(self, slot: int) -> Proof:
+        """What is known of the tag in its zone, as the proof of a movement."""
+        tags = self.tags
+        return Proof(
+            tags.antenna[slot],
+            tags.mask[slot],
+            tags.reads[slot],
+            tags.strongest[slot],
+            tags.since[slot],
+            tags.last[slot],
+            self.unit(tags.antenna[slot]),
+            self.late.get(slot, 0),
+        )
+
+    def say(self, movement: str, epc: bytes, t: int, proof: Proof, confidence: float, **more: Any) -> None:
+        """Says a movement; `more` are the keywords of `Evidence.movement`."""
+        self._facts.append(self._evidence.movement(movement, epc, t, proof, confidence, **more))
+
+    def say_silence(self, movement: str, slot: int, t: int) -> None:
+        """Confidence is that of the tag having been there, and of such a silence not being chance."""
+        tags = self.tags
+        expected = self.departure.expected(tags.mean[slot], tags.widest[slot])
+        chance = math.exp(-expected / max(tags.mean[slot], 1.0))
+        self.say(
+            movement,
+            tags.epcs[slot],
+            t,
+            self.proof(slot),
+            by_looks(tags.looks[slot]) * (1 - chance),
+            source=self.zone(slot),
+            since=tags.since[slot],
+            silence=(t - tags.last[slot], expected),
+        )
+
+    def said(self) -> list[Fact]:
+        """Hands over what was said since it was asked for last."""
+        facts, self._facts = self._facts, []
+        return facts

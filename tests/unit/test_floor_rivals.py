@@ -1,0 +1,107 @@
+"""When another zone takes a tag over: a lasting change of the mean, and nothing less."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from gateway.clock import SECOND
+from gateway.config import PresenceConfig
+from gateway.floor import Floor
+from gateway.floor.rivals import Arbitration, Rival
+from tests.support.floor_scene import alive, config, epc, read, run, standing, story, ticked, up
+
+
+def noisy_border(seed: int, seconds: int) -> list:
+    """Both zones hear the tag alike. Each level stays for a heavy-tailed while and is another one then."""
+    chance = random.Random(seed)
+    items, until, level = [*up()], {"r1": 0.0, "r2": 0.0}, {"r1": -60.0, "r2": -60.0}
+    for step in range(seconds):
+        for reader in ("r1", "r2"):
+            if step >= until[reader]:
+                until[reader] = step + min(2 * chance.paretovariate(1.3), 600)
+                level[reader] = -60 + chance.gauss(0, 3)
+            if chance.random() < 0.5:
+                items.append(read(step + chance.random(), reader, 1, 7, round(level[reader] + chance.gauss(0, 1))))
+    return items
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_tag_that_two_zones_hear_alike_stays_where_it_is(seed):
+    facts = run(ticked(noisy_border(seed, 3000), 3000, SECOND))
+    assert [entry[0] for entry in story(facts)] == ["arrived"]
+
+
+@pytest.mark.parametrize(("stood", "within"), [(20, 25), (120, 15), (1200, 12)])
+def test_a_tag_that_is_carried_over_moves_within_seconds(stood, within):
+    items = [
+        *up(),
+        *alive(0, stood + within, "r1"),
+        *standing(1, stood, "r1", 1, 7, -60),
+        *standing(stood, stood + within, "r2", 1, 7, -55),
+    ]
+    facts = run(ticked(items, stood + within + 1))
+    assert story(facts) == [("arrived", "vault", 1.0), ("moved", "dock", pytest.approx(stood, abs=1))]
+
+
+def test_it_is_not_called_unseen_while_another_zone_sees_it():
+    """The other zone hears it more faintly at first: it is not clear yet where it is, but it is in sight."""
+    items = [
+        *up(),
+        *alive(0, 130, "r1"),
+        *standing(1, 60, "r1", 1, 7, -40, every=0.25),
+        *standing(60, 130, "r2", 1, 7, -75),
+    ]
+    assert [entry[:2] for entry in story(run(ticked(items, 131)))] == [("arrived", "vault"), ("moved", "dock")]
+
+
+def test_a_lead_that_came_to_nothing_doubles_what_the_next_one_must_be():
+    rule, rival = Arbitration(PresenceConfig()), Rival(0, -6000.0, 0)
+    for t in range(60):
+        rival.weigh(15.0, 3.0, t * SECOND)
+    peak = rival.lead
+    assert peak == pytest.approx(59 * 12)
+    for t in range(60, 120):
+        rival.weigh(-20.0, 3.0, t * SECOND)
+    assert rival.lead == 0
+    assert rule.needed(rival) == pytest.approx(2 * rival.record)
+    assert rival.record == pytest.approx(peak, rel=0.02)
+
+
+def test_it_takes_the_more_the_more_alike_both_zones_hear_it():
+    rule = Arbitration(PresenceConfig())
+    needed = [rule.needed(Rival(0, -6000.0, 0, usual=usual)) for usual in (-20.0, -10.0, 0.0, 5.0)]
+    assert needed == sorted(needed)
+    assert needed[0] < needed[-1] / 10
+
+
+def test_a_tag_that_came_back_after_it_was_taken_to_have_departed_is_waited_for_longer():
+    items, starts = [*up(), *alive(0, 500, "r2")], (1, 100, 200)
+    for start in starts:
+        items += standing(start, start + 20, "r2", 1, 7)
+    facts = run(ticked(items, 400))
+    windows = [fact.data["evidence"]["expected_within_s"] for fact in facts if fact.data["movement"] == "not_seen"]
+    assert windows[0] < 10
+    assert windows[1] > 2 * (100 - 21)
+    assert [entry[0] for entry in story(facts)].count("departed") == 1
+
+
+def test_a_tag_that_was_away_for_longer_than_any_silence_is_new():
+    settings = PresenceConfig(longest=60.0).model_dump()
+    items = [*up(), *alive(0, 300, "r2"), *standing(1, 20, "r2", 1, 7), *standing(200, 220, "r2", 1, 7)]
+    facts = run(ticked(items, 300), Floor(config(presence=settings)))
+    assert [entry[0] for entry in story(facts)].count("departed") == 2
+
+
+def test_what_departed_tags_were_like_is_bounded_and_survives_a_restart(monkeypatch):
+    monkeypatch.setattr("gateway.floor.gone.MAX_GONE", 3)
+    items = [*up(), *alive(0, 100, "r2")]
+    for tag in range(6):
+        items += standing(1 + tag, 20 + tag, "r2", 1, tag)
+    floor, other = Floor(config()), Floor(config())
+    run(ticked(items, 100), floor)
+    other.restore(floor.checkpoint())
+    gone = other._presence.gone.dump()
+    assert gone == floor._presence.gone.dump()
+    assert [entry[0] for entry in gone] == [epc(tag).hex() for tag in (3, 4, 5)]

@@ -19,7 +19,7 @@ from gateway.floor.portals.company import (
     nearer,
     with_company,
 )
-from gateway.floor.portals.judge import HALF, HARDLY
+from gateway.floor.portals.judge import HALF, SELDOM
 from gateway.floor.portals.motion import Likelihood
 
 OUT, IN, BACK = Likelihood(0.0, 0.99, 0.01), Likelihood(0.99, 0.0, 0.01), Likelihood(0.005, 0.005, 0.99)
@@ -89,7 +89,7 @@ def test_what_others_did_is_expected_of_a_tag(story, expected):
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 20, 200])
-@pytest.mark.parametrize("prior", [HALF, HARDLY])
+@pytest.mark.parametrize("prior", [HALF, SELDOM])
 def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
     """What is left to the other stories is the tag's own share of the cases in which it is not with them."""
     found = with_company(prior, [trace(str(n), 10, 16) for n in range(number)])

@@ -24,7 +24,7 @@ PERHAPS = Likelihood(0.02, 0.9, 0.08)
 
 def side(*powers: float, start: float = 0.0) -> Profile:
     bins = tuple(Bin(start + n / 4, power) for n, power in enumerate(powers))
-    return Profile(bins, sum(entry.t for entry in bins) / len(bins), 0.5)
+    return Profile(bins, sum(powers), sum(entry.t for entry in bins) / len(bins), 0.5)
 
 
 SWELLING, FLAT = side(1, 2, 20, 30, 20, 2, 1), side(9, 9, 10, 10, 10, 9, 9)
@@ -136,7 +136,28 @@ VERDICTS = {
         "both sides",
     ),
     # longer than passes last
-    "out, and half a minute before the door": (case(end=35 * SECOND), [], "undetermined", None, None),
+    "out, and half a minute before the door": (case(end=35 * SECOND), [], "out", None, "both sides"),
+    "perhaps out, and half a minute before the door": (
+        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.98, 0.02)),
+        [],
+        "undetermined",
+        "out",
+        None,
+    ),
+    "out of standing stock, and one side alone changed": (
+        case(stood=True, inside=side(*[9] * 16), outside=side(*[1] * 8, *[9] * 8)),
+        [],
+        "undetermined",
+        "out",
+        None,
+    ),
+    "standing stock carried out": (
+        case(stood=True, inside=side(9, 9, 9, 9, 1, 1, 1, 1), outside=side(1, 1, 1, 9, 9, 9, 9, start=0.5)),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
 }
 
 
@@ -211,11 +232,13 @@ def test_who_asks_for_more_certainty_gets_fewer_directions_and_the_same(story, c
         assert lax.direction is strict.direction
 
 
-def test_it_crossed_between_its_nearest_times_to_the_sides():
-    inside, outside = Profile((), 1.0, 0.5), Profile((), 3.0, 0.5)
+def test_it_crossed_when_the_shares_of_the_sides_were_furthest_apart():
+    """However long it waited before: the mean of the centroids would be far too early."""
+    inside, outside = side(9, 9, 9, 9, 9, 9, 9, 9, 1), side(1, 9, 9, start=2)
     start, end = 10 * SECOND, 15 * SECOND
-    assert crossing_of(start, end, inside, outside) == 12 * SECOND
-    assert crossing_of(start, end, inside, None) == 11 * SECOND
+    assert crossing_of(start, end, inside, outside) == crossing_of(start, end, outside, inside)
+    assert crossing_of(start, end, inside, outside) == start + 1_875_000
+    assert crossing_of(start, end, inside, None) == start + round(inside.centroid * SECOND)
     assert crossing_of(start, end, None, None) == end
     assert crossing_of(start, 11 * SECOND, None, outside) == 11 * SECOND  # never outside of the pass
 

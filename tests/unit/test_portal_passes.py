@@ -129,6 +129,18 @@ def test_standing_stock_that_is_carried_out_has_passed():
     assert "out" in (gone.data["direction"], gone.data["evidence"]["leaning"])
 
 
+@pytest.mark.parametrize("apart", [1.0, 2.5])
+@pytest.mark.parametrize("waits", [2, 20, 40, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_stands_on_one_side_and_then_on_the_other_has_passed_once(apart, waits, seed):
+    """However long it stands there before and after: a shelf beside the door, a bench."""
+    points = [(0, -2.5), (waits, -2.5), (waits + 4, 2.5), (2 * waits + 4, 2.5)]
+    reads = carried(points, seed=seed, ports=[(1, apart), (2, -apart)], noise=5.0, every=0.2)
+    said = [direction for _, direction in passes(judged(reads, until=2 * waits + 40))]
+    assert said.count("in") + said.count("undetermined") == 1
+    assert not {"out", "returned"} & set(said)
+
+
 # ---- photo-eyes
 
 

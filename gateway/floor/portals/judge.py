@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
@@ -31,11 +32,13 @@ from gateway.floor.portals.profile import Profile
 HALF = Likelihood(0.25, 0.25, 0.5)
 """Of what comes near a portal half goes through, as often in as out."""
 
-HARDLY = Likelihood(0.01, 0.01, 0.98)
-"""Of what is still read after the longest time that a pass takes, one in fifty has passed and stands there now."""
-
 SELDOM = Likelihood(0.05, 0.05, 0.9)
-"""Of ten times that standing stock falls silent, it has been taken away once: else something is in the way."""
+"""Of what is read for longer than a pass takes, or is known to stand there, one in ten passes: it waited before, or
+stays behind the door, or is taken away. For the others something was in the way, or is not any more."""
+
+LEG = 4.0
+"""By which factor (6 dB) such a one must be received less by the side that it comes from, and more by the other, before
+and after: what stands in the way changes one side."""
 
 PASSES_WITHIN, FURTHER = 10 * SECOND, 5 * SECOND
 """Time in which people are through, those too who wait before a door, and in how much more a pass becomes e times as
@@ -102,11 +105,21 @@ class Verdict:
 
 
 def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile | None) -> int:
-    """When the tag went through, if it did: half way between the times when it was nearest to the sides."""
-    centroids = [side.centroid for side in (inside, outside) if side is not None]
-    if not centroids:
-        return end
-    return min(max(start + round(math.fsum(centroids) / len(centroids) * SECOND), start), end)
+    """When the tag went through, if it did: when the sides' shares of what they received are furthest apart."""
+    if inside is None or outside is None:
+        side = inside or outside
+        return end if side is None else min(max(start + round(side.centroid * SECOND), start), end)
+    shares = {entry.t: entry.power / inside.power for entry in inside.bins}
+    for entry in outside.bins:
+        shares[entry.t] = shares.get(entry.t, 0.0) - entry.power / outside.power
+    steps = sorted(shares.items())
+    apart = ahead = 0.0
+    t = steps[0][0]
+    for (now, share), (then, _) in pairwise(steps):
+        ahead += share
+        if abs(ahead) > apart:
+            apart, t = abs(ahead), (now + then) / 2
+    return min(max(start + round(t * SECOND), start), end)
 
 
 def by_beams(crossings: Sequence[Crossing], t: int) -> Direction | None:
@@ -124,17 +137,18 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
         seen = _one_side(case, crossing, needed)
         if seen is not None:
             return seen
+    stays = case.full or case.stood
     expected = _expected(case)
     alone = _posterior(case, expected)
     with_others = not case.stood and _windows(case) >= ENOUGH
     found = _posterior(case, with_company(expected, company)) if with_others else alone
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
-    if sure >= needed:
+    if sure >= needed and (not stays or _changed_sides(case, way, crossing)):
         by_itself = max(alone.inward, alone.outward) >= needed
         return Verdict(way, sure, crossing, "both sides" if by_itself else "with its load", company=len(company))
     back = _told(found.back, case.whole)
-    if case.full or case.stood:
+    if stays:
         if back >= needed:
             return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
     elif back >= RETURNED and _seen_well(case.inside, case.outside):
@@ -172,18 +186,31 @@ def _told(sure: float, whole: float) -> float:
 
 def _expected(case: Case) -> Likelihood:
     """What is to be expected before anything that was read is looked at."""
-    if case.full:
-        return HARDLY
-    return SELDOM if case.stood else _so_long(HALF, case.end - case.start)
-
-
-def _so_long(expected: Likelihood, length: int) -> Likelihood:
-    """What is expected of something that was read for so many microseconds: no less than of what stands there."""
-    if length <= PASSES_WITHIN:
-        return expected
-    rarer = max(math.exp(-(length - PASSES_WITHIN) / FURTHER), HARDLY.inward / expected.inward)
-    inward, outward = expected.inward * rarer, expected.outward * rarer
+    if case.full or case.stood:
+        return SELDOM
+    rarer = max(math.exp(-max(case.end - case.start - PASSES_WITHIN, 0) / FURTHER), SELDOM.inward / HALF.inward)
+    inward, outward = HALF.inward * rarer, HALF.outward * rarer
     return Likelihood(inward, outward, 1 - inward - outward)
+
+
+def _changed_sides(case: Case, way: Direction, crossing: int) -> bool:
+    """Whether the side that a tag came from received less of it after the crossing, and the other one more."""
+    first, second = (case.outside, case.inside) if way is Direction.IN else (case.inside, case.outside)
+    if first is None or second is None:
+        return False
+    before, after = max(crossing - case.start, SECOND), max(case.end - crossing, SECOND)
+    at = (crossing - case.start) / SECOND
+    first_before, first_after = _parts(first, at)
+    second_before, second_after = _parts(second, at)
+    fell = first_before / before >= LEG * first_after / after
+    rose = second_after / after >= LEG * second_before / before
+    return fell and rose
+
+
+def _parts(side: Profile, at: float) -> tuple[float, float]:
+    """The power that a side received before and after a time."""
+    before = math.fsum(entry.power for entry in side.bins if entry.t <= at)
+    return before, math.fsum(entry.power for entry in side.bins) - before
 
 
 def _windows(case: Case) -> int:

@@ -216,13 +216,14 @@ Heard: TypeAlias = tuple[int | None, int | None]
 """What the inside and the outside heard in one step: decibels below the loudest of the pass, None for nothing."""
 
 
-def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int) -> Likelihood:
-    """Weighs the looks of one pass; `inside` are the antennas of that side, `width` is that of a window in us."""
+def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
+    """Weighs the looks of one pass; `inside` are the antennas of that side, `width` is that of a window in us, `gone`
+    says that the tag is not read any more."""
     heard = _heard(looks, inside, max(width, SHORTEST))
     if not heard:
         return NOTHING
     edge = max(off for pair in heard.values() for off in pair if off is not None)
-    first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + SILENT
+    first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + (SILENT if gone else 0)
     state = _BEGINNING.copy()
     previous = first
     before: Heard = (None, None)

@@ -170,7 +170,7 @@ class Portal:
         if track.last + self._silence // CLEARED <= t < track.since + self._longest or not track.looks:
             self._close(track, t)
             return []
-        finding = self._weigh(track, t)
+        finding = self._weigh(track, t, gone=False)
         verdict = self._judge(finding, [], full=True)
         judged: list[Judged] = []
         if verdict.direction in (Direction.IN, Direction.OUT):
@@ -190,18 +190,18 @@ class Portal:
         if track.standing:
             track.forget_before(track.last - self._longest // WALK)
         if track.looks:
-            self._waiting.append(self._weigh(track, t))
+            self._waiting.append(self._weigh(track, t, gone=True))
 
     # ---- what is found
 
-    def _weigh(self, track: Track, t: int) -> Finding:
+    def _weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
         """What is known of a tag by itself."""
         start, end = track.since, track.last
         inside, outside = sides_of(track.looks, self._inside, start)
         crossings = self.beams.between(start - self._silence, end + self._silence)
         down = self._down(track)
         stood = track.standing or self.standing.stands(track.epc, end)
-        story = likelihood(track.looks, self._inside, self._width) if self._two_sides else NOTHING
+        story = likelihood(track.looks, self._inside, self._width, gone=gone) if self._two_sides else NOTHING
         power = sum(look[4] for look in track.looks)
         return Finding(
             track=track,

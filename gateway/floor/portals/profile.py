@@ -23,10 +23,11 @@ class Bin:
 
 @dataclass(slots=True, frozen=True)
 class Profile:
-    """One side. `centroid` is the power-weighted mean time and `spread` its standard deviation, in seconds since the
-    beginning of the pass."""
+    """One side. `power` is the sum of its bins; `centroid` is the power-weighted mean time and `spread` its standard
+    deviation, in seconds since the beginning of the pass."""
 
     bins: tuple[Bin, ...]
+    power: float
     centroid: float
     spread: float
 
@@ -46,7 +47,7 @@ def profile(looks: Iterable[Look], origin: int) -> Profile | None:
     total = math.fsum(entry.power for entry in bins)
     centroid = math.fsum(entry.power * entry.t for entry in bins) / total
     variance = math.fsum(entry.power * (entry.t - centroid) ** 2 for entry in bins) / total
-    return Profile(bins, centroid, math.sqrt(variance))
+    return Profile(bins, total, centroid, math.sqrt(variance))
 
 
 def inside_of(sides: Mapping[int, str]) -> frozenset[int]:

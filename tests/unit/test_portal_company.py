@@ -67,6 +67,13 @@ def test_nobody_is_beside_what_stands_there():
     assert beside(trace("one", 10, 16, aside=True), [trace("x", 10, 16)]) == []
 
 
+def test_what_one_side_alone_saw_has_company_and_is_none_to_others():
+    """A side that is deaf for a tag has not seen it stay away: that would take a whole load for one that went back."""
+    one, other = replace(trace("one", 10, 16), mute=True), trace("other", 10, 16)
+    assert beside(one, [other]) == [other]
+    assert beside(other, [one]) == []
+
+
 TIMES = st.integers(0, 40 * SECOND)
 
 
@@ -156,5 +163,5 @@ def test_without_company_a_tag_speaks_for_itself():
 
 
 def test_a_trace_is_dumped_and_loaded():
-    for one in (ONE, replace(ONE, aside=True, likelihood=UNCLEAR)):
+    for one in (ONE, replace(ONE, aside=True, likelihood=UNCLEAR), replace(ONE, mute=True)):
         assert Trace.load(one.dump()) == one

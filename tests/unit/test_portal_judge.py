@@ -71,6 +71,13 @@ VERDICTS = {
         None,
         "too close to call",
     ),
+    "perhaps back, and its load for certain": (
+        case(likelihood=Likelihood(0.05, 0.05, 0.9)),
+        load(BACK),
+        "undetermined",
+        None,
+        None,
+    ),
     "it went back for certain, its load out": (case(likelihood=BACK), load(OUT), "returned", None, None),
     "it went back perhaps, its load out": (
         case(likelihood=Likelihood(0.01, 0.02, 0.97)),

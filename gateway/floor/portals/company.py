@@ -39,7 +39,8 @@ makes. One tag counts for MOST_LOUDER at most, as does what the other portal did
 @dataclass(slots=True, frozen=True)
 class Trace:
     """A tag that was in the portal from `start` to `end` (microseconds UTC). `power` is the sum of what was received;
-    `aside` says that it is known to stand there, and goes nowhere with others."""
+    `aside` says that it is known to stand there, and goes nowhere with others; `mute` that one side alone saw it, which
+    tells others nothing: a side that does not hear a tag has not seen that it stayed away."""
 
     epc: bytes
     start: int
@@ -47,6 +48,7 @@ class Trace:
     likelihood: Likelihood
     power: int
     aside: bool
+    mute: bool = False
     news: tuple[float, float, float] = field(init=False, compare=False)  # to others: of each story, a logarithm
 
     def __post_init__(self) -> None:
@@ -59,16 +61,27 @@ class Trace:
 
     def dump(self) -> list[Any]:
         story = self.likelihood
-        return [self.epc.hex(), self.start, self.end, story.inward, story.outward, story.back, self.power, self.aside]
+        return [
+            self.epc.hex(),
+            self.start,
+            self.end,
+            story.inward,
+            story.outward,
+            story.back,
+            self.power,
+            self.aside,
+            self.mute,
+        ]
 
     @classmethod
     def load(cls, dump: list[Any]) -> Trace:
-        epc, start, end, inward, outward, back, power, aside = dump
-        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back), power, aside)
+        epc, start, end, inward, outward, back, power, aside, mute = dump
+        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back), power, aside, mute)
 
 
 def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
-    """Those of the others that came and went as it did: the shorter of the two lies within the longer."""
+    """Those of the others that have something to say of it and came and went as it did: the shorter of the two lies
+    within the longer."""
     if one.aside:
         return []
     start, end, epc = one.start, one.end, one.epc
@@ -77,7 +90,7 @@ def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
     found = []
     for other in others:  # of every pair in a pallet: without calls
         first, last = other.start, other.end
-        if last < start - SLACK or first > end + SLACK or other.aside or other.epc == epc:
+        if last < start - SLACK or first > end + SLACK or other.aside or other.mute or other.epc == epc:
             continue
         as_long = last - first
         common = (last if last < end else end) - (first if first > start else start) + SLACK

@@ -151,7 +151,7 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
     if stays:
         if back >= needed:
             return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
-    elif back >= RETURNED and _seen_well(case.inside, case.outside):
+    elif min(back, _told(alone.back, case.whole)) >= RETURNED and _seen_well(case.inside, case.outside):
         return Verdict(Direction.RETURNED, back, crossing, "one side before and after", company=len(company))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
     return Verdict(Direction.UNDETERMINED, sure, crossing, reason, way, len(company))

@@ -207,7 +207,7 @@ class Portal:
             track=track,
             inside=inside,
             outside=outside,
-            trace=Trace(track.epc, start, end, story, power, stood),
+            trace=Trace(track.epc, start, end, story, power, stood, mute=inside is None or outside is None),
             beams=by_beams(crossings, crossing_of(start, end, inside, outside)),
             down=down,
             cut=self._cut(track, down),

@@ -54,11 +54,21 @@ def one_side(**changes) -> Case:
     return case(**({"outside": None, "inside": SWELLING, "likelihood": NOTHING} | changes))
 
 
+AT_ONCE = {"likelihood": BACK, "outside": FLAT}
+"""It was nearest to both sides at the same time."""
+
 VERDICTS = {
+    "it came and went back, nearest to the sides one after the other": (
+        case(likelihood=BACK),
+        [],
+        "undetermined",
+        None,
+        "too close to call",
+    ),
     # what is known, those beside it, direction, leaning, reason
     "both sides say out": (case(), [], "out", None, "both sides"),
     "both sides say in": (case(likelihood=IN), [], "in", None, "both sides"),
-    "it came and went back": (case(likelihood=BACK), [], "returned", None, "one side before and after"),
+    "it came and went back": (case(**AT_ONCE), [], "returned", None, "one side before and after"),
     "not certain enough": (case(likelihood=PERHAPS), [], "undetermined", "out", "too close to call"),
     "nothing is known": (case(likelihood=NOTHING), [], "undetermined", "out", "too close to call"),
     "unclear, and its load went out": (case(likelihood=PERHAPS), load(OUT), "out", None, "with its load"),
@@ -72,13 +82,13 @@ VERDICTS = {
         "too close to call",
     ),
     "perhaps back, and its load for certain": (
-        case(likelihood=Likelihood(0.05, 0.05, 0.9)),
+        case(likelihood=Likelihood(0.05, 0.05, 0.9), outside=FLAT),
         load(BACK),
         "undetermined",
         None,
         None,
     ),
-    "it went back for certain, its load out": (case(likelihood=BACK), load(OUT), "returned", None, None),
+    "it went back for certain, its load out": (case(**AT_ONCE), load(OUT), "returned", None, None),
     "it went back perhaps, its load out": (
         case(likelihood=Likelihood(0.01, 0.02, 0.97)),
         load(OUT),

@@ -63,6 +63,10 @@ UNLIKE = 10**1.5
 """By which factor (15 dB) one side may be louder at most, for the other to have seen that a tag did not come nearer to
 it: beyond that a bad cable or a metal package looks the same."""
 
+AT_ONCE = 0.5
+"""Share of their spread by which the centroids of the sides may be apart at most, of a tag that went back: it was
+nearest to both at the same time. What went through makes it more."""
+
 RETURNED = 0.98
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
@@ -218,11 +222,12 @@ def _windows(case: Case) -> int:
 
 
 def _seen_well(inside: Profile | None, outside: Profile | None) -> bool:
-    """Whether both sides saw the tag often and well enough to say that it went back."""
+    """Whether both sides saw the tag often and well enough to say that it went back, and at the same time."""
     if inside is None or outside is None or min(len(inside.bins), len(outside.bins)) < FEWEST:
         return False
     one, other = (max(entry.power for entry in side.bins) for side in (inside, outside))
-    return max(one, other) <= UNLIKE * min(one, other)
+    at_once = abs(inside.centroid - outside.centroid) <= AT_ONCE * max(inside.spread, outside.spread)
+    return max(one, other) <= UNLIKE * min(one, other) and at_once
 
 
 def _swells(side: Profile) -> bool:

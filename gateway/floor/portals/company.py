@@ -29,7 +29,6 @@ SLACK = 1 * SECOND
 TIMES_AS_LONG, AND_LONGER = 2, 4 * SECOND
 """What is read for more than so many times as long and so much more is not with it: it stands there."""
 
-
 LOUDER, MOST_LOUDER = 3.0, 20.0
 """Decibels by which a tag and its company must be louder, on the average, in the portal that they are said to have
 passed than in another one that heard them, and the tag itself not as much the other way: half the power is what fading

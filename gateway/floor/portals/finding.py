@@ -15,8 +15,8 @@ from gateway.floor.portals.track import Track
 @dataclass(slots=True)
 class Finding:
     """`inside` and `outside` are what the sides saw, `trace` is what is known of it in short. `beams` is what the
-    photo-eyes saw, `down` are the antennas that were not at work all the while, `cut` says what broke the pass off,
-    `stood` that the tag is known to stand there. `closed` is when it was closed, microseconds UTC."""
+    photo-eyes saw, `down` are the antennas that were not at work all the while, `cut` says what broke the pass off.
+    `closed` is when it was closed, microseconds UTC."""
 
     track: Track
     inside: Profile | None
@@ -25,7 +25,6 @@ class Finding:
     beams: Direction | None
     down: list[int]
     cut: str
-    stood: bool
     closed: int
 
     def dump(self) -> dict[str, Any]:
@@ -35,7 +34,6 @@ class Finding:
             "beams": self.beams,
             "down": self.down,
             "cut": self.cut,
-            "stood": self.stood,
             "closed": self.closed,
         }
 
@@ -55,6 +53,5 @@ class Finding:
             beams=None if beams is None else Direction(beams),
             down=[numbers[antenna] for antenna in dump["down"]],
             cut=dump["cut"],
-            stood=dump["stood"],
             closed=dump["closed"],
         )

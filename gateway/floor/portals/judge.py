@@ -11,8 +11,8 @@
                          → static     the same of a tag that is known to stand there
                          → undetermined
 
-What is expected: half of what comes near a portal goes through; of what is known to stand there, hardly anything; and
-what came and went with others most probably did as they did.
+What is expected: half of what comes near a portal goes through; of what is known to stand there, or was read for long,
+one in ten; and what came and went with others most probably did as they did.
 """
 
 from __future__ import annotations

@@ -202,16 +202,14 @@ class Portal:
         down = self._down(track)
         stood = track.standing or self.standing.stands(track.epc, end)
         story = likelihood(track.looks, self._inside, self._width, gone=gone) if self._two_sides else NOTHING
-        power = sum(look[4] for look in track.looks)
         return Finding(
             track=track,
             inside=inside,
             outside=outside,
-            trace=Trace(track.epc, start, end, story, power, stood, mute=inside is None or outside is None),
+            trace=Trace(track.epc, start, end, story, track.power, stood, mute=inside is None or outside is None),
             beams=by_beams(crossings, crossing_of(start, end, inside, outside)),
             down=down,
             cut=self._cut(track, down),
-            stood=stood,
             closed=t,
         )
 
@@ -226,7 +224,7 @@ class Portal:
             whole=1 - len(finding.down) / max(len(self.antennas), 1),
             cut=finding.cut,
             full=full,
-            stood=finding.stood,
+            stood=finding.trace.aside,
         )
         return judge(case, company, self.config.certainty)
 
@@ -288,7 +286,7 @@ class Portal:
         """The power with which a tag that was in another portal was heard in this one meanwhile."""
         mine = self._tracks.get(trace.epc)
         if mine is not None and mine.looks and mine.first <= trace.end:
-            return sum(look[4] for look in mine.looks)
+            return mine.power
         epc, start, end = trace.epc, trace.start, trace.end
         return max(
             (other.power for other in self._traces() if other.epc == epc and other.overlaps(start, end)), default=0

@@ -21,8 +21,8 @@ AT_MOST = 3
 @dataclass(slots=True)
 class Track:
     """Times in microseconds UTC. `since` is from when on its looks are kept; `standing` says that it was there for the
-    longest time that a pass takes. `cut` says what broke the pass off, `late` counts late reads. `dark` is the dark
-    time of each antenna of the portal when the track was opened."""
+    longest time that a pass takes. `late` counts late reads. `dark` is the dark time of each antenna of the portal when
+    the track was opened."""
 
     epc: bytes
     first: int
@@ -33,7 +33,11 @@ class Track:
     looks: list[Look] = field(default_factory=list)
     late: int = 0
     standing: bool = False
-    cut: str = ""
+
+    @property
+    def power(self) -> int:
+        """All that was received of it, linear."""
+        return sum(look[4] for look in self.looks)
 
     def see(self, look: Look, t: int) -> None:
         self.looks.append(look)

@@ -33,6 +33,7 @@ from drivers.api import (
     Row,
 )
 from drivers.llrp.clock import ReaderTime, Stamps
+from drivers.second_look import MOMENT
 
 MAX_UNDER_WAY = 256
 """Callbacks that may wait for the event loop. One is a report of a few reads; more only hides that we are behind."""
@@ -144,6 +145,7 @@ class _Client:
         self._thread.start()
         while not self._ended.done():
             await asyncio.wait([self._ended], timeout=self._settings.keepalive / 2)
+            await asyncio.sleep(MOMENT)  # what the thread has for us is taken in before it is missed (second_look.py)
             now = self._loop.time()
             if not self._gate.is_set():
                 self._heard = now  # paused: nothing can be heard

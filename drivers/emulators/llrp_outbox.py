@@ -1,7 +1,7 @@
 """What the emulated LLRP reader has to send, in the right order: answers, events, keepalives and tag reports.
 
 A report leaves the buffer only when it is about to be handed to the kernel, so that what a cut connection did not take
-is still there. Events and keepalives wait for the reports that were due before them.
+is still there. Everything else waits for the reports that were due before it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 
 from drivers.emulators.llrp_reports import Record, ReportBuffer
 from drivers.llrp.codec import Message, encode
@@ -24,24 +23,16 @@ CROWDED = 100
 and no more keepalives added, so a client that only writes cannot fill the memory."""
 
 
-class Kind(Enum):
-    """`ANSWER` goes at once and dies with the connection; `KEEPALIVE` too, after the reports that are due; `EVENT`
-    waits while the reader holds, and outlives the connection if it does."""
-
-    ANSWER = "answer"
-    KEEPALIVE = "keepalive"
-    EVENT = "event"
-
-
 @dataclass(slots=True, frozen=True)
 class Control:
-    """A message that is no report. It goes once `after` reads have left the buffer. `id` None: the reader counts."""
+    """A message that is no report. It goes once `after` reads have left the buffer. `id` None: the reader counts.
+    An event (`is_event`) waits while the reader holds and then outlives the connection; the others die with it."""
 
-    kind: Kind
     body: Element
     after: int = 0
     id: int | None = None
     version: int | None = None
+    is_event: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,12 +59,17 @@ class Outbox:
         self._last_id = 0
 
     def answer(self, body: Element, request: int, version: int) -> None:
-        self._controls.append(Control(Kind.ANSWER, body, id=request, version=version))
+        self._controls.append(Control(body, self._due, request, version))
+
+    @property
+    def _due(self) -> int:
+        """How many of the reads have left once those are sent that are due now."""
+        return 0 if self.holding else self.buffer.released_mark
 
     def announce(self, body: Element) -> None:
         """An event that is never held: of the connection itself."""
         if not self.crowded:
-            self._controls.append(Control(Kind.ANSWER, body))
+            self._controls.append(Control(body))
 
     @property
     def crowded(self) -> bool:
@@ -82,37 +78,35 @@ class Outbox:
 
     def last_answer(self, body: Element, request: int, version: int) -> None:
         """The answer after which the connection is closed; the reports that are due go before it."""
-        after = 0 if self.holding else self.buffer.released_mark
-        self._controls.append(Control(Kind.ANSWER, body, after, request, version))
+        self.answer(body, request, version)
         self.closing = True
 
     def last_event(self, body: Element) -> None:
         """The event after which the connection is closed. The client has not been listening: no reports before it."""
-        self._controls = deque([Control(Kind.ANSWER, body)])
+        self._controls = deque([Control(body)])
         self.closing = self.given_up = True
 
     def keepalive(self) -> None:
-        after = 0 if self.holding else self.buffer.released_mark
         if not self.crowded:
-            self._controls.append(Control(Kind.KEEPALIVE, E("KEEPALIVE"), after))
+            self._controls.append(Control(E("KEEPALIVE"), self._due))
 
     def event(self, body: Element) -> None:
         """An event that comes after the reads that are due now; while holding, after all that wait."""
         if len(self._events) >= HELD_EVENTS:
             self._events.popleft()
         after = self.buffer.appended if self.holding else self.buffer.released_mark
-        self._events.append(Control(Kind.EVENT, body, after))
+        self._events.append(Control(body, after, is_event=True))
 
     def empty_report(self) -> None:
         """The answer to GET_REPORT when there is nothing to report."""
-        self._controls.append(Control(Kind.KEEPALIVE, E("RO_ACCESS_REPORT")))
+        self._controls.append(Control(E("RO_ACCESS_REPORT")))
 
     def connection_lost(self, unsent: list[Frame], keep: bool) -> None:
         """Takes back what could not be sent, forgets what belonged to the connection and (unless `keep`) the events."""
         for frame in reversed(unsent):
             if frame.records:
                 self.buffer.put_back(frame.records)
-            if frame.control is not None and frame.control.kind is Kind.EVENT:
+            if frame.control is not None and frame.control.is_event:
                 self._events.appendleft(frame.control)
         self._controls.clear()
         if not keep:

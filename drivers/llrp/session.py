@@ -6,7 +6,8 @@ The rules:
 - Then comes the setup, one command after the other, as `drivers.llrp.setup` has it.
 - The last of it, RELEASE, lets the reader send what it held, and asks a harmless question behind it. A reader answers
   in order, so the answer means that every held read has come.
-- Every command has a deadline, and so has the greeting. Once READING, three missed keepalives mean a dead link.
+- Every command has a deadline, and so has the greeting. Once READING, three missed keepalives mean a dead link. Each is
+  looked at twice (second_look.py): what a gateway that was held up has not read yet is not missing.
 
 `at` is monotonic seconds and rules deadlines; `now` is microseconds UTC and stamps items.
 """
@@ -38,9 +39,14 @@ from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
 from drivers.llrp.status import Refusal, text
+from drivers.second_look import SecondLook
 
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
+
+FAIRNESS = 0.1
+"""Seconds between the two looks at a deadline. What held up the gateway may have held up a reader on the same machine
+or behind the same switch."""
 
 _ACTIVE = 2
 _STARTED = 0
@@ -72,6 +78,7 @@ class Session:
         self._reader = context.reader
         self._outgoing: list[bytes] = []
         self._liveness = Liveness(settings, peer)
+        self._second_look = SecondLook(FAIRNESS)
         self._at = 0.0
         self._now = 0
         self._commands = Commands(self._send, peer, context.log)
@@ -102,6 +109,8 @@ class Session:
     def reported(self, stamps: Stamps, newest: int, now: int, at: float) -> int:
         """Rows came; the last has the time `newest` by the reader's clock. Returns the offset of their times."""
         self._heard(now, at)
+        if self.state is State.RELEASE and self._commands.in_flight is not None:  # held reads may take their time
+            self._commands.in_flight.deadline = at + self._settings.command_timeout
         if self.state is State.READING and self.time.report(stamps, newest, now):
             self._tell_clock()
         offset = self.time.offset(stamps, newest, now)
@@ -112,9 +121,11 @@ class Session:
         """Time has come to `at`. Raises DriverError when something is overdue."""
         self._at, self._now = at, now
         self._emit_all(self._inputs.settled(self._reader, at))
-        overdue = self._overdue(at)
-        if overdue is not None:
-            raise DriverError(overdue)
+        due = self._due
+        if due is not None and self._second_look.confirms(due, at):
+            overdue = self._overdue(at)
+            if overdue is not None:
+                raise DriverError(overdue)
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
@@ -131,7 +142,10 @@ class Session:
         if self.state is State.VERSION:
             self._memory.ask_version = False  # some old readers hang up on a version that they do not know
         if self.is_up and not orderly:
-            self._memory.cut = ((self._memory.heard or now) - STRAGGLING, now)
+            since = self._memory.heard or now
+            if self.state is State.RELEASE and self._memory.last_read is not None:
+                since = min(since, self._memory.last_read)  # what was on the way was held: as old as the outage
+            self._memory.cut = (since - STRAGGLING, now)
         self.state = State.CLOSED
 
     # What goes out
@@ -144,12 +158,9 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` has to be called at the latest."""
-        times = [self._inputs.due]
-        if not self._liveness.is_paused:
-            times.append(self._liveness.ends(self.state))
-            if self._commands.in_flight is not None:
-                times.append(self._commands.in_flight.deadline)
-        return min((time for time in times if time is not None), default=None)
+        due = self._due
+        looks = [self._inputs.due, None if due is None else self._second_look.due(due)]
+        return min((look for look in looks if look is not None), default=None)
 
     @property
     def is_up(self) -> bool:
@@ -194,13 +205,18 @@ class Session:
         self._memory.heard = now
         if self.state is not State.GREETING:
             self._liveness.heard(at)
-        if self.state is State.RELEASE and self._commands.in_flight is not None:  # held reads may take their time
-            self._commands.in_flight.deadline = at + self._settings.command_timeout
+
+    @property
+    def _due(self) -> float | None:
+        """By when something has to come from the reader. While the link is not read, nothing can be overdue."""
+        if self._liveness.is_paused:
+            return None
+        waiting = self._commands.in_flight
+        times = [self._liveness.ends(self.state), None if waiting is None else waiting.deadline]
+        return min((time for time in times if time is not None), default=None)
 
     def _overdue(self, at: float) -> str | None:
         """What is overdue, as a sentence. A reader that is silent about versions is not: that is an answer."""
-        if self._liveness.is_paused:
-            return None
         waiting = self._commands.in_flight
         if waiting is not None and at >= waiting.deadline:
             if self.state is not State.VERSION:

@@ -1,8 +1,10 @@
-"""Six cuts of the reader's connection in ten seconds: no read is missing, as the numbers in the EPCs prove."""
+"""The reader's connection is cut, or the gateway held up: no read is missing, as the numbers in the EPCs prove."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 
@@ -11,7 +13,11 @@ from drivers.emulators.llrp import LlrpEmulator
 from drivers.emulators.scene import serials
 from gateway.records import open_reads, read_items
 from tests.e2e.site import BASE, config, events_of, movements
+from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber, until
+
+STALL = 3.0
+"""Seconds: six keepalives. The reader may give up on the gateway in that time, and then closes in order."""
 
 
 @pytest.mark.slow
@@ -29,14 +35,10 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_pat
             door.switch_off()
             made = {seen.epc.hex().upper() for seen in door.reads}
             assert len(made) > 4_000, "the reader did not read"
-            try:
-                await until(lambda: len(subscriber.messages) >= len(made), 120)
-            finally:
-                await daemon.stop()
-            arrived = [uid for movement, uid in movements(events_of(subscriber)) if movement == "arrived"]
+            arrived = await arrivals(daemon, subscriber, len(made))
 
     assert door.reader.counters.cuts == 6
-    assert set(made) - set(arrived) == set(), "reads are missing"
+    assert made - set(arrived) == set(), f"reads are missing:\n{daemon.log[-4000:]}"
     assert len(arrived) == len(set(arrived)) == len(made)
     received = []
     for path in sorted((daemon.directory / "reads").glob("*.jsonl")):
@@ -45,3 +47,32 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_pat
                 row[0].hex().upper() for item in read_items(lines) if isinstance(item, Batch) for row in item.rows
             ]
     assert sorted(received) == sorted(made), "every read is recorded once"
+
+
+async def test_a_gateway_that_is_held_up_does_not_hang_up(make_daemon, broker, tmp_path):
+    """A process that was stopped for longer than three keepalives finds them in its socket, and the reads too."""
+    async with LlrpEmulator(serials(rate=200), name="door", keep_reads=True) as door:
+        daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
+        with Subscriber(broker.port, BASE + "events/#") as subscriber:
+            await daemon.start()
+            await door.until(lambda: len(door.reads) > 200, 20)
+            os.kill(daemon.pid, signal.SIGSTOP)
+            await asyncio.sleep(STALL)
+            os.kill(daemon.pid, signal.SIGCONT)
+            stalled = len(door.reads)
+            await door.until(lambda: len(door.reads) > stalled + 200, 20)
+            door.switch_off()
+            made = {seen.epc.hex().upper() for seen in door.reads}
+            arrived = await arrivals(daemon, subscriber, len(made))
+
+    assert "keepalives are missing" not in daemon.log
+    assert sorted(arrived) == sorted(made)
+
+
+async def arrivals(daemon: Daemon, subscriber: Subscriber, expected: int) -> list[str]:
+    """The UIDs that arrived, once there are as many as `expected` or none has come for long; the gateway is stopped."""
+    try:
+        await until(lambda: len(subscriber.messages) >= expected, 60)
+    finally:
+        await daemon.stop()
+    return [uid for movement, uid in movements(events_of(subscriber)) if movement == "arrived"]

@@ -129,12 +129,17 @@ class Bench:
         self.hear(Message(body.name, self.asked.id if identity is None else identity, body))
 
     def set_up(
-        self, *, able: Element | None = None, found: Iterable[Element] = (), rospecs: Iterable[Element] = ()
+        self,
+        *,
+        able: Element | None = None,
+        found: Iterable[Element] = (),
+        rospecs: Iterable[Element] = (),
+        until: State = State.READING,
     ) -> None:
-        """Goes on from wherever the session is until it reads, the reader being agreeable."""
+        """Goes on from wherever the session is until it reads, or is at `until`, the reader being agreeable."""
         if self.state is State.GREETING:
             self.greet()
-        while self.state is not State.READING:
+        while self.state is not until:
             match self.asked.name:
                 case "GET_SUPPORTED_VERSION":
                     self.refuse()

@@ -383,6 +383,19 @@ def test_reads_are_held_while_nobody_is_connected():
     assert client.reader.counters.sent == client.reader.counters.made == 130
 
 
+def test_answers_come_after_the_reads_that_were_held():
+    client = connected(scene=serials(100))
+    client.hold()
+    client.run(rospec())
+    client.reader.disconnect(client.now, [])
+    client.pass_time(500)
+    client.connect()
+    requests = [Message(body.name, 7, body) for body in (E("ENABLE_EVENTS_AND_REPORTS"), E("GET_ROSPECS"))]
+    names = [message.name for message in client.send(E("x"), data=b"".join(map(encode, requests)))]
+    assert names[-1] == "GET_ROSPECS_RESPONSE"
+    assert set(names[:-1]) == {"RO_ACCESS_REPORT"}
+
+
 def test_get_report_does_not_end_the_hold():
     client = connected(scene=serials(100))
     client.hold()

@@ -384,21 +384,34 @@ def test_reports_are_signs_of_life_too() -> None:
 
 def test_held_reads_may_take_longer_than_a_command() -> None:
     bench = Bench(settings={"command_timeout": 3.0})
-    bench.greet()
-    while bench.state is not State.RELEASE:
-        if bench.asked.name == "GET_READER_CAPABILITIES":
-            body = capabilities()
-            bench.hear(Message(body.name, bench.asked.id, body))
-        elif bench.asked.name == "GET_SUPPORTED_VERSION":
-            bench.refuse()
-        else:
-            bench.answer()
+    bench.set_up(until=State.RELEASE)
     for _ in range(10):
         bench.wait(2)
         bench.session.reported(Stamps.UTC, T0, bench.now, bench.at)
     assert bench.take(ReaderAlive) == []
     bench.answer()
     assert bench.take(ReaderAlive) == [ReaderAlive("r1", bench.now)]
+
+
+def test_keepalives_do_not_make_up_for_an_answer_that_never_comes() -> None:
+    bench = Bench(settings={"command_timeout": 3.0, "keepalive": 1.0})
+    bench.set_up(until=State.RELEASE)
+    for _ in range(2):
+        bench.wait(1)
+        bench.hear(KEEPALIVE)
+    with pytest.raises(DriverError, match="no answer to GET_READER_CONFIG"):
+        bench.wait(1.2)
+
+
+def test_a_gateway_that_was_held_up_reads_before_it_judges() -> None:
+    """The loop's timer goes off first, long after it was due, and only then what came in time is read."""
+    bench = reading(settings={"keepalive": 2.0})
+    bench.at += 60
+    bench.session.tick(bench.now, bench.at)
+    bench.hear(KEEPALIVE)
+    bench.wait(6.9)
+    with pytest.raises(DriverError, match="3 keepalives are missing"):
+        bench.wait(0.3)
 
 
 def test_nothing_is_overdue_while_paused() -> None:
@@ -578,6 +591,20 @@ def test_a_link_that_broke_may_have_swallowed_reads(orderly: bool) -> None:
     losses = again.take(ReaderLoss)
     start = heard - STRAGGLING  # reads come out of time order
     assert losses == ([] if orderly else [ReaderLoss("r1", again.now, start, lost, "link-cut", certain=False)])
+
+
+def test_a_link_that_breaks_while_held_reads_come_may_have_swallowed_old_ones() -> None:
+    memory = Memory()
+    bench = Bench(memory=memory)
+    bench.set_up(until=State.RELEASE)
+    newest = bench.now - 3600 * SECOND
+    bench.session.reported(Stamps.UTC, newest, bench.now, bench.at)
+    bench.session.link_lost(bench.now, orderly=False)
+    lost = bench.now
+    again = Bench(memory=memory)
+    again.set_up(found=[HOLDS], rospecs=[our_rospec(2)])
+    (loss,) = again.take(ReaderLoss)
+    assert (loss.start, loss.end) == (newest - STRAGGLING, lost)
 
 
 # Outputs and closing

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import Crossing
+from gateway.floor.portals.case import BESIDE, Case, by_beams, crossing_of
 from gateway.floor.portals.company import Trace
-from gateway.floor.portals.judge import BESIDE, MOST, Case, again, by_beams, crossing_of, judge
+from gateway.floor.portals.judge import MOST, again, judge
 from gateway.floor.portals.motion import NOTHING, Likelihood
 from gateway.floor.portals.profile import Bin, Profile
 
@@ -33,6 +34,7 @@ CASE = Case(
     end=15 * SECOND,
     inside=FLAT,
     outside=side(1, 2, 9, 9, 2, 1, start=2),
+    crossing=12 * SECOND,
     likelihood=OUT,
     beams=None,
     whole=1.0,
@@ -43,7 +45,8 @@ CASE = Case(
 
 
 def case(**changes) -> Case:
-    return replace(CASE, **changes)
+    known = replace(CASE, **changes)
+    return replace(known, crossing=crossing_of(known.start, known.end, known.inside, known.outside))
 
 
 def load(story: Likelihood, number: int = 10) -> list[Trace]:
@@ -154,8 +157,15 @@ VERDICTS = {
     ),
     # longer than passes last
     "out, and half a minute before the door": (case(end=35 * SECOND), [], "out", None, "both sides"),
-    "perhaps out, and half a minute before the door": (
+    "perhaps out, half a minute before the door, and both sides changed": (
         case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.98, 0.02)),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
+    "perhaps out, half a minute before the door, and one side alone changed": (
+        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.98, 0.02), inside=side(*[9] * 100)),
         [],
         "undetermined",
         "out",

@@ -11,9 +11,9 @@ from gateway.config import AntennaConfig, PortalConfig
 from gateway.config_file import ConfigError, load
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import STUCK_AFTER, Beams
+from gateway.floor.portals.last_passes import MAX_TAGS, LastPasses
 from gateway.floor.portals.profile import profile, sides_of
 from gateway.floor.portals.standing import MEMORY, TIMES, Standing
-from gateway.floor.portals.whereabouts import MAX_TAGS, Whereabouts
 
 WINDOW = SECOND // 4
 
@@ -144,12 +144,12 @@ def test_what_stays_too_long_for_a_pass_is_standing_stock_at_once():
 
 
 def test_whereabouts_are_bounded_and_restored():
-    whereabouts = Whereabouts()
+    whereabouts = LastPasses()
     for n in range(MAX_TAGS + 1):
         whereabouts.passed(n.to_bytes(4, "big"), None)
     assert len(whereabouts.dump()) <= MAX_TAGS
     newest = MAX_TAGS.to_bytes(4, "big")
-    other = Whereabouts()
+    other = LastPasses()
     other.load(whereabouts.dump()[-5:])
     assert other.there(newest, None)
     assert not other.there(newest, "vault")

@@ -1,4 +1,4 @@
-"""A tag that has left a portal, weighed alone, and waiting to be judged with those that were there with it."""
+"""A tag in a portal, weighed by itself, and waiting to be judged with those that were there with it."""
 
 from __future__ import annotations
 
@@ -6,52 +6,132 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.clock import micros
+from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
+from gateway.floor.portals.beams import Beams
+from gateway.floor.portals.case import Case, by_beams, crossing_of
 from gateway.floor.portals.company import Trace
-from gateway.floor.portals.profile import Profile, inside_of, sides_of
+from gateway.floor.portals.motion import NOTHING, likelihood
+from gateway.floor.portals.outages import MARGIN, Outages
+from gateway.floor.portals.profile import inside_of, sides_of
+from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import Track
+from gateway.floor.watch import Cause, Watch
 
 
 @dataclass(slots=True)
 class Finding:
-    """`inside` and `outside` are what the sides saw, `trace` is what is known of it in short. `beams` is what the
-    photo-eyes saw, `down` are the antennas that were not at work all the while, `cut` says what broke the pass off.
-    `closed` is when it was closed, microseconds UTC."""
+    """`case` is all that is known of it by itself, `trace` the same in short, for the others. `down` are the antennas
+    that were not at work all the while. `closed` is when it was closed, microseconds UTC."""
 
     track: Track
-    inside: Profile | None
-    outside: Profile | None
+    case: Case
     trace: Trace
-    beams: Direction | None
     down: list[int]
-    cut: str
     closed: int
 
     def dump(self) -> dict[str, Any]:
         return {
             "track": self.track.dump(),
             "trace": self.trace.dump(),
-            "beams": self.beams,
+            "beams": self.case.beams,
             "down": self.down,
-            "cut": self.cut,
+            "cut": self.case.cut,
             "closed": self.closed,
         }
 
-    @classmethod
-    def load(cls, dump: dict[str, Any], numbers: list[int], sides: Mapping[int, str]) -> Finding:
-        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``; `sides` are those of the
-        antennas that the portal has now."""
-        beams = dump["beams"]
-        track = Track.load(dump["track"], numbers)
-        track.looks = [look for look in track.looks if look[1] in sides]
-        inside, outside = sides_of(track.looks, inside_of(sides), track.since)
-        return cls(
-            track=track,
+
+class Scales:
+    """Weighs the tags of one portal. `antennas` maps the numbers of its antennas to their sides; `width` is that of a
+    window in microseconds."""
+
+    def __init__(
+        self,
+        config: PortalConfig,
+        antennas: Mapping[int, str],
+        watch: Watch,
+        beams: Beams,
+        standing: Standing,
+        outages: Outages,
+        width: int,
+    ) -> None:
+        self._antennas = antennas
+        self._watch = watch
+        self._beams = beams
+        self._standing = standing
+        self._outages = outages
+        self._width = width
+        self._silence = micros(config.silence)
+        self._inside = inside_of(antennas)
+        self._two_sides = len(set(antennas.values())) == 2
+
+    def weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
+        """What is known at `t` of a tag that has left (`gone`), or was there for the longest time a pass takes."""
+        start, end = track.since, track.last
+        inside, outside = sides_of(track.looks, self._inside, start)
+        crossing = crossing_of(start, end, inside, outside)
+        story = NOTHING
+        if self._two_sides:
+            story = likelihood(track.looks, self._inside, self._width, gone=gone)
+        stood = track.standing or self._standing.stands(track.epc, end)
+        down = self._down(track)
+        case = Case(
+            start=start,
+            end=end,
             inside=inside,
             outside=outside,
-            trace=Trace.load(dump["trace"]),
-            beams=None if beams is None else Direction(beams),
-            down=[numbers[antenna] for antenna in dump["down"]],
-            cut=dump["cut"],
-            closed=dump["closed"],
+            crossing=crossing,
+            likelihood=story,
+            beams=by_beams(self._beams.between(start - self._silence, end + self._silence), crossing),
+            whole=self._whole(down),
+            cut=self._cut(track, down),
+            full=not gone,
+            stood=stood,
         )
+        trace = Trace(track.epc, start, end, story, track.power, stood, mute=inside is None or outside is None)
+        return Finding(track, case, trace, down, t)
+
+    def load(self, dump: dict[str, Any], numbers: list[int]) -> Finding:
+        """A finding from its dump, in which antenna i is the one that is now called ``numbers[i]``."""
+        track = Track.load(dump["track"], numbers)
+        track.looks = [look for look in track.looks if look[1] in self._antennas]
+        trace = Trace.load(dump["trace"])
+        down = [numbers[antenna] for antenna in dump["down"]]
+        inside, outside = sides_of(track.looks, self._inside, track.since)
+        case = Case(
+            start=track.since,
+            end=track.last,
+            inside=inside,
+            outside=outside,
+            crossing=crossing_of(track.since, track.last, inside, outside),
+            likelihood=trace.likelihood,
+            beams=None if dump["beams"] is None else Direction(dump["beams"]),
+            whole=self._whole(down),
+            cut=dump["cut"],
+            full=False,
+            stood=trace.aside,
+        )
+        return Finding(track, case, trace, down, dump["closed"])
+
+    def _down(self, track: Track) -> list[int]:
+        """Antennas that were not watching all the while."""
+        watch = self._watch
+        return [
+            number
+            for number in self._antennas
+            if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
+        ]
+
+    def _whole(self, down: list[int]) -> float:
+        return 1 - len(down) / max(len(self._antennas), 1)
+
+    def _cut(self, track: Track, down: list[int]) -> str:
+        """What broke a pass off, if anything did."""
+        if self._outages.within(track.first - MARGIN, track.last + self._silence):
+            return "a reader was down"
+        for side in ("inside", "outside"):
+            antennas = {number for number, where in self._antennas.items() if where == side}
+            if antennas and antennas <= set(down):
+                return f"no antenna {side} was at work"
+        return ""

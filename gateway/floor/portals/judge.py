@@ -20,11 +20,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.beams import Crossing
+from gateway.floor.portals.case import Case
 from gateway.floor.portals.company import Trace, with_company
 from gateway.floor.portals.motion import Likelihood
 from gateway.floor.portals.profile import Profile
@@ -49,9 +48,6 @@ ENOUGH = 3
 
 BEAM_ODDS = 19.0
 """Of twenty times that beams are broken in an order while a tag is beside them, it is once something else that went."""
-
-BESIDE = 2 * SECOND
-"""How far a tag's loudest time may be from what the beams saw, for it to be the same thing."""
 
 SWELL = 4.0
 """By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
@@ -78,24 +74,6 @@ MISSED = 0.1
 
 
 @dataclass(slots=True, frozen=True)
-class Case:
-    """What is known of a pass: times in microseconds UTC, `whole` the share of the portal's antennas that worked,
-    `beams` what the photo-eyes saw. `full`: it lasted as long as a pass may take. `stood`: it is known to stand there.
-    `cut` says what broke it off."""
-
-    start: int
-    end: int
-    inside: Profile | None
-    outside: Profile | None
-    likelihood: Likelihood
-    beams: Direction | None
-    whole: float
-    cut: str
-    full: bool
-    stood: bool
-
-
-@dataclass(slots=True, frozen=True)
 class Verdict:
     """`leaning` is the likelier direction where it is not certain enough, `reason` says in a word or two what decided
     or was missing. `crossing` in microseconds UTC; `company` is how many others were taken into account."""
@@ -108,37 +86,12 @@ class Verdict:
     company: int = 0
 
 
-def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile | None) -> int:
-    """When the tag went through, if it did: when the sides' shares of what they received are furthest apart."""
-    if inside is None or outside is None:
-        side = inside or outside
-        return end if side is None else min(max(start + round(side.centroid * SECOND), start), end)
-    shares = {entry.t: entry.power / inside.power for entry in inside.bins}
-    for entry in outside.bins:
-        shares[entry.t] = shares.get(entry.t, 0.0) - entry.power / outside.power
-    steps = sorted(shares.items())
-    apart = ahead = 0.0
-    t = steps[0][0]
-    for (now, share), (then, _) in pairwise(steps):
-        ahead += share
-        if abs(ahead) > apart:
-            apart, t = abs(ahead), (now + then) / 2
-    return min(max(start + round(t * SECOND), start), end)
-
-
-def by_beams(crossings: Sequence[Crossing], t: int) -> Direction | None:
-    """What the photo-eyes saw while a tag was near at `t`, where they saw one thing only."""
-    ways = {crossing.direction for crossing in crossings if crossing.start - BESIDE <= t <= crossing.end + BESIDE}
-    return ways.pop() if len(ways) == 1 else None
-
-
 def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
     """`company` are those that came and went with it, `needed` is how certain a direction must be to be said."""
-    crossing = crossing_of(case.start, case.end, case.inside, case.outside)
     if case.cut:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, case.cut)
     if case.inside is None or case.outside is None:
-        seen = _one_side(case, crossing, needed)
+        seen = _one_side(case, needed)
         if seen is not None:
             return seen
     stays = case.full or case.stood
@@ -148,20 +101,20 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
     found = _posterior(case, with_company(expected, company)) if with_others else alone
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
-    if sure >= needed and (not stays or _changed_sides(case, way, crossing)):
+    if sure >= needed and (not stays or _changed_sides(case, way)):
         by_itself = max(alone.inward, alone.outward) >= needed
-        return Verdict(way, sure, crossing, "both sides" if by_itself else "with its load", company=len(company))
+        return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
     back = _told(found.back, case.whole)
     if stays:
         if back >= needed:
             return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
     elif min(back, _told(alone.back, case.whole)) >= RETURNED and _seen_well(case.inside, case.outside):
-        return Verdict(Direction.RETURNED, back, crossing, "one side before and after", company=len(company))
+        return Verdict(Direction.RETURNED, back, case.crossing, "one side before and after", company=len(company))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
-    return Verdict(Direction.UNDETERMINED, sure, crossing, reason, way, len(company))
+    return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, len(company))
 
 
-def _one_side(case: Case, crossing: int, needed: float) -> Verdict | None:
+def _one_side(case: Case, needed: float) -> Verdict | None:
     side = case.inside or case.outside
     if side is None:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, "no reads")
@@ -169,7 +122,7 @@ def _one_side(case: Case, crossing: int, needed: float) -> Verdict | None:
     if case.full:
         return Verdict(Direction.STATIC, 0.95, case.end, "one side only, all the time")
     if case.beams in (Direction.IN, Direction.OUT) and _swells(side) and not case.stood and confidence >= needed:
-        return Verdict(case.beams, confidence, crossing, "photo-eyes")
+        return Verdict(case.beams, confidence, case.crossing, "photo-eyes")
     return None
 
 
@@ -189,21 +142,23 @@ def _told(sure: float, whole: float) -> float:
 
 
 def _expected(case: Case) -> Likelihood:
-    """What is to be expected before anything that was read is looked at."""
+    """What is to be expected of what was read for so long."""
     if case.full or case.stood:
         return SELDOM
+    if any(_changed_sides(case, way) for way in (Direction.IN, Direction.OUT)):
+        return HALF
     rarer = max(math.exp(-max(case.end - case.start - PASSES_WITHIN, 0) / FURTHER), SELDOM.inward / HALF.inward)
     inward, outward = HALF.inward * rarer, HALF.outward * rarer
     return Likelihood(inward, outward, 1 - inward - outward)
 
 
-def _changed_sides(case: Case, way: Direction, crossing: int) -> bool:
+def _changed_sides(case: Case, way: Direction) -> bool:
     """Whether the side that a tag came from received less of it after the crossing, and the other one more."""
     first, second = (case.outside, case.inside) if way is Direction.IN else (case.inside, case.outside)
     if first is None or second is None:
         return False
-    before, after = max(crossing - case.start, SECOND), max(case.end - crossing, SECOND)
-    at = (crossing - case.start) / SECOND
+    before, after = max(case.crossing - case.start, SECOND), max(case.end - case.crossing, SECOND)
+    at = (case.crossing - case.start) / SECOND
     first_before, first_after = _parts(first, at)
     second_before, second_after = _parts(second, at)
     fell = first_before / before >= LEG * first_after / after

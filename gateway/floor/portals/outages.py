@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.clock import SECOND
 from gateway.floor.timeline import NEVER
+
+MARGIN = 1 * SECOND
+"""Before a pass: reads of it may have been missed already."""
 
 MAX_OUTAGES = 64
 """Outages remembered. Those of the longest pass that is waited for are a few."""

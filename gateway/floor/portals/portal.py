@@ -24,16 +24,14 @@ from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
 from gateway.floor.portals.company import Trace, beside, nearer
-from gateway.floor.portals.finding import Finding
+from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
-from gateway.floor.portals.judge import Case, Verdict, again, by_beams, crossing_of, judge
-from gateway.floor.portals.motion import NOTHING, likelihood
+from gateway.floor.portals.judge import Verdict, again, judge
+from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import Outages
-from gateway.floor.portals.profile import inside_of, sides_of
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
-from gateway.floor.portals.whereabouts import Whereabouts
 from gateway.floor.tags import uid
 from gateway.floor.timeline import NEVER
 from gateway.floor.watch import Cause, Watch
@@ -57,11 +55,14 @@ MAX_TRACES = 2_048
 CLEARED = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
 
+LIKELY = 0.5
+"""How probable it must once have been that what stays has passed, for it not to be said that it stood there."""
+
 WALK = 3
 """What was standing and went is judged by the last third of the longest pass: before that it stood."""
 
-MARGIN = 1 * SECOND
-"""Around an outage, in which reads of a pass may be missing."""
+AROUND = 1 * SECOND
+"""Before and after a load crossed, in which what was read there was beside it."""
 
 MAX_BYSTANDERS = 4_096
 """Tags remembered as read beside what may still be said to have passed."""
@@ -76,7 +77,7 @@ class Portal:
         places: Places,
         watch: Watch,
         reports: Reports,
-        whereabouts: Whereabouts,
+        last_passes: LastPasses,
         width: int,
     ) -> None:
         self.config = config
@@ -86,14 +87,12 @@ class Portal:
         self.standing = Standing()
         self.outages = Outages()
         self.others: list[Portal] = []
-        self._inside = inside_of(self.antennas)
-        self._two_sides = len(set(self.antennas.values())) == 2
-        self._width = width
+        self._scales = Scales(config, self.antennas, watch, self.beams, self.standing, self.outages, width)
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
         self._watch = watch
         self._reports = reports
-        self._whereabouts = whereabouts
+        self._last_passes = last_passes
         self._tracks: dict[bytes, Track] = {}
         self._agenda: list[tuple[int, bytes]] = []  # heap: when to look at each track
         self._waiting: list[Finding] = []
@@ -170,16 +169,19 @@ class Portal:
         if track.last + self._silence // CLEARED <= t < track.since + self._longest or not track.looks:
             self._close(track, t)
             return []
-        finding = self._weigh(track, t, gone=False)
-        verdict = self._judge(finding, [], full=True)
+        finding = self._scales.weigh(track, t, gone=False)
+        verdict = judge(finding.case, [], self.config.certainty)
         judged: list[Judged] = []
         if verdict.direction in (Direction.IN, Direction.OUT):
             judged = self._passed(finding, verdict, [])
             track.looks = []
             track.since = track.first = t
+            track.doubt = 0.0
         else:
             if verdict.direction is Direction.STATIC:
                 judged = self._stands(finding, verdict)
+            elif verdict.confidence >= LIKELY:
+                track.doubt = verdict.confidence
             track.forget_before(t - self._longest // 2)
         track.standing = True
         return judged
@@ -190,70 +192,20 @@ class Portal:
         if track.standing:
             track.forget_before(track.last - self._longest // WALK)
         if track.looks:
-            self._waiting.append(self._weigh(track, t, gone=True))
+            self._waiting.append(self._scales.weigh(track, t, gone=True))
 
     # ---- what is found
-
-    def _weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
-        """What is known of a tag by itself."""
-        start, end = track.since, track.last
-        inside, outside = sides_of(track.looks, self._inside, start)
-        crossings = self.beams.between(start - self._silence, end + self._silence)
-        down = self._down(track)
-        stood = track.standing or self.standing.stands(track.epc, end)
-        story = likelihood(track.looks, self._inside, self._width, gone=gone) if self._two_sides else NOTHING
-        return Finding(
-            track=track,
-            inside=inside,
-            outside=outside,
-            trace=Trace(track.epc, start, end, story, track.power, stood, mute=inside is None or outside is None),
-            beams=by_beams(crossings, crossing_of(start, end, inside, outside)),
-            down=down,
-            cut=self._cut(track, down),
-            closed=t,
-        )
-
-    def _judge(self, finding: Finding, company: list[Trace], *, full: bool) -> Verdict:
-        case = Case(
-            start=finding.track.since,
-            end=finding.track.last,
-            inside=finding.inside,
-            outside=finding.outside,
-            likelihood=finding.trace.likelihood,
-            beams=finding.beams,
-            whole=1 - len(finding.down) / max(len(self.antennas), 1),
-            cut=finding.cut,
-            full=full,
-            stood=finding.trace.aside,
-        )
-        return judge(case, company, self.config.certainty)
-
-    def _down(self, track: Track) -> list[int]:
-        """Antennas that were not watching all the while."""
-        watch = self._watch
-        return [
-            number
-            for number in self.antennas
-            if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
-        ]
-
-    def _cut(self, track: Track, down: list[int]) -> str:
-        if self.outages.within(track.first - MARGIN, track.last + self._silence):
-            return "a reader was down"
-        for side in ("inside", "outside"):
-            antennas = {number for number, where in self.antennas.items() if where == side}
-            if antennas and antennas <= set(down):
-                return f"no antenna {side} was at work"
-        return ""
 
     def _conclude(self, finding: Finding, company: list[Trace]) -> list[Judged]:
         """What is to be said of a tag that has left. Nothing, if it is known to stand there and nothing speaks against
         that."""
-        verdict = self._judge(finding, company, full=False)
+        verdict = judge(finding.case, company, self.config.certainty)
         if verdict.direction in (Direction.IN, Direction.OUT):
             return self._passed(finding, verdict, company)
         track = finding.track
         still = verdict.direction is Direction.STATIC
+        if still and track.doubt:
+            return self._unclear(finding, verdict)
         if self.standing.add(track.epc, track.last, long=still):
             again_and_again = "seen again and again without passing"
             verdict = replace(verdict, direction=Direction.STATIC, confidence=LEARNED, reason=again_and_again)
@@ -261,7 +213,7 @@ class Portal:
             self._beside(uid(track.epc), track.since, track.last)
             return []
         elif verdict.direction is Direction.UNDETERMINED:
-            self._whereabouts.lose(track.epc)
+            self._last_passes.lose(track.epc)
         return [self._judged(finding, verdict)]
 
     def _passed(self, finding: Finding, verdict: Verdict, company: list[Trace]) -> list[Judged]:
@@ -272,13 +224,13 @@ class Portal:
             verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="as loud at another portal")
             return [self._judged(finding, verdict)]
         place = self.config.inside if verdict.direction is Direction.IN else self.config.outside
-        if self._whereabouts.there(epc, place):
+        if self._last_passes.there(epc, place):
             verdict = replace(verdict, confidence=again(verdict.confidence), reason="the same way as the time before")
             if verdict.confidence < self.config.certainty:
                 verdict = replace(verdict, direction=Direction.UNDETERMINED, leaning=verdict.direction)
-                self._whereabouts.lose(epc)
+                self._last_passes.lose(epc)
                 return [self._judged(finding, verdict)]
-        self._whereabouts.passed(epc, place)
+        self._last_passes.passed(epc, place)
         self.standing.forget(epc)
         return [self._judged(finding, verdict)]
 
@@ -292,9 +244,19 @@ class Portal:
             (other.power for other in self._traces() if other.epc == epc and other.overlaps(start, end)), default=0
         )
 
+    def _unclear(self, finding: Finding, verdict: Verdict) -> list[Judged]:
+        """The tag stands there, and may have passed before."""
+        track = finding.track
+        verdict = replace(verdict, direction=Direction.UNDETERMINED, confidence=track.doubt, reason="passed, or stood")
+        track.doubt = 0.0
+        self._last_passes.lose(track.epc)
+        return [self._judged(finding, verdict)]
+
     def _stands(self, finding: Finding, verdict: Verdict) -> list[Judged]:
         """The tag was there for the longest time a pass takes. Said once."""
         track = finding.track
+        if track.doubt:
+            return self._unclear(finding, verdict)
         new = self.standing.add(track.epc, track.last, long=True)
         return [self._judged(finding, verdict)] if new else []
 
@@ -363,7 +325,7 @@ class Portal:
 
     def _strays(self, load: Load) -> list[str]:
         """Who was read while a load crossed and is not known to have passed."""
-        start, end = load.first - MARGIN, load.last + MARGIN
+        start, end = load.first - AROUND, load.last + AROUND
         beside = {name for name, first, last in self._bystanders if first <= end and last >= start}
         beside |= {uid(finding.trace.epc) for finding in self._waiting if finding.trace.overlaps(start, end)}
         beside |= {uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end}
@@ -387,7 +349,7 @@ class Portal:
     def load(self, dump: Any, numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         tracks = [Track.load(entry, numbers) for entry in dump["tracks"]]
-        self._waiting = [Finding.load(entry, numbers, self.antennas) for entry in dump["waiting"]]
+        self._waiting = [self._scales.load(entry, numbers) for entry in dump["waiting"]]
         self._traced = [Trace.load(entry) for entry in dump["traced"]]
         self._loads.load(dump["loads"])
         for track in tracks:

@@ -9,9 +9,9 @@ from gateway.config import Config
 from gateway.events import Fact
 from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
+from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, Reports
-from gateway.floor.portals.whereabouts import Whereabouts
 from gateway.floor.presence import Presence
 from gateway.floor.timeline import NEVER
 from gateway.floor.watch import Watch
@@ -25,9 +25,9 @@ class Portals:
         self, config: Config, places: Places, watch: Watch, evidence: Evidence, presence: Presence, width: int
     ) -> None:
         self._reports = Reports(places, evidence, presence)
-        self._whereabouts = Whereabouts()
+        self._last_passes = LastPasses()
         self._portals = {
-            portal.id: Portal(portal, places, watch, self._reports, self._whereabouts, width)
+            portal.id: Portal(portal, places, watch, self._reports, self._last_passes, width)
             for portal in config.portals
         }
         for portal in self._portals.values():
@@ -81,7 +81,7 @@ class Portals:
     def dump(self) -> dict[str, Any]:
         return {
             "portals": {name: portal.dump() for name, portal in self._portals.items()},
-            "whereabouts": self._whereabouts.dump(),
+            "last_passes": self._last_passes.dump(),
         }
 
     def load(self, dump: Any, numbers: list[int]) -> None:
@@ -89,4 +89,4 @@ class Portals:
         for name, entry in dump["portals"].items():
             if name in self._portals:
                 self._portals[name].load(entry, numbers)
-        self._whereabouts.load(dump["whereabouts"])
+        self._last_passes.load(dump["last_passes"])

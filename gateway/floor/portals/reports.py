@@ -65,7 +65,7 @@ class Reports:
         names = {number: self._places.spots[number].name for number in portal.antennas}
         seen = {look[1] for look in track.looks}
         newest = max(track.looks)[1]
-        profiles = {"inside": finding.inside, "outside": finding.outside}
+        profiles = {"inside": finding.case.inside, "outside": finding.case.outside}
         proof: dict[str, Any] = {
             "reads": sum(look[2] for look in track.looks),
             "antennas": sorted(names[number] for number in seen),
@@ -82,7 +82,7 @@ class Reports:
             "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
             "likelihood": {"in": story.inward, "out": story.outward, "back": story.back},
             "company": verdict.company,
-            "photo_eyes": None if finding.beams is None else str(finding.beams),
+            "photo_eyes": None if finding.case.beams is None else str(finding.case.beams),
             "antennas_down": sorted(names[number] for number in finding.down),
         }
         if portal.beams.stuck:

@@ -21,8 +21,8 @@ AT_MOST = 3
 @dataclass(slots=True)
 class Track:
     """Times in microseconds UTC. `since` is from when on its looks are kept; `standing` says that it was there for the
-    longest time that a pass takes. `late` counts late reads. `dark` is the dark time of each antenna of the portal when
-    the track was opened."""
+    longest time that a pass takes, and `doubt` how probable it is that it has passed meanwhile, where that is not ruled
+    out. `late` counts late reads. `dark` is the dark time of each antenna of the portal when the track was opened."""
 
     epc: bytes
     first: int
@@ -33,6 +33,7 @@ class Track:
     looks: list[Look] = field(default_factory=list)
     late: int = 0
     standing: bool = False
+    doubt: float = 0.0
 
     @property
     def power(self) -> int:

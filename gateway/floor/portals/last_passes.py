@@ -8,7 +8,7 @@ MAX_TAGS = 200_000
 """Tags remembered; beyond it the oldest quarter is forgotten. A day's traffic of the largest site."""
 
 
-class Whereabouts:
+class LastPasses:
     """EPC to the zone that its last pass led to, None for the world beyond the site."""
 
     def __init__(self) -> None:

@@ -46,6 +46,10 @@ rare: what is read for longer than that mostly stands there."""
 ENOUGH = 3
 """Windows in which a tag must have been read to go with its load: one or two do not show that it came and went."""
 
+TWICE, MANY = 2, 5
+"""In so many windows both sides must have seen a tag that passed by itself, or it came and went with so many others:
+one read on the far side is a reflection as often as not."""
+
 BEAM_ODDS = 19.0
 """Of twenty times that beams are broken in an order while a tag is beside them, it is once something else that went."""
 
@@ -101,7 +105,7 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
     found = _posterior(case, with_company(expected, company)) if with_others else alone
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
-    if sure >= needed and (not stays or _changed_sides(case, way)):
+    if sure >= needed and _was_there(case, way, company) and (not stays or _changed_sides(case, way)):
         by_itself = max(alone.inward, alone.outward) >= needed
         return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
     back = _told(found.back, case.whole)
@@ -170,6 +174,12 @@ def _parts(side: Profile, at: float) -> tuple[float, float]:
     """The power that a side received before and after a time."""
     before = math.fsum(entry.power for entry in side.bins if entry.t <= at)
     return before, math.fsum(entry.power for entry in side.bins) - before
+
+
+def _was_there(case: Case, way: Direction, company: Sequence[Trace]) -> bool:
+    """Whether there is more to show that a tag was on both sides than one read."""
+    fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
+    return fewest >= TWICE or len(company) >= MANY or case.beams is way
 
 
 def _windows(case: Case) -> int:

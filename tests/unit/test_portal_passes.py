@@ -142,6 +142,17 @@ def test_what_stands_on_one_side_and_then_on_the_other_has_passed_once(apart, wa
     assert waits > 10 or said == ["in"]
 
 
+@pytest.mark.parametrize("apart", [4.0, 6.0])
+@pytest.mark.parametrize("speed", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_sides_that_are_far_apart_leave_it_unread_in_between(apart, speed, seed):
+    ports = [(1, apart), (2, -apart)]
+    reads = carried([(0, -10), (20 / speed, 10)], seed=seed, ports=ports, noise=4.0, every=0.2, weakest=-60)
+    said = [direction for _, direction in passes(judged(reads, until=20 / speed + 40))]
+    assert said[:1] == ["in"]
+    assert set(said) <= {"in", "static"}
+
+
 # ---- photo-eyes
 
 

@@ -70,6 +70,10 @@ nearest to both at the same time. What went through makes it more."""
 RETURNED = 0.98
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
+STAYED = 0.75
+"""How certain it must be that what is known to stand there still does. Of ten that stand one passes, so that reads which
+say nothing leave nine: one in four is worth saying."""
+
 MOST = 0.999
 """Nothing that rests on radio is certain."""
 
@@ -110,7 +114,7 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
         return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
     back = _told(found.back, case.whole)
     if stays:
-        if back >= needed:
+        if back >= (STAYED if case.stood else needed):
             return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
     elif min(back, _told(alone.back, case.whole)) >= RETURNED and _seen_well(case.inside, case.outside):
         return Verdict(Direction.RETURNED, back, case.crossing, "one side before and after", company=len(company))

@@ -53,7 +53,7 @@ TURNS = 0.03
 """How often it turns around, for each step: once in eight seconds."""
 
 FAR = 1.0
-"""Metres from the middle from which on a pass can begin and end."""
+"""Metres from the middle from which on a pass can begin and end, and no nearer than where its side hears best."""
 
 SILENT = 4
 """Steps without a read that are taken in before the first and after the last read: it came from out of reach."""
@@ -124,7 +124,6 @@ NOTHING = Likelihood(1 / 3, 1 / 3, 1 / 3)
 """Of reads that say nothing."""
 
 _PLACES: Array = np.array([place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)])
-_INSIDE, _OUTSIDE = _PLACES > FAR - 1e-9, _PLACES < -FAR + 1e-9
 _TRIED = list(product(APART, UNEVEN, LOUDER))
 
 # A state is a matrix of probabilities. Its rows are the facing (inwards, then outwards) and the place, its columns the
@@ -144,12 +143,18 @@ def _moves() -> Array:
     return moves.reshape(2 * number, 2 * number)
 
 
-def _beginning(weights: Array) -> Array:
+def _far(sign: int) -> Array:
+    """From where a pass may begin and end, by place and what is tried; `sign` is 1 for the inside."""
+    nearest = np.array([max(FAR, apart) for apart, _, _ in _TRIED])
+    return np.asarray(sign * _PLACES[:, np.newaxis] > nearest - 1e-9, dtype=float)
+
+
+def _beginning() -> Array:
     """Where a pass may begin: outside facing inwards, or inside facing outwards; by the weight of what is tried."""
-    begin = np.zeros((2, len(_PLACES), 2, len(weights)))
-    begin[0, _OUTSIDE, 0] = weights / np.count_nonzero(_OUTSIDE)
-    begin[1, _INSIDE, 1] = weights / np.count_nonzero(_INSIDE)
-    return begin.reshape(2 * len(_PLACES), 2 * len(weights))
+    begin = np.zeros(_SHAPE)
+    begin[0, :, 0] = _FAR_OUT * _weights() / _FAR_OUT.sum(axis=0)
+    begin[1, :, 1] = _FAR_IN * _weights() / _FAR_IN.sum(axis=0)
+    return begin.reshape(2 * len(_PLACES), -1)
 
 
 def _weights() -> Array:
@@ -171,18 +176,20 @@ def _levels(sign: int) -> Array:
 
 
 _MOVES = _moves()
-_BEGINNING = _beginning(_weights())
+_FAR_IN, _FAR_OUT = _far(1), _far(-1)
+_BEGINNING = _beginning()
 _LEVELS = (_levels(1), _levels(-1))  # inside, outside
 
 
 def _stories(state: Array) -> tuple[float, float, float]:
     """How much of a state has gone in, out, and back."""
-    by = state.reshape(2, len(_PLACES), 2, -1).sum(axis=3)
-    inside, outside = by[0, _INSIDE].sum(axis=0), by[1, _OUTSIDE].sum(axis=0)
+    inwards, outwards = state.reshape(_SHAPE)
+    inside = np.einsum("pct,pt->c", inwards, _FAR_IN)
+    outside = np.einsum("pct,pt->c", outwards, _FAR_OUT)
     return float(inside[0]), float(outside[1]), float(outside[0] + inside[1])
 
 
-_unread = [_beginning(np.ones(1))]  # by number of steps: the state where nothing is known
+_unread = [_BEGINNING]  # by number of steps: the state where nothing is known
 
 
 def _before_reading(steps: int) -> tuple[float, float, float]:

@@ -159,7 +159,7 @@ class Portal:
 
     def _ends(self, track: Track) -> int:
         """When the track ends, if nothing more is read."""
-        ends = track.ends(self._silence, self._longest)
+        ends = track.ends(self._silence, self._longest, self.antennas)
         brief = track.last + self._silence // CLEARED
         cleared = [c.end for c in self.beams.between(track.first, track.last) if c.direction is not Direction.RETURNED]
         return min(ends, max(brief, cleared[-1])) if cleared else ends

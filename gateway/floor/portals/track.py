@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,11 +47,13 @@ class Track:
         self.since = min(self.since, t)
         self.last = max(self.last, t)
 
-    def ends(self, silence: int, longest: int) -> int:
-        """When the pass is over, if nothing more is read."""
+    def ends(self, silence: int, longest: int, sides: Mapping[int, str]) -> int:
+        """When the pass is over, if nothing more is read. What one side alone saw may be on its way to the other."""
         windows = len({look[0] for look in self.looks})
         mean = (self.last - self.since + silence) // max(windows, 1)
         wait = min(max(silence, PATIENCE * mean), AT_MOST * silence)
+        if len({sides[look[1]] for look in self.looks}) == 1:
+            wait = AT_MOST * silence
         return min(self.last + wait, self.since + longest)
 
     def forget_before(self, t: int) -> None:

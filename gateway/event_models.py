@@ -80,13 +80,13 @@ class PassSide(Part):
 
 class PassEvidence(MovementEvidence):
     """The reads behind a pass. `likelihood` is how well it explains them that the tag went in, or out, or came and went
-    back, as shares of one; `company` how many others, that came and went with it, were taken into account. `leaning` is
-    the likelier direction of a pass that is undetermined."""
+    back, or stands there, as shares of one; `company` how many others, that came and went with it, were taken into
+    account. `leaning` is the likelier direction of a pass that is undetermined."""
 
     reason: str
     leaning: Literal["in", "out"] | None
     sides: dict[Literal["inside", "outside"], PassSide | None]
-    likelihood: dict[Literal["in", "out", "back"], Annotated[float, Field(ge=0, le=1)]]
+    likelihood: dict[Literal["in", "out", "back", "still"], Annotated[float, Field(ge=0, le=1)]]
     company: Count
     photo_eyes: Literal["in", "out", "returned"] | None
     antennas_down: list[str]

@@ -19,8 +19,8 @@ from gateway.floor.portals.profile import Bin, Profile
 
 NEEDED = 0.9
 OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)
-PERHAPS = Likelihood(0.02, 0.9, 0.08)
-"""Out is not certain enough by itself: 0.9 : (0.02 + 2 x 0.08)."""
+PERHAPS = Likelihood(0.02, 0.85, 0.08, 0.05)
+"""Out is not certain enough by itself."""
 
 
 def side(*powers: float, start: float = 0.0) -> Profile:
@@ -158,14 +158,14 @@ VERDICTS = {
     # longer than passes last
     "out, and half a minute before the door": (case(end=35 * SECOND), [], "out", None, "both sides"),
     "perhaps out, half a minute before the door, and both sides changed": (
-        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.98, 0.02)),
+        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.97, 0.03)),
         [],
         "out",
         None,
         "both sides",
     ),
     "perhaps out, half a minute before the door, and one side alone changed": (
-        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.98, 0.02), inside=side(*[9] * 100)),
+        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.97, 0.03), inside=side(*[9] * 100)),
         [],
         "undetermined",
         "out",
@@ -211,7 +211,9 @@ def test_what_both_sides_saw_go_through_has_not_returned_however_long_it_waited(
 
 SHARE = st.integers(0, 1000)
 STORIES = (
-    st.tuples(SHARE, SHARE, SHARE).filter(any).map(lambda parts: Likelihood(*(part / sum(parts) for part in parts)))
+    st.tuples(SHARE, SHARE, SHARE, SHARE)
+    .filter(any)
+    .map(lambda parts: Likelihood(*(part / sum(parts) for part in parts)))
 )
 COMPANY = st.lists(STORIES, max_size=5).map(
     lambda stories: [Trace(bytes([n]), 10, 20, story, 1, False) for n, story in enumerate(stories)]
@@ -220,7 +222,7 @@ BEAMS = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.RETURNED])
 
 
 def mirrored(story: Likelihood) -> Likelihood:
-    return Likelihood(story.outward, story.inward, story.back)
+    return replace(story, inward=story.outward, outward=story.inward)
 
 
 OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from itertools import pairwise
 from random import Random
 
@@ -34,8 +35,8 @@ def told(heard: Heard) -> Likelihood:
     return likelihood(looks(heard), frozenset({INSIDE}), WINDOW)
 
 
-def shares(story: Likelihood) -> tuple[float, float, float]:
-    return story.inward, story.outward, story.back
+def shares(story: Likelihood) -> tuple[float, ...]:
+    return astuple(story)
 
 
 def walked(*points: tuple[float, float], apart: float = 0.6, noise: float = 0.0, seed: int = 0) -> Heard:
@@ -150,9 +151,9 @@ ROUNDED = 2e-6
 
 @settings(max_examples=40, deadline=None)
 @given(HEARD)
-def test_any_looks_give_three_shares_of_one(heard):
+def test_any_looks_give_shares_of_one(heard):
     story = told(heard)
-    assert math.fsum(shares(story)) == pytest.approx(1, abs=2 * ROUNDED)
+    assert math.fsum(shares(story)) == pytest.approx(1, abs=3 * ROUNDED)
     assert all(0 <= share <= 1 for share in shares(story))
 
 
@@ -160,7 +161,7 @@ def test_any_looks_give_three_shares_of_one(heard):
 @given(HEARD)
 def test_sides_that_are_swapped_swap_in_and_out(heard):
     one, other = told(heard), told(mirrored(heard))
-    assert shares(other) == pytest.approx((one.outward, one.inward, one.back), abs=ROUNDED)
+    assert shares(other) == pytest.approx((one.outward, one.inward, one.back, one.still), abs=ROUNDED)
 
 
 @settings(max_examples=40, deadline=None)
@@ -203,11 +204,28 @@ def test_levels_beyond_any_receiver_are_bounded(level):
     way = OUTWARDS["a walk"]
     faint = [(50, INSIDE, level), (51, OUTSIDE, level)]
     found = likelihood([*looks(way), *(look(n * WINDOW, side, 1) for n, side, _ in faint)], frozenset({INSIDE}), WINDOW)
-    assert math.fsum(shares(found)) == pytest.approx(1, abs=2 * ROUNDED)
+    assert math.fsum(shares(found)) == pytest.approx(1, abs=3 * ROUNDED)
+
+
+@pytest.mark.parametrize("heard", [[0, 13, 26, 39], [0, 5, 20, 28], [0, 4, 8, 12]])
+def test_two_reads_by_one_side_and_then_two_by_the_other_are_no_certain_passage(heard):
+    """A third of the orders that chance makes of what stands there and is read now and then."""
+    story = told([(number, INSIDE if place < 2 else OUTSIDE, -3.0) for place, number in enumerate(heard)])
+    assert story.inward < story.outward < 0.97
+    assert story.still > 0.005
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_what_walks_through_does_not_stand_however_seldom_it_is_read(every, seed):
+    way = [one for one in walked((0, 4), (10, -4), noise=3.0, seed=seed) if one[0] % every == 0]
+    story = told(way)
+    assert story.still < 0.05
+    assert story.outward > 0.8
 
 
 def test_no_more_than_so_many_steps_are_looked_at():
     """A tag that is read for months costs no more than one that is read for minutes."""
     long = [(number * 3, number % 2, 0.0) for number in range((MOST_STEPS + SILENT) // 3 + 1)]
     assert told([*long, (10**8, OUTSIDE, 0.0)]) == told(long)
-    assert math.fsum(shares(told(long))) == pytest.approx(1, abs=2 * ROUNDED)
+    assert math.fsum(shares(told(long))) == pytest.approx(1, abs=3 * ROUNDED)

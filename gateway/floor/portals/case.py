@@ -20,7 +20,7 @@ BESIDE = 2 * SECOND
 class Case:
     """Times in microseconds UTC. `crossing` is when the tag went through, if it did; `whole` the share of the portal's
     antennas that worked, `beams` what the photo-eyes saw. `full`: it lasted as long as a pass may take. `stood`: it is
-    known to stand there. `cut` says what broke it off."""
+    known to stand there, and was there `spells` times without a direction. `cut` says what broke it off."""
 
     start: int
     end: int
@@ -33,6 +33,7 @@ class Case:
     cut: str
     full: bool
     stood: bool
+    spells: int = 0
 
 
 def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile | None) -> int:

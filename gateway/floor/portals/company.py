@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND
@@ -48,11 +48,11 @@ class Trace:
     power: int
     aside: bool
     mute: bool = False
-    news: tuple[float, float, float] = field(init=False, compare=False)  # to others: of each story, a logarithm
+    news: tuple[float, ...] = field(init=False, compare=False)  # to others: of each story, a logarithm
 
     def __post_init__(self) -> None:
         story = self.likelihood
-        news = tuple(ALIKE * math.log(share + LEAST) for share in (story.inward, story.outward, story.back))
+        news = tuple(ALIKE * math.log(share + LEAST) for share in astuple(story))
         object.__setattr__(self, "news", news)
 
     def overlaps(self, start: int, end: int) -> bool:
@@ -64,9 +64,7 @@ class Trace:
             self.epc.hex(),
             self.start,
             self.end,
-            story.inward,
-            story.outward,
-            story.back,
+            *astuple(story),
             self.power,
             self.aside,
             self.mute,
@@ -74,8 +72,8 @@ class Trace:
 
     @classmethod
     def load(cls, dump: list[Any]) -> Trace:
-        epc, start, end, inward, outward, back, power, aside, mute = dump
-        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back), power, aside, mute)
+        epc, start, end, inward, outward, back, still, power, aside, mute = dump
+        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back, still), power, aside, mute)
 
 
 def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
@@ -103,15 +101,13 @@ def with_company(prior: Likelihood, company: Iterable[Trace]) -> Likelihood:
     news = [other.news for other in company]
     if not news:
         return prior
-    logs = [
-        math.log(before) + math.fsum(shares)
-        for before, shares in zip((prior.inward, prior.outward, prior.back), zip(*news, strict=True), strict=True)
-    ]
+    before = astuple(prior)
+    logs = [math.log(share) + math.fsum(shares) for share, shares in zip(before, zip(*news, strict=True), strict=True)]
     together = [math.exp(log - max(logs)) for log in logs]
     total = math.fsum(together)
-    inward, outward, back = (TOGETHER * share / total for share in together)
-    alone = 1 - TOGETHER
-    return Likelihood(inward + alone * prior.inward, outward + alone * prior.outward, back + alone * prior.back)
+    return Likelihood(
+        *(TOGETHER * share / total + (1 - TOGETHER) * alone for share, alone in zip(together, before, strict=True))
+    )
 
 
 def nearer(one: Trace, company: Iterable[Trace], heard: Callable[[Trace], int]) -> bool:

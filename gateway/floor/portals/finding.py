@@ -88,6 +88,7 @@ class Scales:
             cut=self._cut(track, down),
             full=not gone,
             stood=stood,
+            spells=self._standing.spells(track.epc, end),
         )
         trace = Trace(track.epc, start, end, story, track.power, stood, mute=inside is None or outside is None)
         return Finding(track, case, trace, down, t)
@@ -111,6 +112,7 @@ class Scales:
             cut=dump["cut"],
             full=False,
             stood=trace.aside,
+            spells=self._standing.spells(track.epc, track.last),
         )
         return Finding(track, case, trace, down, dump["closed"])
 

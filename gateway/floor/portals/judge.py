@@ -28,12 +28,14 @@ from gateway.floor.portals.company import Trace, with_company
 from gateway.floor.portals.motion import Likelihood
 from gateway.floor.portals.profile import Profile
 
-HALF = Likelihood(0.25, 0.25, 0.5)
-"""Of what comes near a portal half goes through, as often in as out."""
+HALF = Likelihood(0.25, 0.25, 0.25, 0.25)
+"""Half of what is read at a portal goes through, as often in as out; a quarter comes near and goes back, and a quarter
+stands there."""
 
-SELDOM = Likelihood(0.05, 0.05, 0.9)
-"""Of what is read for longer than a pass takes, or is known to stand there, one in ten passes: it waited before, or
-stays behind the door, or is taken away. For the others something was in the way, or is not any more."""
+RARELY, OFTEN = 10, 190
+"""Of what is read for longer than a pass takes, or is known to stand there, one in RARELY passes: it waited before, or
+stays behind the door, or is taken away. As many come and go, and the others stand: something was in the way, or is not
+any more. It is one more for every time that it was there without passing, up to OFTEN."""
 
 LEG = 4.0
 """By which factor (6 dB) such a one must be received less by the side that it comes from, and more by the other, before
@@ -70,9 +72,9 @@ nearest to both at the same time. What went through makes it more."""
 RETURNED = 0.98
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
-STAYED = 0.75
-"""How certain it must be that what is known to stand there still does. Of ten that stand one passes, so that reads which
-say nothing leave nine: one in four is worth saying."""
+STAYED = 0.6
+"""How certain it must be that what is known to stand there still does: that it left in two cases of five is worth
+saying."""
 
 MOST = 0.999
 """Nothing that rests on radio is certain."""
@@ -114,8 +116,9 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
         return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
     back = _told(found.back, case.whole)
     if stays:
-        if back >= (STAYED if case.stood else needed):
-            return Verdict(Direction.STATIC, back, case.end, "neither side first", company=len(company))
+        stayed = _told(found.back + found.still, case.whole)
+        if stayed >= (STAYED if case.stood else needed):
+            return Verdict(Direction.STATIC, stayed, case.end, "neither side first", company=len(company))
     elif min(back, _told(alone.back, case.whole)) >= RETURNED and _seen_well(case.inside, case.outside):
         return Verdict(Direction.RETURNED, back, case.crossing, "one side before and after", company=len(company))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
@@ -140,8 +143,9 @@ def _posterior(case: Case, expected: Likelihood) -> Likelihood:
     inward = expected.inward * case.likelihood.inward * (BEAM_ODDS if beams is Direction.IN else 1)
     outward = expected.outward * case.likelihood.outward * (BEAM_ODDS if beams is Direction.OUT else 1)
     back = expected.back * case.likelihood.back * (BEAM_ODDS if beams is Direction.RETURNED else 1)
-    total = inward + outward + back
-    return Likelihood(inward / total, outward / total, back / total)
+    still = expected.still * case.likelihood.still
+    total = inward + outward + back + still
+    return Likelihood(inward / total, outward / total, back / total, still / total)
 
 
 def _told(sure: float, whole: float) -> float:
@@ -152,12 +156,14 @@ def _told(sure: float, whole: float) -> float:
 def _expected(case: Case) -> Likelihood:
     """What is to be expected of what was read for so long."""
     if case.full or case.stood:
-        return SELDOM
+        passes = 1 / (RARELY + min(case.spells, OFTEN))
+        return Likelihood(passes / 2, passes / 2, passes, 1 - 2 * passes)
     if any(_changed_sides(case, way) for way in (Direction.IN, Direction.OUT)):
         return HALF
-    rarer = max(math.exp(-max(case.end - case.start - PASSES_WITHIN, 0) / FURTHER), SELDOM.inward / HALF.inward)
+    longer = max(case.end - case.start - PASSES_WITHIN, 0)
+    rarer = max(math.exp(-longer / FURTHER), 2 / RARELY)
     inward, outward = HALF.inward * rarer, HALF.outward * rarer
-    return Likelihood(inward, outward, 1 - inward - outward)
+    return Likelihood(inward, outward, HALF.back, 1 - inward - outward - HALF.back)
 
 
 def _changed_sides(case: Case, way: Direction) -> bool:

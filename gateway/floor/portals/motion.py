@@ -1,4 +1,5 @@
-"""How a tag moved: what was read of it, held against three stories. It went in, it went out, or it went back.
+"""How a tag moved: what was read of it, held against four stories. It went in, it went out, it came and went back, or
+it stands there (still.py).
 
 A hidden Markov model of the way through a portal. Hidden is where the tag is, on a line across the portal, and which
 way it faces. From one window to the next it stays, strides on, or rarely turns. It comes from out of reach on one side,
@@ -17,9 +18,9 @@ Levels count in whole decibels. What rounding leaves to the processor is cut off
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import TypeAlias
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from gateway.clock import MILLISECOND
 from gateway.floor.portals.profile import Look
+from gateway.floor.portals.still import Heard, Still
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -74,8 +76,8 @@ Rayleigh path has 5.6 dB, a tag's answer goes it twice, and reads and antennas e
 STRAY, STRAYS_DB = 0.05, 60.0
 """Share of windows whose level says nothing, and the range in decibels in which it may then lie: bodies, metal."""
 
-HEARD, UNHEARD = 0.9, 0.02
-"""Share of windows in which a tag is read where it is loud, and where it is out of reach."""
+MOST_HEARD, UNHEARD = 9, 0.02
+"""Share of windows in which a tag is read: where it is loud at most, in tenths, and where it is out of reach."""
 
 EDGE = 6.0
 """Decibels over which reading sets in. At the weakest level that was read, half of what can be read is."""
@@ -107,20 +109,25 @@ RESCALED, LOST = 8, 1e-150
 """Every so many steps a state is brought back to a sum of one, and what is less than LOST of it is given up: numbers
 too small for a processor's normal range are slow."""
 
+MOST_LIKELY = 700.0
+"""The largest logarithm of which there is a number."""
+
 DIGITS = 6
 """Decimals of a likelihood that are kept: well above what another processor's exp() may differ by."""
 
 
 @dataclass(slots=True, frozen=True)
 class Likelihood:
-    """How well each story explains what was read: shares of one. `back` is coming and going on the same side."""
+    """How well each story explains what was read: shares of one. `back` is coming and going on the same side, `still`
+    is standing there."""
 
     inward: float
     outward: float
     back: float
+    still: float = 0.0
 
 
-NOTHING = Likelihood(1 / 3, 1 / 3, 1 / 3)
+NOTHING = Likelihood(0.25, 0.25, 0.25, 0.25)
 """Of reads that say nothing."""
 
 _PLACES: Array = np.array([place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)])
@@ -208,19 +215,50 @@ def _level_is(side: int, off: int) -> Array:
 
 
 @cache
-def _is_read(side: int, edge: int) -> Array:
-    """How probable it is that a side reads the tag in a step, where it read nothing weaker than `edge` dB below."""
-    return np.clip(HEARD / (1 + np.exp((-edge - _LEVELS[side]) / EDGE)), UNHEARD, None)
+def _is_read(side: int, edge: int, tenths: int) -> Array:
+    """How probable it is that a side reads the tag in a step, where it read nothing weaker than `edge` dB below, and so
+    many tenths of the steps where it is loud."""
+    return np.clip(tenths / 10 / (1 + np.exp((-edge - _LEVELS[side]) / EDGE)), UNHEARD, None)
 
 
-@cache
-def _unheard(edge: int) -> Array:
+@lru_cache(512)
+def _unheard(edge: int, inside: int, outside: int) -> Array:
     """How probable it is that neither side reads the tag."""
-    return (1 - _is_read(0, edge)) * (1 - _is_read(1, edge))
+    return (1 - _is_read(0, edge, inside)) * (1 - _is_read(1, edge, outside))
 
 
-Heard: TypeAlias = tuple[int | None, int | None]
-"""What the inside and the outside heard in one step: decibels below the loudest of the pass, None for nothing."""
+UNREAD: Heard = (None, None)
+"""A step in which neither side read the tag."""
+
+
+class Walk:
+    """Where the tag may be, after each step and all that was heard until then."""
+
+    def __init__(self) -> None:
+        self._state = _BEGINNING.copy()
+        self._steps = -1
+        self._divided = 0.0  # the logarithm of what the state was divided by, for its numbers not to become too small
+
+    def take(self, seen: Array) -> None:
+        """One more step, in which what was heard is so probable by place and what is tried."""
+        self._steps += 1
+        if self._steps:
+            self._state = _MOVES @ self._state
+        weighed = self._state.reshape(_SHAPE)
+        weighed *= seen[:, np.newaxis, :]
+        if self._steps % RESCALED == 0:
+            total = self._state.sum()
+            self._divided += math.log(total)
+            self._state /= total
+            self._state[self._state < LOST] = 0.0
+
+    def against(self, still: Still) -> Likelihood:
+        """How well in, out and back explain what was heard, and standing still."""
+        before = _before_reading(self._steps)
+        moved = [share / expected for share, expected in zip(_stories(self._state), before, strict=True)]
+        stories = [*moved, math.exp(min(still.log - self._divided, MOST_LIKELY))]
+        total = math.fsum(stories)
+        return Likelihood(*(round(share / total, DIGITS) for share in stories)) if total > 0 else NOTHING
 
 
 def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
@@ -231,29 +269,22 @@ def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int, *, gon
         return NOTHING
     edge = max(off for pair in heard.values() for off in pair if off is not None)
     first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + (SILENT if gone else 0)
-    state = _BEGINNING.copy()
-    previous = first
-    before: Heard = (None, None)
+    often = (_tenths(heard, 0), _tenths(heard, 1))
+    walk, still = Walk(), Still(FADING, STRAY / STRAYS_DB)
+    previous, before = first, UNREAD
     for number in range(first, last + 1):
-        if number > first:
-            state = _MOVES @ state
-        pair = heard.get(number)
-        if pair is None:
-            seen = _unheard(edge)
-        else:
-            seen = _seen(0, pair[0], edge) * _seen(1, pair[1], edge)
-            if number - previous <= 2 and _alike(before, pair):
-                seen = seen**SAME_AGAIN
-            previous, before = number, pair
-        weighed = state.reshape(_SHAPE)
-        weighed *= seen[:, np.newaxis, :]
-        if number % RESCALED == 0:
-            state /= state.sum()
-            state[state < LOST] = 0.0
-    before_reading = _before_reading(last - first)
-    shares = [after / before for after, before in zip(_stories(state), before_reading, strict=True)]
-    total = math.fsum(shares)
-    return Likelihood(*(round(share / total, DIGITS) for share in shares)) if total > 0 else NOTHING
+        pair = heard.get(number, UNREAD)
+        if pair == UNREAD:
+            walk.take(_unheard(edge, *often))
+            still.take(pair, 1.0)
+            continue
+        seen, news = _seen(0, pair[0], edge, often[0]) * _seen(1, pair[1], edge, often[1]), 1.0
+        if number - previous <= 2 and _alike(before, pair):
+            seen, news = seen**SAME_AGAIN, SAME_AGAIN
+        walk.take(seen)
+        still.take(pair, news)
+        previous, before = number, pair
+    return walk.against(still)
 
 
 def _heard(looks: Iterable[Look], inside: frozenset[int], width: int) -> dict[int, Heard]:
@@ -269,9 +300,19 @@ def _below(loudest: int, power: int) -> int | None:
     return min(round(10 * math.log10(loudest / power)), LOWEST) if power else None
 
 
-def _seen(side: int, off: int | None, edge: int) -> Array:
+def _seen(side: int, off: int | None, edge: int, tenths: int) -> Array:
     """How probable it is that a side heard the tag so far below the loudest, or not at all."""
-    return 1 - _is_read(side, edge) if off is None else _is_read(side, edge) * _level_is(side, off)
+    read = _is_read(side, edge, tenths)
+    return 1 - read if off is None else read * _level_is(side, off)
+
+
+def _tenths(heard: Mapping[int, Heard], side: int) -> int:
+    """How often a side reads the tag where it is loud: how often it did from its first read to its last, in tenths."""
+    steps = [number for number, pair in heard.items() if pair[side] is not None]
+    if not steps:
+        return MOST_HEARD
+    span = max(steps) - min(steps) + 1
+    return min(max(round(10 * len(steps) / span), 1), MOST_HEARD)
 
 
 def _alike(before: Heard, pair: Heard) -> bool:

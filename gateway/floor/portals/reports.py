@@ -80,7 +80,7 @@ class Reports:
             "reason": verdict.reason,
             "leaning": None if verdict.leaning is None else str(verdict.leaning),
             "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
-            "likelihood": {"in": story.inward, "out": story.outward, "back": story.back},
+            "likelihood": {"in": story.inward, "out": story.outward, "back": story.back, "still": story.still},
             "company": verdict.company,
             "photo_eyes": None if finding.case.beams is None else str(finding.case.beams),
             "antennas_down": sorted(names[number] for number in finding.down),

@@ -45,6 +45,10 @@ class Standing:
         habit = self._habits.get(epc)
         return habit is not None and habit.learned and t - habit.last <= MEMORY
 
+    def spells(self, epc: bytes, t: int) -> int:
+        """How often it was there without a direction, if it is known to stand there at `t`."""
+        return self._habits[epc].spells if self.stands(epc, t) else 0
+
     def add(self, epc: bytes, t: int, *, long: bool) -> bool:
         """One more spell without a direction that ended at `t`; `long`: longer than a pass takes.
 

@@ -6,35 +6,15 @@ import re
 import time
 
 import pytest
-import pytest_asyncio
 
 from gateway.web.assets import Assets
-from tests.support.web_browser import MANIFEST, PICTURES, begin, expect, launched, live, tablet, url
-from tests.support.web_scene import HOLD, FakeGateway, load, served
+from tests.support.web_browser import PICTURES, begin, expect, live, tablet, url
+from tests.support.web_scene import FakeGateway, load, served
 
 ANA = "a" * 32
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script></template><h1>\"&amp;"
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with launched() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser):
-    async with tablet(browser) as page:
-        yield page
-
-
-@pytest.fixture
-def gateway():
-    gateway = FakeGateway()
-    gateway.manifest(load(24, p3=HOLD), name=MANIFEST, delivery="1204477")
-    return gateway
 
 
 async def tone(page, name):

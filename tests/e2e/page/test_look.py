@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import pytest_asyncio
 
-from tests.support.web_browser import MANIFEST, PICTURES, TABLET, begin, close, expect, launched, live, tablet, url
-from tests.support.web_scene import HOLD, FakeGateway, load, served
+from tests.support.web_browser import MANIFEST, PICTURES, TABLET, begin, close, expect, live, tablet, url
+from tests.support.web_scene import load, served
 
 SCREENS = [
     TABLET,
@@ -17,25 +16,6 @@ SCREENS = [
 ]
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser():
-    async with launched() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser):
-    async with tablet(browser) as page:
-        yield page
-
-
-@pytest.fixture
-def gateway():
-    gateway = FakeGateway()
-    gateway.manifest(load(24, p3=HOLD), name=MANIFEST, delivery="1204477")
-    return gateway
 
 
 def loading(gateway):

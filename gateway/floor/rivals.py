@@ -9,10 +9,10 @@ lead of `hysteresis` soonest, and the time at which the sum left zero is when th
 How large the sum must be says what is known of the tag. For a difference of variance `spread`, in stays of STAY, the
 sum exceeds ``spread * STAY / distance * log(1 / odds)`` with those odds, where `distance` is how far the usual lead
 lies below what is added up (the tail of a reflected Brownian motion). Mean and variance of the lead are learned for
-each tag. One that its own zone alone used to hear is taken over in some ten seconds; one that both hear alike, after
-many minutes. And a sum that fell back to zero has shown what this tag does without moving: the next one must be WIDER
-times as large as any that is remembered, and so must one that undoes a move. So no place, however noisy, makes a tag
-go to and fro for long.
+each tag. One that its own zone alone used to hear is taken over in ten to twenty seconds; one that both hear alike,
+after many minutes. And a sum that fell back to zero has shown what this tag does without moving: the next one must be
+WIDER times as large as any that is remembered, and so must one that undoes a move. So no place, however noisy, makes a
+tag go to and fro for long.
 
 Besides, a zone must be ahead by `hysteresis` when it takes a tag over, have seen it for `dwell`, in at least LOOKS
 windows, and half as often as the tag's own zone saw it meanwhile: stray reads, however strong, move nothing.
@@ -56,8 +56,9 @@ UNKNOWN = STAY
 SAMPLES = 12 * STAY
 """Seconds for which WANDER counts when the spread is learned: a variance needs a dozen stays to mean something."""
 
-ODDS = 1e-4
-"""Share of the leads that may move a tag which stands still. One by a border has some ten an hour, others none."""
+ODDS = 1e-6
+"""Share of the leads that may move a tag which stands still. One by a border has some ten an hour; of a hundred of them
+one may then move in six weeks."""
 
 NARROWEST = 1.0
 """Decibels below which the distance is not taken to be known."""

@@ -8,9 +8,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from benchmarks.accuracy.site import delivery_kind, reader_kind, room_config
+from benchmarks.accuracy.site import Door, delivery_kind, door_config, reader_kind, room_config
 from benchmarks.accuracy.trial import Scene, Trial
-from drivers.emulators.radio import Path, Place, RadioReader, RadioTag, RoomAntenna, World
+from drivers.emulators.radio import Doorway, Path, Place, RadioReader, RadioTag, RoomAntenna, World
 from drivers.emulators.radio.medium import reflectors
 from drivers.emulators.radio.shapes import unit
 from drivers.emulators.radio.things import make
@@ -115,6 +115,19 @@ def _shared_room(random: Random, zones: Sequence[Place], *, hours: float = 24.0,
     return Trial(world, room_config({zone.name: {} for zone in zones}, [(reader, ports)]))
 
 
+def _room_as_door(random: Random, *, hours: float = 4.0, tags: int = 4) -> Trial:
+    """Four antennas in the corners of a room, two of them configured as one side of a door, and nothing ever moves."""
+    antennas = _room(random, 4)
+    reader = reader_kind("r1", antennas, random)
+    stock = [make(number, Path.still(*_spot(random)), random) for number in range(tags)]
+    doorway = Doorway("door", _MIDDLE, _MIDDLE, width=_SIZE, reach=_SIZE)
+    sides = {antenna.port: "inside" if antenna.position[0] > _MIDDLE else "outside" for antenna in antennas}
+    door = Door(doorway, reader, sides, inside="east", outside="west")
+    world = _world(random, stock, [reader], _HALVES, hours, 0.15, bare=random.random() < 0.5)
+    world.doorways = [doorway]
+    return Trial(world, door_config([door]), doors=[door])
+
+
 def _carried_over(random: Random) -> Trial:
     """Two zones as above; every tag is carried to the other one, once."""
     reader, places = _open_plan(random)
@@ -170,6 +183,7 @@ _QUARTERS = [
 ]
 
 SCENES = [
+    Scene("a room's antennas as a door", "passes", _room_as_door, 20, 1),
     Scene("a day still, closed room", "presence", partial(_one_room, tags=8, hours=24.0, settings={}), 3, 0),
     Scene(
         "a day still, open dock",

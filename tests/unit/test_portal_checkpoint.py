@@ -16,8 +16,9 @@ LENGTH = 90.0
 
 
 def scene() -> list[Any]:
-    """Stock by the door, a cart out and one package far behind, one in, one that turns, photo-eyes, an outage."""
-    reads = list(carried([(0, 2.5), (LENGTH, 2.5)], tag=99, every=0.4))
+    """Stock by the door, some of which is covered up, a cart out and one package far behind, one in, one that turns,
+    photo-eyes, an outage."""
+    reads = [*carried([(0, 2.5), (LENGTH, 2.5)], tag=99, every=0.4), *carried([(0, -2.5), (41, -2.5)], tag=98)]
     for tag in range(1, 6):
         reads += carried(later(OUT, 34 + 0.2 * tag), tag, every=0.2)
     reads += carried(later(OUT, 37.5), 6, every=0.2)
@@ -64,6 +65,8 @@ def test_the_moments_that_are_tried_have_something_of_everything():
         door = state(floor_at(cut)[0])["portals"]["door"]
         seen = {key: found or bool(door[key]) for key, found in seen.items()}
     assert [key for key, found in seen.items() if not found] == []
+    waiting = [entry for cut in CUTS for entry in state(floor_at(cut)[0])["portals"]["door"]["waiting"]]
+    assert any(entry["spells"] for entry in waiting), "stock has left, and is not judged yet"
 
 
 def test_the_scene_has_a_group_and_its_passes():

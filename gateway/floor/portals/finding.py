@@ -36,6 +36,7 @@ class Finding:
             "track": self.track.dump(),
             "trace": self.trace.dump(),
             "beams": self.case.beams,
+            "spells": self.case.spells,
             "down": self.down,
             "cut": self.case.cut,
             "closed": self.closed,
@@ -112,7 +113,7 @@ class Scales:
             cut=dump["cut"],
             full=False,
             stood=trace.aside,
-            spells=self._standing.spells(track.epc, track.last),
+            spells=dump["spells"],
         )
         return Finding(track, case, trace, down, dump["closed"])
 

@@ -143,14 +143,14 @@ def test_what_stays_too_long_for_a_pass_is_standing_stock_at_once():
     assert Standing().add(b"tag", 0, long=True)
 
 
-def test_whereabouts_are_bounded_and_restored():
-    whereabouts = LastPasses()
+def test_last_passes_are_bounded_and_restored():
+    last_passes = LastPasses()
     for n in range(MAX_TAGS + 1):
-        whereabouts.passed(n.to_bytes(4, "big"), None)
-    assert len(whereabouts.dump()) <= MAX_TAGS
+        last_passes.passed(n.to_bytes(4, "big"), None)
+    assert len(last_passes.dump()) <= MAX_TAGS
     newest = MAX_TAGS.to_bytes(4, "big")
     other = LastPasses()
-    other.load(whereabouts.dump()[-5:])
+    other.load(last_passes.dump()[-5:])
     assert other.there(newest, None)
     assert not other.there(newest, "vault")
     other.lose(newest)

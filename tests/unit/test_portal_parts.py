@@ -1,4 +1,4 @@
-"""The parts of a portal by themselves: profiles, photo-eyes, standing stock, whereabouts, configuration."""
+"""The parts of a portal by themselves: profiles, photo-eyes, standing stock, last passes, configuration."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_beams_of_a_reader_that_is_down_are_not_known():
     assert beams.due > 10**15
 
 
-# ---- standing stock, whereabouts
+# ---- standing stock, last passes
 
 
 def test_standing_stock_is_learned_by_repetition_and_forgotten():

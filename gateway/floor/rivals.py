@@ -9,10 +9,10 @@ lead of `hysteresis` soonest, and the time at which the sum left zero is when th
 How large the sum must be says what is known of the tag. For a difference of variance `spread`, in stays of STAY, the
 sum exceeds ``spread * STAY / distance * log(1 / odds)`` with those odds, where `distance` is how far the usual lead
 lies below what is added up (the tail of a reflected Brownian motion). Mean and variance of the lead are learned for
-each tag. One that its own zone alone used to hear is taken over in ten to twenty seconds; one that both hear alike,
-after many minutes. And a sum that fell back to zero has shown what this tag does without moving: the next one must be
-WIDER times as large as any that is remembered, and so must one that undoes a move. So no place, however noisy, makes a
-tag go to and fro for long.
+each tag, and the odds are the less the longer it has stood. One that its own zone alone used to hear is taken over in
+ten to twenty seconds; one that both hear alike, after many minutes. And a sum that fell back to zero has shown what
+this tag does without moving: the next one must be WIDER times as large as any that is remembered, and so must one that
+undoes a move. So no place, however noisy, makes a tag go to and fro for long.
 
 Besides, a zone must be ahead by `hysteresis` when it takes a tag over, have seen it for `dwell`, in at least LOOKS
 windows, and half as often as the tag's own zone saw it meanwhile: stray reads, however strong, move nothing.
@@ -56,9 +56,9 @@ UNKNOWN = STAY
 SAMPLES = 12 * STAY
 """Seconds for which WANDER counts when the spread is learned: a variance needs a dozen stays to mean something."""
 
-ODDS = 1e-6
-"""Share of the leads that may move a tag which stands still. One by a border has some ten an hour; of a hundred of them
-one may then move in six weeks."""
+ODDS = 1e-4
+"""Share of the leads that may move a tag which stands still and of which no more than a stay is known. One by a border
+has some ten an hour. What has stood longer is believed to stand: the odds fall by as much (the rule of succession)."""
 
 NARROWEST = 1.0
 """Decibels below which the distance is not taken to be known."""
@@ -208,7 +208,6 @@ class Arbitration:
         self.hysteresis = config.hysteresis * 100
         self.dwell = micros(config.dwell)
         self._slack = config.hysteresis / 2
-        self._rare = STAY * -math.log(ODDS)
 
     def faded(self, level: float, silence: int, scale: float) -> float:
         """The level of a zone after so much silence, where gaps of `scale` are usual."""
@@ -217,7 +216,8 @@ class Arbitration:
     def needed(self, rival: Rival) -> float:
         """How large the sum of a lead must be to move the tag, in dB s."""
         distance = max(self._slack - rival.usual, NARROWEST)
-        return max(self._rare * max(rival.spread, WANDER**2) / distance, WIDER * rival.record)
+        rare = STAY * math.log(rival.known / UNKNOWN / ODDS)
+        return max(rare * max(rival.spread, WANDER**2) / distance, WIDER * rival.record)
 
     def won(self, rival: Rival, home: float, t: int) -> bool:
         """Whether the rival takes over at `t` a tag that its zone holds with `home`. Ends a lead that broke."""

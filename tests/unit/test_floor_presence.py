@@ -55,8 +55,8 @@ def test_a_tag_arrives_in_the_zone_that_hears_it_best():
 
 
 def test_a_move_needs_another_zone_to_be_stronger_for_a_while():
-    items = [*up(), *standing(1, 20, "r1", 1, 7, -60), *standing(20, 50, "r2", 1, 7, -50)]
-    facts = run(ticked(items, 50))
+    items = [*up(), *standing(1, 20, "r1", 1, 7, -60), *standing(20, 40, "r2", 1, 7, -50)]
+    facts = run(ticked(items, 40))
     assert story(facts) == [("arrived", "vault", 1.0), ("moved", "dock", 20.0)]
     moved = facts[1].data
     assert (moved["from"], moved["to"], moved["since"]) == ("vault", "dock", rfc3339(at(1)))

@@ -58,11 +58,11 @@ def test_it_is_not_called_unseen_while_another_zone_sees_it():
 
 def test_a_lead_that_came_to_nothing_doubles_what_the_next_one_must_be():
     rule, rival = Arbitration(PresenceConfig()), Rival(0, -6000.0, 0)
-    for t in range(120):
+    for t in range(60):
         rival.weigh(15.0, 3.0, t * SECOND)
     peak = rival.lead
-    assert peak == pytest.approx(119 * 12)
-    for t in range(120, 240):
+    assert peak == pytest.approx(59 * 12)
+    for t in range(60, 120):
         rival.weigh(-20.0, 3.0, t * SECOND)
     assert rival.lead == 0
     assert rule.needed(rival) == pytest.approx(2 * rival.record)

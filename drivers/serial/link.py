@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from drivers.api import DriverError
-from drivers.second_look import SecondLook
 from drivers.serial.framing import Framer, Framing
 from drivers.serial.transport import Transport, open_transport
 
@@ -37,7 +36,6 @@ class Link:
         self._listener: FrameSink | None = None
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._second_look = SecondLook()
 
     async def open(self, baud: int) -> None:
         """Raises `DriverError`."""
@@ -106,13 +104,8 @@ class Link:
         deadline = self.framer.deadline
         self._timer = None
         if deadline is not None:
-            self._timer = self._loop.call_at(self._second_look.due(deadline / 1_000_000), self._silence)
+            self._timer = self._loop.call_at(deadline / 1_000_000, self._silence)
 
     def _silence(self) -> None:
-        """Nothing more has come for long, unless it only was not read (second_look.py)."""
-        deadline = self.framer.deadline
-        if deadline is not None and not self._second_look.confirms(deadline / 1_000_000, self._loop.time()):
-            self._arm()
-            return
         self._deliver(self.framer.expire(self._clock()))
         self._arm()

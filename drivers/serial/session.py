@@ -31,7 +31,6 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
-from drivers.second_look import MOMENT
 from drivers.serial.link import Link
 from drivers.serial.settings import SerialSettings
 
@@ -286,10 +285,9 @@ class Session(ABC, Generic[SettingsT]):
     async def _wait(self, answer: asyncio.Future[bytes], limit: float, *, extend: bool) -> bytes | None:
         while True:
             self.heard = False
-            for patience in (limit, MOMENT):  # second_look.py
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(patience):
-                        return await asyncio.shield(answer)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    return await asyncio.shield(answer)
             if not (extend and self.heard):
                 answer.cancel()
                 return None
@@ -321,9 +319,8 @@ class Session(ABC, Generic[SettingsT]):
             )
 
     async def rest(self, seconds: float) -> None:
-        """Wait, and take in what came meanwhile; raises `DriverError` as soon as the link is lost."""
+        """Wait; raises `DriverError` as soon as the link is lost."""
         await asyncio.wait({self.link.lost}, timeout=seconds)
-        await asyncio.sleep(0)  # a loop that was held up runs its timers before it reads
         self.check()
 
     def check(self) -> None:

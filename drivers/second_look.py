@@ -7,14 +7,11 @@ a moment later, when the loop has read what was there, has been missed.
 
 from __future__ import annotations
 
-MOMENT = 0.01
-"""Seconds: many turns of the loop. The first of them reads what is there."""
-
 
 class SecondLook:
     """Deadlines and times in seconds of one monotonic clock; `moment` is the time between the two looks."""
 
-    def __init__(self, moment: float = MOMENT) -> None:
+    def __init__(self, moment: float) -> None:
         self._moment = moment
         self._passed: float | None = None
         self._again = 0.0

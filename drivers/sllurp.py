@@ -33,12 +33,14 @@ from drivers.api import (
     Row,
 )
 from drivers.llrp.clock import ReaderTime, Stamps
-from drivers.second_look import MOMENT
 
 MAX_UNDER_WAY = 256
 """Callbacks that may wait for the event loop. One is a report of a few reads; more only hides that we are behind."""
 
 MISSED_KEEPALIVES = 3.5
+
+MOMENT = 0.01
+"""Seconds: many turns of the loop, in the first of which it takes in what the thread has posted."""
 
 STOP_WITHIN = 2.0
 """How long the thread may take to end when its socket is closed, in seconds."""

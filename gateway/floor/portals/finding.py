@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.clock import micros
@@ -12,7 +12,7 @@ from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import Beams
 from gateway.floor.portals.case import Case, by_beams, crossing_of
 from gateway.floor.portals.company import Trace
-from gateway.floor.portals.motion import NOTHING, likelihood
+from gateway.floor.portals.motion import NOTHING, Likelihood, likelihood
 from gateway.floor.portals.outages import MARGIN, Outages
 from gateway.floor.portals.profile import inside_of, sides_of
 from gateway.floor.portals.standing import Standing
@@ -70,28 +70,17 @@ class Scales:
     def weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
         """What is known at `t` of a tag that has left (`gone`), or was there for the longest time a pass takes."""
         start, end = track.since, track.last
-        inside, outside = sides_of(track.looks, self._inside, start)
-        crossing = crossing_of(start, end, inside, outside)
         story = NOTHING
         if self._two_sides:
             story = likelihood(track.looks, self._inside, self._width, gone=gone)
         stood = track.standing or self._standing.stands(track.epc, end)
         down = self._down(track)
-        case = Case(
-            start=start,
-            end=end,
-            inside=inside,
-            outside=outside,
-            crossing=crossing,
-            likelihood=story,
-            beams=by_beams(self._beams.between(start - self._silence, end + self._silence), crossing),
-            whole=self._whole(down),
-            cut=self._cut(track, down),
-            full=not gone,
-            stood=stood,
-            spells=self._standing.spells(track.epc, end),
-        )
-        trace = Trace(track.epc, start, end, story, track.power, stood, mute=inside is None or outside is None)
+        spells = self._standing.spells(track.epc, end)
+        case = self._case(track, story, down, self._cut(track, down), stood, spells, full=not gone)
+        crossings = self._beams.between(start - self._silence, end + self._silence)
+        case = replace(case, beams=by_beams(crossings, case.crossing))
+        mute = case.inside is None or case.outside is None
+        trace = Trace(track.epc, start, end, story, track.power, stood, mute=mute)
         return Finding(track, case, trace, down, t)
 
     def load(self, dump: dict[str, Any], numbers: list[int]) -> Finding:
@@ -100,22 +89,29 @@ class Scales:
         track.looks = [look for look in track.looks if look[1] in self._antennas]
         trace = Trace.load(dump["trace"])
         down = [numbers[antenna] for antenna in dump["down"]]
+        case = self._case(track, trace.likelihood, down, dump["cut"], trace.aside, dump["spells"], full=False)
+        case = replace(case, beams=None if dump["beams"] is None else Direction(dump["beams"]))
+        return Finding(track, case, trace, down, dump["closed"])
+
+    def _case(
+        self, track: Track, story: Likelihood, down: list[int], cut: str, stood: bool, spells: int, *, full: bool
+    ) -> Case:
+        """All that is known but for what the photo-eyes saw."""
         inside, outside = sides_of(track.looks, self._inside, track.since)
-        case = Case(
+        return Case(
             start=track.since,
             end=track.last,
             inside=inside,
             outside=outside,
             crossing=crossing_of(track.since, track.last, inside, outside),
-            likelihood=trace.likelihood,
-            beams=None if dump["beams"] is None else Direction(dump["beams"]),
-            whole=self._whole(down),
-            cut=dump["cut"],
-            full=False,
-            stood=trace.aside,
-            spells=dump["spells"],
+            likelihood=story,
+            beams=None,
+            whole=1 - len(down) / max(len(self._antennas), 1),
+            cut=cut,
+            full=full,
+            stood=stood,
+            spells=spells,
         )
-        return Finding(track, case, trace, down, dump["closed"])
 
     def _down(self, track: Track) -> list[int]:
         """Antennas that were not watching all the while."""
@@ -125,9 +121,6 @@ class Scales:
             for number in self._antennas
             if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
         ]
-
-    def _whole(self, down: list[int]) -> float:
-        return 1 - len(down) / max(len(self._antennas), 1)
 
     def _cut(self, track: Track, down: list[int]) -> str:
         """What broke a pass off, if anything did."""

@@ -158,9 +158,9 @@ def _expected(case: Case) -> Likelihood:
     if case.full or case.stood:
         passes = 1 / (RARELY + min(case.spells, OFTEN))
         return Likelihood(passes / 2, passes / 2, passes, 1 - 2 * passes)
-    if any(_changed_sides(case, way) for way in (Direction.IN, Direction.OUT)):
+    longer = case.end - case.start - PASSES_WITHIN
+    if longer <= 0 or any(_changed_sides(case, way) for way in (Direction.IN, Direction.OUT)):
         return HALF
-    longer = max(case.end - case.start - PASSES_WITHIN, 0)
     rarer = max(math.exp(-longer / FURTHER), 2 / RARELY)
     inward, outward = HALF.inward * rarer, HALF.outward * rarer
     return Likelihood(inward, outward, HALF.back, 1 - inward - outward - HALF.back)

@@ -12,8 +12,8 @@ import orjson
 from pydantic import ValidationError
 
 from benchmarks.accuracy.trial import Trial
+from benchmarks.radio.world import EPOCH
 from drivers.api import Batch, Item
-from drivers.emulators.radio.world import EPOCH
 from gateway import replay
 from gateway.clock import SECOND
 from gateway.config import Config

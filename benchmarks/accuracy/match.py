@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.accuracy.judge import Verdict
-from drivers.emulators.radio import Transit
+from benchmarks.radio import Transit
 
 _Span = tuple[float, float, Transit | Verdict]
 

@@ -7,12 +7,12 @@ from random import Random
 
 from benchmarks.accuracy.site import delivery_kind, reader_kind, room_config
 from benchmarks.accuracy.trial import Scene, Trial
-from drivers.emulators.radio import Path, Place, RoomAntenna, World
-from drivers.emulators.radio.medium import reflectors
-from drivers.emulators.radio.shapes import unit
-from drivers.emulators.radio.things import make, matter
-from drivers.emulators.radio.unrest import Unrest
-from drivers.emulators.radio.world import EPOCH
+from benchmarks.radio import Path, Place, RoomAntenna, World
+from benchmarks.radio.medium import reflectors
+from benchmarks.radio.shapes import unit
+from benchmarks.radio.things import make, matter
+from benchmarks.radio.unrest import Unrest
+from benchmarks.radio.world import EPOCH
 from gateway.clock import micros
 from gateway.inputs import Command
 

@@ -18,11 +18,11 @@ from benchmarks.accuracy.site import (
 )
 from benchmarks.accuracy.trial import Scene, Trial
 from benchmarks.accuracy.walks import Convoy, back_again, by_hand, circles, empty_handed, on_cart, on_pallet, through
-from drivers.emulators.radio import Body, Path, RadioTag, RoomAntenna, World
-from drivers.emulators.radio.medium import reflectors
-from drivers.emulators.radio.shapes import unit
-from drivers.emulators.radio.things import make
-from drivers.emulators.radio.unrest import Unrest
+from benchmarks.radio import Body, Path, RadioTag, RoomAntenna, World
+from benchmarks.radio.medium import reflectors
+from benchmarks.radio.shapes import unit
+from benchmarks.radio.things import make
+from benchmarks.radio.unrest import Unrest
 
 _AFTER = 8.0
 """Seconds of quiet after the last step, so that silence can close a pass."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from benchmarks.accuracy.site import Door, delivery_kind, door_config, reader_kind, room_config
 from benchmarks.accuracy.trial import Scene, Trial
-from drivers.emulators.radio import Doorway, Path, Place, RadioReader, RadioTag, RoomAntenna, World
-from drivers.emulators.radio.medium import reflectors
-from drivers.emulators.radio.shapes import unit
-from drivers.emulators.radio.things import make
-from drivers.emulators.radio.unrest import Unrest
+from benchmarks.radio import Doorway, Path, Place, RadioReader, RadioTag, RoomAntenna, World
+from benchmarks.radio.medium import reflectors
+from benchmarks.radio.shapes import unit
+from benchmarks.radio.things import make
+from benchmarks.radio.unrest import Unrest
 
 HOUR = 3600.0
 _SIZE = 6.0  # metres, each way, of a room; two rooms are side by side along x

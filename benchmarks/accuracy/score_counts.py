@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.accuracy.judge import Said, seconds
 from benchmarks.accuracy.trial import Trial
-from drivers.emulators.radio import Run
+from benchmarks.radio import Run
 from drivers.emulators.scene import SECOND
 
 

@@ -11,7 +11,7 @@ from benchmarks.accuracy.match import Weighed, weigh
 from benchmarks.accuracy.rules import RULES
 from benchmarks.accuracy.site import Door
 from benchmarks.accuracy.trial import Trial
-from drivers.emulators.radio import Run, Transit
+from benchmarks.radio import Run, Transit
 from drivers.emulators.scene import SECOND, Seen
 
 _BESIDE = 6.0

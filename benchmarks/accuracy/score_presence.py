@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 from benchmarks.accuracy.judge import Movement, Said
 from benchmarks.accuracy.trial import Trial
-from drivers.emulators.radio import Run, Truth
+from benchmarks.radio import Run, Truth
 from drivers.emulators.scene import SECOND
 
 TIMEOUTS = (10.0, 30.0, 60.0)

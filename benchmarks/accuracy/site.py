@@ -8,8 +8,8 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from drivers.emulators.radio import Delivery, Doorway, PhotoEye, Place, RadioReader, RoomAntenna
-from drivers.emulators.radio.shapes import unit
+from benchmarks.radio import Delivery, Doorway, PhotoEye, Place, RadioReader, RoomAntenna
+from benchmarks.radio.shapes import unit
 
 FAR = 12.0
 """Metres from the door to the ends of what is simulated."""

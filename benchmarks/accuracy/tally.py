@@ -11,7 +11,7 @@ from benchmarks.accuracy.score_counts import CountOutcome, score_counts
 from benchmarks.accuracy.score_passes import GroupOutcome, PassOutcome, score_groups, score_passes
 from benchmarks.accuracy.score_presence import Presence, score_presence
 from benchmarks.accuracy.trial import Scene
-from drivers.emulators.radio import run
+from benchmarks.radio import run
 
 
 @dataclass(slots=True)

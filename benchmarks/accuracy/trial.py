@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Literal
 
 from benchmarks.accuracy.site import Door
-from drivers.emulators.radio import World
+from benchmarks.radio import World
 from gateway.inputs import Command
 
 Family = Literal["passes", "presence", "counts"]

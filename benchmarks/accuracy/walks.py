@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from drivers.emulators.radio import Body, Goods, Path, RadioTag
-from drivers.emulators.radio.things import make
+from benchmarks.radio import Body, Goods, Path, RadioTag
+from benchmarks.radio.things import make
 
 Step = tuple[float, float, float]
 """Time, x, y of whoever walks."""

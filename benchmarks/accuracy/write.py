@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmarks.accuracy.judge import time_of
 from benchmarks.accuracy.trial import Scene
-from drivers.emulators.radio import Truth, run
-from drivers.emulators.radio.world import EPOCH
+from benchmarks.radio import Truth, run
+from benchmarks.radio.world import EPOCH
 from gateway.clock import SECOND
 from gateway.records import encode
 

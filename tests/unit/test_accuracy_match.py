@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.accuracy.judge import Verdict
 from benchmarks.accuracy.match import adds_up, among, weigh
-from drivers.emulators.radio import Transit
+from benchmarks.radio import Transit
 
 
 def transit(direction, start, end, *signs):

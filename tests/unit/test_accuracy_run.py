@@ -16,7 +16,7 @@ from benchmarks.accuracy.score_counts import score_counts
 from benchmarks.accuracy.score_passes import score_groups, score_passes
 from benchmarks.accuracy.score_presence import score_presence
 from benchmarks.accuracy.tally import play
-from drivers.emulators.radio import run
+from benchmarks.radio import run
 from gateway.config import Config
 from gateway.records import open_reads, read_items
 from gateway.replay import replay

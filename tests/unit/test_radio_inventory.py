@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from drivers.emulators.radio import Path, RadioReader, RoomAntenna
-from drivers.emulators.radio.inventory import Inventory
-from drivers.emulators.radio.medium import Medium
-from drivers.emulators.radio.shapes import unit
-from drivers.emulators.radio.things import make
-from drivers.emulators.radio.unrest import CALM, Drift, Unrest
+from benchmarks.radio import Path, RadioReader, RoomAntenna
+from benchmarks.radio.inventory import Inventory
+from benchmarks.radio.medium import Medium
+from benchmarks.radio.shapes import unit
+from benchmarks.radio.things import make
+from benchmarks.radio.unrest import CALM, Drift, Unrest
 from drivers.emulators.scene import SECOND
 
 

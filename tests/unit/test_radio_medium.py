@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from drivers.emulators.radio import Body, Goods, Path, RadioTag, Reflector, RoomAntenna
-from drivers.emulators.radio.medium import Medium, reflectors, wavelength
+from benchmarks.radio import Body, Goods, Path, RadioTag, Reflector, RoomAntenna
+from benchmarks.radio.medium import Medium, reflectors, wavelength
 
 FRONT = RoomAntenna(1, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), power=30.0)
 CHANNEL = 25

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.emulators.radio import Body, Doorway, Path, PhotoEye, Place, RadioTag, Truth
+from benchmarks.radio import Body, Doorway, Path, PhotoEye, Place, RadioTag, Truth
 
 DOOR = Doorway("door", width=2.0, reach=3.0)
 PLACES = [Place("vault", 0.0, 20.0, -5.0, 5.0), Place("dock", -20.0, 0.0, -5.0, 5.0)]

@@ -8,8 +8,7 @@ from random import Random
 
 import pytest
 
-from drivers.api import Batch, InputChange, ReaderAlive, ReaderDown, ReaderUp, RssiUnit
-from drivers.emulators.radio import (
+from benchmarks.radio import (
     Body,
     Delivery,
     Doorway,
@@ -21,10 +20,11 @@ from drivers.emulators.radio import (
     World,
     run,
 )
-from drivers.emulators.radio.shapes import unit
-from drivers.emulators.radio.things import make
-from drivers.emulators.radio.unrest import Unrest
-from drivers.emulators.radio.world import EPOCH
+from benchmarks.radio.shapes import unit
+from benchmarks.radio.things import make
+from benchmarks.radio.unrest import Unrest
+from benchmarks.radio.world import EPOCH
+from drivers.api import Batch, InputChange, ReaderAlive, ReaderDown, ReaderUp, RssiUnit
 from drivers.emulators.scene import SECOND
 
 

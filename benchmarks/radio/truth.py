@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from drivers.emulators.radio.shapes import Doorway, Path, Place
-from drivers.emulators.radio.things import RadioTag
+from benchmarks.radio.shapes import Doorway, Path, Place
+from benchmarks.radio.things import RadioTag
 
 REST = 4.0
 """Seconds at rest by a doorway after which going on is another attempt."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from random import Random
 
+from benchmarks.radio.inventory import RadioReader
 from drivers.api import Batch, InputChange, Item, ReaderAlive, ReaderDown, ReaderUp, Row, RssiUnit
-from drivers.emulators.radio.inventory import RadioReader
 from drivers.emulators.scene import SECOND, Seen
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from drivers.emulators.radio.shapes import Path, Vector, unit
+from benchmarks.radio.shapes import Path, Vector, unit
 
 ALWAYS = (-math.inf, math.inf)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from drivers.emulators.radio.shapes import Vector, unit
-from drivers.emulators.radio.things import Body, RadioTag
+from benchmarks.radio.shapes import Vector, unit
+from benchmarks.radio.things import Body, RadioTag
 
 LIGHT = 299_792_458.0
 CHANNELS = 50

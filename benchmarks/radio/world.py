@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from benchmarks.radio.beams import PhotoEye
+from benchmarks.radio.delivery import Delivery, beam_items
+from benchmarks.radio.inventory import Inventory, RadioReader
+from benchmarks.radio.medium import Medium, Reflector
+from benchmarks.radio.shapes import Doorway, Place
+from benchmarks.radio.standing import standing_reads
+from benchmarks.radio.things import Body, RadioTag
+from benchmarks.radio.truth import Truth
+from benchmarks.radio.unrest import CALM, Unrest
 from drivers.api import Item
-from drivers.emulators.radio.beams import PhotoEye
-from drivers.emulators.radio.delivery import Delivery, beam_items
-from drivers.emulators.radio.inventory import Inventory, RadioReader
-from drivers.emulators.radio.medium import Medium, Reflector
-from drivers.emulators.radio.shapes import Doorway, Place
-from drivers.emulators.radio.standing import standing_reads
-from drivers.emulators.radio.things import Body, RadioTag
-from drivers.emulators.radio.truth import Truth
-from drivers.emulators.radio.unrest import CALM, Unrest
 from drivers.emulators.scene import SECOND, Seen
 
 EPOCH = 1_700_000_000 * SECOND

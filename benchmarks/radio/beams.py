@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from drivers.emulators.radio.shapes import Path
+from benchmarks.radio.shapes import Path
 
 
 @dataclass(slots=True, frozen=True)

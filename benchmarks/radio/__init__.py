@@ -14,14 +14,14 @@ Units: seconds since the beginning of the scene, metres, dB, dBm; x points into 
 `run` is in microseconds UTC.
 """
 
-from drivers.emulators.radio.beams import PhotoEye
-from drivers.emulators.radio.delivery import Delivery
-from drivers.emulators.radio.inventory import RadioReader
-from drivers.emulators.radio.medium import Reflector, RoomAntenna
-from drivers.emulators.radio.shapes import Doorway, Path, Place
-from drivers.emulators.radio.things import Body, Goods, RadioTag
-from drivers.emulators.radio.truth import Transit, Truth
-from drivers.emulators.radio.world import Run, World, run
+from benchmarks.radio.beams import PhotoEye
+from benchmarks.radio.delivery import Delivery
+from benchmarks.radio.inventory import RadioReader
+from benchmarks.radio.medium import Reflector, RoomAntenna
+from benchmarks.radio.shapes import Doorway, Path, Place
+from benchmarks.radio.things import Body, Goods, RadioTag
+from benchmarks.radio.truth import Transit, Truth
+from benchmarks.radio.world import Run, World, run
 
 __all__ = [
     "Body",

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from random import Random
 
-from drivers.emulators.radio.inventory import RadioReader, Reporter
-from drivers.emulators.radio.medium import CHANNELS, Medium
-from drivers.emulators.radio.shapes import Path
-from drivers.emulators.radio.things import RadioTag
-from drivers.emulators.radio.unrest import Drift, Unrest
+from benchmarks.radio.inventory import RadioReader, Reporter
+from benchmarks.radio.medium import CHANNELS, Medium
+from benchmarks.radio.shapes import Path
+from benchmarks.radio.things import RadioTag
+from benchmarks.radio.unrest import Drift, Unrest
 from drivers.emulators.scene import Seen
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from drivers.emulators.radio.medium import CHANNELS, WAVELENGTHS, Heard, Medium, RoomAntenna
-from drivers.emulators.radio.things import RadioTag
-from drivers.emulators.radio.unrest import Drift, Unrest
+from benchmarks.radio.medium import CHANNELS, WAVELENGTHS, Heard, Medium, RoomAntenna
+from benchmarks.radio.things import RadioTag
+from benchmarks.radio.unrest import Drift, Unrest
 from drivers.emulators.scene import SECOND, Seen
 
 _EMPTY, _LOST, _READ, _ROUND = 0.0003, 0.0008, 0.0018, 0.0035

@@ -19,13 +19,13 @@ from typing import Any
 
 from benchmarks.serial_client import SETTINGS, Quiet
 from drivers.api import Antenna, Batch, DriverContext, Item
-from drivers.emulators.line import PtyPort
-from drivers.emulators.m100 import M100
-from drivers.emulators.mercury import Mercury
-from drivers.emulators.r2000 import R2000
 from drivers.emulators.scene import serials
-from drivers.emulators.serial_reader import EmulatedReader
-from drivers.emulators.uhf288 import Uhf288
+from drivers.emulators.serial.line import PtyPort
+from drivers.emulators.serial.m100 import M100
+from drivers.emulators.serial.mercury import Mercury
+from drivers.emulators.serial.r2000 import R2000
+from drivers.emulators.serial.reader import EmulatedReader
+from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial.driver import FAMILIES
 from drivers.serial.link import Link
 from drivers.serial.m100 import tag_notice

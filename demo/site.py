@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from demo.summary import Made, Read
-from drivers.emulators.line import PtyPort
-from drivers.emulators.llrp import LlrpEmulator
-from drivers.emulators.mercury import Mercury
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, SECOND, Field, Scene, Seen, Stay, Tag
+from drivers.emulators.serial.line import PtyPort
+from drivers.emulators.serial.mercury import Mercury
 from gateway.config import Config
 from gateway.config_file import load
 

@@ -147,7 +147,7 @@ class _Client:
         self._thread.start()
         while not self._ended.done():
             await asyncio.wait([self._ended], timeout=self._settings.keepalive / 2)
-            await asyncio.sleep(MOMENT)  # what the thread has for us is taken in before it is missed (second_look.py)
+            await asyncio.sleep(MOMENT)  # what the thread has for us is taken in before it is missed (deadlines.py)
             now = self._loop.time()
             if not self._gate.is_set():
                 self._heard = now  # paused: nothing can be heard

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from drivers.emulators import llrp_command, serial_command
+from drivers.emulators.llrp import command as llrp_command
+from drivers.emulators.serial import command as serial_command
 
 FAMILIES = (llrp_command, serial_command)
 """Modules with a `register` that adds their families' command lines; it sets `run`, a function of the arguments."""

@@ -7,7 +7,7 @@ The rules:
 - The last of it, RELEASE, lets the reader send what it held, and asks a harmless question behind it. A reader answers
   in order, so the answer means that every held read has come.
 - Every command has a deadline, and so has the greeting. Once READING, three missed keepalives mean a dead link. Each is
-  looked at twice (second_look.py): what a gateway that was held up has not read yet is not missing.
+  looked at twice (deadlines.py): what a gateway that was held up has not read yet is not missing.
 
 `at` is monotonic seconds and rules deadlines; `now` is microseconds UTC and stamps items.
 """
@@ -29,6 +29,7 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
+from drivers.deadlines import SecondLook
 from drivers.llrp.clock import ReaderTime, Stamps
 from drivers.llrp.codec import Message, encode
 from drivers.llrp.commands import Command, Commands
@@ -39,7 +40,6 @@ from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
 from drivers.llrp.status import Refusal, text
-from drivers.second_look import SecondLook
 
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from tests.support.subscriber import Subscriber
 
 BASE = "rfid/v1/test/gw/"

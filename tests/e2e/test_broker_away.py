@@ -8,7 +8,7 @@ import orjson
 import psutil
 import pytest
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
 from tests.e2e.site import BASE, config, events_of, movements
 from tests.support.subscriber import Subscriber

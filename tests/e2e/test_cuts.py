@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from drivers.api import Batch
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
 from gateway.records import open_reads, read_items
 from tests.e2e.site import BASE, config, events_of, movements

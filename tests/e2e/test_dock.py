@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import SECOND, Field, Scene, Stay, Tag
 from tests.e2e.site import BASE, config
 from tests.support.subscriber import Subscriber

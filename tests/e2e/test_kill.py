@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
 from gateway.clock import rfc3339
 from tests.e2e.site import BASE, config, events_of, movements, recorded, replayed, told

@@ -9,7 +9,7 @@ import urllib.request
 import orjson
 import pytest
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population
 from tests.e2e.site import BASE, config, events_of, movements
 from tests.support.mosquitto import free_port

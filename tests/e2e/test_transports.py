@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
 from gateway.clock import rfc3339
 from tests.e2e.site import BASE, config, events_of, movements

@@ -22,8 +22,8 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
-from drivers.emulators.llrp import LlrpEmulator
-from drivers.emulators.llrp_identity import IDENTITIES
+from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.scene import population, serials
 from tests.support.llrp_rig import Rig
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drivers.api import Antenna, Batch, ClockQuality, ReaderAlive, ReaderClock, ReaderUp
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population, serials
 from drivers.llrp.codec import Message
 from drivers.llrp.rospec import build_config_request

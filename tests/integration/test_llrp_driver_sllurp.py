@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers.api import Antenna, AntennaStatus, Batch, ClockQuality, DriverError, ReaderAlive, ReaderClock, ReaderUp
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population, serials
 from drivers.sllurp import FACTORY
 from tests.support.llrp_rig import FakeReader, Rig, scripted

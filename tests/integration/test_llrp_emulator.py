@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from drivers.emulators.command import main
-from drivers.emulators.llrp import LlrpEmulator
+from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import population, serials
 from drivers.llrp.codec import Message, encode

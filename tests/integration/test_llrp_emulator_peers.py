@@ -13,8 +13,8 @@ from llrpkit.client import check_status
 from llrpkit.protocol import enums, messages, params
 from sllurp.llrp import LLRPReaderClient, LLRPReaderConfig
 
-from drivers.emulators.llrp import LlrpEmulator
-from drivers.emulators.llrp_identity import IDENTITIES, IMPINJ
+from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.llrp.identity import IDENTITIES, IMPINJ
 from drivers.emulators.scene import PACKAGE_PREFIX, SECOND, population, tid_of
 
 TAGS, RATE, ANTENNAS, MISS = 30, 150, (1, 2), 0.05

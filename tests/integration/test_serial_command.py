@@ -11,8 +11,8 @@ from subprocess import PIPE
 import pytest
 
 from drivers.api import Batch, ReaderUp
-from drivers.emulators.line import PtyPort
-from drivers.emulators.serial_command import FAMILIES, build, obey, register
+from drivers.emulators.serial.command import FAMILIES, build, obey, register
+from drivers.emulators.serial.line import PtyPort
 from drivers.serial import driver as drivers
 from tests.support.serial_rig import build as build_driver
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drivers.api import ClockQuality, DriverError, ReaderAlive, ReaderClock, ReaderLoss, ReaderUp
-from drivers.emulators.m100 import M100
 from drivers.emulators.scene import Field, Scene, Stay, Tag, serials
+from drivers.emulators.serial.m100 import M100
 from drivers.serial.driver import M100 as FACTORY
 from drivers.serial.m100 import COMMAND, FOREVER, Cmd, frame_of
 from tests.support.serial_rig import EVERY_LINE, LINES, rig

@@ -16,8 +16,8 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from drivers.emulators.mercury import Mercury
 from drivers.emulators.scene import Field, InputEdge, Scene, serials
+from drivers.emulators.serial.mercury import Mercury
 from drivers.serial.driver import MERCURY
 from drivers.serial.mercury import start_reading
 from gateway.clock import wall

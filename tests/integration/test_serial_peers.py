@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from drivers.emulators.line import PtyPort, TcpPort
-from drivers.emulators.r2000 import R2000
 from drivers.emulators.scene import InputEdge, serials
-from drivers.emulators.uhf288 import Uhf288
+from drivers.emulators.serial.line import PtyPort, TcpPort
+from drivers.emulators.serial.r2000 import R2000
+from drivers.emulators.serial.uhf288 import Uhf288
 from tests.support.serial_peers import client, environment
 
 SECONDS = "3"

@@ -13,11 +13,11 @@ from contextlib import suppress
 import pytest
 
 from drivers.api import DriverError, ProtocolError, ReaderUp
-from drivers.emulators.line import PtyPort, TcpPort
-from drivers.emulators.m100 import M100
-from drivers.emulators.mercury import Mercury
-from drivers.emulators.r2000 import R2000
-from drivers.emulators.uhf288 import Uhf288
+from drivers.emulators.serial.line import PtyPort, TcpPort
+from drivers.emulators.serial.m100 import M100
+from drivers.emulators.serial.mercury import Mercury
+from drivers.emulators.serial.r2000 import R2000
+from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial import driver as families
 from drivers.serial import transport
 from drivers.serial.transport import open_transport

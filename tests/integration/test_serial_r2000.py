@@ -15,8 +15,8 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from drivers.emulators.r2000 import R2000
 from drivers.emulators.scene import Field, InputEdge, Scene, serials
+from drivers.emulators.serial.r2000 import R2000
 from drivers.serial.driver import R2000 as FACTORY
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 

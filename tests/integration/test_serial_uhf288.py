@@ -20,9 +20,9 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
-from drivers.emulators.line import PtyPort, SharedWire
 from drivers.emulators.scene import Field, InputEdge, Scene, serials, tid_of
-from drivers.emulators.uhf288 import Uhf288
+from drivers.emulators.serial.line import PtyPort, SharedWire
+from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial.driver import UHF288
 from tests.support.serial_rig import EVERY_LINE, LINES, build, rig
 

@@ -14,9 +14,9 @@ import pytest
 import structlog
 
 from drivers.api import Antenna, Batch, Driver, DriverContext, DriverError, DriverFactory, Item, ReaderUp
-from drivers.emulators.line import PERFECT, Faults, PtyPort, TcpPort
 from drivers.emulators.scene import Scene, Seen, serials
-from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.serial.line import PERFECT, Faults, PtyPort, TcpPort
+from drivers.emulators.serial.reader import EmulatedReader
 from gateway.clock import wall
 
 LINES = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drivers.emulators.llrp_identity import IDENTITIES
-from drivers.emulators.llrp_reader import EmulatedReader
+from drivers.emulators.llrp.identity import IDENTITIES
+from drivers.emulators.llrp.reader import EmulatedReader
 from drivers.emulators.scene import Scene
 from drivers.llrp.codec import Message, decode, encode
 from drivers.llrp.element import E, Element

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from drivers.emulators.llrp_identity import IDENTITIES
+from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.scene import population, serials
 from drivers.llrp.codec import Message, decode, encode
 from drivers.llrp.element import E

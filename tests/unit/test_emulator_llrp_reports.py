@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from drivers.emulators.llrp_reports import REPORT_LIMIT, Layout, Record, ReportBuffer
+from drivers.emulators.llrp.reports import REPORT_LIMIT, Layout, Record, ReportBuffer
 from drivers.emulators.scene import Seen, tid_of
 from drivers.llrp.codec import decode
 from drivers.llrp.element import E, Element

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.emulators.line import Faults, Wire
+from drivers.emulators.serial.line import Faults, Wire
 from drivers.serial.framing import Framer
 from drivers.serial.uhf288 import Uhf288Framing, reply
 

@@ -9,16 +9,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.emulators.line import Faults, Port, PtyPort, TcpPort
-from drivers.emulators.m100 import M100
-from drivers.emulators.mercury import VERSIONS, Mercury
-from drivers.emulators.r2000 import R2000
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import Seen
 from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene
-from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.serial.line import Faults, Port, PtyPort, TcpPort
+from drivers.emulators.serial.m100 import M100
+from drivers.emulators.serial.mercury import VERSIONS, Mercury
+from drivers.emulators.serial.r2000 import R2000
+from drivers.emulators.serial.reader import EmulatedReader
+from drivers.emulators.serial.uhf288 import KINDS, Uhf288
 from drivers.emulators.stdin_lines import obeying_stdin
-from drivers.emulators.uhf288 import KINDS, Uhf288
 
 _STDIN_HELP = """\
 While it runs, a line on standard input does something to the reader:

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 
 from drivers.api import ProtocolError
-from drivers.emulators.llrp_outbox import Frame
-from drivers.emulators.llrp_reader import EmulatedReader
+from drivers.emulators.llrp.outbox import Frame
+from drivers.emulators.llrp.reader import EmulatedReader
 from drivers.llrp.framing import Frames
 
 CHUNK = 65_536

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers.emulators.scene import Seen
-from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.serial.reader import EmulatedReader
 from drivers.serial.mercury import META, STOP_READING, MercuryFraming, Op, Status, read_command, reply
 
 VERSIONS = {

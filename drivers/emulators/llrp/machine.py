@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from drivers.emulators.llrp_config import EventType, ReaderConfig
-from drivers.emulators.llrp_identity import Identity
-from drivers.emulators.llrp_outbox import Frame, Outbox
-from drivers.emulators.llrp_reports import Layout, Record, ReportBuffer
-from drivers.emulators.llrp_rospecs import Happening, Notice, RoSpecs
+from drivers.emulators.llrp.config import EventType, ReaderConfig
+from drivers.emulators.llrp.identity import Identity
+from drivers.emulators.llrp.outbox import Frame, Outbox
+from drivers.emulators.llrp.reports import Layout, Record, ReportBuffer
+from drivers.emulators.llrp.rospecs import Happening, Notice, RoSpecs
 from drivers.emulators.scene import FOREVER, Scene, Seen
 from drivers.llrp.codec import Message, encode
 from drivers.llrp.element import E, Element

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from drivers.emulators.llrp_identity import Identity
-from drivers.emulators.llrp_rospecs import check_antenna
-from drivers.emulators.llrp_status import Status, bad_field, bad_parameter
+from drivers.emulators.llrp.identity import Identity
+from drivers.emulators.llrp.rospecs import check_antenna
+from drivers.emulators.llrp.status import Status, bad_field, bad_parameter
 from drivers.llrp.element import E, Element
 
 

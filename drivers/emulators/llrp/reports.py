@@ -9,7 +9,7 @@ from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
-from drivers.emulators.llrp_identity import IMPINJ
+from drivers.emulators.llrp.identity import IMPINJ
 from drivers.emulators.scene import Seen, tid_of
 from drivers.llrp.element import Element
 

@@ -9,8 +9,8 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from drivers.emulators.llrp import LlrpEmulator
-from drivers.emulators.llrp_identity import IDENTITIES
+from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import SECOND
 from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene, whole_number

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import NoReturn
 
-from drivers.emulators.line import PERFECT, Faults, Port, Wire
 from drivers.emulators.scene import InputEdge, Scene, Seen
+from drivers.emulators.serial.line import PERFECT, Faults, Port, Wire
 from drivers.serial.framing import Framer, Framing
 
 SECOND = 1_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drivers.emulators.llrp_status import Status, bad_parameter
+from drivers.emulators.llrp.status import Status, bad_parameter
 from drivers.emulators.scene import tid_of
 from drivers.llrp.element import Element
 

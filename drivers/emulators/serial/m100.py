@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drivers.emulators.serial_reader import EmulatedReader
+from drivers.emulators.serial.reader import EmulatedReader
 from drivers.serial.m100 import NO_TAG, RESPONSE, Cmd, M100Framing, frame_of, read_frame, tag_notice
 
 POLL = 20_000

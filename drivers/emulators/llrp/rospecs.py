@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from drivers.emulators.llrp_filter import Selection
-from drivers.emulators.llrp_identity import Identity
-from drivers.emulators.llrp_status import Status, bad_field, bad_parameter, failure
-from drivers.emulators.llrp_triggers import (
+from drivers.emulators.llrp.filter import Selection
+from drivers.emulators.llrp.identity import Identity
+from drivers.emulators.llrp.status import Status, bad_field, bad_parameter, failure
+from drivers.emulators.llrp.triggers import (
     Observer,
     Start,
     StartKind,

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from drivers.api import ProtocolError
-from drivers.emulators.llrp_config import Surroundings, describe
-from drivers.emulators.llrp_identity import ZEBRA, capabilities
-from drivers.emulators.llrp_machine import Machine
-from drivers.emulators.llrp_rospecs import Command
-from drivers.emulators.llrp_status import OK, Rejected, Status, bad_field, bad_parameter, failure
+from drivers.emulators.llrp.config import Surroundings, describe
+from drivers.emulators.llrp.identity import ZEBRA, capabilities
+from drivers.emulators.llrp.machine import Machine
+from drivers.emulators.llrp.rospecs import Command
+from drivers.emulators.llrp.status import OK, Rejected, Status, bad_field, bad_parameter, failure
 from drivers.llrp.codec import Message, decode
 from drivers.llrp.element import E, Element
 from drivers.llrp.framing import Frame as Received

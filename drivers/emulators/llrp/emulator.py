@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Self
 
-from drivers.emulators.llrp_identity import IDENTITIES, Identity
-from drivers.emulators.llrp_link import Link, close_at_once, close_in_order
-from drivers.emulators.llrp_reader import EmulatedReader
+from drivers.emulators.llrp.identity import IDENTITIES, Identity
+from drivers.emulators.llrp.link import Link, close_at_once, close_in_order
+from drivers.emulators.llrp.reader import EmulatedReader
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import Scene, Seen
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.emulators.scene import Seen
-from drivers.emulators.serial_reader import SECOND, EmulatedReader
+from drivers.emulators.serial.reader import SECOND, EmulatedReader
 from drivers.serial.checks import gen2_crc
 from drivers.serial.r2000 import BROADCAST, RSSI_ZERO, Cmd, Code, R2000Framing, frame_of, read_frame
 

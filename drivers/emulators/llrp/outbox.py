@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.emulators.llrp_reports import Record, ReportBuffer
+from drivers.emulators.llrp.reports import Record, ReportBuffer
 from drivers.llrp.codec import Message, encode
 from drivers.llrp.element import E, Element
 

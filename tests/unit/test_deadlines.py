@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.second_look import SecondLook
+from drivers.deadlines import SecondLook
 
 
 def test_the_second_look_decides():

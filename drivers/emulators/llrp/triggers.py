@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
 
-from drivers.emulators.llrp_identity import Identity
-from drivers.emulators.llrp_status import Status, bad_parameter
+from drivers.emulators.llrp.identity import Identity
+from drivers.emulators.llrp.status import Status, bad_parameter
 from drivers.emulators.scene import Seen
 from drivers.llrp.element import Element
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from drivers.emulators.llrp_filter import MAX_FILTERS
+from drivers.emulators.llrp.filter import MAX_FILTERS
 from drivers.llrp.element import E, Element
 
 IMPINJ = 25882

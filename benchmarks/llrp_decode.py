@@ -14,10 +14,10 @@ from llrpkit.protocol import decode_message
 from llrpkit.protocol.messages import RO_ACCESS_REPORT
 from sllurp.llrp import LLRPMessage
 
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frames
-from drivers.llrp.reports import ReportDecoder
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frames
+from drivers.llrp.reports.decoder import ReportDecoder
 
 READS = 1000
 """Reads in a chunk: 50 to 60 kB, what a busy connection hands over at once."""

@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 
 from drivers.api import Batch, ReaderUp
-from drivers.llrp.framing import HEADER_SIZE, Frames
-from drivers.llrp.reports import ReportDecoder
+from drivers.llrp.protocol.framing import HEADER_SIZE, Frames
+from drivers.llrp.reports.decoder import ReportDecoder
 from drivers.llrp.transport import RO_ACCESS_REPORT
 from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from drivers.api import DriverError
-from drivers.llrp.element import Element
-from drivers.llrp.tables_vendors import IMPINJ
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.protocol.tables_vendors import IMPINJ
 
 _VENDORS = {IMPINJ: "Impinj", 161: "Zebra", 10642: "Zebra", 17996: "Alien"}
 

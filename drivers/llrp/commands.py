@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from drivers.api import Log, ProtocolError
-from drivers.llrp.codec import Message
-from drivers.llrp.element import Element
-from drivers.llrp.status import Refusal, refusal_of
+from drivers.llrp.protocol.codec import Message
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.protocol.tables import enum_name
 
 MAX_WAITING = 64
 """Commands that may wait. More means that somebody switches outputs faster than the reader answers."""
@@ -125,3 +125,32 @@ class Commands:
             command = self._waiting.popleft()
             self.in_flight = InFlight(command, self.next_id(), at + command.timeout)
             self._send(command.body, self.in_flight.id, command.version)
+
+
+_SUCCESS = 0
+_LONGEST_TEXT = 300
+
+
+@dataclass(slots=True, frozen=True)
+class Refusal:
+    """Why a reader did not do what it was asked."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def text(value: str) -> str:
+    """A reader's own words on one line, cut to a length that a log line can take: they are not under our control."""
+    return " ".join(value.split())[:_LONGEST_TEXT]
+
+
+def refusal_of(answer: Element) -> Refusal | None:
+    """None when the answer's LLRPStatus says success, or when it has none."""
+    status = answer.find("LLRPStatus")
+    if status is None or status["StatusCode"] == _SUCCESS:
+        return None
+    reason = enum_name("StatusCode", status["StatusCode"])
+    description = text(status["ErrorDescription"])
+    return Refusal(f"{reason}: {description}" if description else reason)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from drivers.api import AntennaStatus, InputChange, Item, ReaderCondition, ReaderLoss
 from drivers.llrp.clock import Stamps
-from drivers.llrp.element import Element
-from drivers.llrp.status import text
+from drivers.llrp.commands import text
+from drivers.llrp.protocol.element import Element
 
 STRAGGLING = 1_000_000
 """Microseconds. Readers report out of time order: what had not come yet may be so much older than what had."""

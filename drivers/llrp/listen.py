@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from drivers.api import DriverError, Log
-from drivers.llrp.codec import Message, decode, encode
 from drivers.llrp.connect import SHUTDOWN, reason
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.framing import Frames
 from drivers.llrp.rospec import build_config_request
 from drivers.llrp.transport import LlrpProtocol
 

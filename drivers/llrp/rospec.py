@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from drivers.api import Antenna, Log
 from drivers.llrp.capabilities import Capabilities
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.settings import SEARCH_MODES, LlrpSettings, StartTrigger, StopTrigger
 
 _OURS = 0x37 << 24  # below 2**31: some readers keep the number in a signed integer

@@ -31,15 +31,14 @@ from drivers.api import (
 )
 from drivers.deadlines import SecondLook
 from drivers.llrp.clock import ReaderTime, Stamps
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.commands import Command, Commands
-from drivers.llrp.element import E, Element
+from drivers.llrp.commands import Command, Commands, Refusal, text
 from drivers.llrp.events import STRAGGLING, Conditions, Inputs, When, stamp_of, translate
 from drivers.llrp.liveness import Liveness
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
-from drivers.llrp.status import Refusal, text
 
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""

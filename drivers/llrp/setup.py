@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from drivers.api import Antenna, DriverError, Log
 from drivers.llrp.capabilities import Capabilities, read_capabilities
-from drivers.llrp.element import E, Element
+from drivers.llrp.commands import Refusal
+from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import build_config, build_config_request, build_rospec, is_ours
 from drivers.llrp.settings import LlrpSettings
-from drivers.llrp.status import Refusal
 
 VERSION_1_0_1 = 1
 VERSION_1_1 = 2

@@ -11,9 +11,9 @@ from typing import cast
 
 from drivers.api import Batch, DriverContext, DriverError
 from drivers.llrp.clock import Stamps
-from drivers.llrp.codec import decode
-from drivers.llrp.framing import Frame, Frames
-from drivers.llrp.reports import DecodedReport, ReportDecoder
+from drivers.llrp.protocol.codec import decode
+from drivers.llrp.protocol.framing import Frame, Frames
+from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 
 from drivers.api import ProtocolError
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frames
-from drivers.llrp.reports import ReportDecoder
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frames
+from drivers.llrp.reports.decoder import ReportDecoder
 from tests.fuzz import Target
 
 HEADER = 10

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from drivers.api import Batch, ReaderAlive, ReaderClock, ReaderUp
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E
 from tests.support.llrp_bench import event
 from tests.support.llrp_rig import FakeReader, Rig, scripted
 

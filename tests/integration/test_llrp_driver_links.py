@@ -15,7 +15,7 @@ import pytest
 from drivers.api import Antenna, Batch, ClockQuality, ReaderAlive, ReaderClock, ReaderUp
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population, serials
-from drivers.llrp.codec import Message
+from drivers.llrp.protocol.codec import Message
 from drivers.llrp.rospec import build_config_request
 from tests.support import certificates
 from tests.support.certificates import Certificates

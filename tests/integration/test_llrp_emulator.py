@@ -18,8 +18,8 @@ from drivers.emulators.command import main
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import population, serials
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E
 from tests.support.llrp_peer import Peer, peer
 from tests.support.virtual_reader import events, rospec
 
@@ -132,8 +132,8 @@ async def test_an_abort_is_a_reset():
 
 KILLED_CLIENT = """
 import socket, sys, time
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E
 from tests.support.virtual_reader import rospec
 holding = E("EventsAndReports", HoldEventsAndReportsUponReconnect=True)
 sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))

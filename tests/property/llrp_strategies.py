@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from drivers.llrp.codec import Message
-from drivers.llrp.element import E, Element
-from drivers.llrp.tables import MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Definition, Field
+from drivers.llrp.protocol.codec import Message
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.tables import MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Definition, Field
 
 _DEPTH = 4
 

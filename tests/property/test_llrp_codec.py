@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import ProtocolError
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.framing import Frames
 from tests.property.llrp_strategies import messages
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import ProtocolError
-from drivers.llrp.framing import HEADER_SIZE, MAX_ALIKE, Frames
+from drivers.llrp.protocol.framing import HEADER_SIZE, MAX_ALIKE, Frames
 
 REPORT = 61
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import ProtocolError, Row, RssiUnit
-from drivers.llrp.codec import encode_parameter
-from drivers.llrp.element import Element
-from drivers.llrp.reports import DecodedReport, ReportDecoder
+from drivers.llrp.protocol.codec import encode_parameter
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from tests.property.llrp_strategies import reports
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from drivers.api import Antenna, Batch, DriverContext, Item
-from drivers.llrp.codec import Message, decode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import Message, decode
+from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.session import Memory, Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State

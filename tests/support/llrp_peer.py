@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frames
 from tests.support.virtual_reader import code, epc, events, tags
 
 

@@ -15,10 +15,10 @@ import structlog
 from drivers.api import Antenna, Batch, DriverContext, DriverError, DriverFactory, Item, ReaderUp
 from drivers.backoff import delays
 from drivers.llrp import FACTORY
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frames
-from drivers.llrp.tables import PARAMETERS_BY_NAME
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frames
+from drivers.llrp.protocol.tables import PARAMETERS_BY_NAME
 from tests.support.llrp_bench import OK, capabilities, event, failed
 
 DEADLINE = 10.0

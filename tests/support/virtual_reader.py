@@ -5,9 +5,9 @@ from __future__ import annotations
 from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.llrp.reader import EmulatedReader
 from drivers.emulators.scene import Scene
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frames
 
 START = 1_700_000_000_000_000
 MS = 1_000

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.scene import population, serials
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E
 from tests.support.virtual_reader import MS, START, VirtualClient, code, epc, events, rospec, tags
 
 SUCCESS, PARAMETER_ERROR, FIELD_ERROR, MISSING, UNSUPPORTED_MESSAGE, UNSUPPORTED_VERSION = 0, 100, 101, 103, 109, 110

@@ -9,8 +9,8 @@ import pytest
 
 from drivers.emulators.llrp.reports import REPORT_LIMIT, Layout, Record, ReportBuffer
 from drivers.emulators.scene import Seen, tid_of
-from drivers.llrp.codec import decode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import decode
+from drivers.llrp.protocol.element import E, Element
 from tests.support.virtual_reader import rospec
 
 EPC = bytes.fromhex("1A4060300048D3D006913126")

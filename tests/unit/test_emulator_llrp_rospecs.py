@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.emulators.scene import SECOND, Field, InputEdge, Scene, Stay, Tag, population
-from drivers.llrp.element import E
+from drivers.llrp.protocol.element import E
 from tests.support.virtual_reader import START, VirtualClient, code, epc, events, rospec, tags
 
 DISABLED, INACTIVE, ACTIVE = 0, 1, 2

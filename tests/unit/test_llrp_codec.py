@@ -8,10 +8,10 @@ import tracemalloc
 import pytest
 
 from drivers.api import ProtocolError
-from drivers.llrp.codec import MAX_PARAMETERS, Message, decode, encode, encode_parameter
-from drivers.llrp.element import E, Element
-from drivers.llrp.schema import problems
-from drivers.llrp.tables import ENUMS, enum_name, message_name
+from drivers.llrp.protocol.codec import MAX_PARAMETERS, Message, decode, encode, encode_parameter
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.schema import problems
+from drivers.llrp.protocol.tables import ENUMS, enum_name, message_name
 
 
 def frame(number: int, body: bytes, *, version: int = 1, identity: int = 7) -> bytes:
@@ -192,7 +192,7 @@ def test_nesting_is_bounded() -> None:
 
 
 def test_memory_is_bounded_for_a_frame_full_of_the_smallest_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.llrp.codec.MAX_PARAMETERS", MAX_PARAMETERS // 10)
+    monkeypatch.setattr("drivers.llrp.protocol.codec.MAX_PARAMETERS", MAX_PARAMETERS // 10)
     data = frame(63, b"\x86\x00" * 400_000)
     tracemalloc.start()
     try:

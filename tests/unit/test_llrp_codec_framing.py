@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from drivers.api import ProtocolError
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.framing import Frames
 
 
 def frame(number: int, identity: int, size: int = 0, version: int = 1) -> bytes:

@@ -9,10 +9,10 @@ from llrpkit.protocol import decode_message
 from sllurp.llrp import LLRPMessage
 
 from drivers.api import ProtocolError, Row, RssiUnit
-from drivers.llrp.codec import Message, encode, encode_parameter
-from drivers.llrp.element import E, Element
-from drivers.llrp.record import MAX_PARAMETERS
-from drivers.llrp.reports import MAX_LAYOUTS, MAX_LEARNED, MAX_OTHERS, DecodedReport, ReportDecoder
+from drivers.llrp.protocol.codec import Message, encode, encode_parameter
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.reports.decoder import MAX_LAYOUTS, MAX_LEARNED, MAX_OTHERS, DecodedReport, ReportDecoder
+from drivers.llrp.reports.layout import MAX_PARAMETERS
 
 EPC = bytes.fromhex("1A4060300048D3D006913126")
 OTHER_EPC = bytes.fromhex("1A4060300048D3D006913127")

@@ -21,10 +21,10 @@ from drivers.api import (
     ReaderUp,
 )
 from drivers.llrp.clock import Stamps
-from drivers.llrp.codec import Message
 from drivers.llrp.commands import MAX_WAITING
-from drivers.llrp.element import E, Element
 from drivers.llrp.events import STRAGGLING
+from drivers.llrp.protocol.codec import Message
+from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import is_ours
 from drivers.llrp.session import Memory
 from drivers.llrp.setup import State

@@ -10,8 +10,8 @@ import structlog
 
 from drivers.api import Antenna, Batch, DriverContext, DriverError, Item, ReaderAlive, ReaderClock, ReaderUp
 from drivers.llrp import transport as transport_module
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E
 from drivers.llrp.session import Memory, Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol

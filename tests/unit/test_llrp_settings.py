@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from drivers.api import Antenna, DriverError
 from drivers.llrp.capabilities import Capabilities, Power, read_capabilities
-from drivers.llrp.codec import Message, decode, encode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.tables_vendors import IMPINJ
 from drivers.llrp.rospec import build_config, build_output, build_rospec, is_ours
 from drivers.llrp.settings import LlrpSettings
-from drivers.llrp.tables_vendors import IMPINJ
 from tests.support.llrp_bench import capabilities
 
 READER = Capabilities(

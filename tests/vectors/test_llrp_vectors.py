@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from drivers.llrp.codec import decode, encode
-from drivers.llrp.element import Element
-from drivers.llrp.framing import Frames
-from drivers.llrp.schema import problems
-from drivers.llrp.tables import ENUMS, MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Field
+from drivers.llrp.protocol.codec import decode, encode
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.protocol.framing import Frames
+from drivers.llrp.protocol.schema import problems
+from drivers.llrp.protocol.tables import ENUMS, MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Field
 from tests.vectors import llrp_frames
 
 DX101 = ["dx101/dx101_a.bin", "dx101/dx101_e.bin"]

@@ -12,7 +12,7 @@ from enum import IntEnum
 from drivers.emulators.llrp.identity import Identity
 from drivers.emulators.llrp.rospecs import check_antenna
 from drivers.emulators.llrp.status import Status, bad_field, bad_parameter
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.element import E, Element
 
 
 class Requested(IntEnum):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from drivers.emulators.llrp.status import Status, bad_parameter
 from drivers.emulators.scene import tid_of
-from drivers.llrp.element import Element
+from drivers.llrp.protocol.element import Element
 
 MAX_FILTERS = 2
 """As the capabilities say (MaxNumSelectFiltersPerQuery)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drivers.emulators.llrp.filter import MAX_FILTERS
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.element import E, Element
 
 IMPINJ = 25882
 """IANA enterprise number of Impinj."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from drivers.api import ProtocolError
 from drivers.emulators.llrp.outbox import Frame
 from drivers.emulators.llrp.reader import EmulatedReader
-from drivers.llrp.framing import Frames
+from drivers.llrp.protocol.framing import Frames
 
 CHUNK = 65_536
 """Frames are handed over together up to this size: a few hundred reports in one call."""

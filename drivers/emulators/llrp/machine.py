@@ -16,8 +16,8 @@ from drivers.emulators.llrp.outbox import Frame, Outbox
 from drivers.emulators.llrp.reports import Layout, Record, ReportBuffer
 from drivers.emulators.llrp.rospecs import Happening, Notice, RoSpecs
 from drivers.emulators.scene import FOREVER, Scene, Seen
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E, Element
 
 SLICE = 20_000
 """Time passes in steps of 20 ms: triggers on tags are checked that often."""

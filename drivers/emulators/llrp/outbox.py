@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from drivers.emulators.llrp.reports import Record, ReportBuffer
-from drivers.llrp.codec import Message, encode
-from drivers.llrp.element import E, Element
+from drivers.llrp.protocol.codec import Message, encode
+from drivers.llrp.protocol.element import E, Element
 
 HELD_EVENTS = 1_000
 """Events kept while nobody takes them: days of a door's photo-eye, at 200 bytes each. The oldest go first."""

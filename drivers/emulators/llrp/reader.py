@@ -17,9 +17,9 @@ from drivers.emulators.llrp.identity import ZEBRA, capabilities
 from drivers.emulators.llrp.machine import Machine
 from drivers.emulators.llrp.rospecs import Command
 from drivers.emulators.llrp.status import OK, Rejected, Status, bad_field, bad_parameter, failure
-from drivers.llrp.codec import Message, decode
-from drivers.llrp.element import E, Element
-from drivers.llrp.framing import Frame as Received
+from drivers.llrp.protocol.codec import Message, decode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.framing import Frame as Received
 
 # What a handler gives back: the answer without its name and status, children and fields as `E` takes them.
 _Answer: TypeAlias = list[Element | dict[str, int]]

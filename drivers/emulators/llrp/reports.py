@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from drivers.emulators.llrp.identity import IMPINJ
 from drivers.emulators.scene import Seen, tid_of
-from drivers.llrp.element import Element
+from drivers.llrp.protocol.element import Element
 
 REPORT_LIMIT = 500
 """Most TagReportData in one RO_ACCESS_REPORT when a backlog goes out: 50 kB at most, far below any client's cap."""

@@ -25,7 +25,7 @@ from drivers.emulators.llrp.triggers import (
     read_stop,
 )
 from drivers.emulators.scene import Seen
-from drivers.llrp.element import Element
+from drivers.llrp.protocol.element import Element
 
 
 class State(IntEnum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from drivers.llrp.element import E, Element
-from drivers.llrp.tables import PARAMETERS_BY_NAME
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.tables import PARAMETERS_BY_NAME
 
 
 class Status(IntEnum):

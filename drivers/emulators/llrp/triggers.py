@@ -13,7 +13,7 @@ from typing import TypeVar
 from drivers.emulators.llrp.identity import Identity
 from drivers.emulators.llrp.status import Status, bad_parameter
 from drivers.emulators.scene import Seen
-from drivers.llrp.element import Element
+from drivers.llrp.protocol.element import Element
 
 MILLISECOND = 1_000
 

@@ -4,7 +4,7 @@ Whatever the tables do not know is kept as bytes and goes back out unchanged: an
 ``UNKNOWN_<number>``, an unknown parameter as ``Unknown``, a vendor's as ``Custom``. A vendor's parameter that does not
 fit its entry in the tables is ``Custom`` too, so that new firmware cannot end a session.
 
-Tag reports in bulk do not come through here: see `drivers.llrp.reports`.
+Tag reports in bulk do not come through here: see `drivers.llrp.reports.decoder`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drivers.api import ProtocolError
-from drivers.llrp.element import Element
-from drivers.llrp.framing import HEADER_SIZE as HEADER_SIZE
-from drivers.llrp.tables import (
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.protocol.framing import HEADER_SIZE as HEADER_SIZE
+from drivers.llrp.protocol.tables import (
     CUSTOM,
     MESSAGES_BY_NAME,
     MESSAGES_BY_NUMBER,
@@ -27,7 +27,7 @@ from drivers.llrp.tables import (
     VENDOR_PARAMETERS,
     Definition,
 )
-from drivers.llrp.wire import Layout, Malformed
+from drivers.llrp.protocol.wire import Layout, Malformed
 
 MAX_DEPTH = 32
 """How deep parameters may nest. The standard needs 9; only ParameterError may hold itself."""

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from drivers.api import ProtocolError, Row, RssiUnit
-from drivers.llrp.codec import decode_parameters
-from drivers.llrp.element import Element
-from drivers.llrp.record import DEFAULTS, START, TAG_REPORT_DATA, Clock, RecordLayout
+from drivers.llrp.protocol.codec import decode_parameters
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.reports.layout import DEFAULTS, START, TAG_REPORT_DATA, Clock, RecordLayout
 
 MAX_LAYOUTS = 256
 """Layouts remembered, a few kB each. A reader uses one for each ROSpec and EPC length; there are 32 lengths."""

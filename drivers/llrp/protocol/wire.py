@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from drivers.llrp.tables import Definition, Field
+from drivers.llrp.protocol.tables import Definition, Field
 
 _FORMATS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "s8": "b", "s16": "h", "s32": "i", "u96": "12s"}
 _GROUPS = {8: "B", 16: "H", 32: "I"}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drivers.llrp.tables_core import CHOICES, MESSAGES, PARAMETERS
-from drivers.llrp.tables_enums import ENUMERATIONS
-from drivers.llrp.tables_vendors import VENDORS
+from drivers.llrp.protocol.tables_core import CHOICES, MESSAGES, PARAMETERS
+from drivers.llrp.protocol.tables_enums import ENUMERATIONS
+from drivers.llrp.protocol.tables_vendors import VENDORS
 
 CUSTOM = 1023
 """The number of the message and of the parameter that vendors fill in."""

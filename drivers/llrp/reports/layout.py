@@ -14,9 +14,9 @@ from operator import add, itemgetter
 from typing import Any, Literal, TypeAlias
 
 from drivers.api import ProtocolError, Row, RssiUnit
-from drivers.llrp.codec import tv_size
-from drivers.llrp.tables import CUSTOM
-from drivers.llrp.tables_vendors import IMPINJ, ZEBRA
+from drivers.llrp.protocol.codec import tv_size
+from drivers.llrp.protocol.tables import CUSTOM
+from drivers.llrp.protocol.tables_vendors import IMPINJ, ZEBRA
 
 Clock: TypeAlias = Literal["utc", "uptime", "none"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drivers.llrp.element import Element
-from drivers.llrp.tables import MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Definition
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.protocol.tables import MESSAGES_BY_NAME, PARAMETERS_BY_NAME, Definition
 
 _ALIENS = ("Unknown", "Custom")
 

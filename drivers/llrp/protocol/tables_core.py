@@ -1,4 +1,4 @@
-"""LLRP 1.0.1 and 1.1 as data: every message and parameter, one entry each. `drivers.llrp.tables` reads it.
+"""LLRP 1.0.1 and 1.1 as data: every message and parameter, one entry each. `drivers.llrp.protocol.tables` reads it.
 
 An entry is ``Name number: fields ; children``. A field is ``Name type`` or ``Name type=Enumeration``; ``Name? type``
 is one that LLRP 1.1 put where 1.0.1 has reserved bits, and may be left out when encoding; ``-7`` is seven reserved

@@ -28,14 +28,14 @@ from drivers.emulators.serial.reader import EmulatedReader
 from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial.driver import FAMILIES
 from drivers.serial.link import Link
-from drivers.serial.m100 import tag_notice
-from drivers.serial.mercury import Op
-from drivers.serial.mercury import reply as mercury_reply
-from drivers.serial.r2000 import Cmd as R2000Cmd
-from drivers.serial.r2000 import frame_of
+from drivers.serial.m100.frames import tag_notice
+from drivers.serial.mercury.frames import Op
+from drivers.serial.mercury.frames import reply as mercury_reply
+from drivers.serial.r2000.frames import Cmd as R2000Cmd
+from drivers.serial.r2000.frames import frame_of
 from drivers.serial.session import Identity
-from drivers.serial.uhf288 import Cmd as Uhf288Cmd
-from drivers.serial.uhf288 import reply as uhf288_reply
+from drivers.serial.uhf288.frames import Cmd as Uhf288Cmd
+from drivers.serial.uhf288.frames import reply as uhf288_reply
 
 FRAMES = 1000
 CHUNKS = (20, 1)

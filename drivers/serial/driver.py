@@ -12,18 +12,22 @@ from weakref import WeakKeyDictionary
 from drivers.api import DriverContext, DriverError, DriverFactory, ProtocolError
 from drivers.serial.bus import Buses, Wiring
 from drivers.serial.framing import Framing
-from drivers.serial.m100 import M100Framing
-from drivers.serial.m100_session import M100Session
-from drivers.serial.mercury import MercuryFraming
-from drivers.serial.mercury_session import MercurySession
-from drivers.serial.r2000 import R2000Framing
-from drivers.serial.r2000_session import R2000Session
+from drivers.serial.m100.frames import M100Framing
+from drivers.serial.m100.session import M100Session
+from drivers.serial.m100.settings import M100Settings
+from drivers.serial.mercury.frames import MercuryFraming
+from drivers.serial.mercury.session import MercurySession
+from drivers.serial.mercury.settings import MercurySettings
+from drivers.serial.r2000.frames import R2000Framing
+from drivers.serial.r2000.session import R2000Session
+from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
 from drivers.serial.session import Session, Unidentified
-from drivers.serial.settings import M100Settings, MercurySettings, R2000Settings, SerialSettings, Uhf288Settings
+from drivers.serial.settings import SerialSettings
 from drivers.serial.transport import is_missing
-from drivers.serial.uhf288 import Uhf288Framing
-from drivers.serial.uhf288_session import Uhf288Session
+from drivers.serial.uhf288.frames import Uhf288Framing
+from drivers.serial.uhf288.session import Uhf288Session
+from drivers.serial.uhf288.settings import Uhf288Settings
 
 LEAVE_TIME = 3.0
 """Seconds that a stop may take to leave the reader quiet; the service is being stopped and cannot wait for long."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 
 from drivers.serial.framing import Framer, Framing
-from drivers.serial.m100 import M100Framing
-from drivers.serial.mercury import MercuryFraming, Op
-from drivers.serial.r2000 import R2000Framing
-from drivers.serial.uhf288 import Uhf288Framing
+from drivers.serial.m100.frames import M100Framing
+from drivers.serial.mercury.frames import MercuryFraming, Op
+from drivers.serial.r2000.frames import R2000Framing
+from drivers.serial.uhf288.frames import Uhf288Framing
 
 SHOWN = 60
 """Characters of foreign text in a message; untrusted text never gets longer than this."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.serial.m100 import RESPONSE, Cmd, M100Framing, frame_of, tag_notice
-from drivers.serial.m100_session import M100Session
-from drivers.serial.settings import M100Settings
+from drivers.serial.m100.frames import RESPONSE, Cmd, M100Framing, frame_of, tag_notice
+from drivers.serial.m100.session import M100Session
+from drivers.serial.m100.settings import M100Settings
 from tests.fuzz import Target
 from tests.support.serial_fuzz import deliver
 

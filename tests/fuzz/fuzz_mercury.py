@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.serial.mercury import MercuryFraming, Op, read_tag, reply
-from drivers.serial.mercury_session import MercurySession
-from drivers.serial.settings import MercurySettings
+from drivers.serial.mercury.frames import MercuryFraming, Op, read_tag, reply
+from drivers.serial.mercury.session import MercurySession
+from drivers.serial.mercury.settings import MercurySettings
 from tests.fuzz import Target
 from tests.support.serial_fuzz import deliver
 

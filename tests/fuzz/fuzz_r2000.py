@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.serial.r2000 import ROUNDS, Cmd, R2000Framing, frame_of, is_tag, read_tag
-from drivers.serial.r2000_session import R2000Session
-from drivers.serial.settings import R2000Settings
+from drivers.serial.r2000.frames import ROUNDS, Cmd, R2000Framing, frame_of, is_tag, read_tag
+from drivers.serial.r2000.session import R2000Session
+from drivers.serial.r2000.settings import R2000Settings
 from tests.fuzz import Target
 from tests.support.serial_fuzz import deliver
 

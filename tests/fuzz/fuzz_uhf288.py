@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from drivers.serial.settings import Uhf288Settings
-from drivers.serial.uhf288 import Cmd, Status, Uhf288Framing, read_info, read_realtime, read_tags, reply, without_pc
-from drivers.serial.uhf288_session import Uhf288Session
+from drivers.serial.uhf288.frames import (
+    Cmd,
+    Status,
+    Uhf288Framing,
+    read_info,
+    read_realtime,
+    read_tags,
+    reply,
+    without_pc,
+)
+from drivers.serial.uhf288.session import Uhf288Session
+from drivers.serial.uhf288.settings import Uhf288Settings
 from tests.fuzz import Target
 from tests.support.serial_fuzz import deliver
 

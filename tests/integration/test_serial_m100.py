@@ -8,7 +8,7 @@ from drivers.api import ClockQuality, DriverError, ReaderAlive, ReaderClock, Rea
 from drivers.emulators.scene import Field, Scene, Stay, Tag, serials
 from drivers.emulators.serial.m100 import M100
 from drivers.serial.driver import M100 as FACTORY
-from drivers.serial.m100 import COMMAND, FOREVER, Cmd, frame_of
+from drivers.serial.m100.frames import COMMAND, FOREVER, Cmd, frame_of
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
 SETTINGS = {"reply_timeout": 0.2, "region": "US"}

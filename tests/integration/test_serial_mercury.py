@@ -19,7 +19,7 @@ from drivers.api import (
 from drivers.emulators.scene import Field, InputEdge, Scene, serials
 from drivers.emulators.serial.mercury import Mercury
 from drivers.serial.driver import MERCURY
-from drivers.serial.mercury import start_reading
+from drivers.serial.mercury.frames import start_reading
 from gateway.clock import wall
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.serial import m100, mercury, r2000, uhf288
-from drivers.serial.checks import lrc8, mcrf4xx, sum8, tm16
-from drivers.serial.framing import Framer
-from drivers.serial.m100 import tag_notice
+from drivers.serial.framing import Framer, lrc8, mcrf4xx, sum8, tm16
+from drivers.serial.m100 import frames as m100
+from drivers.serial.m100.frames import tag_notice
+from drivers.serial.mercury import frames as mercury
+from drivers.serial.r2000 import frames as r2000
+from drivers.serial.uhf288 import frames as uhf288
 
 EPC = bytes.fromhex("E2801160600002094C4C8B1A")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drivers.emulators.serial.line import Faults, Wire
 from drivers.serial.framing import Framer
-from drivers.serial.uhf288 import Uhf288Framing, reply
+from drivers.serial.uhf288.frames import Uhf288Framing, reply
 
 FRAMES = [reply(0, 1, 3, b"\x01\x01\x0c" + index.to_bytes(12, "big") + b"\x40") for index in range(2000)]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from drivers.serial.mercury import Anchor, Layout, channel_of, read_tag, reply
+from drivers.serial.m100.settings import M100Settings
+from drivers.serial.mercury.frames import Anchor, Layout, channel_of, read_tag, reply
+from drivers.serial.mercury.settings import MercurySettings
+from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
 from drivers.serial.session import Conditions, LineQuality, Watch
-from drivers.serial.settings import M100Settings, MercurySettings, R2000Settings, Uhf288Settings
-from drivers.serial.uhf288 import read_info, read_realtime, read_tags, without_pc
+from drivers.serial.uhf288.frames import read_info, read_realtime, read_tags, without_pc
+from drivers.serial.uhf288.settings import Uhf288Settings
 
 SECOND = 1_000_000
 CYCLE = 250_000

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from drivers.serial import m100, mercury, r2000, uhf288
-from drivers.serial.checks import mcrf4xx, tm16
-from drivers.serial.framing import Framer, Framing
+from drivers.serial.framing import Framer, Framing, mcrf4xx, tm16
+from drivers.serial.m100 import frames as m100
+from drivers.serial.mercury import frames as mercury
+from drivers.serial.r2000 import frames as r2000
+from drivers.serial.uhf288 import frames as uhf288
 
 
 class Vector(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drivers.emulators.serial.reader import EmulatedReader
-from drivers.serial.m100 import NO_TAG, RESPONSE, Cmd, M100Framing, frame_of, read_frame, tag_notice
+from drivers.serial.m100.frames import NO_TAG, RESPONSE, Cmd, M100Framing, frame_of, read_frame, tag_notice
 
 POLL = 20_000
 """How long a poll takes, in microseconds."""

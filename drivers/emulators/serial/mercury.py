@@ -8,7 +8,7 @@ from typing import Any
 
 from drivers.emulators.scene import Seen
 from drivers.emulators.serial.reader import EmulatedReader
-from drivers.serial.mercury import META, STOP_READING, MercuryFraming, Op, Status, read_command, reply
+from drivers.serial.mercury.frames import META, STOP_READING, MercuryFraming, Op, Status, read_command, reply
 
 VERSIONS = {
     "Micro": bytes.fromhex("00071023200000012014100701090021 00000010"),

@@ -8,8 +8,8 @@ from typing import Any
 
 from drivers.emulators.scene import Seen
 from drivers.emulators.serial.reader import SECOND, EmulatedReader
-from drivers.serial.checks import gen2_crc
-from drivers.serial.r2000 import BROADCAST, RSSI_ZERO, Cmd, Code, R2000Framing, frame_of, read_frame
+from drivers.serial.framing import gen2_crc
+from drivers.serial.r2000.frames import BROADCAST, RSSI_ZERO, Cmd, Code, R2000Framing, frame_of, read_frame
 
 DWELL = 30_000
 """How long a round stays on an antenna, in microseconds."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.emulators.scene import Seen, tid_of
 from drivers.emulators.serial.reader import SECOND, EmulatedReader
-from drivers.serial.uhf288 import BROADCAST, ONE_ANTENNA, Cmd, Status, Uhf288Framing, read_command, reply
+from drivers.serial.uhf288.frames import BROADCAST, ONE_ANTENNA, Cmd, Status, Uhf288Framing, read_command, reply
 
 KINDS = {"UHFReader18": 0x09, "UHFReader288M": 0x0C, "UHFReader288MP": 0x20, "E310": 0x3D}
 HEARTBEAT = SECOND

@@ -1,6 +1,6 @@
 """The one shape of everything in LLRP: a name, fields, and children in the order in which they are on the wire.
 
-Messages' bodies and parameters alike are `Element`s; `drivers.llrp.protocol.tables` says which fields and children each has.
+Messages' bodies and parameters alike are `Element`s; `tables` says which fields and children each has.
 A field's value is an ``int`` (also for enumerations), a ``bool`` (one bit), ``bytes``, ``(bits, bytes)`` for a bit
 array, a ``str``, or a ``list[int]`` for a vector. A parameter that the tables do not know is named ``Unknown`` and has
 the fields ``type`` and ``data``.

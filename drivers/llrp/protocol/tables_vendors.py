@@ -1,4 +1,4 @@
-"""Vendors' extensions as data, in the notation of `drivers.llrp.protocol.tables_core`; the number is the vendor's subtype.
+"""Vendors' extensions as data, in the notation of `tables_core`; the number is the vendor's subtype.
 
 Names in capitals are messages. Only what carries reads, events or settings that we use is here; everything else of a
 vendor's stays a raw ``Custom``. So does anything that does not fit its entry: firmware and documents disagree.

@@ -10,9 +10,19 @@ from typing import NoReturn
 
 from drivers.api import DriverContext, DriverError
 from drivers.serial.link import Link
-from drivers.serial.m100 import COMMAND, ERROR_TEXT, FOREVER, NOTICE, REGIONS, Cmd, frame_of, read_frame, read_tag
+from drivers.serial.m100.frames import (
+    COMMAND,
+    ERROR_TEXT,
+    FOREVER,
+    NOTICE,
+    REGIONS,
+    Cmd,
+    frame_of,
+    read_frame,
+    read_tag,
+)
+from drivers.serial.m100.settings import M100Settings
 from drivers.serial.session import ATTEMPTS, SECOND, Identity, Session, Unidentified, Wanted
-from drivers.serial.settings import M100Settings
 
 SILENCE = SECOND
 """No poll takes so long: after this much silence the polls have run out, or the module is gone."""

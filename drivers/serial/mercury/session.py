@@ -9,7 +9,7 @@ from typing import ClassVar, NoReturn
 
 from drivers.api import ClockQuality, DriverContext, DriverError, ProtocolError
 from drivers.serial.link import Link
-from drivers.serial.mercury import (
+from drivers.serial.mercury.frames import (
     COMMANDS_WHILE_READING,
     MODELS,
     PREAMBLE,
@@ -28,6 +28,7 @@ from drivers.serial.mercury import (
     start_reading,
     while_reading,
 )
+from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.session import (
     ATTEMPTS,
     BAD_MATCH,
@@ -39,7 +40,6 @@ from drivers.serial.session import (
     Wanted,
     Watch,
 )
-from drivers.serial.settings import MercurySettings
 
 
 class MercurySession(Session[MercurySettings]):

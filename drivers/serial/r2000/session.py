@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from drivers.api import DriverContext, DriverError
 from drivers.serial.link import Link
-from drivers.serial.r2000 import (
+from drivers.serial.r2000.frames import (
     BROADCAST,
     LEN_ANTENNA,
     LEN_END,
@@ -28,8 +28,8 @@ from drivers.serial.r2000 import (
     read_tag,
     session_round,
 )
+from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.session import ATTEMPTS, BAD_MATCH, HOT, SECOND, Identity, Session, Unidentified, Wanted
-from drivers.serial.settings import R2000Settings
 
 CHECK_EVERY = 30 * SECOND
 """Temperature and match of the antennas change slowly, and measuring costs reading time."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from drivers.serial.checks import gen2_crc, sum8
-from drivers.serial.framing import MORE, NEVER
+from drivers.serial.framing import MORE, NEVER, gen2_crc, sum8
 
 HEAD, TAIL = 0xBB, 0x7E
 COMMAND, RESPONSE, NOTICE = 0, 1, 2

@@ -9,8 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from drivers.serial.checks import lrc8
-from drivers.serial.framing import MORE, NEVER
+from drivers.serial.framing import MORE, NEVER, lrc8
 
 HEAD = 0xA0
 BROADCAST = 0xFF

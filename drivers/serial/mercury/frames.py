@@ -12,8 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from drivers.serial.checks import tm16
-from drivers.serial.framing import MORE, NEVER
+from drivers.serial.framing import MORE, NEVER, tm16
 
 MAX_DATA = 0xF8
 PREAMBLE = b"\xff" * 200

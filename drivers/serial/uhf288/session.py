@@ -11,8 +11,7 @@ from typing import ClassVar, NoReturn
 from drivers.api import DriverContext, DriverError, ProtocolError, ReaderLoss, RssiUnit
 from drivers.serial.link import Link
 from drivers.serial.session import SECOND, Identity, Session, Unidentified, Wanted, Watch
-from drivers.serial.settings import Uhf288Settings
-from drivers.serial.uhf288 import (
+from drivers.serial.uhf288.frames import (
     BANDS,
     BROADCAST,
     MODELS,
@@ -33,6 +32,7 @@ from drivers.serial.uhf288 import (
     read_tags,
     without_pc,
 )
+from drivers.serial.uhf288.settings import Uhf288Settings
 
 TRIES = 5
 """A reader that is in a scan hears nothing until it ends, a second or two usually."""

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from drivers.serial.checks import mcrf4xx
-from drivers.serial.framing import MORE, NEVER
+from drivers.serial.framing import MORE, NEVER, mcrf4xx
 
 BROADCAST = 0xFF
 

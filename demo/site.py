@@ -15,7 +15,7 @@ from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, SECOND, Fiel
 from drivers.emulators.serial.line import PtyPort
 from drivers.emulators.serial.mercury import Mercury
 from gateway.config import Config
-from gateway.config_file import load
+from gateway.config.file import load
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "demo.yaml"
 

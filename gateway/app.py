@@ -20,7 +20,7 @@ from drivers.api import Item, ReaderUp
 from gateway.clock import SteadyClock
 from gateway.commands import Commands
 from gateway.config import Config
-from gateway.config_file import load
+from gateway.config.file import load
 from gateway.errors import ConfigError, LedgerError
 from gateway.events import source_of
 from gateway.ledger.journal import Journal

@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from gateway.config_file import check_command
+    from gateway.config.file import check_command
 
     return check_command(args.file)
 

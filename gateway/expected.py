@@ -8,7 +8,7 @@ from functools import partial
 from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
-from gateway.count_config import ExpectedColumns, ExpectedConfig
+from gateway.config.sources import ExpectedColumns, ExpectedConfig
 from gateway.expected_csv import read_csv
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.submit import Submit

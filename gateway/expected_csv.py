@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.count_config import ExpectedColumns
+from gateway.config.sources import ExpectedColumns
 from gateway.errors import Refused
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.text import did_you_mean, printable

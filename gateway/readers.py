@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from drivers.api import Antenna, DriverContext, Item
 from drivers.backoff import delays
 from gateway.config import ReaderConfig
-from gateway.driver_registry import factory, settings_for
+from gateway.config.drivers import factory, settings_for
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.supervisor import Supervisor

@@ -15,7 +15,7 @@ from pathlib import Path
 from drivers.api import Batch
 from gateway.clock import micros
 from gateway.config import Config
-from gateway.config_file import load
+from gateway.config.file import load
 from gateway.errors import Refused
 from gateway.events import GENESIS, Event, Fact, seal, source_of
 from gateway.floor import Floor

@@ -14,8 +14,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from gateway import __version__, driver_registry, events
+from gateway import __version__, events
 from gateway.config import Config
+from gateway.config import drivers as driver_registry
 from gateway.event_models import MODELS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

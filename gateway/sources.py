@@ -8,9 +8,9 @@ from typing import Any
 
 from gateway.commands import Commands
 from gateway.config import Config
+from gateway.config.sources import ManifestsConfig
 from gateway.errors import ConfigError, Refused
 from gateway.expected import expected_folder, zone_names
-from gateway.gate_config import ManifestsConfig
 from gateway.manifests.folder import manifest_folder
 from gateway.manifests.identifiers import IdentifierMap, read_identifiers
 from gateway.ops.logs import Logger

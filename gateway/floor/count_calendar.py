@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.clock import SECOND
-from gateway.count_config import PlannedCount
+from gateway.config.counts import PlannedCount
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

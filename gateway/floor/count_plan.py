@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.clock import SECOND, rfc3339
-from gateway.count_config import CountsConfig
+from gateway.config.counts import CountsConfig
 from gateway.floor.count_calendar import Calendar
 from gateway.floor.timeline import NEVER
 

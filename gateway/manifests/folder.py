@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.api import Log
-from gateway.gate_config import FolderConfig
+from gateway.config.sources import FolderConfig
 from gateway.manifests.csv_file import read_csv
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.manifests.json_file import read_json

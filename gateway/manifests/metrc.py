@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
+from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError
-from gateway.gate_config import MetrcConfig
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.manifests.metrc_http import MetrcClient, MetrcError, Pace
 from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args

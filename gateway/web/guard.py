@@ -19,9 +19,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.config.web import WebConfig, is_loopback
 from gateway.web.shell import Visitor
 from gateway.web.tokens import Tokens
-from gateway.web_config import WebConfig, is_loopback
 
 LOCAL = "local"
 """Who acts where nobody has to log in: somebody on this machine."""

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
 from gateway.ops.logs import Logger
 from gateway.text import printable
@@ -19,7 +20,6 @@ from gateway.web.guard import Guard
 from gateway.web.port import WebPort
 from gateway.web.site import build
 from gateway.web.tokens import Tokens, read_tokens
-from gateway.web_config import WebConfig
 
 MAX_CONNECTIONS = 96
 """At the same time: every stream, and two more for each browser's pages and actions. Further ones are cut off."""

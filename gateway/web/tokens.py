@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.config_base import IDENTIFIER_PATTERN
+from gateway.config.base import IDENTIFIER_PATTERN
 from gateway.errors import ConfigError
 
 MAX_FILE = 64 << 10

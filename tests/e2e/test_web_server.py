@@ -12,9 +12,9 @@ import time
 import httpx
 import pytest
 
+from gateway.config.web import WebConfig
 from gateway.web import server as servers
 from gateway.web.server import WebServer
-from gateway.web_config import WebConfig
 from tests.support import certificates
 from tests.support.web_scene import FakeGateway, load, quiet, served
 

@@ -15,10 +15,10 @@ import pytest
 import structlog
 
 from gateway.clock import SECOND
+from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Direction, Pass
-from gateway.gate_config import MetrcConfig
 from gateway.inputs import Command
 from gateway.manifests import metrc_http
 from gateway.manifests.identifiers import IdentifierMap

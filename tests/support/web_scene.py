@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 
 from gateway.clock import rfc3339
+from gateway.config.web import WebConfig
 from gateway.floor.gate import Gate
 from gateway.inputs import Command
 from gateway.ops.logs import Logger
 from gateway.web.server import WebServer
-from gateway.web_config import WebConfig
 from tests.support.gate_scene import DOCKS, at, config, elapse, manifest, run, transit
 
 PRODUCTS = [

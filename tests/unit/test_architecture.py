@@ -24,12 +24,7 @@ LAYERS = [
     ["gateway.ledger"],
     ["gateway.recording", "gateway.records", "gateway.record_lines", "gateway.record_values"],
     ["gateway.floor"],
-    ["gateway.config_file"],
-    ["gateway.config_check", "gateway.config_words", "gateway.config_yaml", "gateway.gate_check"],
-    ["gateway.driver_registry"],
-    ["gateway.config", "gateway.events", "gateway.event_models", "gateway.inputs"],
-    ["gateway.gate_config", "gateway.count_config", "gateway.web_config", "gateway.gate_event_models"],
-    ["gateway.config_base"],
+    ["gateway.config", "gateway.events", "gateway.event_models", "gateway.inputs", "gateway.gate_event_models"],
     ["gateway.clock", "gateway.errors", "gateway.text", "gateway.submit"],
 ]
 PURE = ["asyncio", "time", "socket", "os", "threading", "random", "sqlite3", "pathlib", "logging", "structlog"]

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.config_file import load
+from gateway.config.file import load
 from gateway.records import read_items
 from gateway.replay import replay
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from drivers.api import DriverFactory, DriverSettings
 from drivers.llrp.settings import LlrpSettings
-from gateway import config_file, driver_registry
 from gateway.config import FilePath, Port, TlsConfig
-from gateway.config_check import address_of
-from gateway.config_yaml import MAX_BYTES
+from gateway.config import drivers as driver_registry
+from gateway.config import file as config_file
+from gateway.config.checks import address_of
+from gateway.config.yaml import MAX_BYTES
 from gateway.errors import ConfigError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import expected_csv
-from gateway.count_config import ExpectedColumns
+from gateway.config.sources import ExpectedColumns
 from gateway.errors import Refused
 from gateway.expected_csv import Found, read_csv
 from gateway.manifests.identifiers import IdentifierMap

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.clock import SECOND
-from gateway.count_config import PlannedCount
+from gateway.config.counts import PlannedCount
 from gateway.events import COUNT, Fact
 from gateway.floor import Floor
 from gateway.floor.count_calendar import Calendar

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.gate_check import gate_problems
+from gateway.config.checks import gate_problems
 from tests.support.gate_scene import DOCKS, config
 
 PORTALS: list[dict[str, Any]] = [{"id": f"portal-{n}", "inside": "dock", "outside": None} for n in (1, 2)]

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from gateway.clock import rfc3339
+from gateway.config.sources import FolderConfig
 from gateway.errors import Refused
 from gateway.floor.gate.model import MAX_LINES, read_manifest
-from gateway.gate_config import FolderConfig
 from gateway.manifests.csv_file import read_csv
 from gateway.manifests.folder import manifest_folder
 from gateway.manifests.identifiers import IdentifierMap, read_identifiers

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from drivers.api import InputChange
 from gateway.clock import SECOND
 from gateway.config import AntennaConfig, PortalConfig
-from gateway.config_file import ConfigError, load
+from gateway.config.file import ConfigError, load
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import STUCK_AFTER, Beams
 from gateway.floor.portals.last_passes import MAX_TAGS, LastPasses

@@ -15,9 +15,9 @@ from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderC
 from gateway import schemas
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.config_file import load
-from gateway.config_words import models_in
-from gateway.config_yaml import parse, plain
+from gateway.config.file import load
+from gateway.config.messages import models_in
+from gateway.config.yaml import parse, plain
 from gateway.event_models import MODELS
 from gateway.events import GATE, GENESIS, MOVEMENT, Fact, seal, source_of
 from gateway.floor import Floor

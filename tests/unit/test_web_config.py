@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from gateway.web_config import WebConfig, is_loopback
+from gateway.config.web import WebConfig, is_loopback
 
 TLS = {"cert_file": "/etc/web.crt", "key_file": "/etc/web.key"}
 WITH_CA = TLS | {"client_ca_file": "/etc/ca.crt"}

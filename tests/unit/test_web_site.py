@@ -7,13 +7,13 @@ import re
 import httpx
 import pytest
 
+from gateway.config.web import WebConfig
 from gateway.web import hub as hubs
 from gateway.web.attempts import MAX_EACH
 from gateway.web.guard import Guard
 from gateway.web.headers import CONTENT_SECURITY_POLICY
 from gateway.web.site import build
 from gateway.web.tokens import Tokens
-from gateway.web_config import WebConfig
 from tests.support.gate_scene import command
 from tests.support.web_scene import FakeGateway, load, quiet
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from gateway.config_base import Identifier
+from gateway.config.base import Identifier
 from gateway.errors import Refused
 from gateway.floor.gate.model import Key, Text, Time, Uid, problems
 from gateway.text import printable

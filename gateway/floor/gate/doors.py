@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.gate_config import DockConfig
+from gateway.config.gate import DockConfig
 
 
 class Doors:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from gateway.clock import rfc3339
-from gateway.config_base import Identifier
+from gateway.config.base import Identifier
 from gateway.errors import Refused
 from gateway.text import printable
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.clock import micros, rfc3339
+from gateway.config.gate import DockConfig
 from gateway.events import ALARM, GATE, Fact
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.model import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.session import Session
 from gateway.floor.gate.verdict import ALGORITHM
-from gateway.gate_config import DockConfig
 from gateway.inputs import Command
 
 MANIFESTS = "manifests"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.clock import SECOND, micros, rfc3339
+from gateway.config.gate import GateConfig
 from gateway.floor.gate.model import DeliveryKey, Flag, Line, Result
 from gateway.floor.timeline import NEVER
-from gateway.gate_config import GateConfig
 
 MAX_AHEAD = 300 * SECOND
 """How far the clock of whoever gathered the facts may run before ours."""

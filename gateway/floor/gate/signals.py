@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from gateway.clock import micros
+from gateway.config.gate import DockConfig, OutputConfig
 from gateway.floor.timeline import NEVER
-from gateway.gate_config import DockConfig, OutputConfig
 
 Switch: TypeAlias = tuple[str, int, bool]
 """Reader, port, level."""

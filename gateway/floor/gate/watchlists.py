@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.clock import micros, rfc3339
+from gateway.config.gate import WatchConfig
 from gateway.errors import Refused
 from gateway.events import ALARM, Fact
 from gateway.floor.gate.commands import Watch
-from gateway.gate_config import WatchConfig
 
 MAX_WATCHED = 20_000
 """Tags on all lists together: a recall of forty vans. Their custody stays within some megabytes."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from drivers.api import DriverError, DriverSettings
-from gateway import driver_registry
-from gateway.config import Config, ReaderConfig
-from gateway.config_words import line_of, problems_of
-from gateway.config_yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
-from gateway.gate_check import gate_problems
+from gateway.config import drivers as driver_registry
+from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
+from gateway.config.messages import line_of, problems_of
+from gateway.config.model import Config, ReaderConfig
+from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
 from gateway.text import did_you_mean
+
+Where = tuple[str | int, ...]
+"""The way to a value in the configuration: keys and indices, outermost first."""
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials: they exist only while the service runs."""
@@ -284,3 +287,43 @@ def _unreadable(path: Path) -> str:
         return f"{path} cannot be read by this user: change its owner or mode"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror}): correct the path"
+
+
+def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:
+    """Each name in the sections of the dock gate that is nowhere in the configuration, with its path."""
+    readers = {reader.id for reader in config.readers}
+    portals = {portal.id for portal in config.portals}
+    zones = {zone.id for zone in config.zones}
+    for index, dock in enumerate(config.docks):
+        here: Where = ("docks", index)
+        yield from _named((*here, "portal"), "portal", dock.portal, portals)
+        for name, wired in _wired(dock):
+            yield from _named((*here, *name, "reader"), "reader", wired.reader, readers)
+    for index, entry in enumerate(config.watch):
+        for key in ("allowed", "forbidden"):
+            for number, zone in enumerate(getattr(entry, key)):
+                yield from _named(("watch", index, key, number), "zone", zone, zones)
+
+
+def _named(path: Where, noun: str, name: str, known: Collection[str]) -> Iterator[tuple[Where, str]]:
+    if name not in known:
+        hint = did_you_mean(name, known) if known else f"describe it under `{noun}s`"
+        yield path, f"there is no {noun} `{name}`: {hint}"
+
+
+def _wired(dock: DockConfig) -> Iterator[tuple[Where, DoorConfig | OutputConfig]]:
+    """Everything of a dock that hangs on a reader, with its path below the dock."""
+    lights = dock.lights
+    lamps: dict[str, OutputConfig | None] = {
+        "red": lights.red,
+        "amber": lights.amber,
+        "green": lights.green,
+        "buzzer": lights.buzzer,
+    }
+    for name, output in lamps.items():
+        if output is not None:
+            yield ("lights", name), output
+    if dock.interlock is not None:
+        yield ("interlock",), dock.interlock
+    if dock.door is not None:
+        yield ("door",), dock.door

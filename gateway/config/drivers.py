@@ -10,7 +10,7 @@ import json
 from importlib.metadata import EntryPoint, entry_points
 
 from drivers.api import ENTRY_POINT_GROUP, DriverError, DriverFactory, DriverSettings
-from gateway.config import ReaderConfig
+from gateway.config.model import ReaderConfig
 from gateway.text import did_you_mean
 
 

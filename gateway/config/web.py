@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from gateway.config_base import FilePath, Section
+from gateway.config.base import FilePath, Section
 
 
 class WebTlsConfig(Section):

@@ -1,4 +1,4 @@
-"""The configuration as a model. `gateway.config_file` reads it from YAML and says what is wrong with file and line.
+"""The configuration as a model. `gateway.config.file` reads it from YAML and says what is wrong with file and line.
 
 Times are seconds, powers dBm. Identifiers become MQTT topic levels and file names, hence their narrow alphabet.
 """
@@ -13,17 +13,18 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import ConfigDict, Field, model_validator
 
-from gateway.config_base import HEX_PATTERN as HEX_PATTERN
-from gateway.config_base import IDENTIFIER_PATTERN as IDENTIFIER_PATTERN
-from gateway.config_base import FilePath as FilePath
-from gateway.config_base import HexPrefix as HexPrefix
-from gateway.config_base import Identifier as Identifier
-from gateway.config_base import Port as Port
-from gateway.config_base import Seconds as Seconds
-from gateway.config_base import Section as Section
-from gateway.count_config import CountsConfig, ExpectedConfig
-from gateway.gate_config import Docks, GateConfig, ManifestsConfig, Watch
-from gateway.web_config import WebConfig
+from gateway.config.base import HEX_PATTERN as HEX_PATTERN
+from gateway.config.base import IDENTIFIER_PATTERN as IDENTIFIER_PATTERN
+from gateway.config.base import FilePath as FilePath
+from gateway.config.base import HexPrefix as HexPrefix
+from gateway.config.base import Identifier as Identifier
+from gateway.config.base import Port as Port
+from gateway.config.base import Seconds as Seconds
+from gateway.config.base import Section as Section
+from gateway.config.counts import CountsConfig
+from gateway.config.gate import Docks, GateConfig, Watch
+from gateway.config.sources import ExpectedConfig, ManifestsConfig
+from gateway.config.web import WebConfig
 
 
 class TlsConfig(Section):

@@ -1,17 +1,14 @@
-"""The sections of the configuration that are about the dock gate: docks, rules, watch lists, and where manifests
-come from. Times are seconds.
-"""
+"""The sections about the dock gate: docks, rules and watch lists. Times are seconds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from gateway.config_base import FilePath, Identifier, Seconds, Section
+from gateway.config.base import Identifier, Name, Seconds, Section
 
 RuleName = Literal[
     "manifest",
@@ -29,7 +26,6 @@ RuleName = Literal[
 ]
 """The rules of the gate; `gateway.floor.gate.rules` says what each of them asks."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ReaderPort = Annotated[int, Field(ge=1, le=255)]
 
 
@@ -161,74 +157,3 @@ def _distinct_lists(watch: list[WatchConfig]) -> list[WatchConfig]:
 
 
 Watch = Annotated[list[WatchConfig], AfterValidator(_distinct_lists)]
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}: write one such as America/Denver") from error
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-
-Columns = dict[
-    Literal[
-        "manifest", "version", "direction", "delivery", "dock", "recipient", "uid", "product", "category", "quantity",
-        "unit", "batch", "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed", "as_of",
-        "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
-    ],
-    Name,
-]  # fmt: skip
-
-
-class FolderConfig(Section):
-    """A folder in which manifests are put down, as JSON in Metrc's shapes or ours, or as CSV.
-
-    A file is taken once its size has not changed for `settle`. `columns` renames the columns of CSV files.
-    """
-
-    directory: FilePath
-    settle: Annotated[float, Field(ge=0.05, le=60)] = 2.0
-    poll: Annotated[float, Field(ge=0.05, le=60)] = 1.0
-    max_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 8 << 20
-    time_zone: TimeZone = "UTC"
-    columns: Columns = {}
-
-
-class MetrcConfig(Section):
-    """The Metrc v2 API, read only. Both keys are files that only the service can read, read at every connection.
-
-    Transfers changed within `days` are looked for every `poll`; facts are fetched again every `refresh`. `rate` is
-    the GETs a second that this gateway allows itself; Metrc allows a facility 50.
-    """
-
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")]
-    license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    vendor_key_file: FilePath
-    user_key_file: FilePath
-    incoming: bool = False
-    time_zone: TimeZone = "UTC"
-    days: Annotated[int, Field(ge=1, le=14)] = 3
-    poll: Annotated[float, Field(ge=5, le=86_400)] = 60.0
-    refresh: Annotated[float, Field(ge=30, le=86_400)] = 900.0
-    rate: Annotated[float, Field(ge=0.5, le=50)] = 20.0
-    timeout: Annotated[float, Field(ge=1, le=300)] = 30.0
-
-    @field_validator("url")
-    @classmethod
-    def _not_in_the_clear(cls, url: str) -> str:
-        local = ("http://localhost", "http://127.0.0.1", "http://[::1]")
-        if url.startswith("http://") and not url.startswith(local):
-            raise ValueError("the keys would travel in the clear: write https://")
-        return url.rstrip("/")
-
-
-class ManifestsConfig(Section):
-    """Where manifests come from, beside the command `manifest`. `identifiers_file` is a CSV of EPC and identifier for
-    states whose identifiers are not the EPC (BioTrack, Leaf)."""
-
-    folder: FolderConfig | None = None
-    metrc: MetrcConfig | None = None
-    identifiers_file: FilePath | None = None

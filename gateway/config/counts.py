@@ -1,6 +1,4 @@
-"""The sections of the configuration that are about counts: how a count is taken, when each zone is due for one, and
-where expected sets come from as files. Times are seconds.
-"""
+"""The sections about counts: how a count is taken, and when each zone is due for one. Times are seconds."""
 
 from __future__ import annotations
 
@@ -10,8 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from gateway.config_base import FilePath, Identifier, Seconds, Section
-from gateway.gate_config import Name, TimeZone
+from gateway.config.base import Identifier, Section, TimeZone
 
 
 def _day(text: str) -> str:
@@ -58,24 +55,3 @@ class CountsConfig(Section):
     longest: Annotated[float, Field(ge=5, le=3600)] = 120.0
     time_zone: TimeZone = "UTC"
     plan: Annotated[list[PlannedCount], AfterValidator(_distinct_zones), Field(max_length=1000)] = []
-
-
-class ExpectedColumns(Section):
-    """What the files call the columns. Without `zone` a file is of one zone and has its name, such as vault.csv."""
-
-    uid: Name = "uid"
-    zone: Name | None = None
-
-
-class ExpectedConfig(Section):
-    """A folder in which expected sets are put down as CSV. A file is taken once it has not changed for `settle`.
-
-    `zones` says which zone a name in the zone column means, where that is neither the zone's id nor its name.
-    """
-
-    directory: FilePath
-    settle: Annotated[float, Field(ge=0.05, le=60)] = 2.0
-    poll: Seconds = 2.0
-    max_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 16 << 20
-    columns: ExpectedColumns = ExpectedColumns()
-    zones: dict[Name, Identifier] = {}

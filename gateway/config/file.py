@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gateway.config import Config
-from gateway.config_check import Checker
-from gateway.config_words import problems_of
-from gateway.config_yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
+from gateway.config.checks import Checker
+from gateway.config.messages import problems_of
+from gateway.config.model import Config
+from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
 from gateway.errors import ConfigError
 from gateway.text import printable
 

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config import HEX_PATTERN, IDENTIFIER_PATTERN
-from gateway.config_yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text
+from gateway.config.model import HEX_PATTERN, IDENTIFIER_PATTERN
+from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text
 from gateway.text import printable
 
 Path = tuple[str | int, ...]

@@ -10,11 +10,11 @@ from time import perf_counter
 
 from drivers.api import Batch
 from gateway.config import JournalConfig, LedgerConfig
-from gateway.events import MOVEMENT, Fact
+from gateway.events.envelope import MOVEMENT, Fact
 from gateway.inputs import Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
-from gateway.record_lines import encode
+from gateway.recording.write import encode
 
 START = 1_700_000_000_000_000
 EVENTS = 30_000

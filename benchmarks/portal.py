@@ -12,7 +12,7 @@ from random import Random
 from drivers.api import Batch, Row, RssiUnit
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.events import MOVEMENT
+from gateway.events.envelope import MOVEMENT
 from gateway.floor import Floor
 from gateway.inputs import Tick
 

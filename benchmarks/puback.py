@@ -14,7 +14,7 @@ import structlog
 
 from gateway import clock
 from gateway.config import Config, LedgerConfig
-from gateway.events import MOVEMENT, Fact, source_of
+from gateway.events.envelope import MOVEMENT, Fact, source_of
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
 from tests.support.mosquitto import Broker, find

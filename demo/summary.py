@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from drivers.api import Batch
-from gateway.records import open_reads, read_items
+from gateway.recording.read import open_reads, read_items
 
 Read: TypeAlias = tuple[str, int, str, int]
 """Reader, antenna, EPC in hex, and time in microseconds. A reader without a clock has 0 for its time: its reads are

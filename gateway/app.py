@@ -22,7 +22,7 @@ from gateway.commands import Commands
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import ConfigError, LedgerError
-from gateway.events import source_of
+from gateway.events.envelope import source_of
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.lights import Lights
@@ -31,8 +31,8 @@ from gateway.ops.logs import Logger, Logs
 from gateway.ops.notify import Notifier
 from gateway.page import Page
 from gateway.pipeline import Pipeline
-from gateway.readers import Readers
-from gateway.recorder import Recorder
+from gateway.readers.fleet import Readers
+from gateway.recording.recorder import Recorder
 from gateway.recovery import carry_over, recover
 from gateway.reload import Change, compare
 from gateway.sources import identifiers, sources

@@ -18,7 +18,7 @@ from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.inputs import Command
 from gateway.manifests.identifiers import IdentifierMap
 from gateway.pipeline import Pipeline
-from gateway.readers import Readers
+from gateway.readers.fleet import Readers
 
 _INTERNAL = frozenset({"manifest.refused"})
 """What only the gateway's own sources say."""

@@ -13,7 +13,7 @@ from drivers.api import DriverError
 from gateway.errors import Refused
 from gateway.floor.gate import Gate
 from gateway.ops.logs import Logger
-from gateway.readers import Readers
+from gateway.readers.fleet import Readers
 
 _AGAIN = 1.0
 """Seconds before an output that was not switched is tried again."""

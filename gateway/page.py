@@ -9,7 +9,7 @@ from typing import Any
 from gateway.commands import Commands
 from gateway.config import Config
 from gateway.floor import Floor
-from gateway.readers import Readers
+from gateway.readers.fleet import Readers
 
 
 class Page:

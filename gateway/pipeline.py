@@ -15,7 +15,7 @@ from gateway.floor import Floor
 from gateway.inputs import Dropped, Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
-from gateway.recorder import Recorder
+from gateway.recording.recorder import Recorder
 
 _CHECKPOINT_PRESSURE = 0.5
 """The other half of the journal is room for what comes until the checkpoint is on disk."""

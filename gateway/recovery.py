@@ -20,7 +20,7 @@ from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, Recovery
 from gateway.ops.logs import Logger
 from gateway.pipeline import Pipeline
-from gateway.recorder import Recorder
+from gateway.recording.recorder import Recorder
 
 
 @dataclass(slots=True)

@@ -17,10 +17,10 @@ from gateway.clock import micros
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import Refused
-from gateway.events import GENESIS, Event, Fact, seal, source_of
+from gateway.events.envelope import GENESIS, Event, Fact, seal, source_of
 from gateway.floor import Floor
 from gateway.inputs import Input, Tick
-from gateway.records import open_reads, read_items
+from gateway.recording.read import open_reads, read_items
 
 EPOCH = "replay"
 

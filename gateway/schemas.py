@@ -14,10 +14,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from gateway import __version__, events
+from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
-from gateway.event_models import MODELS
+from gateway.events import envelope as events
+from gateway.events.models import MODELS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 
 from gateway.config import Config
-from gateway.mqtt.board import Board
+from gateway.mqtt.retained import Board
 from gateway.pipeline import Pipeline
-from gateway.readers import Readers
+from gateway.readers.fleet import Readers
 
 
 class StateTopics:

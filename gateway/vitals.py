@@ -18,8 +18,8 @@ from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.pipeline import Pipeline
-from gateway.readers import Readers
-from gateway.supervisor import Phase
+from gateway.readers.fleet import Readers
+from gateway.readers.supervisor import Phase
 
 
 class Parts(Protocol):

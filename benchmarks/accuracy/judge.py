@@ -17,7 +17,7 @@ from drivers.api import Batch, Item
 from gateway import replay
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.events import COUNT, MOVEMENT
+from gateway.events.envelope import COUNT, MOVEMENT
 from gateway.inputs import Input
 
 _START = datetime.fromtimestamp(EPOCH // SECOND, tz=UTC)

@@ -13,7 +13,7 @@ from benchmarks.accuracy.trial import Scene
 from benchmarks.radio import Truth, run
 from benchmarks.radio.world import EPOCH
 from gateway.clock import SECOND
-from gateway.records import encode
+from gateway.recording.read import encode
 
 
 def write_trial(scene: Scene, number: int, seed: str, directory: Path) -> Path:

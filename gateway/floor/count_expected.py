@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 
 MAX_EXPECTED = 100_000
 """UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""

@@ -17,7 +17,7 @@ from drivers.api import RssiUnit
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
-from gateway.events import COUNT, Fact
+from gateway.events.envelope import COUNT, Fact
 from gateway.floor.columns import State
 from gateway.floor.count_estimate import estimate
 from gateway.floor.count_expected import MAX_EXPECTED, ExpectedSets, read_uids

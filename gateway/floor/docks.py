@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.gate import Gate
 from gateway.floor.places import Places
 from gateway.floor.snapshot import seal_json, unseal_json

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, parse_rfc3339, rfc3339
 from gateway.config import Config
-from gateway.events import MOVEMENT, Fact
+from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.places import Places
 from gateway.floor.tags import uid
 from gateway.floor.timeline import Timeline

@@ -34,7 +34,7 @@ from drivers.api import (
 from gateway.clock import SECOND, micros, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events import COUNT, GATE, MOVEMENT, Fact
+from gateway.events.envelope import COUNT, GATE, MOVEMENT, Fact
 from gateway.floor.count_plan import Plan
 from gateway.floor.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts import Counts

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.columns import State
 from gateway.floor.due import Due
 from gateway.floor.evidence import Evidence, Passed, Proof, by_looks, by_margin

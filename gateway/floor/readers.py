@@ -19,7 +19,7 @@ from drivers.api import (
 )
 from gateway.clock import micros, rfc3339
 from gateway.config import Config
-from gateway.events import LOSS, Fact
+from gateway.events.envelope import LOSS, Fact
 from gateway.floor.windows import Mode, Windows
 from gateway.inputs import Dropped, Restart
 

@@ -13,7 +13,7 @@ from typing import Any
 from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config import Config
-from gateway.events import ALARM, Fact
+from gateway.events.envelope import ALARM, Fact
 from gateway.floor.places import Places
 from gateway.floor.watch import LIT, Cause, Watch
 from gateway.inputs import Restart

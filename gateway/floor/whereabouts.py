@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from gateway.config import PresenceConfig
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.columns import CHUNK_BITS, Columns
 from gateway.floor.departure import Departure
 from gateway.floor.evidence import Evidence, Proof, by_looks

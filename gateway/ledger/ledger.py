@@ -17,7 +17,7 @@ import orjson
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
-from gateway.events import Event, Fact
+from gateway.events.envelope import Event, Fact
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range
 from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Quarantined, Recovery, Refuse

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError
-from gateway.events import GENESIS, Event, Fact, seal
+from gateway.events.envelope import GENESIS, Event, Fact, seal
 from gateway.ledger import lock, schema
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range, Retention

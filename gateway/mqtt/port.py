@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.events import Event
+from gateway.events.envelope import Event
 
 LOST_CODE = -1
 """The code of an outcome that is not known: the connection ended first."""

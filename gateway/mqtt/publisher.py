@@ -15,7 +15,7 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.clock import MILLISECOND, rfc3339
 from gateway.errors import LinkError
-from gateway.events import Event
+from gateway.events.envelope import Event
 from gateway.mqtt.port import Connection, Outbox, Outcome, Properties
 from gateway.mqtt.stats import MqttStats
 

@@ -15,12 +15,12 @@ from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
 from gateway.errors import LinkError
-from gateway.mqtt.board import Board
 from gateway.mqtt.client import Will
 from gateway.mqtt.intake import AckTaker, Handler, Intake
 from gateway.mqtt.link import Link
 from gateway.mqtt.port import Connection, Outbox
 from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats
 
 BOARD_SECONDS = 0.25

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from drivers.api import ClockQuality
 from gateway.clock import SECOND
-from gateway.events import ALARM, COUNT, GATE, LOSS, MOVEMENT
+from gateway.events.envelope import ALARM, COUNT, GATE, LOSS, MOVEMENT
 from gateway.floor.stats import FloorStats
 from gateway.ledger.ledger import LedgerStats
 from gateway.mqtt.stats import MqttStats

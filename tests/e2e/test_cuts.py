@@ -11,7 +11,7 @@ import pytest
 from drivers.api import Batch
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
-from gateway.records import open_reads, read_items
+from gateway.recording.read import open_reads, read_items
 from tests.e2e.site import BASE, config, events_of, movements
 from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber, until

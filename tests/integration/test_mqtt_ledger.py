@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.events import ALARM, Fact
+from gateway.events.envelope import ALARM, Fact
 from gateway.mqtt.service import MqttService
 from tests.conftest import MakeBroker
 from tests.support.ledgers import START, TestLedger, fact, facts

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from drivers.api import AntennaStatus, Batch, ReaderAlive, ReaderDown, ReaderUp
 from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config
-from gateway.events import LOSS
+from gateway.events.envelope import LOSS
 from gateway.floor import Floor
 from gateway.floor.sightings import Sightings
 from gateway.inputs import Command, Input, Restart, Tick

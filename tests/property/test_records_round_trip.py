@@ -21,7 +21,7 @@ from drivers.api import (
 )
 from gateway.inputs import Command, Dropped, Input, Restart, Tick
 from gateway.ledger.segment import Header, Segment, encode_header, encode_record
-from gateway.records import RecordError, encode, read_items
+from gateway.recording.read import RecordError, encode, read_items
 
 times = st.integers(-(10**15), (1 << 63) - 1)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

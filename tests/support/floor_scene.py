@@ -8,7 +8,7 @@ from typing import Any
 from drivers.api import Batch, ReaderAlive, ReaderUp
 from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor import Floor
 from gateway.inputs import Input, Tick
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
-from gateway.events import ALARM, GATE, Fact
+from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command

@@ -14,11 +14,11 @@ import structlog
 
 from drivers.api import Batch
 from gateway.config import JournalConfig, LedgerConfig, RecordingConfig
-from gateway.events import MOVEMENT, Fact
+from gateway.events.envelope import MOVEMENT, Fact
 from gateway.inputs import Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
-from gateway.recorder import Recorder
+from gateway.recording.recorder import Recorder
 
 SOURCE = "/rfid/test/victim"
 START = 1_700_000_000_000_000

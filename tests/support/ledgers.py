@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError
-from gateway.events import LOSS, MOVEMENT, Fact
+from gateway.events.envelope import LOSS, MOVEMENT, Fact
 from gateway.ledger.ledger import Ledger
 
 SOURCE = "/rfid/test/gateway"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.events import Event
+from gateway.events.envelope import Event
 
 
 @dataclass(frozen=True)

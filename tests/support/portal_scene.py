@@ -10,7 +10,7 @@ from typing import Any
 
 from drivers.api import Batch, InputChange
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from tests.support.floor_scene import at, config, epc, read
 
 Points = list[tuple[float, float]]

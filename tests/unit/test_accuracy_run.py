@@ -18,7 +18,7 @@ from benchmarks.accuracy.score_presence import score_presence
 from benchmarks.accuracy.tally import play
 from benchmarks.radio import run
 from gateway.config import Config
-from gateway.records import open_reads, read_items
+from gateway.recording.read import open_reads, read_items
 from gateway.replay import replay
 
 BY_NAME = {scene.name: scene for scene in SCENES}

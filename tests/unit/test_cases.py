@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from gateway.config.file import load
-from gateway.records import read_items
+from gateway.recording.read import read_items
 from gateway.replay import replay
 
 CASES = Path(__file__).parent.parent / "cases"

@@ -10,8 +10,8 @@ import pytest
 from drivers.api import AntennaStatus, Batch, ReaderCondition, ReaderDown, ReaderUp, RssiUnit
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.event_models import CountData
-from gateway.events import COUNT, Fact
+from gateway.events.envelope import COUNT, Fact
+from gateway.events.models import CountData
 from gateway.floor import Floor, count_report, counts
 from gateway.inputs import Command, Input, Restart
 from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up, when

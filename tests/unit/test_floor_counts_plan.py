@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.clock import SECOND
 from gateway.config.counts import PlannedCount
-from gateway.events import COUNT, Fact
+from gateway.events.envelope import COUNT, Fact
 from gateway.floor import Floor
 from gateway.floor.count_calendar import Calendar
 from gateway.inputs import Command, Input, Restart, Tick

@@ -9,7 +9,7 @@ import pytest
 from drivers.api import AntennaStatus, Batch, ReaderAlive, ReaderDown, ReaderUp, RssiUnit
 from gateway.clock import SECOND, rfc3339
 from gateway.config import PresenceConfig
-from gateway.events import ALARM
+from gateway.events.envelope import ALARM
 from gateway.floor import Floor
 from gateway.inputs import Restart
 from tests.support.floor_scene import (

@@ -9,7 +9,7 @@ import pytest
 from drivers.api import AntennaStatus, ClockQuality, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderLoss
 from drivers.api import ReaderUp as Up
 from gateway.clock import rfc3339
-from gateway.events import ALARM, LOSS, Fact
+from gateway.events.envelope import ALARM, LOSS, Fact
 from gateway.floor import Floor
 from gateway.inputs import Dropped, Input, Restart, Tick
 from tests.support.floor_scene import at, config, of_type, read, run, standing, ticked, up

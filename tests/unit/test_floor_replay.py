@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from drivers.api import Batch
-from gateway.events import GENESIS
+from gateway.events.envelope import GENESIS
 from gateway.inputs import Command, Tick
-from gateway.records import encode, read_items
+from gateway.recording.read import encode, read_items
 from gateway.replay import replay, replay_command, replay_facts
 from tests.support.floor_scene import alive, at, config, read, run, standing, story, ticked, up
 

@@ -7,7 +7,7 @@ import pytest
 from drivers.api import ReaderUp
 from gateway.clock import rfc3339
 from gateway.errors import LedgerError
-from gateway.events import GENESIS, Fact, seal
+from gateway.events.envelope import GENESIS, Fact, seal
 from gateway.floor import Floor
 from gateway.floor.columns import CHUNK
 from gateway.inputs import Restart, Tick

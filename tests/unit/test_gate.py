@@ -10,7 +10,7 @@ import pytest
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events import ALARM, GATE
+from gateway.events.envelope import ALARM, GATE
 from gateway.floor.gate import Gate, catalogue, session, shipped, unfinished
 from gateway.inputs import Command
 from tests.support.gate_scene import (

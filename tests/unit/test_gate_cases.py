@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.events import ALARM
+from gateway.events.envelope import ALARM
+from gateway.events.gate_models import GateAlarm, gate_event
 from gateway.floor.gate import Gate
-from gateway.gate_event_models import GateAlarm, gate_event
 from tests.support.gate_scene import config, in_short, play, read_case, verdicts
 
 CASES = sorted(Path(__file__).parents[1].joinpath("gate_cases").iterdir())

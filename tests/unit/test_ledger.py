@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.errors import LedgerError, Refused
-from gateway.events import GENESIS
+from gateway.events.envelope import GENESIS
 from gateway.ledger import ledger as ledger_module
 from gateway.ledger.schema import APPLICATION_ID, MIGRATIONS
 from tests.support.ledgers import SOURCE, START, TestLedger, content_of, fact, facts, run_module, until

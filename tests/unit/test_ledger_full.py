@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gateway.errors import LedgerError
-from gateway.events import LOSS
+from gateway.events.envelope import LOSS
 from tests.support.ledgers import SECOND, START, TestLedger, facts, run_module, until
 
 DAY = 86_400 * SECOND

@@ -12,9 +12,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.events import Event
+from gateway.events.envelope import Event
 from gateway.inputs import Input
-from gateway.records import open_reads, read_items
+from gateway.recording.read import open_reads, read_items
 from tests.support.ledger_victim import SOURCE, MiniFloor, Victim, item_at
 from tests.support.ledgers import ROOT
 

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refused
-from gateway.mqtt import board, intake
-from gateway.mqtt.board import Board
+from gateway.mqtt import intake
+from gateway.mqtt import retained as board
 from gateway.mqtt.intake import Intake
 from gateway.mqtt.port import ACCEPTED, Message, Outcome, Properties
+from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats
 
 BASE = "rfid/v1/leafworks/dock/"

@@ -8,8 +8,8 @@ import pytest
 
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.clock import SECOND
-from gateway.event_models import MODELS
-from gateway.events import ALARM, GENESIS, MOVEMENT, seal
+from gateway.events.envelope import ALARM, GENESIS, MOVEMENT, seal
+from gateway.events.models import MODELS
 from gateway.floor import Floor
 from gateway.floor.passes import Direction
 from gateway.inputs import Restart, Tick

@@ -13,13 +13,13 @@ import pytest
 import structlog
 
 from drivers.api import Batch
-from gateway import recorder as recorder_module
 from gateway.config import JournalConfig, RecordingConfig
 from gateway.errors import LedgerError
 from gateway.inputs import Command, Input, Tick
 from gateway.ledger.journal import Journal
-from gateway.recorder import Recorder
-from gateway.records import encode, open_reads, read_items
+from gateway.recording import recorder as recorder_module
+from gateway.recording.read import encode, open_reads, read_items
+from gateway.recording.recorder import Recorder
 
 T = 1_700_000_000_000_000
 MEGABYTE = 1 << 20

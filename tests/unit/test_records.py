@@ -11,7 +11,7 @@ import pytest
 
 from drivers.api import Batch, ClockQuality, InputChange, ReaderClock, ReaderLoss, ReaderUp, RssiUnit
 from gateway.inputs import Command, Dropped, Input, Restart, Tick
-from gateway.records import RecordError, encode, open_reads, read_items
+from gateway.recording.read import RecordError, encode, open_reads, read_items
 from tests.unit.test_journal import ONE_OF_EACH
 
 T = 1_700_000_000_123_456
@@ -215,7 +215,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
     short.write_bytes(gzip.compress(encode(Tick(T)) * 1000)[:-20])
     with pytest.raises(RecordError, match="cannot be read further"), open_reads(short) as lines:
         list(lines)
-    monkeypatch.setattr("gateway.records._MAX_LINE", 1 << 20)
+    monkeypatch.setattr("gateway.recording.read._MAX_LINE", 1 << 20)
     endless = tmp_path / "endless.jsonl"
     endless.write_bytes(b"[" * ((1 << 20) + 1))
     with pytest.raises(RecordError, match="a line is longer than 1 MB"), open_reads(endless) as lines:

@@ -18,8 +18,8 @@ from gateway.config import Config
 from gateway.config.file import load
 from gateway.config.messages import models_in
 from gateway.config.yaml import parse, plain
-from gateway.event_models import MODELS
-from gateway.events import GATE, GENESIS, MOVEMENT, Fact, seal, source_of
+from gateway.events.envelope import GATE, GENESIS, MOVEMENT, Fact, seal, source_of
+from gateway.events.models import MODELS
 from gateway.floor import Floor
 from gateway.inputs import Command, Dropped, Tick
 from gateway.ops.metrics import FAMILIES

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.clock import micros, rfc3339
 from gateway.config.gate import DockConfig
-from gateway.events import ALARM, GATE, Fact
+from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.model import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.session import Session

@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.clock import micros, rfc3339
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Reads

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.clock import micros, rfc3339
 from gateway.config.gate import WatchConfig
 from gateway.errors import Refused
-from gateway.events import ALARM, Fact
+from gateway.events.envelope import ALARM, Fact
 from gateway.floor.gate.commands import Watch
 
 MAX_WATCHED = 20_000

@@ -18,7 +18,7 @@ from typing import Any
 from drivers.api import InputChange
 from gateway.clock import SECOND, rfc3339
 from gateway.config import PortalConfig
-from gateway.events import ALARM, Fact
+from gateway.events.envelope import ALARM, Fact
 from gateway.floor.passes import Direction
 from gateway.floor.timeline import NEVER
 

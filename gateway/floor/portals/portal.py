@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.clock import SECOND, micros
 from gateway.config import PortalConfig
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams

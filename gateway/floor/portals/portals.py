@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.api import InputChange, ReaderDown, ReaderUp
 from gateway.config import Config
-from gateway.events import Fact
+from gateway.events.envelope import Fact
 from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
 from gateway.floor.portals.last_passes import LastPasses

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, rfc3339
 from gateway.config import PortalConfig
-from gateway.events import MOVEMENT, Fact
+from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.passes import Direction, Pass
 from gateway.floor.places import Places

@@ -13,7 +13,7 @@ from gateway.config import ReaderConfig
 from gateway.config.drivers import factory, settings_for
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
-from gateway.supervisor import Supervisor
+from gateway.readers.supervisor import Supervisor
 
 
 @dataclass(slots=True)

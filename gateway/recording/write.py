@@ -1,4 +1,4 @@
-"""Inputs of the floor as lines of a recording. `gateway.records` says what the lines look like and reads them."""
+"""Inputs of the floor as lines of a recording. `read` says what the lines look like and reads them."""
 
 from __future__ import annotations
 

@@ -50,11 +50,11 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
-from gateway import record_values as values
 from gateway.clock import MILLISECOND
 from gateway.errors import Refused
 from gateway.inputs import Command, Dropped, Input, Restart, Tick
-from gateway.record_lines import DOPPLER_STEPS, PHASE_STEP, encode
+from gateway.recording import values
+from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, encode
 
 __all__ = ["RecordError", "encode", "open_reads", "read_items"]
 

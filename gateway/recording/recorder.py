@@ -18,8 +18,8 @@ from gateway.config import RecordingConfig
 from gateway.errors import LedgerError
 from gateway.inputs import Input
 from gateway.ledger.journal import Journal
-from gateway.record_lines import encode
-from gateway.recording import End, Recording
+from gateway.recording.files import End, Recording
+from gateway.recording.write import encode
 
 # Lines that may wait in memory: some 50 MB, and more than the slowest disk lets gather in a second or two.
 _QUEUED_LINES = 200_000

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import Field, RootModel
 
 from gateway.config.base import Identifier
+from gateway.events.base import Count, Part, Time, Uid
 
-Time = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", json_schema_extra={"format": "date-time"})
-]
-Count = Annotated[int, Field(ge=0)]
-Uid = Annotated[str, Field(pattern=r"^[0-9A-F]{4,124}$")]
 Set = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class GateEvidence(Part):

@@ -7,27 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from gateway import events
 from gateway.config import Identifier
-from gateway.gate_event_models import GateAlarm, GateData
+from gateway.events import envelope as events
+from gateway.events.base import Count, Part, Time, Uid
+from gateway.events.gate_models import GateAlarm, GateData
 
-Time = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", json_schema_extra={"format": "date-time"})
-]
 Confidence = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Uid = Annotated[str, Field(pattern=r"^[0-9A-F]{4,124}$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 Data = TypeVar("Data", bound=BaseModel)
-
-
-class Part(BaseModel):
-    """Nothing but what is named; consumers should nevertheless bear new keys, which are no new version."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Clock(Part):

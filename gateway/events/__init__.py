@@ -1,0 +1,1 @@
+"""What is published: the envelope, and the models that describe its data and give the JSON Schemas."""

@@ -18,26 +18,26 @@ from typing import Any, cast
 
 from drivers.api import Item, ReaderUp
 from gateway.clock import SteadyClock
-from gateway.commands import Commands
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import ConfigError, LedgerError
 from gateway.events.envelope import source_of
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
-from gateway.lights import Lights
 from gateway.mqtt.service import MqttService
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.notify import Notifier
-from gateway.page import Page
-from gateway.pipeline import Pipeline
 from gateway.readers.fleet import Readers
 from gateway.recording.recorder import Recorder
-from gateway.recovery import carry_over, recover
-from gateway.reload import Change, compare
-from gateway.sources import identifiers, sources
-from gateway.state import StateTopics
-from gateway.vitals import Vitals
+from gateway.service.commands import Commands
+from gateway.service.dock_page import Page
+from gateway.service.monitor import Vitals
+from gateway.service.outputs import Lights
+from gateway.service.pipeline import Pipeline
+from gateway.service.recovery import recover
+from gateway.service.reload import Change, carry_over, compare
+from gateway.service.state_topics import StateTopics
+from gateway.sources.start import identifiers, sources
 
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
@@ -174,7 +174,7 @@ class App:
 
     def _optional(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs only where the configuration asks for it, with the libraries that only it needs."""
-        yield from sources(self.config, self.commands, self._now, self._log)
+        yield from sources(self.config, self.commands.submit, self.commands.identifiers, self._now, self._log)
         if self.config.web is not None:
             try:
                 from gateway.web.server import WebServer

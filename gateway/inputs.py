@@ -6,7 +6,7 @@ input of a run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -56,3 +56,7 @@ class Dropped:
 
 
 Input: TypeAlias = Item | Tick | Command | Restart | Dropped
+
+
+Submit: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
+"""Takes a command (name, arguments) to where all commands go. Raises `Refused` where it is not accepted."""

@@ -5,6 +5,7 @@ Times are seconds. Identifiers become MQTT topic levels and file names, hence th
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,11 +36,16 @@ class Section(BaseModel):
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-def _time_zone(name: str) -> str:
+def zone_info(name: str) -> tzinfo:
+    """The time zone of that name in the system's database. Raises ValueError where there is none."""
     try:
-        ZoneInfo(name)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"there is no time zone {name!r}: write one such as America/Denver") from error
+
+
+def _time_zone(name: str) -> str:
+    zone_info(name)
     return name
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from gateway.clock import SECOND
+from gateway.config.base import zone_info
 from gateway.config.counts import PlannedCount
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ class Calendar:
 
     def __init__(self, entry: PlannedCount, time_zone: str) -> None:
         self.zone_name = entry.time_zone or time_zone
-        self._zone = ZoneInfo(self.zone_name)
+        self._zone = zone_info(self.zone_name)
         self._first = date.fromisoformat(entry.first)
         number = int(entry.every[:-1])
         self._days = number if entry.every.endswith("d") else 1

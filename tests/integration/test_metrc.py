@@ -20,10 +20,10 @@ from gateway.errors import Refused
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
-from gateway.manifests import metrc_http
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.metrc import Metrc
-from gateway.manifests.metrc_http import MetrcClient, MetrcError, Pace
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.metrc import http as metrc_http
+from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
+from gateway.sources.metrc.poller import Metrc
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
 from tests.support.gate_scene import config, elapse, verdicts
 

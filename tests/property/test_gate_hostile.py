@@ -13,9 +13,9 @@ from gateway.errors import Refused
 from gateway.floor.gate import COMMANDS, Gate
 from gateway.floor.gate.model import read_manifest
 from gateway.inputs import Command
-from gateway.manifests.csv_file import COLUMNS, read_csv
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.json_file import read_json
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.manifest_csv import COLUMNS, read_csv
+from gateway.sources.manifest_json import read_json
 from tests.support.gate_scene import T0, at, config, manifest, manifest_args, uid
 
 scalars = st.one_of(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import expected_csv
 from gateway.config.sources import ExpectedColumns
 from gateway.errors import Refused
-from gateway.expected_csv import Found, read_csv
-from gateway.manifests.identifiers import IdentifierMap
+from gateway.sources import expected_csv
+from gateway.sources.expected_csv import Found, read_csv
+from gateway.sources.identifiers import IdentifierMap
 
 A, B, C = "1A4060300048D3D000000001", "1A4060300048D3D000000002", "1A4060300048D3D000000003"
 ZONES = {"vault": "vault", "the vault": "vault", "dock": "dock", "vault a": "vault"}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway.config import Config
-from gateway.expected import expected_folder, zone_names
 from gateway.floor import Floor
 from gateway.inputs import Command
-from gateway.manifests.identifiers import IdentifierMap
+from gateway.sources.expected_folder import expected_folder, zone_names
+from gateway.sources.identifiers import IdentifierMap
 from tests.support.floor_scene import T0, config
 
 A, B = "1A4060300048D3D000000001", "1A4060300048D3D000000002"

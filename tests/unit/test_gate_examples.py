@@ -13,8 +13,8 @@ from gateway.clock import SECOND
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.json_file import read_json
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.manifest_json import read_json
 from tests.support.gate_scene import config, elapse, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,11 +15,11 @@ from gateway.clock import rfc3339
 from gateway.config.sources import FolderConfig
 from gateway.errors import Refused
 from gateway.floor.gate.model import MAX_LINES, read_manifest
-from gateway.manifests.csv_file import read_csv
-from gateway.manifests.folder import manifest_folder
-from gateway.manifests.identifiers import IdentifierMap, read_identifiers
-from gateway.manifests.json_file import read_json
-from gateway.manifests.times import read_time
+from gateway.sources.identifiers import IdentifierMap, read_identifiers
+from gateway.sources.manifest_csv import read_csv
+from gateway.sources.manifest_folder import manifest_folder
+from gateway.sources.manifest_json import read_json
+from gateway.sources.times import read_time
 from tests.support.gate_scene import T0, manifest_args, uid
 
 OWN = (Path(__file__).parents[1] / "vectors" / "metrc" / "manifest.json").read_bytes()

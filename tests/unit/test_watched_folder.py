@@ -12,9 +12,9 @@ import pytest
 from structlog import get_logger
 from structlog.testing import capture_logs
 
-from gateway import watched_folder
 from gateway.errors import Refused
-from gateway.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
+from gateway.sources import watched_folder
+from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
 AT = 1_700_000_000
 

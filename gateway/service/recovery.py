@@ -19,8 +19,9 @@ from gateway.inputs import Restart, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, Recovery
 from gateway.ops.logs import Logger
-from gateway.pipeline import Pipeline
 from gateway.recording.recorder import Recorder
+from gateway.service.pipeline import Pipeline
+from gateway.service.reload import carry_over
 
 
 @dataclass(slots=True)
@@ -89,10 +90,3 @@ def _continue(
     if then.floor_json() != config.floor_json():
         floor = carry_over(floor, found.parts, config)
     return floor, tail
-
-
-def carry_over(floor: Floor, parts: dict[str, bytes], config: Config) -> Floor:
-    """A floor of `config` in the state of `floor`, of which `parts` is the last checkpoint."""
-    successor = Floor(config)
-    successor.restore(parts | floor.checkpoint())
-    return successor

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from gateway.commands import Commands
 from gateway.config import Config
 from gateway.config.sources import ManifestsConfig
 from gateway.errors import ConfigError, Refused
-from gateway.expected import expected_folder, zone_names
-from gateway.manifests.folder import manifest_folder
-from gateway.manifests.identifiers import IdentifierMap, read_identifiers
+from gateway.inputs import Submit
 from gateway.ops.logs import Logger
+from gateway.sources.expected_folder import expected_folder, zone_names
+from gateway.sources.identifiers import IdentifierMap, read_identifiers
+from gateway.sources.manifest_folder import manifest_folder
 
 
 def identifiers(config: ManifestsConfig) -> IdentifierMap:
@@ -27,20 +27,19 @@ def identifiers(config: ManifestsConfig) -> IdentifierMap:
 
 
 def sources(
-    config: Config, commands: Commands, now: Callable[[], int], log: Logger
+    config: Config, submit: Submit, known: IdentifierMap, now: Callable[[], int], log: Logger
 ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-    """The sources that are configured, each with its name, ready to run."""
-    known = commands.identifiers
+    """The sources that are configured, each with its name, ready to run. `submit` takes what they find."""
     if config.manifests.folder is not None:
-        folder = manifest_folder(config.manifests.folder, commands.submit, known, log, time.monotonic)
+        folder = manifest_folder(config.manifests.folder, submit, known, log, time.monotonic)
         yield "manifest folder", folder.run()
     if config.expected is not None:
-        sets = expected_folder(config.expected, zone_names(config), commands.submit, known, log, time.monotonic)
+        sets = expected_folder(config.expected, zone_names(config), submit, known, log, time.monotonic)
         yield "folder of expected sets", sets.run()
     if config.manifests.metrc is not None:
         try:
-            from gateway.manifests.metrc import Metrc
+            from gateway.sources.metrc.poller import Metrc
         except ImportError as error:
             log.error("no manifests from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
             return
-        yield "metrc", Metrc(config.manifests.metrc, commands.submit, known, log, now).run()
+        yield "metrc", Metrc(config.manifests.metrc, submit, known, log, now).run()

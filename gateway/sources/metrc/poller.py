@@ -18,10 +18,10 @@ from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.metrc_http import MetrcClient, MetrcError, Pace
-from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args
-from gateway.submit import Submit
+from gateway.inputs import Submit
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
+from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.text import printable
 
 _DAY = 86_400 * SECOND

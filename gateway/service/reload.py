@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config import Config
+from gateway.floor import Floor
 
 # What these say is open or held for as long as the process lives.
 _FIXED = ("site", "gateway", "ledger", "journal", "recording", "http", "manifests", "expected", "web")
@@ -33,3 +34,10 @@ def compare(present: Config, wanted: Config) -> Change:
         floor=present.floor_json() != config.floor_json(),
         mqtt=present.mqtt != config.mqtt,
     )
+
+
+def carry_over(floor: Floor, parts: dict[str, bytes], config: Config) -> Floor:
+    """A floor of `config` in the state of `floor`, of which `parts` is the last checkpoint."""
+    successor = Floor(config)
+    successor.restore(parts | floor.checkpoint())
+    return successor

@@ -6,8 +6,8 @@ import orjson
 
 from gateway.config import Config
 from gateway.mqtt.retained import Board
-from gateway.pipeline import Pipeline
 from gateway.readers.fleet import Readers
+from gateway.service.pipeline import Pipeline
 
 
 class StateTopics:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from gateway.commands import Commands
 from gateway.config import Config
 from gateway.floor import Floor
 from gateway.readers.fleet import Readers
+from gateway.service.commands import Commands
 
 
 class Page:

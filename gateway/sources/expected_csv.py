@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.config.sources import ExpectedColumns
 from gateway.errors import Refused
-from gateway.manifests.identifiers import IdentifierMap
+from gateway.sources.identifiers import IdentifierMap
 from gateway.text import did_you_mean, printable
 
 MAX_LINES = 200_000

@@ -9,10 +9,10 @@ from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
 from gateway.config.sources import ExpectedColumns, ExpectedConfig
-from gateway.expected_csv import read_csv
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.submit import Submit
-from gateway.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
+from gateway.inputs import Submit
+from gateway.sources.expected_csv import read_csv
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
 MAX_DONE = 200
 """Files kept in ``done/``, each of up to `expected.max_bytes`; the oldest go. What they said is in the events."""

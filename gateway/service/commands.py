@@ -16,9 +16,9 @@ from gateway.config import Identifier
 from gateway.errors import Refused
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.inputs import Command
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.pipeline import Pipeline
 from gateway.readers.fleet import Readers
+from gateway.service.pipeline import Pipeline
+from gateway.sources.identifiers import IdentifierMap
 
 _INTERNAL = frozenset({"manifest.refused"})
 """What only the gateway's own sources say."""

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from drivers.api import Log
 from gateway.errors import Refused
-from gateway.submit import Submit
+from gateway.inputs import Submit
 from gateway.text import printable
 
 MAX_FILES = 1_000

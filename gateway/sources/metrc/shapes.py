@@ -14,8 +14,8 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.times import read_time
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.times import read_time
 
 Object = Mapping[str, Any]
 

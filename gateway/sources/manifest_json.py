@@ -14,9 +14,9 @@ import orjson
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.metrc_shapes import Facts, Gathered, Object, manifest_args
-from gateway.manifests.times import read_time
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
+from gateway.sources.times import read_time
 
 
 def read_json(content: bytes, *, modified: int, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:

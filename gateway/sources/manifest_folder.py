@@ -7,12 +7,12 @@ from functools import partial
 
 from drivers.api import Log
 from gateway.config.sources import FolderConfig
-from gateway.manifests.csv_file import read_csv
-from gateway.manifests.identifiers import IdentifierMap
-from gateway.manifests.json_file import read_json
-from gateway.submit import Submit
+from gateway.inputs import Submit
+from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.manifest_csv import read_csv
+from gateway.sources.manifest_json import read_json
+from gateway.sources.watched_folder import Command, Contents, Purpose, WatchedFile, WatchedFolder
 from gateway.text import printable
-from gateway.watched_folder import Command, Contents, Purpose, WatchedFile, WatchedFolder
 
 MAX_DONE = 1_000
 """Files kept in ``done/``; the oldest go. What they said is in the events."""

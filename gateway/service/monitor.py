@@ -17,9 +17,9 @@ from gateway.ops.health import Health, ReaderState
 from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
-from gateway.pipeline import Pipeline
 from gateway.readers.fleet import Readers
 from gateway.readers.supervisor import Phase
+from gateway.service.pipeline import Pipeline
 
 
 class Parts(Protocol):

@@ -57,3 +57,7 @@ def rfc3339(t: int) -> str:
 def parse_rfc3339(text: str) -> int:
     """What `rfc3339` wrote, in microseconds. Raises ValueError."""
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+NEVER = 1 << 62
+"""Later than any time."""

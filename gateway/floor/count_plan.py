@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.clock import SECOND, rfc3339
+from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.config.counts import CountsConfig
 from gateway.floor.count_calendar import Calendar
-from gateway.floor.timeline import NEVER
 
 RETRY = 60 * SECOND
 """An overdue zone is tried again so often until somebody reads it: soon enough for a person who waits for it."""

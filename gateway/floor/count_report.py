@@ -15,10 +15,10 @@ from gateway.clock import rfc3339
 from gateway.floor.columns import State
 from gateway.floor.count_estimate import LEVEL, Estimate
 from gateway.floor.count_expected import ExpectedSets
+from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence import Presence
 from gateway.floor.tags import uid
-from gateway.floor.windows import CENTI, UNITS
 
 MAX_UIDS = 10_000
 """UIDs that are listed in one event (270 kB); beyond it there is their number and their digest."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from drivers.api import RssiUnit
-from gateway.clock import SECOND, micros, rfc3339
+from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import COUNT, Fact
@@ -26,11 +26,11 @@ from gateway.floor.count_plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
 from gateway.floor.count_report import Comparison, described, listed
 from gateway.floor.count_run import MOST_ROUNDS, Running
 from gateway.floor.evidence import MOST, Evidence
+from gateway.floor.levels import UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence import Presence
 from gateway.floor.tags import Foreign
-from gateway.floor.timeline import NEVER, Timeline
-from gateway.floor.windows import UNITS
+from gateway.floor.timeline import Timeline
 from gateway.inputs import Command
 
 ALGORITHM = "count/3"

@@ -16,10 +16,10 @@ from drivers.api import RssiUnit
 from gateway.clock import SECOND, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import MOVEMENT, Fact
+from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.tags import uid
 from gateway.floor.timeline import Timeline
-from gateway.floor.windows import CENTI, UNITS
 
 ALGORITHM = "presence/2"
 

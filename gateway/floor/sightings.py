@@ -12,6 +12,7 @@ from gateway.config import Config
 from gateway.floor.columns import CHUNK_BITS, ROW, State
 from gateway.floor.departure import GAPS, MEMORY, SHARES, remember
 from gateway.floor.evidence import Proof
+from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
 from gateway.floor.portals.portal import Portal
@@ -21,7 +22,7 @@ from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
 from gateway.floor.timeline import Timeline
 from gateway.floor.watch import LIT
-from gateway.floor.windows import CENTI, Closed
+from gateway.floor.windows import Closed
 
 MAX_TAGS = 2_000_000
 """Live tags. Twice the largest stock planned for, half a gigabyte; a flood of invented EPCs must not take more."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
-from gateway.clock import SECOND, micros, rfc3339
+from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import ALARM, Fact
 from gateway.floor.places import Places
@@ -26,9 +26,6 @@ TRUST = 60 * SECOND
 
 MAX_CONDITIONS = 32
 """Conditions that are told apart for one reader. Drivers know a handful of fixed words."""
-
-NEVER = 1 << 62
-"""Later than any time."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.clock import NEVER
 from gateway.config import Config
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
@@ -14,7 +15,6 @@ from gateway.floor.gate.rules import Case, Judgement, judge
 from gateway.floor.gate.session import Session, Tag, Where
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.watchlists import WatchLists
-from gateway.floor.timeline import NEVER
 
 
 class Judges:

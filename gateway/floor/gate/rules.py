@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gateway.clock import SECOND, micros, rfc3339
+from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config.gate import GateConfig
 from gateway.floor.gate.model import DeliveryKey, Flag, Line, Result
-from gateway.floor.timeline import NEVER
 
 MAX_AHEAD = 300 * SECOND
 """How far the clock of whoever gathered the facts may run before ours."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.clock import micros, rfc3339
+from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.gate import verdict
@@ -31,7 +31,6 @@ from gateway.floor.gate.unfinished import Unfinished
 from gateway.floor.gate.unwatched import Dark, in_seconds, unwatched
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Pass
-from gateway.floor.timeline import NEVER
 
 MAX_CONFIRMED = 20
 """Confirmations that a verdict lists: with more, it is the readers that need help."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from gateway.clock import micros
+from gateway.clock import NEVER, micros
 from gateway.config.gate import DockConfig, OutputConfig
-from gateway.floor.timeline import NEVER
 
 Switch: TypeAlias = tuple[str, int, bool]
 """Reader, port, level."""

@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drivers.api import InputChange
-from gateway.clock import SECOND, rfc3339
+from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.config import PortalConfig
 from gateway.events.envelope import ALARM, Fact
 from gateway.floor.passes import Direction
-from gateway.floor.timeline import NEVER
 
 PAUSE = 1 * SECOND
 """Between the beams nothing is broken for as long as a person takes for half a metre or so."""

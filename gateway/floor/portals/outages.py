@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.clock import SECOND
-from gateway.floor.timeline import NEVER
+from gateway.clock import NEVER, SECOND
 
 MARGIN = 1 * SECOND
 """Before a pass: reads of it may have been missed already."""

@@ -17,9 +17,10 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from gateway.clock import SECOND, micros
+from gateway.clock import NEVER, SECOND, micros
 from gateway.config import PortalConfig
 from gateway.events.envelope import Fact
+from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
@@ -33,9 +34,7 @@ from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
 from gateway.floor.tags import uid
-from gateway.floor.timeline import NEVER
 from gateway.floor.watch import Cause, Watch
-from gateway.floor.windows import CENTI
 
 MAX_TRACKS = 20_000
 """Tags in one portal at a time: a hundred pallets. A flood of invented EPCs must not take more."""

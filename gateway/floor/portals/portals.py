@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drivers.api import InputChange, ReaderDown, ReaderUp
+from gateway.clock import NEVER
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.evidence import Evidence
@@ -13,7 +14,6 @@ from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, Reports
 from gateway.floor.presence import Presence
-from gateway.floor.timeline import NEVER
 from gateway.floor.watch import Watch
 from gateway.inputs import Restart
 

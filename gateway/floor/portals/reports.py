@@ -10,6 +10,7 @@ from gateway.clock import SECOND, rfc3339
 from gateway.config import PortalConfig
 from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.evidence import Evidence, Proof
+from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.passes import Direction, Pass
 from gateway.floor.places import Places
 from gateway.floor.portals.finding import Finding
@@ -19,7 +20,6 @@ from gateway.floor.portals.profile import Profile
 from gateway.floor.portals.track import Track
 from gateway.floor.presence import Presence
 from gateway.floor.tags import uid
-from gateway.floor.windows import CENTI, UNITS
 
 if TYPE_CHECKING:
     from gateway.floor.portals.portal import Portal

@@ -1,0 +1,34 @@
+"""Levels of what was received: the units in which readers give RSSI, hundredths of a decibel, and linear power."""
+
+from __future__ import annotations
+
+from drivers.api import RssiUnit
+
+UNITS = (RssiUnit.DBM, RssiUnit.CENTI_DBM, RssiUnit.RAW)
+"""Order is the code of a unit in window keys and in snapshots."""
+
+
+CENTI = (100, 1, 50)
+"""Hundredths of a decibel in one step, by unit code. A raw step counts as half a decibel: it has no unit, and half a
+decibel is what makes its range that of real signals."""
+
+
+def _signed(power: list[int], size: int) -> list[int]:
+    """`power` for -size to size - 1, laid out so that a negative RSSI is a negative index."""
+    return power[size:] + power[:size]
+
+
+def _power(decibel: float) -> int:
+    """Linear power as an integer: 1 at -100 dBm or less, and never more than at +20 dBm."""
+    return max(1, round(10 ** ((min(decibel, 20.0) + 100) / 10)))
+
+
+POWER: tuple[list[int], ...] = (
+    _signed([_power(step) for step in range(-128, 128)], 128),
+    _signed([_power(step / 100) for step in range(-12_800, 12_800)], 12_800),
+    [_power(step / 2 - 115) for step in range(256)],
+)
+"""Linear power of an RSSI, by unit code. A step outside the table raises IndexError."""
+
+
+RANGE = ((-128, 127), (-12_800, 12_799), (0, 255))

@@ -18,8 +18,8 @@ from gateway.config import Config
 from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
+from gateway.floor.readers.history import Timeline
 from gateway.floor.tags import uid
-from gateway.floor.timeline import Timeline
 
 ALGORITHM = "presence/2"
 

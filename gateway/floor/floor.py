@@ -35,20 +35,20 @@ from gateway.clock import SECOND, micros, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import COUNT, GATE, MOVEMENT, Fact
-from gateway.floor.count_plan import Plan
-from gateway.floor.counts import COMMANDS as COUNT_COMMANDS
-from gateway.floor.counts import Counts
-from gateway.floor.docks import Docks
+from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
+from gateway.floor.counts.counts import Counts
+from gateway.floor.counts.plan import Plan
 from gateway.floor.evidence import Evidence, proof_from
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
+from gateway.floor.gate.docks import Docks
 from gateway.floor.places import Places
 from gateway.floor.portals import OnPass, Portals
-from gateway.floor.presence import Presence
-from gateway.floor.readers import Readers
+from gateway.floor.presence.presence import Presence
+from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
 from gateway.floor.snapshot import dump_news, load_news, seal, seal_json, unseal, unseal_json
 from gateway.floor.stats import FloorStats
-from gateway.floor.timeline import Timeline
 from gateway.floor.windows import Closed, Windows
 from gateway.inputs import Command, Dropped, Input, Restart, Tick
 

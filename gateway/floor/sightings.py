@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config import Config
-from gateway.floor.columns import CHUNK_BITS, ROW, State
-from gateway.floor.departure import GAPS, MEMORY, SHARES, remember
 from gateway.floor.evidence import Proof
 from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
 from gateway.floor.portals.portal import Portal
-from gateway.floor.presence import Presence
-from gateway.floor.rivals import FADED, smooth
+from gateway.floor.presence.contest import FADED, smooth
+from gateway.floor.presence.presence import Presence
+from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
+from gateway.floor.presence.table import CHUNK_BITS, ROW, State
+from gateway.floor.readers.antennas import LIT
+from gateway.floor.readers.history import Timeline
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
-from gateway.floor.timeline import Timeline
-from gateway.floor.watch import LIT
 from gateway.floor.windows import Closed
 
 MAX_TAGS = 2_000_000

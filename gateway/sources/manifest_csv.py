@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.floor.gate.model import MAX_LINES
+from gateway.floor.gate.manifest import MAX_LINES
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.times import read_time
 from gateway.text import printable

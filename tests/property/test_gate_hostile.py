@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Refused
 from gateway.floor.gate import COMMANDS, Gate
-from gateway.floor.gate.model import read_manifest
+from gateway.floor.gate.manifest import read_manifest
 from gateway.inputs import Command
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.manifest_csv import COLUMNS, read_csv

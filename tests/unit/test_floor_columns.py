@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from gateway.errors import LedgerError
-from gateway.floor.columns import CHUNK, ROW, Columns, State
+from gateway.floor.presence.table import CHUNK, ROW, Columns, State
 
 NAMES = ("last", "dark", "reads", "looks", "mask", "level", "mean", "widest", "antenna", "strongest", "since", "queued")
 

@@ -12,7 +12,9 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.events.envelope import COUNT, Fact
 from gateway.events.models import CountData
-from gateway.floor import Floor, count_report, counts
+from gateway.floor import Floor
+from gateway.floor.counts import counts
+from gateway.floor.counts import report as count_report
 from gateway.inputs import Command, Input, Restart
 from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up, when
 

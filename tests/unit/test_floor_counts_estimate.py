@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.floor.count_estimate import estimate
-from gateway.floor.count_run import FEWEST_ROUNDS, MAX_FOLLOWED, QUIET_ROUNDS, Running
+from gateway.floor.counts.estimate import estimate
+from gateway.floor.counts.run import FEWEST_ROUNDS, MAX_FOLLOWED, QUIET_ROUNDS, Running
 
 SEED = 20_260_214
 

@@ -11,7 +11,9 @@ from gateway.clock import rfc3339
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import COUNT, GENESIS, Fact, seal
 from gateway.events.models import CountData
-from gateway.floor import Floor, count_expected, count_report
+from gateway.floor import Floor
+from gateway.floor.counts import expected as count_expected
+from gateway.floor.counts import report as count_report
 from gateway.inputs import Command, Input
 from tests.support.floor_scene import T0, alive, at, config, epc, of_type, run, standing, ticked, up, when
 

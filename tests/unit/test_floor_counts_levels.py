@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.floor.count_estimate import Estimate, estimate
-from gateway.floor.count_levels import FEWEST, NARROWEST, unheard
-from gateway.floor.count_run import Running
+from gateway.floor.counts.estimate import Estimate, estimate
+from gateway.floor.counts.levels import FEWEST, NARROWEST, unheard
+from gateway.floor.counts.run import Running
 
 SEED = 20_260_214
 EDGE = -70.0  # dBm

@@ -14,7 +14,7 @@ from gateway.clock import SECOND
 from gateway.config.counts import PlannedCount
 from gateway.events.envelope import COUNT, Fact
 from gateway.floor import Floor
-from gateway.floor.count_calendar import Calendar
+from gateway.floor.counts.plan import Calendar
 from gateway.inputs import Command, Input, Restart, Tick
 from tests.support.floor_scene import T0, alive, at, config, of_type, run, standing, ticked, up, when
 

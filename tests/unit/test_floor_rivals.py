@@ -9,7 +9,7 @@ import pytest
 from gateway.clock import SECOND
 from gateway.config import PresenceConfig
 from gateway.floor import Floor
-from gateway.floor.rivals import Arbitration, Rival
+from gateway.floor.presence.contest import Arbitration, Rival
 from tests.support.floor_scene import alive, config, epc, read, run, standing, story, ticked, up
 
 
@@ -95,7 +95,7 @@ def test_a_tag_that_was_away_for_longer_than_any_silence_is_new():
 
 
 def test_what_departed_tags_were_like_is_bounded_and_survives_a_restart(monkeypatch):
-    monkeypatch.setattr("gateway.floor.gone.MAX_GONE", 3)
+    monkeypatch.setattr("gateway.floor.presence.silence.MAX_GONE", 3)
     items = [*up(), *alive(0, 100, "r2")]
     for tag in range(6):
         items += standing(1 + tag, 20 + tag, "r2", 1, tag)

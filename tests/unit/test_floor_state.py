@@ -9,7 +9,7 @@ from gateway.clock import rfc3339
 from gateway.errors import LedgerError
 from gateway.events.envelope import GENESIS, Fact, seal
 from gateway.floor import Floor
-from gateway.floor.columns import CHUNK
+from gateway.floor.presence.table import CHUNK
 from gateway.inputs import Restart, Tick
 from tests.support.floor_scene import alive, at, config, epc, read, run, standing, story, ticked, up, when
 

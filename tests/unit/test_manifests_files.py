@@ -14,7 +14,7 @@ import structlog
 from gateway.clock import rfc3339
 from gateway.config.sources import FolderConfig
 from gateway.errors import Refused
-from gateway.floor.gate.model import MAX_LINES, read_manifest
+from gateway.floor.gate.manifest import MAX_LINES, read_manifest
 from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_csv import read_csv
 from gateway.sources.manifest_folder import manifest_folder

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clock import SECOND
-from gateway.floor.portals.company import (
+from gateway.floor.portals.companions import (
     AND_LONGER,
     SLACK,
     TIMES_AS_LONG,
@@ -21,7 +21,7 @@ from gateway.floor.portals.company import (
     with_company,
 )
 from gateway.floor.portals.judge import HALF
-from gateway.floor.portals.motion import Likelihood
+from gateway.floor.portals.walk_model import Likelihood
 
 OUT, IN, BACK = Likelihood(0.0, 0.99, 0.01), Likelihood(0.99, 0.0, 0.01), Likelihood(0.005, 0.005, 0.99)
 STILL = Likelihood(0.005, 0.005, 0.0, 0.99)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import Crossing
-from gateway.floor.portals.case import BESIDE, Case, by_beams, crossing_of
-from gateway.floor.portals.company import Trace
+from gateway.floor.portals.companions import Trace
+from gateway.floor.portals.finding import BESIDE, Case, by_beams, crossing_of
 from gateway.floor.portals.judge import MOST, again, judge
-from gateway.floor.portals.motion import NOTHING, Likelihood
-from gateway.floor.portals.profile import Bin, Profile
+from gateway.floor.portals.track import Bin, Profile
+from gateway.floor.portals.walk_model import NOTHING, Likelihood
 
 NEEDED = 0.9
 OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import SECOND
-from gateway.floor.portals.motion import MOST_STEPS, NOTHING, SILENT, Likelihood, likelihood
-from gateway.floor.portals.profile import Look
+from gateway.floor.portals.track import Look
+from gateway.floor.portals.walk_model import MOST_STEPS, NOTHING, SILENT, Likelihood, likelihood
 
 WINDOW = SECOND // 4
 INSIDE, OUTSIDE = 0, 1

@@ -12,8 +12,8 @@ from gateway.config.file import ConfigError, load
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import STUCK_AFTER, Beams
 from gateway.floor.portals.last_passes import MAX_TAGS, LastPasses
-from gateway.floor.portals.profile import profile, sides_of
 from gateway.floor.portals.standing import MEMORY, TIMES, Standing
+from gateway.floor.portals.track import profile, sides_of
 
 WINDOW = SECOND // 4
 

@@ -37,7 +37,7 @@ class Seen(HTMLParser):
 
 
 def parts_of(gateway, all_lines=False):
-    return dock_parts(gateway.dock_state("dock-1"), gateway.readers.fleet(), all_lines=all_lines)
+    return dock_parts(gateway.dock_state("dock-1"), gateway.readers(), all_lines=all_lines)
 
 
 def text_of(gateway, part):
@@ -192,7 +192,7 @@ def test_zones_say_how_well_they_are_watched():
 def test_readers_say_what_is_wrong():
     gateway = FakeGateway()
     gateway.reader_changes["r1"] = {"status": "down", "error": "no route to host", "conditions": {"gpo": "refused"}}
-    text = Seen(readers_parts(gateway.readers.fleet())["readers"]).text
+    text = Seen(readers_parts(gateway.readers())["readers"]).text
     assert "no route to host" in text
     assert "gpo: refused" in text
 
@@ -207,7 +207,7 @@ def busy():
     gateway.manifest(load(0) | {"50": {}}, name="M2", dock=None)
     gateway.pass_out(1, 3, 900)
     gateway.pass_out(2, direction="undetermined")
-    return gateway.dock_state("dock-1"), gateway.dock_state("dock-2"), gateway.readers.fleet(), gateway.zones()
+    return gateway.dock_state("dock-1"), gateway.dock_state("dock-2"), gateway.readers(), gateway.zones()
 
 
 BUSY, IDLE, READERS, ZONES = busy()

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.floor.gate.model import Delivery, DeliveryKey, Line, Manifest, read_manifest
+from gateway.floor.gate.manifest import Delivery, DeliveryKey, Line, Manifest, read_manifest
 
 MAX_MANIFESTS = 64
 """Known at a time: some days of a large site, of which those that are done make room first."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.floor.gate.model import Key, Text, Time, Uid, problems
+from gateway.floor.gate.manifest import Key, Text, Time, Uid, problems
 from gateway.text import printable
 
 MAX_UIDS = 2_000

@@ -16,13 +16,13 @@ from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
-from gateway.floor.gate.model import DeliveryKey, Manifest, read_manifest
-from gateway.floor.gate.recovered import Recovered
+from gateway.floor.gate.from_events import Recovered
+from gateway.floor.gate.manifest import DeliveryKey, Manifest, read_manifest
 from gateway.floor.gate.reports import MANIFESTS, Alarms, Reports, essence
+from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals, Switch
-from gateway.floor.gate.unwatched import Dark, always_watching
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command

@@ -9,7 +9,7 @@ from gateway.clock import micros, rfc3339
 from gateway.config.gate import DockConfig
 from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.model import Delivery, DeliveryKey, Manifest
+from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.session import Session
 from gateway.floor.gate.verdict import ALGORITHM
 from gateway.inputs import Command

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config.gate import GateConfig
-from gateway.floor.gate.model import DeliveryKey, Flag, Line, Result
+from gateway.floor.gate.manifest import DeliveryKey, Flag, Line, Result
 
 MAX_AHEAD = 300 * SECOND
 """How far the clock of whoever gathered the facts may run before ours."""

@@ -12,13 +12,13 @@ place and the judgement of the rules together give its status::
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
-from gateway.clock import rfc3339
-from gateway.floor.gate.model import DeliveryKey
+from gateway.clock import SECOND, rfc3339
+from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.passes import Direction, Pass
 
@@ -194,3 +194,24 @@ def _status(tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) ->
     if not is_known:
         return Status.EXTRA
     return Status.MATCHED if judgement.passed else Status.BLOCKED
+
+
+Dark: TypeAlias = Callable[[str, int], Mapping[str, int]]
+"""Portal and time to the microseconds for which each of its antennas has been dark up to then, by name."""
+
+
+def always_watching(portal: str, t: int) -> Mapping[str, int]:
+    """Of a floor that does not say."""
+    return {}
+
+
+def unwatched(session: Session, dark: Mapping[str, int]) -> dict[str, int]:
+    """Microseconds for which each antenna was dark since the session began or was last confirmed, where any."""
+    total = dict(session.before)
+    for antenna, now in dark.items():
+        total[antenna] = total.get(antenna, 0) + max(0, now - session.dark.get(antenna, now))
+    return {antenna: length for antenna, length in sorted(total.items()) if length}
+
+
+def in_seconds(lengths: Mapping[str, int]) -> dict[str, float]:
+    return {antenna: round(length / SECOND, 3) for antenna, length in lengths.items()}

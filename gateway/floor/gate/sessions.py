@@ -17,18 +17,16 @@ from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.gate import verdict
+from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Reads
-from gateway.floor.gate.judging import Judges
-from gateway.floor.gate.last_verdicts import LastVerdicts
-from gateway.floor.gate.model import DeliveryKey, Manifest
+from gateway.floor.gate.manifest import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, session_id
 from gateway.floor.gate.saved import dump_session, load_session
-from gateway.floor.gate.session import RED, Ending, Session, Tag, Where, portal_proof
+from gateway.floor.gate.session import RED, Dark, Ending, Session, Tag, Where, in_seconds, portal_proof, unwatched
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals
-from gateway.floor.gate.unfinished import Unfinished
-from gateway.floor.gate.unwatched import Dark, in_seconds, unwatched
+from gateway.floor.gate.unfinished import LastVerdicts, Unfinished
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Pass
 

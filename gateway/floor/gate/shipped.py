@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.clock import micros, rfc3339
-from gateway.floor.gate.model import DeliveryKey
+from gateway.floor.gate.manifest import DeliveryKey
 
 MAX_SHIPPED = 20_000
 """UIDs remembered: forty vans of 500. The state system knows the older ones as finished or gone."""

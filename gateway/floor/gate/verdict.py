@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.clock import rfc3339
-from gateway.floor.gate.model import Delivery, Line
+from gateway.floor.gate.manifest import Delivery, Line
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.gate.session import Session, Status, Tag
 

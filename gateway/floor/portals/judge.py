@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.case import Case
-from gateway.floor.portals.company import Trace, with_company
-from gateway.floor.portals.motion import Likelihood
-from gateway.floor.portals.profile import Profile
+from gateway.floor.portals.companions import Trace, with_company
+from gateway.floor.portals.finding import Case
+from gateway.floor.portals.track import Profile
+from gateway.floor.portals.walk_model import Likelihood
 
 HALF = Likelihood(0.25, 0.25, 0.25, 0.25)
 """Half of what is read at a portal goes through, as often in as out; a quarter comes near and goes back, and a quarter

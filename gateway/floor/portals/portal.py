@@ -24,7 +24,7 @@ from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
-from gateway.floor.portals.company import Trace, beside, nearer
+from gateway.floor.portals.companions import Trace, beside, nearer
 from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
 from gateway.floor.portals.judge import Verdict, again, judge
@@ -33,8 +33,8 @@ from gateway.floor.portals.outages import Outages
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
+from gateway.floor.readers.antennas import Cause, Watch
 from gateway.floor.tags import uid
-from gateway.floor.watch import Cause, Watch
 
 MAX_TRACKS = 20_000
 """Tags in one portal at a time: a hundred pallets. A flood of invented EPCs must not take more."""

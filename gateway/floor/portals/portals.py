@@ -13,8 +13,8 @@ from gateway.floor.places import Places
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, Reports
-from gateway.floor.presence import Presence
-from gateway.floor.watch import Watch
+from gateway.floor.presence.presence import Presence
+from gateway.floor.readers.antennas import Watch
 from gateway.inputs import Restart
 
 

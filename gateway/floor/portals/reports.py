@@ -16,9 +16,8 @@ from gateway.floor.places import Places
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
-from gateway.floor.portals.profile import Profile
-from gateway.floor.portals.track import Track
-from gateway.floor.presence import Presence
+from gateway.floor.portals.track import Profile, Track
+from gateway.floor.presence.presence import Presence
 from gateway.floor.tags import uid
 
 if TYPE_CHECKING:

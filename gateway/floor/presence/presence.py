@@ -5,10 +5,10 @@
     (new) --first sighting--> SETTLING --after `dwell`: arrived--> PRESENT <--> CONTESTED (another zone sees it too)
     PRESENT, CONTESTED --silence beyond its own window: not seen--> UNSEEN --seen in its zone: seen again--> PRESENT
     PRESENT, CONTESTED, UNSEEN --another zone takes it over: moved--> CONTESTED
-    UNSEEN --silence for `departs_after` more, where the zone has it: departed--> (only its gaps are kept: gone.py)
+    UNSEEN --silence for `departs_after` more, where the zone has it: departed--> (only its gaps are kept: silence.py)
 
 A tag that is seen once only has arrived too, with the confidence of one look: it may be a stray, and it may be all
-that there is to be seen of a package. Sightings come from sightings.py; what falls due without one is in due.py.
+that there is to be seen of a package. Sightings come from sightings.py; what falls due without one is in timeouts.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.floor.columns import State
-from gateway.floor.due import Due
 from gateway.floor.evidence import Evidence, Passed, Proof, by_looks, by_margin
 from gateway.floor.places import Places
-from gateway.floor.rivals import Rival
-from gateway.floor.watch import Watch
-from gateway.floor.whereabouts import Whereabouts
+from gateway.floor.presence.contest import Rival
+from gateway.floor.presence.register import Whereabouts
+from gateway.floor.presence.table import State
+from gateway.floor.presence.timeouts import Due
+from gateway.floor.readers.antennas import Watch
 
 
 class Presence(Whereabouts):

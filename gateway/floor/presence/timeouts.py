@@ -1,6 +1,6 @@
 """What falls due without a sighting: arrived, not seen, departed.
 
-A tag that waits for its time is in exactly one place of a `Waiting` (timers.py), and is looked at when that comes. So
+A tag that waits for its time is in exactly one place of a `Waiting` (timer_wheel.py), and is looked at when that comes. So
 a sighting costs nothing here. A tag whose antenna is dark is put aside until it is lit again.
 """
 
@@ -10,13 +10,12 @@ import math
 from collections.abc import Iterable
 
 from gateway.clock import micros
-from gateway.floor.columns import CHUNK_BITS, State
-from gateway.floor.departure import GAPS
 from gateway.floor.evidence import by_looks, by_margin
-from gateway.floor.gone import Gaps
-from gateway.floor.timers import Waiting
-from gateway.floor.watch import LIT
-from gateway.floor.whereabouts import Whereabouts
+from gateway.floor.presence.register import Whereabouts
+from gateway.floor.presence.silence import GAPS, Gaps
+from gateway.floor.presence.table import CHUNK_BITS, State
+from gateway.floor.presence.timer_wheel import Waiting
+from gateway.floor.readers.antennas import LIT
 
 
 class Due:

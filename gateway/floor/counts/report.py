@@ -12,12 +12,12 @@ from typing import Any
 
 from drivers.api import RssiUnit
 from gateway.clock import rfc3339
-from gateway.floor.columns import State
-from gateway.floor.count_estimate import LEVEL, Estimate
-from gateway.floor.count_expected import ExpectedSets
+from gateway.floor.counts.estimate import LEVEL, Estimate
+from gateway.floor.counts.expected import ExpectedSets
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
-from gateway.floor.presence import Presence
+from gateway.floor.presence.presence import Presence
+from gateway.floor.presence.table import State
 from gateway.floor.tags import uid
 
 MAX_UIDS = 10_000

@@ -30,7 +30,7 @@ from typing import Any
 
 from gateway.clock import SECOND, micros
 from gateway.config import PresenceConfig
-from gateway.floor.departure import MEMORY, WIDER
+from gateway.floor.presence.silence import MEMORY, WIDER
 
 LOOKS = 3
 """Windows in which a zone must have seen a tag before it can take it over: two can be one reflection."""

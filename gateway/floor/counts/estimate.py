@@ -5,7 +5,7 @@ estimator for incidence data (A. Chao, Biometrics 43, 1987), ``missed = (T - 1)/
 rounds. It is exact where every tag is as easy to see as every other, and a *lower bound* where they differ: by the
 Cauchy-Schwarz inequality, whatever the chances of the tags are, those that were never seen are at least so many.
 A tag that is too weak to be heard leaves no trace in any round; how many those are is judged from the levels of the
-others (count_levels.py).
+others (levels.py).
 
 The interval: its low end is what was seen, since that many are there. Its high end is the largest of several, because
 each alone is too narrow where another is needed: the log-normal one of the same paper; where few tags were seen once,
@@ -20,7 +20,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.floor.count_levels import Unheard
+from gateway.floor.counts.levels import Unheard
 
 LEVEL = 0.95
 _Z = 1.96  # of LEVEL, two-sided

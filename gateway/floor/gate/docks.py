@@ -8,8 +8,8 @@ from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.gate import Gate
 from gateway.floor.places import Places
+from gateway.floor.readers.antennas import Watch
 from gateway.floor.snapshot import seal_json, unseal_json
-from gateway.floor.watch import Watch
 from gateway.floor.windows import Closed
 
 PARTS = ("manifests", "shipped", "watch", "docks")

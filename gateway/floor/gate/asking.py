@@ -10,7 +10,7 @@ from gateway.clock import NEVER
 from gateway.config import Config
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.model import DeliveryKey, Line
+from gateway.floor.gate.manifest import DeliveryKey, Line
 from gateway.floor.gate.rules import Case, Judgement, judge
 from gateway.floor.gate.session import Session, Tag, Where
 from gateway.floor.gate.shipped import Shipped

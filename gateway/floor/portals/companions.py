@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND
-from gateway.floor.portals.motion import Likelihood
+from gateway.floor.portals.walk_model import Likelihood
 
 TOGETHER = 0.9
 """Of ten tags that come and go with others, nine are of their load."""

@@ -1,6 +1,6 @@
 """What became of the readers, in event time: which antennas were watching, what the clocks were worth, what was wrong.
 
-The status of a reader as it is now is in readers.py; here the same news are taken in when event time has come to
+The status of a reader as it is now is in status.py; here the same news are taken in when event time has come to
 them, together with the reads of that time.
 """
 
@@ -15,7 +15,7 @@ from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import ALARM, Fact
 from gateway.floor.places import Places
-from gateway.floor.watch import LIT, Cause, Watch
+from gateway.floor.readers.antennas import LIT, Cause, Watch
 from gateway.inputs import Restart
 
 ALARM_AFTER = 60 * SECOND

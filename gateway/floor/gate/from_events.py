@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.model import DeliveryKey, parse_time
+from gateway.floor.gate.manifest import DeliveryKey, parse_time
 from gateway.floor.gate.session import Ending, Session, Where
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped

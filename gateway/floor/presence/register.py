@@ -1,6 +1,6 @@
 """What is known of the tags: the columns of each, and the views that other zones have of it.
 
-This is the table. What changes it is elsewhere: sightings, passes and events in presence.py, silence in due.py.
+This is the table. What changes it is elsewhere: sightings, passes and events in presence.py, silence in timeouts.py.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from typing import Any
 
 from gateway.config import PresenceConfig
 from gateway.events.envelope import Fact
-from gateway.floor.columns import CHUNK_BITS, Columns
-from gateway.floor.departure import Departure
 from gateway.floor.evidence import Evidence, Proof, by_looks
-from gateway.floor.gone import Gone
 from gateway.floor.places import Places
-from gateway.floor.rivals import Arbitration, Rival
-from gateway.floor.watch import Cause, Watch
+from gateway.floor.presence.contest import Arbitration, Rival
+from gateway.floor.presence.silence import Departure, Gone
+from gateway.floor.presence.table import CHUNK_BITS, Columns
+from gateway.floor.readers.antennas import Cause, Watch
 
 
 class Whereabouts:

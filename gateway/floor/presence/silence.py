@@ -9,12 +9,14 @@ Real rooms are worse than that: people and goods stand in the way for minutes, g
 independent. So the widest gap of the last hours is remembered for each tag, and silence is expected to last up to
 WIDER times as long. That also bounds flapping by arithmetic: a tag that was given up too early has just shown a
 wider gap, so that within the memory it can be given up again no more than ``log2(longest / shortest)`` times. That
-holds for departures too: gone.py remembers the gaps of tags that departed by their silence.
+holds for departures too: `Gone` remembers the gaps of tags that departed by their silence.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import astuple, dataclass
+from typing import Any
 
 from gateway.clock import MILLISECOND, SECOND, micros
 from gateway.config import PresenceConfig
@@ -50,3 +52,52 @@ class Departure:
         looks = self._surprise / math.log1p(-p)
         silence = min(max(looks * self._window, WIDER * widest, self.shortest), self.longest)
         return int(silence) // MILLISECOND * MILLISECOND
+
+
+MAX_GONE = 4096
+"""Tags remembered: a busy day of a dock. Newer ones push out the oldest; a flood of strays must not fill the memory."""
+
+
+@dataclass(slots=True, frozen=True)
+class Gaps:
+    """Antenna that saw the tag last, when, and the dark time of it then; mean and widest gap in microseconds."""
+
+    antenna: int
+    last: int
+    dark: int
+    mean: float
+    widest: float
+
+
+class Gone:
+    """The gaps of departed tags by EPC, the one that departed last at the end."""
+
+    def __init__(self, longest: int) -> None:
+        self._gaps: dict[bytes, Gaps] = {}
+        self._longest = longest
+
+    def keep(self, epc: bytes, gaps: Gaps) -> None:
+        self._gaps.pop(epc, None)
+        while len(self._gaps) >= MAX_GONE:
+            del self._gaps[next(iter(self._gaps))]
+        self._gaps[epc] = gaps
+
+    def take(self, epc: bytes) -> Gaps | None:
+        """Hands over what is known of a tag that is read again."""
+        return self._gaps.pop(epc, None)
+
+    def widest(self, gaps: Gaps, t: int, dark: int) -> float:
+        """The widest gap of a tag that is back at `t`, when the dark time of its antenna was `dark`.
+
+        A silence beyond the longest that is ever waited for is no gap: the tag was away.
+        """
+        gap = t - gaps.last - (dark - gaps.dark)
+        return remember(gaps.widest, gap) if gap <= self._longest else gaps.widest / (1 + gap / MEMORY)
+
+    def dump(self) -> list[Any]:
+        return [[epc.hex(), *astuple(gaps)] for epc, gaps in self._gaps.items()]
+
+    def load(self, dump: list[Any], numbers: list[int]) -> None:
+        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        for epc, antenna, *values in dump:
+            self._gaps[bytes.fromhex(epc)] = Gaps(numbers[antenna], *values)

@@ -1,6 +1,6 @@
 """Readers as they are now: what an operator wants to know, and what was lost.
 
-Losses are said at once. What follows from a reader's news for the tags waits for event time (timeline.py).
+Losses are said at once. What follows from a reader's news for the tags waits for event time (history.py).
 """
 
 from __future__ import annotations

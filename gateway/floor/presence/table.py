@@ -50,7 +50,7 @@ _HOT = (
 _COLD = (
     ("since", "q"),  # time at which the tag came into its zone
     ("state", "B"),
-    ("queued", "B"),  # whether the slot waits for its time (due.py)
+    ("queued", "B"),  # whether the slot waits for its time (timeouts.py)
 )
 
 _CODES = "".join(code for _, code in _HOT)

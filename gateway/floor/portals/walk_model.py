@@ -1,5 +1,5 @@
 """How a tag moved: what was read of it, held against four stories. It went in, it went out, it came and went back, or
-it stands there (still.py).
+it stands there (still_model.py).
 
 A hidden Markov model of the way through a portal. Hidden is where the tag is, on a line across the portal, and which
 way it faces. From one window to the next it stays, strides on, or rarely turns. It comes from out of reach on one side,
@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.clock import MILLISECOND
-from gateway.floor.portals.profile import Look
-from gateway.floor.portals.still import Heard, Still
+from gateway.floor.portals.still_model import Heard, Still
+from gateway.floor.portals.track import Look
 
 Array: TypeAlias = NDArray[np.float64]
 

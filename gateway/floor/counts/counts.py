@@ -1,8 +1,8 @@
 """Counts: how many tags are in a zone, and how well it was being read meanwhile.
 
 A periodic count covers the time since the one before, on a grid of event time; one on command takes `duration`, or
-until no new tags come; one on the calendar (count_plan.py) begins by itself when its zone is due and being read. What
-is remembered is in which rounds each tag was seen (count_run.py) and how long each antenna had been dark when the
+until no new tags come; one on the calendar (plan.py) begins by itself when its zone is due and being read. What
+is remembered is in which rounds each tag was seen (run.py) and how long each antenna had been dark when the
 count began: the rest is in the columns of the tags when it ends.
 """
 
@@ -18,19 +18,19 @@ from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import COUNT, Fact
-from gateway.floor.columns import State
-from gateway.floor.count_estimate import estimate
-from gateway.floor.count_expected import MAX_EXPECTED, ExpectedSets, read_uids
-from gateway.floor.count_levels import Unheard, unheard
-from gateway.floor.count_plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
-from gateway.floor.count_report import Comparison, described, listed
-from gateway.floor.count_run import MOST_ROUNDS, Running
+from gateway.floor.counts.estimate import estimate
+from gateway.floor.counts.expected import MAX_EXPECTED, ExpectedSets, read_uids
+from gateway.floor.counts.levels import Unheard, unheard
+from gateway.floor.counts.plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
+from gateway.floor.counts.report import Comparison, described, listed
+from gateway.floor.counts.run import MOST_ROUNDS, Running
 from gateway.floor.evidence import MOST, Evidence
 from gateway.floor.levels import UNITS
 from gateway.floor.places import Places
-from gateway.floor.presence import Presence
+from gateway.floor.presence.presence import Presence
+from gateway.floor.presence.table import State
+from gateway.floor.readers.history import Timeline
 from gateway.floor.tags import Foreign
-from gateway.floor.timeline import Timeline
 from gateway.inputs import Command
 
 ALGORITHM = "count/3"

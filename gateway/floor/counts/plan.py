@@ -9,13 +9,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from gateway.clock import NEVER, SECOND, rfc3339
-from gateway.config.counts import CountsConfig
-from gateway.floor.count_calendar import Calendar
+from gateway.config.base import zone_info
+from gateway.config.counts import CountsConfig, PlannedCount
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Calendar:
+    """The due times of one zone. `time_zone` holds where the entry names none."""
+
+    def __init__(self, entry: PlannedCount, time_zone: str) -> None:
+        self.zone_name = entry.time_zone or time_zone
+        self._zone = zone_info(self.zone_name)
+        self._first = date.fromisoformat(entry.first)
+        number = int(entry.every[:-1])
+        self._days = number if entry.every.endswith("d") else 1
+        hour, minute = map(int, entry.at.split(":"))
+        hours = [hour] if entry.every.endswith("d") else sorted((hour + step) % 24 for step in range(0, 24, number))
+        self._times = [time(hour, minute) for hour in hours]
+
+    def after(self, t: int) -> int:
+        """The first due time later than `t`."""
+        # A day early: by local time the day may have begun before, or a change of the clocks have put it off.
+        day = (_EPOCH + timedelta(microseconds=t)).astimezone(self._zone).date() - timedelta(days=1)
+        return next(due for due in self._from(day) if due > t)
+
+    def _from(self, day: date) -> Iterator[int]:
+        day += timedelta(days=(self._first - day).days % self._days)
+        while True:
+            for moment in self._times:
+                local = datetime.combine(day, moment, self._zone)
+                yield (local.astimezone(UTC) - _EPOCH) // timedelta(seconds=1) * SECOND
+            day += timedelta(days=self._days)
+
 
 RETRY = 60 * SECOND
 """An overdue zone is tried again so often until somebody reads it: soon enough for a person who waits for it."""

@@ -1,4 +1,4 @@
-"""The MQTT connection on top of aiomqtt: `gateway.mqtt.port.Connection`, with outcomes that can be believed.
+"""The MQTT connection on top of aiomqtt: `gateway.mqtt.interface.Connection`, with outcomes that can be believed.
 
 aiomqtt 2.5 takes a refused PUBACK for success, lets a publish wait for its whole timeout after the connection was
 cut, and sends again by itself when a client object connects twice. `Client` below overrides the hooks where that
@@ -27,7 +27,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import LinkError
-from gateway.mqtt.port import ACCEPTED, LOST_CODE, Message, Outcome, Properties, Receive
+from gateway.mqtt.interface import ACCEPTED, LOST_CODE, Message, Outcome, Properties, Receive
 from gateway.mqtt.reasons import connect_problem, ended, refused_connect
 
 MAX_PACKET = (1 << 20) + (64 << 10)

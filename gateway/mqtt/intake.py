@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from drivers.api import Log
 from gateway.errors import Refused
-from gateway.mqtt.port import Connection, Message, Properties
+from gateway.mqtt.interface import Connection, Message, Properties
 from gateway.mqtt.stats import MqttStats
 
 MAX_PAYLOAD = 1 << 20

@@ -20,7 +20,7 @@ from drivers.backoff import delays
 from gateway.config import Config, MqttConfig, TlsConfig
 from gateway.errors import LinkError
 from gateway.mqtt.client import Client, Settings, Will
-from gateway.mqtt.port import Connection, Receive
+from gateway.mqtt.interface import Connection, Receive
 from gateway.mqtt.stats import MqttStats
 
 FIRST_DELAY = 0.5

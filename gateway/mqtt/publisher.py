@@ -16,7 +16,7 @@ from drivers.api import Log
 from gateway.clock import MILLISECOND, rfc3339
 from gateway.errors import LinkError
 from gateway.events.envelope import Event
-from gateway.mqtt.port import Connection, Outbox, Outcome, Properties
+from gateway.mqtt.interface import Connection, Outbox, Outcome, Properties
 from gateway.mqtt.stats import MqttStats
 
 READ_AHEAD = 1_000

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from drivers.api import Log
 from gateway.errors import LinkError
-from gateway.mqtt.port import Connection, Outcome
+from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
 
 MAX_TOPICS = 10_000

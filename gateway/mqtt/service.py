@@ -17,8 +17,8 @@ from gateway.config import Config
 from gateway.errors import LinkError
 from gateway.mqtt.client import Will
 from gateway.mqtt.intake import AckTaker, Handler, Intake
+from gateway.mqtt.interface import Connection, Outbox
 from gateway.mqtt.link import Link
-from gateway.mqtt.port import Connection, Outbox
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.ops.logs import Logger
 from gateway.web.html import Html
-from gateway.web.port import WebPort
+from gateway.web.interface import WebPort
 
 MAX_STREAMS = 32
 """Browsers that look at the same time: a tablet at each dock and a few desks. Each costs a connection."""

@@ -17,7 +17,7 @@ from gateway.errors import ConfigError
 from gateway.ops.logs import Logger
 from gateway.text import printable
 from gateway.web.guard import Guard
-from gateway.web.port import WebPort
+from gateway.web.interface import WebPort
 from gateway.web.site import build
 from gateway.web.tokens import Tokens, read_tokens
 

@@ -31,7 +31,7 @@ from gateway.web.dock_view import dock_name, dock_parts
 from gateway.web.guard import Guard
 from gateway.web.headers import SecurityHeaders
 from gateway.web.hub import Full, Hub, Parts
-from gateway.web.port import WebPort
+from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 

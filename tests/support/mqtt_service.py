@@ -12,7 +12,7 @@ import structlog
 from gateway import clock
 from gateway.config import Config
 from gateway.mqtt.intake import AckTaker, Handler
-from gateway.mqtt.port import Outbox
+from gateway.mqtt.interface import Outbox
 from gateway.mqtt.service import MqttService
 from tests.support.memory_ledger import MemoryLedger
 

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.mqtt.client import Client, Settings, Will
-from gateway.mqtt.port import ACCEPTED, Message, Outcome, Properties
+from gateway.mqtt.interface import ACCEPTED, Message, Outcome, Properties
 
 SETTINGS = Settings("localhost", 1883, "5", "contract", 30, Will("will", b"{}"), "user", "hidden")
 

@@ -17,7 +17,7 @@ from gateway.errors import Refused
 from gateway.mqtt import intake
 from gateway.mqtt import retained as board
 from gateway.mqtt.intake import Intake
-from gateway.mqtt.port import ACCEPTED, Message, Outcome, Properties
+from gateway.mqtt.interface import ACCEPTED, Message, Outcome, Properties
 from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LinkError
-from gateway.mqtt.port import ACCEPTED, LOST_CODE, Outcome, Properties
+from gateway.mqtt.interface import ACCEPTED, LOST_CODE, Outcome, Properties
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.stats import MqttStats
 from tests.support.memory_ledger import MemoryLedger

@@ -31,16 +31,20 @@ class Power:
 
 @dataclass(slots=True, frozen=True)
 class Capabilities:
-    """`powers` is sorted by value; `modes` are the identifiers of the reader modes; `hop_table` is 0 when the
-    region's rules want fixed channels; `extensions` is cleared when the reader refuses its vendor's."""
+    """What the reader answered. What it did not answer, or not so that it could be read, is None or empty: unknown, and
+    never taken for a statement.
+
+    `powers` is sorted by value; `modes` are the identifiers of the reader modes; `hop_table` is 0 when the region's
+    rules want fixed channels; `extensions` is cleared when the reader refuses its vendor's.
+    """
 
     vendor: int = 0
     model: int = 0
     firmware: str = ""
     antennas: int = 0
-    inputs: int = 0
-    outputs: int = 0
-    can_hold: bool = False
+    inputs: int | None = None
+    outputs: int | None = None
+    can_hold: bool | None = None
     powers: tuple[Power, ...] = ()
     modes: tuple[int, ...] = ()
     hop_table: int = 0
@@ -53,7 +57,9 @@ class Capabilities:
 
     @property
     def model_name(self) -> str:
-        """Vendor and model for people."""
+        """Vendor and model for people; empty where the reader did not say."""
+        if not self.vendor and not self.model:
+            return ""
         vendor = _VENDORS.get(self.vendor, f"vendor {self.vendor}")
         model = _IMPINJ_MODELS.get(self.model) if self.vendor == IMPINJ else None
         return f"{vendor} {model or f'model {self.model}'}"
@@ -62,7 +68,7 @@ class Capabilities:
         """The strongest step that is not above `dbm`. Raises a permanent DriverError outside the reader's range."""
         if not self.powers:
             raise DriverError(
-                "this reader has no transmit power table: leave `power` out for its antennas", permanent=True
+                "this reader names no transmit power table: leave `power` out for its antennas", permanent=True
             )
         wanted = round(dbm * 100)
         lowest, highest = self.powers[0], self.powers[-1]
@@ -87,12 +93,12 @@ class Capabilities:
 
     def check_input(self, port: int) -> None:
         """Raises a permanent DriverError when the reader has no such general purpose input."""
-        if port > self.inputs:
+        if self.inputs is not None and port > self.inputs:
             raise DriverError(f"input {port} is not possible: this reader has {self.inputs}", permanent=True)
 
     def check_output(self, port: int) -> None:
         """Raises a permanent DriverError when the reader has no such general purpose output."""
-        if not 1 <= port <= self.outputs:
+        if port < 1 or (self.outputs is not None and port > self.outputs):
             raise DriverError(f"output {port} is not possible: this reader has {self.outputs}", permanent=True)
 
 
@@ -103,6 +109,7 @@ def read_capabilities(answer: Element) -> Capabilities:
     regulatory = answer.find("RegulatoryCapabilities") or Element("")
     band = regulatory.find("UHFBandCapabilities") or Element("")
     gpio = general.find("GPIOCapabilities") or Element("")
+    holding = llrp.fields.get("SupportsEventAndReportHolding")
     powers = [Power(step["Index"], step["TransmitPowerValue"]) for step in band.all("TransmitPowerLevelTableEntry")]
     modes = [entry["ModeIdentifier"] for table in band.all("C1G2UHFRFModeTable") for entry in table.children]
     return Capabilities(
@@ -110,9 +117,9 @@ def read_capabilities(answer: Element) -> Capabilities:
         model=general.fields.get("ModelName", 0),
         firmware=general.fields.get("ReaderFirmwareVersion", ""),
         antennas=general.fields.get("MaxNumberOfAntennaSupported", 0),
-        inputs=gpio.fields.get("NumGPIs", 0),
-        outputs=gpio.fields.get("NumGPOs", 0),
-        can_hold=bool(llrp.fields.get("SupportsEventAndReportHolding", False)),
+        inputs=gpio.fields.get("NumGPIs"),
+        outputs=gpio.fields.get("NumGPOs"),
+        can_hold=None if holding is None else bool(holding),
         powers=tuple(sorted(powers, key=lambda step: step.value)),
         modes=tuple(modes),
         hop_table=_hop_table(band.find("FrequencyInformation")),

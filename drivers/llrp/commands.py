@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from drivers.api import Log, ProtocolError
+from drivers.api import Log
 from drivers.llrp.protocol.codec import Message
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.protocol.tables import enum_name
@@ -67,19 +67,25 @@ class Commands:
         self._send_next(at)
 
     def answer(self, message: Message, at: float) -> None:
-        """An answer came. Raises ProtocolError when it is not the one that was due."""
+        """An answer came. One that nobody waits for is set aside with a warning: the one that is due has a deadline."""
         if message.id in self._abandoned:
             return
         waiting = self.in_flight
         if waiting is None:
             self._log.warning("answer to nothing", message=message.name, id=message.id)
             return
-        if (message.name, message.id) != (waiting.answer_name, waiting.id):
-            raise ProtocolError(
-                f"{self._peer}: {message.name} with message id {message.id} came while {waiting.answer_name} with "
-                f"message id {waiting.id} was due: the reader mixes up its answers"
+        if message.name != waiting.answer_name:
+            self._stray_error = (
+                f"; before that it sent {message.name} with message id {message.id}: the reader mixes up its answers"
             )
-        self._settle(waiting, refusal_of(message.body), message.body, at)
+            self._log.warning("answer to something else", message=message.name, id=message.id, due=waiting.answer_name)
+            return
+        if message.id != waiting.id:
+            self._log.warning("answer with another message id", message=message.name, id=message.id, due=waiting.id)
+        refusal = refusal_of(message.body)
+        if refusal is None and not message.readable:
+            refusal = Refusal(f"its answer cannot be read ({'; '.join(message.odd)})")
+        self._settle(waiting, refusal, message.body, at)
 
     def error(self, message: Message, at: float, *, any_id: bool) -> None:
         """An ERROR_MESSAGE came. It answers the command of its message id, with `any_id` the one in flight."""
@@ -96,7 +102,7 @@ class Commands:
         waiting = self.in_flight
         if waiting is not None:
             self._abandoned.add(waiting.id)
-            self._settle(waiting, Refusal("no answer"), waiting.command.body, at)
+            self._settle(waiting, NO_ANSWER, waiting.command.body, at)
 
     def clear(self) -> None:
         """Forgets every command; answers that still come are ignored."""
@@ -139,6 +145,9 @@ class Refusal:
 
     def __str__(self) -> str:
         return self.reason
+
+
+NO_ANSWER = Refusal("no answer")
 
 
 def text(value: str) -> str:

@@ -8,7 +8,8 @@ from typing import NoReturn
 from drivers.api import DriverContext, DriverError
 from drivers.llrp.connect import connect, load_tls, server_tls
 from drivers.llrp.listen import Caller, Expected
-from drivers.llrp.session import Memory, Session
+from drivers.llrp.memory import Memory
+from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import LlrpProtocol
 

@@ -72,9 +72,14 @@ class Conditions:
     """Conditions that have begun and are over when nothing has been heard of them for a while."""
 
     _left: dict[str, int] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
 
-    def began(self, condition: ReaderCondition) -> None:
+    def began(self, condition: ReaderCondition) -> bool:
+        """The condition was heard of. Whether that is news: the reader repeats some for as long as they last."""
+        known = self._said.get(condition.condition) == condition.detail and condition.condition in self._left
+        self._said[condition.condition] = condition.detail
         self._left[condition.condition] = SIGNS_UNTIL_OVER
+        return not known
 
     def alive(self, reader: str, t: int) -> list[Item]:
         """A sign of life came: the conditions that are over now."""

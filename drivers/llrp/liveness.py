@@ -6,6 +6,8 @@ from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State
 
 MISSED_KEEPALIVES = 3
+QUIET_KEEPALIVES = 1.75
+"""Keepalives not heard after which the reader is asked for a sign of life: it may send none."""
 
 
 class Liveness:
@@ -35,6 +37,11 @@ class Liveness:
         length, self._paused_at = at - self._paused_at, None
         self._heard_at = at
         return length
+
+    @property
+    def quiet_until(self) -> float:
+        """When so long a silence is over that it is time to ask, well before it has become too long."""
+        return self._heard_at + QUIET_KEEPALIVES * self._settings.keepalive
 
     def ends(self, state: State) -> float | None:
         """When a silence in `state` has become too long; None where a command's own deadline counts."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from drivers.api import Antenna, Log
 from drivers.llrp.capabilities import Capabilities
 from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.protocol.tables import enum_name
 from drivers.llrp.settings import SEARCH_MODES, LlrpSettings, StartTrigger, StopTrigger
 
 _OURS = 0x37 << 24  # below 2**31: some readers keep the number in a signed integer
@@ -32,8 +34,16 @@ def is_ours(rospec_id: int) -> bool:
     return rospec_id & ~_DIGEST_MASK == _OURS
 
 
-def build_rospec(settings: LlrpSettings, antennas: Sequence[Antenna], reader: Capabilities, log: Log) -> Element:
-    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do."""
+def build_rospec(
+    settings: LlrpSettings, antennas: Sequence[Antenna], reader: Capabilities, log: Log, *, plain: bool = False
+) -> Element:
+    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do.
+
+    A `plain` one leaves out what nobody configured and not every reader takes: vendor's extensions, and the session
+    and population of the inventory where no power or mode has to go with them.
+    """
+    if plain:
+        reader = replace(reader, extensions=False)
     rospec = E(
         "ROSpec",
         E("ROBoundarySpec", _start(settings.start), _stop(settings.stop)),
@@ -42,7 +52,11 @@ def build_rospec(settings: LlrpSettings, antennas: Sequence[Antenna], reader: Ca
             E("AISpecStopTrigger", AISpecStopTriggerType=0, DurationTrigger=0),
             E(
                 "InventoryParameterSpec",
-                *(_antenna(settings, antenna, reader, log) for antenna in antennas),
+                *(
+                    _antenna(settings, antenna, reader, log)
+                    for antenna in antennas
+                    if not plain or antenna.power is not None or settings.mode is not None
+                ),
                 InventoryParameterSpecID=1,
                 ProtocolID=_GEN2,
             ),
@@ -76,6 +90,26 @@ def build_config(settings: LlrpSettings, reader: Capabilities) -> Element:
     if reader.is_impinj:
         config.children += _impinj_config(settings)
     return config
+
+
+def config_pieces(config: Element) -> list[Element]:
+    """A SET_READER_CONFIG as several, each with one thing that can be refused: each event and each parameter alone."""
+    parts: list[Element] = []
+    for child in config.children:
+        if child.name == "ReaderEventNotificationSpec":
+            parts += [E(child.name, event) for event in child.children]
+        else:
+            parts.append(child)
+    return [E(config.name, part, ResetToFactoryDefault=0) for part in parts]
+
+
+def piece_name(piece: Element) -> str:
+    """What a piece of `config_pieces` sets, in words."""
+    part = piece.children[0]
+    if part.name == "ReaderEventNotificationSpec":
+        event = part.children[0]["EventType"]
+        return f"events of type {event} ({enum_name('NotificationEventType', event)})"
+    return part.name
 
 
 def build_output(port: int, state: bool) -> Element:

@@ -14,11 +14,9 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 from drivers.api import (
-    AntennaStatus,
     ClockQuality,
     DriverContext,
     DriverError,
@@ -29,11 +27,13 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from drivers.deadlines import SecondLook
+from drivers.llrp import announce
 from drivers.llrp.clock import ReaderTime, Stamps
-from drivers.llrp.commands import Command, Commands, Refusal, text
+from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, text
 from drivers.llrp.events import STRAGGLING, Conditions, Inputs, When, stamp_of, translate
-from drivers.llrp.liveness import Liveness
+from drivers.llrp.memory import Memory
+from drivers.llrp.oddities import Oddities
+from drivers.llrp.owed import Owed
 from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import build_config_request, build_output
@@ -43,23 +43,11 @@ from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, St
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
 
-FAIRNESS = 0.1
-"""Seconds between the two looks at a deadline. What held up the gateway may have held up a reader on the same machine
-or behind the same switch."""
+FOREIGN_ACCESS = "foreign-access"
+"""Reports carry results of AccessSpecs that are not ours."""
 
 _ACTIVE = 2
 _STARTED = 0
-
-
-@dataclass(slots=True)
-class Memory:
-    """What is known of a reader from one connection to the next. Times are microseconds UTC."""
-
-    ask_version: bool = True
-    inputs: dict[int, bool] = field(default_factory=dict)
-    last_read: int | None = None  # of the newest read delivered
-    heard: int | None = None  # when the last message came
-    cut: tuple[int, int] | None = None  # when a link died with bytes possibly on the way
 
 
 class Session:
@@ -76,14 +64,15 @@ class Session:
         self._log = context.log
         self._reader = context.reader
         self._outgoing: list[bytes] = []
-        self._liveness = Liveness(settings, peer)
-        self._second_look = SecondLook(FAIRNESS)
         self._at = 0.0
         self._now = 0
         self._commands = Commands(self._send, peer, context.log)
+        self._owed = Owed(settings, peer, self._commands, self._polled)
         self._setup = Setup(settings, context.antennas, peer, context.log, ask_version=memory.ask_version)
         self._inputs = Inputs(settings.used_inputs, memory.inputs)
         self._conditions = Conditions()
+        self._oddities = Oddities(peer, context.log)
+        self._announced = False  # ReaderUp was given
         self.state = State.GREETING
         self.time = ReaderTime(settings.clock)
 
@@ -92,15 +81,17 @@ class Session:
     def start(self, at: float) -> None:
         """The connection is made."""
         self._at = at
-        self._liveness.heard(at)
+        self._owed.liveness.heard(at)
 
     def receive(self, message: Message, now: int, at: float) -> None:
-        """A message that is not a report came."""
+        """A message that is not a report came. What of it cannot be read is unknown, with a warning."""
         self._heard(now, at)
+        self._oddities.look(message)
         handler = _HANDLERS.get(message.name)
         if handler is not None:
             handler(self, message)
         elif message.name.endswith("_RESPONSE"):
+            self._owed.answered()
             self._commands.answer(message, at)
         else:
             self._log.debug("message ignored", message=message.name)
@@ -114,27 +105,50 @@ class Session:
             self._tell_clock()
         offset = self.time.offset(stamps, newest, now)
         self._memory.last_read = newest + offset
+        self._oddities.reports.understood()
         return offset
+
+    def puzzled(self, count: int, example: str, now: int, at: float) -> None:
+        """`count` tag reports came that cannot be read. Others may be good: only where none is does this end."""
+        self._heard(now, at)
+        self._oddities.unread(count, example, at)
+
+    def acted(self, specs: Iterable[int], now: int, at: float) -> None:
+        """Reports came with results of AccessSpecs, none of which is ours."""
+        self._heard(now, at)
+        if self.is_up:
+            named = ", ".join(map(str, sorted(specs)))
+            detail = f"another program's AccessSpec ({named}) reads or writes tags while we read: remove it"
+            self._condition(ReaderCondition(self._reader, now, FOREIGN_ACCESS, True, detail))
+
+    def hurry(self, now: int) -> None:
+        """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
+        that it held, before all is known of it. Raises DriverError where it must first say who it is."""
+        if self._settings.identification is not None and not self._setup.looked:
+            raise DriverError(f"{self._peer}: too many reads came before the reader had said who it is")
+        self._announced = True
+        self._emit(ReaderUp(self._reader, now, True, self._setup.reader.model_name, text(self._setup.reader.firmware)))
 
     def tick(self, now: int, at: float) -> None:
         """Time has come to `at`. Raises DriverError when something is overdue."""
         self._at, self._now = at, now
         self._emit_all(self._inputs.settled(self._reader, at))
-        due = self._due
-        if due is not None and self._second_look.confirms(due, at):
-            overdue = self._overdue(at)
-            if overdue is not None:
-                raise DriverError(overdue)
+        overdue = self._owed.overdue(self.state, at)
+        if overdue is not None:
+            raise DriverError(overdue)
+        poll_due = self._owed.poll_due(self.state)
+        if poll_due is not None and at >= poll_due:
+            self._submit(build_config_request(EVENTS_AND_REPORTS), self._polled, self._polled)
+        if not self._owed.liveness.is_paused:
+            self._oddities.check(at)
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
-        self._liveness.pause(at)
+        self._owed.pause(at)
 
     def resume(self, at: float) -> None:
         """The link is read again: deadlines are later by the length of the pause."""
-        length = self._liveness.resume(at)
-        if self._commands.in_flight is not None:
-            self._commands.in_flight.deadline += length
+        self._oddities.reports.defer(self._owed.resume(at))
 
     def link_lost(self, now: int, *, orderly: bool) -> None:
         """The link is gone. Unless the reader closed it in order, bytes may have been lost on the way."""
@@ -157,14 +171,14 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` has to be called at the latest."""
-        due = self._due
-        looks = [self._inputs.due, None if due is None else self._second_look.due(due)]
+        reports = None if self._owed.liveness.is_paused else self._oddities.reports.ends
+        looks = [*self._owed.looks(self.state), self._inputs.due, reports]
         return min((look for look in looks if look is not None), default=None)
 
     @property
     def is_up(self) -> bool:
         """ReaderUp was given: reads are welcome."""
-        return self.state in (State.RELEASE, State.READING)
+        return self._announced and self.state not in (State.CLOSING, State.CLOSED)
 
     # What the gateway wants
 
@@ -203,25 +217,7 @@ class Session:
         self._at, self._now = at, now
         self._memory.heard = now
         if self.state is not State.GREETING:
-            self._liveness.heard(at)
-
-    @property
-    def _due(self) -> float | None:
-        """By when something has to come from the reader. While the link is not read, nothing can be overdue."""
-        if self._liveness.is_paused:
-            return None
-        waiting = self._commands.in_flight
-        times = [self._liveness.ends(self.state), None if waiting is None else waiting.deadline]
-        return min((time for time in times if time is not None), default=None)
-
-    def _overdue(self, at: float) -> str | None:
-        """What is overdue, as a sentence. A reader that is silent about versions is not: that is an answer."""
-        waiting = self._commands.in_flight
-        if waiting is not None and at >= waiting.deadline:
-            if self.state is not State.VERSION:
-                return self._commands.overdue(waiting, self.state)
-            self._commands.give_up(at)
-        return self._liveness.overdue(self.state, at)
+            self._owed.liveness.heard(at)
 
     def _send(self, body: Element, identity: int, version: int | None = None) -> None:
         self._outgoing.append(encode(Message(body.name, identity, body, version or self._setup.version)))
@@ -257,8 +253,6 @@ class Session:
 
     def _refused(self, refusal: Refusal) -> None:
         step = STEPS[self.state]
-        if step.refused is None:
-            raise DriverError(f"{self._peer}: the reader refused while {self.state}: {refusal}")
         step.refused(self._setup, refusal)
         self._enter(self.state if step.repeats else step.then)
 
@@ -269,23 +263,21 @@ class Session:
         if cut is not None and setup.held:
             # Held are the reads that the reader knew it could not send. What it had sent into a dying link is gone.
             self._emit(ReaderLoss(self._reader, self._now, *cut, "link-cut", certain=False))
-        firmware = text(setup.reader.firmware)
-        self._emit(ReaderUp(self._reader, self._now, setup.held, setup.reader.model_name, firmware))
+        held = setup.held or self._announced  # what came before it was set up is as old as what is held
+        self._announced = True
+        self._emit(ReaderUp(self._reader, self._now, held, setup.reader.model_name, text(setup.reader.firmware)))
         self._tell_clock()
         self._tell_ports()
         if self._settings.start is not None and not setup.is_active:
             self._emit(ReaderCondition(self._reader, self._now, "waiting-for-trigger", True))
-        if setup.reader.can_hold:
+        self._emit_all(announce.conditions(self._reader, self._now, setup, self._memory))
+        if setup.reader.can_hold is not False:  # where it is unknown, a reader that holds would say nothing for ever
             self._send(E("ENABLE_EVENTS_AND_REPORTS"), self._commands.next_id())
 
     def _tell_ports(self) -> None:
         """Antennas and inputs as the reader reported them when it was asked for its configuration."""
         used = {antenna.port for antenna in self._context.antennas}
-        for antenna in self._setup.found.all("AntennaProperties"):
-            if antenna["AntennaID"] in used:
-                up = bool(antenna["AntennaConnected"])
-                reason = "" if up else "the reader reports it disconnected"
-                self._emit(AntennaStatus(self._reader, self._now, antenna["AntennaID"], up, reason))
+        self._emit_all(announce.antennas(self._reader, self._now, self._setup.found, used))
         for port in self._setup.found.all("GPIPortCurrentState"):
             if port["State"] in (0, 1):  # 2 is unknown
                 self._input(port["GPIPortNum"], bool(port["State"]), self._now)
@@ -296,6 +288,7 @@ class Session:
         self._send(E("KEEPALIVE_ACK"), message.id)
         if self.state is not State.READING:
             return
+        self._owed.kept_alive()
         if self._settings.report_every == 1:
             self._alive()
         elif self._commands.in_flight is None:
@@ -306,7 +299,14 @@ class Session:
     def _fetched(self, _answer: Element | Refusal) -> None:
         self._alive()
 
+    def _polled(self, answer: Element | Refusal) -> None:
+        self._owed.polled(self._at)
+        if answer is not NO_ANSWER:
+            self._alive()
+
     def _alive(self) -> None:
+        if self._oddities.reports.in_doubt:
+            return
         self._emit(ReaderAlive(self._reader, self._now))
         self._emit_all(self._conditions.alive(self._reader, self._now))
 
@@ -315,7 +315,9 @@ class Session:
         self._commands.error(message, self._at, any_id=self.state is State.VERSION)
 
     def _notified(self, message: Message) -> None:
-        data = message.body.need("ReaderEventNotificationData")
+        data = message.body.find("ReaderEventNotificationData")
+        if data is None:
+            return  # what it is about cannot be read; `receive` has said so
         stamps, stamp = stamp_of(data)
         attempt = data.find("ConnectionAttemptEvent")
         if attempt is not None:
@@ -328,13 +330,19 @@ class Session:
         when = When(stamp + reading.offset if is_timed else self._now, self._now, self._memory.last_read)
         for item in translate(self._reader, data, when):
             if isinstance(item, ReaderCondition):
-                self._conditions.began(item)
-                self._log.warning("reader condition", condition=item.condition, detail=item.detail)
-            self._emit(item)
+                self._condition(item)
+            else:
+                self._emit(item)
         for event in data.children:
             watcher = _WATCHERS.get(event.name)
             if watcher is not None:
                 watcher(self, event, when.t)
+
+    def _condition(self, item: ReaderCondition) -> None:
+        """A warning that nobody takes back: it is over when it is not heard again for a while."""
+        if self._conditions.began(item):
+            self._log.warning("reader condition", condition=item.condition, detail=item.detail)
+            self._emit(item)
 
     def _attempt(self, status: int, stamps: Stamps, stamp: int) -> None:
         """The greeting, or news that somebody else tried to connect. Statuses: LLRP 1.1, section 15.2.4.6.9."""

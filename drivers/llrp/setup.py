@@ -1,7 +1,8 @@
 """Setting up a reader after its greeting: what is asked, in which order, and what holds when it is refused.
 
 `STEPS` is the order. Each step asks one thing (or nothing, and is passed over), takes in the answer and names the next
-state. A step that may be refused says what then holds; a refusal of any other ends the connection.
+state. What a reader refuses or answers oddly is unknown from then on, with a warning, and the setup goes on: only a
+reader that cannot be made to read ends it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from drivers.api import Antenna, DriverError, Log
 from drivers.llrp.capabilities import Capabilities, read_capabilities
 from drivers.llrp.commands import Refusal
 from drivers.llrp.protocol.element import E, Element
-from drivers.llrp.rospec import build_config, build_config_request, build_rospec, is_ours
+from drivers.llrp.rospec import (
+    build_config,
+    build_config_request,
+    build_rospec,
+    config_pieces,
+    is_ours,
+    piece_name,
+)
 from drivers.llrp.settings import LlrpSettings
 
 VERSION_1_0_1 = 1
@@ -25,7 +33,7 @@ EVENTS_AND_REPORTS = 11
 """What GET_READER_CONFIG is asked for when only the answer matters: it is one byte long."""
 
 ALL = 0
-_DISABLED, _ACTIVE = 0, 2
+_DISABLED, _INACTIVE, _ACTIVE = 0, 1, 2
 
 
 class State(StrEnum):
@@ -38,6 +46,7 @@ class State(StrEnum):
     EXTENSIONS = "enabling the vendor's extensions"
     LOOK = "asking for the reader's configuration"
     CONFIGURE = "configuring the reader"
+    ACCESSSPECS = "asking for the reader's AccessSpecs"
     ROSPECS = "asking for the reader's ROSpecs"
     RECONCILE = "putting our ROSpec in place"
     RELEASE = "waiting for the reads that the reader held"
@@ -59,12 +68,20 @@ class Setup:
         self._ask_version = ask_version
         self._reader_version = VERSION_1_0_1
         self._plan: deque[Element] = deque()
+        self._config: deque[Element] = deque()
+        self._is_whole = True  # the configuration goes as one message
+        self._adds = 0  # times that our ROSpec was refused
+        self._clears_access = False
+        self._last_refusal = ""
         self.version = VERSION_1_0_1
         self.reader = Capabilities()
         self.found = Element("GET_READER_CONFIG_RESPONSE")
+        self.looked = False  # whether the reader is the right one has been checked as far as it can be
         self.rospec = Element("ROSpec")
         self.was_in_place = False  # our ROSpec was there and enabled
         self.is_active = False  # and reading
+        self.refused: list[str] = []  # settings that the reader did not take, in words
+        self.foreign_access: list[int] = []  # AccessSpecs of others that stay in the reader
 
     @property
     def rospec_id(self) -> int | None:
@@ -103,6 +120,9 @@ class Setup:
     def took_capabilities(self, answer: Element) -> None:
         self.reader = read_capabilities(answer)
 
+    def no_capabilities(self, refusal: Refusal) -> None:
+        self._log.warning("the reader does not tell its capabilities; going on without them", error=str(refusal))
+
     def ask_extensions(self) -> Element | None:
         return E("IMPINJ_ENABLE_EXTENSIONS") if self.reader.is_impinj else None
 
@@ -114,7 +134,7 @@ class Setup:
         return build_config_request(ALL)
 
     def took_look(self, answer: Element) -> None:
-        self.found = answer
+        self.found, self.looked = answer, True
         identification = answer.find("Identification")
         wanted = self._settings.identification
         if wanted is None or identification is None:
@@ -126,11 +146,49 @@ class Setup:
             )
 
     def no_look(self, refusal: Refusal) -> None:
+        self.looked = True
         self._log.warning("the reader does not tell its configuration", error=str(refusal))
 
-    def ask_configure(self) -> Element:
-        self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
-        return build_config(self._settings, self.reader)
+    def ask_configure(self) -> Element | None:
+        if self._is_whole and not self._config:
+            self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
+            self._config.append(build_config(self._settings, self.reader))
+        return self._config[0] if self._config else None
+
+    def took_configure(self, _answer: Element) -> None:
+        self._config.popleft()
+        self._is_whole = False
+
+    def no_configure(self, refusal: Refusal) -> None:
+        """One thing that a reader does not know makes it refuse all that came with it: they are sent one by one."""
+        piece = self._config.popleft()
+        if self._is_whole:
+            self._is_whole = False
+            self._log.warning("the reader refuses its configuration; sending it piece by piece", error=str(refusal))
+            self._config.extend(config_pieces(piece))
+        else:
+            self._refused(piece_name(piece), refusal)
+
+    def _refused(self, what: str, refusal: Refusal) -> None:
+        self.refused.append(what)
+        self._log.warning("the reader refuses a setting; going on without it", setting=what, error=str(refusal))
+
+    def ask_access_specs(self) -> Element:
+        return E("GET_ACCESSSPECS")
+
+    def took_access_specs(self, answer: Element) -> None:
+        """We make none: whatever is there acts on tags under our ROSpec, for somebody else."""
+        found = [spec["AccessSpecID"] for spec in answer.all("AccessSpec")]
+        if found:
+            self._log.warning(
+                "AccessSpecs of another program are in the reader", specs=found, removing=self._settings.exclusive
+            )
+        self._clears_access = self._settings.exclusive
+        self.foreign_access = found
+
+    def no_access_specs(self, refusal: Refusal) -> None:
+        self._log.warning("the reader does not tell its AccessSpecs", error=str(refusal))
+        self._clears_access = self._settings.exclusive
 
     def ask_rospecs(self) -> Element:
         return E("GET_ROSPECS")
@@ -147,12 +205,17 @@ class Setup:
         state = states.get(ours, _DISABLED)
         self.is_active = state == _ACTIVE
         self.was_in_place = self.is_active or (state != _DISABLED and self._settings.start is not None)
+        # A reader that lists no AccessSpec may still have one; where nothing is kept over the connection, make sure.
+        if self._clears_access and (self.foreign_access or not self.was_in_place):
+            self._plan.appendleft(E("DELETE_ACCESSSPEC", AccessSpecID=ALL))
         if not self.was_in_place:
             self._plan_start(is_enabled=state != _DISABLED)
 
     def no_rospecs(self, refusal: Refusal) -> None:
         self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", error=str(refusal))
         ours = self.rospec["ROSpecID"]
+        if self._clears_access:
+            self._plan.append(E("DELETE_ACCESSSPEC", AccessSpecID=ALL))
         self._plan.append(E("DELETE_ROSPEC", ROSpecID=ALL if self._settings.exclusive else ours))
         self._plan.append(E("ADD_ROSPEC", self.rospec))
         self._plan_start(is_enabled=False)
@@ -167,14 +230,51 @@ class Setup:
     def ask_reconcile(self) -> Element | None:
         return self._plan[0] if self._plan else None
 
-    def took_reconcile(self, _answer: Element) -> None:
-        self._plan.popleft()
+    def took_reconcile(self, answer: Element) -> None:
+        command = self._plan.popleft()
+        if command.name == "DELETE_ACCESSSPEC":
+            self.foreign_access = []
+        elif command.name == "GET_ROSPECS":
+            self._check_start(answer)
 
     def no_reconcile(self, refusal: Refusal) -> None:
         command = self._plan.popleft()
-        if command.name != "DELETE_ROSPEC":
-            raise DriverError(f"{self._peer}: the reader refused {command.name}: {refusal}")
-        self._log.warning("a ROSpec was not removed", rospec=command["ROSpecID"], error=str(refusal))
+        match command.name:
+            case "DELETE_ROSPEC":
+                self._log.warning("a ROSpec was not removed", rospec=command["ROSpecID"], error=str(refusal))
+            case "DELETE_ACCESSSPEC":
+                if self.foreign_access:
+                    self._log.warning("AccessSpecs were not removed", specs=self.foreign_access, error=str(refusal))
+            case "ADD_ROSPEC" if self._adds < 2:
+                self._add_again(refusal)
+            case "ENABLE_ROSPEC" | "START_ROSPEC" if not self._plan or self._plan[-1].name != "GET_ROSPECS":
+                # It may be so already, or start by itself: what counts is whether it reads.
+                self._log.warning("the reader refused a command", command=command.name, error=str(refusal))
+                self._last_refusal = f"{command.name}: {refusal}"
+                self._plan.append(E("GET_ROSPECS"))
+            case "ENABLE_ROSPEC" | "START_ROSPEC":
+                self._last_refusal = f"{command.name}: {refusal}"
+            case _:
+                raise DriverError(f"{self._peer}: the reader refused {command.name}: {refusal}")
+
+    def _add_again(self, refusal: Refusal) -> None:
+        """Once in case that a ROSpec of our number is in the way, then with nothing that not every reader takes."""
+        self._adds += 1
+        if self._adds == 1:
+            self._log.warning("the reader refuses our ROSpec; trying again in its place", error=str(refusal))
+        else:
+            self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log, plain=True)
+            self._refused("our ROSpec as configured (a plainer one is in its place)", refusal)
+        ours = self.rospec["ROSpecID"]
+        start = [step.name for step in self._plan if "ROSpecID" in step.fields]
+        self._plan = deque([E("DELETE_ROSPEC", ROSpecID=ours), E("ADD_ROSPEC", self.rospec)])
+        self._plan.extend(E(name, ROSpecID=ours) for name in start)
+
+    def _check_start(self, answer: Element) -> None:
+        ours = [spec for spec in answer.all("ROSpec") if spec["ROSpecID"] == self.rospec["ROSpecID"]]
+        wanted = _ACTIVE if self._settings.start is None else _INACTIVE
+        if not ours or ours[0]["CurrentState"] < wanted:
+            raise DriverError(f"{self._peer}: the reader refused {self._last_refusal}")
 
     def ask_release(self) -> Element:
         return build_config_request(EVENTS_AND_REPORTS)
@@ -185,12 +285,12 @@ class Setup:
 
 @dataclass(slots=True, frozen=True)
 class Step:
-    """`ask` gives the request, or None where there is nothing to ask. Without `refused`, a refusal is the end.
-    `repeats` asks again until there is nothing to ask."""
+    """`ask` gives the request, or None where there is nothing to ask; `refused` says what then holds. `repeats` asks
+    again until there is nothing to ask."""
 
     ask: Callable[[Setup], Element | None]
     answered: Callable[[Setup, Element], None]
-    refused: Callable[[Setup, Refusal], None] | None
+    refused: Callable[[Setup, Refusal], None]
     then: State
     repeats: bool = False
 
@@ -198,10 +298,13 @@ class Step:
 STEPS: dict[State, Step] = {
     State.VERSION: Step(Setup.ask_version, Setup.took_version, Setup.no_version, State.SET_VERSION),
     State.SET_VERSION: Step(Setup.ask_set_version, Setup.nothing, Setup.no_set_version, State.CAPABILITIES),
-    State.CAPABILITIES: Step(Setup.ask_capabilities, Setup.took_capabilities, None, State.EXTENSIONS),
+    State.CAPABILITIES: Step(Setup.ask_capabilities, Setup.took_capabilities, Setup.no_capabilities, State.EXTENSIONS),
     State.EXTENSIONS: Step(Setup.ask_extensions, Setup.nothing, Setup.no_extensions, State.LOOK),
     State.LOOK: Step(Setup.ask_look, Setup.took_look, Setup.no_look, State.CONFIGURE),
-    State.CONFIGURE: Step(Setup.ask_configure, Setup.nothing, None, State.ROSPECS),
+    State.CONFIGURE: Step(
+        Setup.ask_configure, Setup.took_configure, Setup.no_configure, State.ACCESSSPECS, repeats=True
+    ),
+    State.ACCESSSPECS: Step(Setup.ask_access_specs, Setup.took_access_specs, Setup.no_access_specs, State.ROSPECS),
     State.ROSPECS: Step(Setup.ask_rospecs, Setup.took_rospecs, Setup.no_rospecs, State.RECONCILE),
     State.RECONCILE: Step(Setup.ask_reconcile, Setup.took_reconcile, Setup.no_reconcile, State.RELEASE, repeats=True),
     State.RELEASE: Step(Setup.ask_release, Setup.nothing, Setup.nothing, State.READING),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from operator import itemgetter
 from typing import cast
 
 from drivers.api import Batch, DriverContext, DriverError
 from drivers.llrp.clock import Stamps
-from drivers.llrp.protocol.codec import decode
+from drivers.llrp.protocol.codec import decode_tolerant
 from drivers.llrp.protocol.framing import Frame, Frames
 from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
@@ -19,10 +20,12 @@ from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State
 
 RO_ACCESS_REPORT = 61
+_ANTENNA = itemgetter(1)
 
 MAX_EARLY_ROWS = 50_000
-"""Reads that a reader which does not hold may send while it is being set up: 1,000 reads/s for much longer than that
-takes. They are kept until ReaderUp was said."""
+"""Reads that may wait for the end of the setup. A reader that kept more than these may send them before it answers
+anything: they must be taken in for the answers behind them to come, so the gateway gets them at once, as held reads,
+and holds the link back itself where it cannot take so many."""
 
 MAX_UNSENT = 256 * 1024
 """Bytes that may wait for the reader to take them. All that we send in a day of reading is less."""
@@ -38,7 +41,9 @@ class LlrpProtocol(asyncio.Protocol):
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
-        self._decoder = ReportDecoder()
+        only = context.antennas[0].port if len(context.antennas) == 1 else 0
+        self._only_antenna = only  # the one to which a read without antenna belongs
+        self._decoder = ReportDecoder(antenna=only)
         self._early: list[Batch] = []
         self._early_rows = 0
         self._transport: asyncio.Transport | None = None
@@ -125,7 +130,7 @@ class LlrpProtocol(asyncio.Protocol):
             if reports:
                 self._report(reports)
             for _version, _kind, _id, frame in others:
-                self._session.receive(decode(frame), self._context.now(), self._loop.time())
+                self._session.receive(decode_tolerant(frame), self._context.now(), self._loop.time())
                 if self._early and self._session.is_up:
                     self._give_early()
 
@@ -133,9 +138,13 @@ class LlrpProtocol(asyncio.Protocol):
         report = self._decoder.decode_frames(bodies)
         if report.other:
             self._context.log.debug("report parameters ignored", names=[each.name for each in report.other[:8]])
+        now = self._context.now()
+        if report.odd:
+            self._session.puzzled(report.odd, report.example, now, self._loop.time())
+        if report.access:
+            self._session.acted(report.access, now, self._loop.time())
         if not report.rows:
             return
-        now = self._context.now()
         batch = self._batch(report, now)
         if self._session.is_up:
             self._context.sink(batch)
@@ -147,15 +156,16 @@ class LlrpProtocol(asyncio.Protocol):
         offset = self._session.reported(Stamps(report.clock), rows[-1][4], now, self._loop.time())
         if self._settings.clock == "arrival" and report.clock != "none":
             rows = [(*row[:4], 0, *row[5:]) for row in rows]  # a reader that sends times although it was told not to
+        if self._only_antenna and not all(map(_ANTENNA, rows)):
+            rows = [row if row[1] else (row[0], self._only_antenna, *row[2:]) for row in rows]
         return Batch(self._context.reader, now, rows, offset, report.rssi_unit, report.phase, report.tids)
 
     def _keep_early(self, batch: Batch) -> None:
         self._early_rows += len(batch.rows)
         self._early.append(batch)
         if self._early_rows > MAX_EARLY_ROWS:
-            raise DriverError(
-                f"{self._peer}: more than {MAX_EARLY_ROWS} reads came before the reader had answered our questions"
-            )
+            self._session.hurry(self._context.now())
+            self._give_early()
 
     def _give_early(self) -> None:
         batches, self._early, self._early_rows = self._early, [], 0

@@ -8,9 +8,10 @@ from typing import Any
 import structlog
 
 from drivers.api import Antenna, Batch, DriverContext, Item
+from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode
 from drivers.llrp.protocol.element import E, Element
-from drivers.llrp.session import Memory, Session
+from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -116,7 +117,8 @@ def test_an_epc_may_have_any_length(bits: int, content: bytes) -> None:
 )
 def test_what_a_record_may_have_or_lack(parts: list[Element], row: Row, clock: str) -> None:
     report = decode(record(epc(), *parts))
-    assert report == DecodedReport([row], clock=clock)  # type: ignore[arg-type]
+    access = {0} if any(part.name == "C1G2ReadOpSpecResult" for part in parts) else set()
+    assert report == DecodedReport([row], clock=clock, access=access)  # type: ignore[arg-type]
     assert decode(record(epc(), *parts), record(epc(), *parts), inherit=False).rows == [row, row]
 
 
@@ -166,8 +168,30 @@ def test_reports_that_arrive_together_become_one() -> None:
 def test_a_record_cannot_go_on_in_the_next_report() -> None:
     decoder = ReportDecoder()
     decoder.decode(STANDARD)
-    with pytest.raises(ProtocolError):
-        decoder.decode_frames([STANDARD[:20], STANDARD[20:]])
+    report = decoder.decode_frames([STANDARD[:20], STANDARD[20:]])
+    assert (report.rows, report.odd) == ([], 2)
+
+
+def test_a_result_of_an_access_spec_is_told_from_a_plain_read() -> None:
+    spec = E("AccessSpecID", AccessSpecID=7)
+    result = E("C1G2WriteOpSpecResult", Result=0, OpSpecID=1, NumWordsWritten=6)
+    written = record(epc(), antenna(1), spec, result)
+    assert decode(STANDARD).access == set()
+    assert decode(STANDARD, written, written, STANDARD).access == {7}
+    decoder = ReportDecoder()
+    assert [decoder.decode(written * count).access for count in (1, 2, 9)] == [{7}] * 3
+
+
+def test_a_read_without_antenna_is_of_the_only_one() -> None:
+    assert ReportDecoder(antenna=4).decode(record(epc())).rows == [(EPC, 4, -128, 0, 0, 1)]
+    assert ReportDecoder(antenna=4).decode(record(epc(), antenna(2))).rows == [(EPC, 2, -128, 0, 0, 1)]
+
+
+def test_a_record_after_an_odd_one_takes_nothing_over_from_before_it() -> None:
+    odd = record(antenna(2))
+    report = decode(record(epc(), antenna(3)), odd, record(epc(OTHER_EPC)))
+    assert [row[:2] for row in report.rows] == [(EPC, 3), (OTHER_EPC, 0)]
+    assert report.odd == 1
 
 
 def test_what_is_not_a_tag_report_is_kept_aside() -> None:
@@ -202,12 +226,20 @@ def test_what_is_not_a_tag_report_is_kept_aside() -> None:
         (struct.pack(">HHHHH", 240, 10, 241, 7, 0), "a parameter of 7 bytes at byte 4 of its record, 6 left"),
         (struct.pack(">HHHHH", 240, 10, 1023, 6, 0), "has no vendor"),
         (record(epc(), *[antenna(1)] * MAX_PARAMETERS), f"more than {MAX_PARAMETERS} parameters"),
-        (struct.pack(">HH", 300, 4) * (MAX_OTHERS + 1), f"more than {MAX_OTHERS} parameters that are no tag reports"),
     ],
 )
-def test_malformed_reports_are_refused_with_their_place(body: bytes, complaint: str) -> None:
-    with pytest.raises(ProtocolError, match=complaint):
-        ReportDecoder().decode(body)
+def test_what_cannot_be_read_is_left_out_and_named_with_its_place(body: bytes, complaint: str) -> None:
+    report = ReportDecoder().decode(body)
+    assert re.search(complaint, report.example)
+    assert report.odd == 1
+    assert report.rows == ReportDecoder().decode(STANDARD if body.startswith(STANDARD) else b"").rows
+    behind = ReportDecoder().decode_frames([body, STANDARD])
+    assert behind.rows[-1] == ReportDecoder().decode(STANDARD).rows[0], "the next report is read"
+
+
+def test_a_report_that_costs_too_much_to_look_at_is_refused() -> None:
+    with pytest.raises(ProtocolError, match=f"more than {MAX_OTHERS} parameters that are no tag reports"):
+        ReportDecoder().decode(struct.pack(">HH", 300, 4) * (MAX_OTHERS + 1))
 
 
 def strange(number: int) -> bytes:

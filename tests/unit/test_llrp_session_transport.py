@@ -10,9 +10,10 @@ import structlog
 
 from drivers.api import Antenna, Batch, DriverContext, DriverError, Item, ReaderAlive, ReaderClock, ReaderUp
 from drivers.llrp import transport as transport_module
+from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.element import E
-from drivers.llrp.session import Memory, Session
+from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
 from tests.support.llrp_bench import OK, T0, event
@@ -68,7 +69,7 @@ class Wire:
     def read(self) -> None:
         """Comes to READING; what the sink got until then stays in `before`."""
         self.protocol.data_received(encode(event(E("ConnectionAttemptEvent", Status=0))))
-        for _ in range(8):
+        for _ in range(10):
             request = self.asked()[-1]
             body = E(f"{request.name}_RESPONSE", OK)
             self.protocol.data_received(encode(Message(body.name, request.id, body)))
@@ -149,21 +150,48 @@ async def test_nothing_is_taken_after_the_end() -> None:
         await wire.protocol.ended
 
 
-async def test_reads_that_come_too_early_wait_but_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport_module, "MAX_EARLY_ROWS", 5)
+async def test_reads_that_come_before_the_setup_is_done_wait_for_its_end() -> None:
     wire = Wire()
     wire.protocol.data_received(report([1, 2, 3]))
     assert wire.items == []
     wire.read()
     assert [type(item) for item in wire.before] == [ReaderUp, ReaderClock, Batch, ReaderAlive]
     wire.protocol.fail(DriverError("enough"))
+
+
+async def test_more_early_reads_than_may_wait_go_on_as_held_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "MAX_EARLY_ROWS", 5)
     wire = Wire()
     wire.protocol.data_received(report([1, 2, 3]))
     wire.protocol.data_received(report([4, 5, 6]))
-    with pytest.raises(DriverError, match="more than 5 reads came before"):
-        await wire.protocol.ended
-    assert sum(len(item.rows) for item in wire.items if isinstance(item, Batch)) == 6, "they are reads all the same"
-    assert not any(isinstance(item, ReaderUp) for item in wire.items)
+    assert [type(item) for item in wire.items] == [ReaderUp, Batch, Batch]
+    assert wire.items[0].held, "they may be older than the connection"
+    wire.protocol.data_received(report([7]))
+    wire.read()
+    assert [type(item) for item in wire.before[3:]] == [Batch, ReaderUp, ReaderClock, ReaderAlive]
+    assert wire.before[4].held
+    assert sum(len(item.rows) for item in wire.before if isinstance(item, Batch)) == 7
+    wire.protocol.fail(DriverError("enough"))
+
+
+async def test_a_report_that_cannot_be_read_costs_only_itself() -> None:
+    wire = Wire()
+    wire.read()
+    without_epc = encode(Message("RO_ACCESS_REPORT", 1, E("RO_ACCESS_REPORT", E("TagReportData"))))
+    wire.protocol.data_received(without_epc + report([1]) + without_epc)
+    assert [len(item.rows) for item in wire.items if isinstance(item, Batch)] == [1]
+    assert not wire.protocol.ended.done()
+    wire.protocol.fail(DriverError("enough"))
+
+
+async def test_reads_without_antenna_are_of_the_only_one() -> None:
+    wire = Wire()
+    wire.read()
+    for parts in ([], [E("AntennaID", AntennaID=0)]):
+        tag = E("TagReportData", E("EPC_96", EPC=bytes(12)), *parts)
+        wire.protocol.data_received(encode(Message("RO_ACCESS_REPORT", 1, E("RO_ACCESS_REPORT", tag))))
+    assert [row[1] for item in wire.items if isinstance(item, Batch) for row in item.rows] == [1, 1]
+    wire.protocol.fail(DriverError("enough"))
 
 
 async def test_a_reader_that_takes_nothing_does_not_fill_the_memory() -> None:

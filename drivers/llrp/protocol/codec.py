@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from drivers.api import ProtocolError
 from drivers.llrp.protocol.element import Element
@@ -36,6 +36,9 @@ MAX_PARAMETERS = 200_000
 """How many parameters a frame may hold when it is decoded into elements, about 70 MB of them. A frame at the size limit
 could hold four million; a reader's largest, its ROSpecs or capabilities, hold a few thousand."""
 
+MAX_ODD = 20
+"""Oddities of one message that are named; a message with more of them is only noise."""
+
 _MESSAGE_HEADER = struct.Struct(">HII")
 _TLV_HEADER = struct.Struct(">HH")
 _VENDOR_MESSAGE = struct.Struct(">IB")
@@ -54,6 +57,11 @@ class Message:
     id: int
     body: Element
     version: int = 1
+    odd: list[str] = field(default_factory=list, compare=False)
+    """What of a message that came could not be read, in words; it was set aside (see `decode_tolerant`)."""
+
+    readable: bool = True
+    """False when not even the message's own fields could be read: `body` is empty then."""
 
 
 def encode(message: Message) -> bytes:
@@ -93,7 +101,19 @@ def encode_parameter(element: Element, path: str = "") -> bytes:
 
 def decode(frame: bytes | memoryview) -> Message:
     """One whole frame. Raises ProtocolError that names message, parameter and byte."""
-    data = bytes(frame)
+    return _decode(bytes(frame), None)
+
+
+def decode_tolerant(frame: bytes | memoryview) -> Message:
+    """One whole frame, of which whatever cannot be read is set aside and named in `odd` of the message.
+
+    A parameter that is cut off or does not fit its definition becomes ``Unknown``; bytes where no parameter can begin
+    are left out. Raises ProtocolError only for what is no frame, or is hostile (too deep, too many parameters).
+    """
+    return _decode(bytes(frame), [])
+
+
+def _decode(data: bytes, odd: list[str] | None) -> Message:
     if len(data) < HEADER_SIZE:
         raise ProtocolError(f"an LLRP message has at least {HEADER_SIZE} bytes, this one has {len(data)}")
     head, length, identity = _MESSAGE_HEADER.unpack_from(data)
@@ -104,14 +124,22 @@ def decode(frame: bytes | memoryview) -> Message:
     if definition is None:
         name = f"UNKNOWN_{number}"
         return Message(name, identity, Element(name, {"data": data[HEADER_SIZE:]}), version)
+    readable = True
     try:
-        body = _Decoder(data, definition.name).element(definition, start, len(data), 0)
-    except ProtocolError:
-        if not definition.vendor:
+        strict = definition.vendor  # what does not fit a vendor's entry in the tables is raw, and no oddity
+        body = _Decoder(data, definition.name, None if strict else odd).element(definition, start, len(data), 0)
+    except _TooMuch:
+        raise
+    except ProtocolError as error:
+        if definition.vendor:
+            definition = MESSAGES_BY_NAME["CUSTOM_MESSAGE"]
+            body = _Decoder(data, definition.name, odd).element(definition, HEADER_SIZE, len(data), 0)
+        elif odd is not None:
+            odd.append(str(error))
+            body, readable = Element(definition.name), False
+        else:
             raise
-        definition = MESSAGES_BY_NAME["CUSTOM_MESSAGE"]
-        body = _Decoder(data, definition.name).element(definition, HEADER_SIZE, len(data), 0)
-    return Message(definition.name, identity, body, version)
+    return Message(definition.name, identity, body, version, odd or [], readable)
 
 
 def decode_parameters(data: bytes, spans: Iterable[tuple[int, int]], what: str) -> list[Element]:
@@ -148,13 +176,19 @@ def _content(element: Element, layout: Layout, path: str) -> bytes:
     return b"".join([fields, *[encode_parameter(child, path) for child in element.children]])
 
 
-class _Decoder:
-    """Walks one frame. `path` is where it is, for the error."""
+class _TooMuch(ProtocolError):
+    """A message that no reader sends: only worth an end."""
 
-    def __init__(self, data: bytes, what: str) -> None:
+
+class _Decoder:
+    """Walks one frame. `path` is where it is, for the error. With `odd`, a list, what cannot be read is set aside and
+    named there instead of raising."""
+
+    def __init__(self, data: bytes, what: str, odd: list[str] | None = None) -> None:
         self.data = data
         self.path = [what]
         self.budget = MAX_PARAMETERS
+        self.odd = odd
 
     def element(self, definition: Definition, at: int, end: int, depth: int) -> Element:
         try:
@@ -165,18 +199,38 @@ class _Decoder:
 
     def children(self, at: int, end: int, depth: int) -> list[Element]:
         if depth > MAX_DEPTH:
-            raise self._error(at, f"parameters are nested more than {MAX_DEPTH} deep")
+            raise self._too_much(at, f"parameters are nested more than {MAX_DEPTH} deep")
         found = []
         while at < end:
             self.budget -= 1
             if self.budget < 0:
-                raise self._error(at, f"the message holds more than {MAX_PARAMETERS} parameters")
-            if self.data[at] & 0x80:
-                element, at = self._short(at, end)
-            else:
-                element, at = self._long(at, end, depth)
+                raise self._too_much(at, f"the message holds more than {MAX_PARAMETERS} parameters")
+            above = len(self.path)
+            try:
+                if self.data[at] & 0x80:
+                    element, at = self._short(at, end)
+                else:
+                    element, at = self._long(at, end, depth)
+            except ProtocolError as error:
+                if self.odd is None or isinstance(error, _TooMuch):
+                    raise
+                del self.path[above:]
+                if len(self.odd) < MAX_ODD:
+                    self.odd.append(str(error))
+                element, at = self._set_aside(at, end)
             found.append(element)
         return found
+
+    def _set_aside(self, at: int, end: int) -> tuple[Element, int]:
+        """What could not be read at `at`, raw: one parameter where its length can be believed, else all the rest."""
+        if not self.data[at] & 0x80 and end - at >= _TLV_HEADER.size:
+            number, length = _TLV_HEADER.unpack_from(self.data, at)
+            number &= 0x3FF
+            if number >= TV_LIMIT and _TLV_HEADER.size <= length <= end - at:
+                return Element("Unknown", {"type": number, "data": self.data[at + _TLV_HEADER.size : at + length]}), (
+                    at + length
+                )
+        return Element("Unreadable", {"data": self.data[at:end]}), end
 
     def _short(self, at: int, end: int) -> tuple[Element, int]:
         """A TV parameter: one byte of type and fields of known width."""
@@ -222,12 +276,20 @@ class _Decoder:
             return self.element(raw, start, stop, depth + 1)  # raises, naming what is cut off
         known = VENDOR_PARAMETERS.get(_VENDOR_PARAMETER.unpack_from(self.data, start))
         if known:
-            above = len(self.path)
+            above, odd = len(self.path), self.odd
+            self.odd = None  # new firmware may put anything there
             try:
                 return self.element(known, start + _VENDOR_PARAMETER.size, stop, depth + 1)
+            except _TooMuch:
+                raise
             except ProtocolError:
                 del self.path[above:]
+            finally:
+                self.odd = odd
         return self.element(raw, start, stop, depth + 1)
+
+    def _too_much(self, at: int, reason: str) -> ProtocolError:
+        return _TooMuch(f"bad LLRP message: {' > '.join(self.path)} at byte {at}: {reason}")
 
     def _error(self, at: int, reason: str) -> ProtocolError:
         return ProtocolError(f"bad LLRP message: {' > '.join(self.path)} at byte {at}: {reason}")

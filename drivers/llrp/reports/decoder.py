@@ -36,7 +36,9 @@ class DecodedReport:
     """What a report says. `rows` are as in `drivers.api.Row`, in the order in which the reader sent them.
 
     `clock` says what the rows' times are: ``utc``, ``uptime``, or ``none`` when the reader gives none (all 0).
-    `other` holds what is not tag reports: RFSurveyReportData, a vendor's parameters.
+    `other` holds what is not tag reports: RFSurveyReportData, a vendor's parameters. `odd` is how many tag reports
+    could not be read and were left out, and `example` what was wrong with one. `access` are the AccessSpecs whose
+    results came along.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -45,6 +47,14 @@ class DecodedReport:
     tids: dict[bytes, bytes] = field(default_factory=dict)
     clock: Clock = "none"
     other: list[Element] = field(default_factory=list)
+    odd: int = 0
+    example: str = ""
+    access: set[int] = field(default_factory=set)
+
+    def leave_out(self, example: str) -> None:
+        """A tag report, or the rest of a body, cannot be read."""
+        self.odd += 1
+        self.example = self.example or example
 
 
 @dataclass(slots=True)
@@ -58,23 +68,26 @@ class _Run:
 
 
 class ReportDecoder:
-    """Decodes the reports of one connection. With `inherit`, what a record leaves out is as in the record before it."""
+    """Decodes the reports of one connection. With `inherit`, what a record leaves out is as in the record before it.
+    `antenna` is that of reads whose reader names none, 0 where it is not known."""
 
-    def __init__(self, *, inherit: bool = True) -> None:
+    def __init__(self, *, inherit: bool = True, antenna: int = 0) -> None:
         self._inherit = inherit
+        self._defaults: Row = (DEFAULTS[0], antenna, *DEFAULTS[2:])
         self._layouts: dict[bytes, list[RecordLayout]] = {}  # by a record's first bytes; the last used first
         self._count = 0
         self._learned = 0  # in the report that is being decoded
-        self._last_row = DEFAULTS
+        self._last_row = self._defaults
         self._last_unit = RssiUnit.DBM
         self._last_clock: Clock = "none"
 
     def decode(self, body: bytes | memoryview) -> DecodedReport:
-        """The body of one RO_ACCESS_REPORT, without the message header. Raises ProtocolError."""
+        """The body of one RO_ACCESS_REPORT, without the message header. What cannot be read is left out and counted.
+        Raises ProtocolError for a report that costs too much to look at."""
         return self._decode(bytes(body), (body,))
 
     def decode_frames(self, bodies: Sequence[bytes | memoryview]) -> DecodedReport:
-        """Bodies that arrived together, as one report. Raises ProtocolError, also for one bad body among good ones.
+        """Bodies that arrived together, as one report; otherwise as `decode`.
 
         Joining them first is what makes many small reports nearly as fast as one large one.
         """
@@ -86,7 +99,10 @@ class ReportDecoder:
         if layout is not None and (len(bodies) == 1 or not any(size % layout.size for size in set(map(len, bodies)))):
             tids: dict[bytes, bytes] = {}
             rows, clock = self._rows(layout, joined, tids)
-            return DecodedReport(rows, layout.rssi_unit, layout.phase, tids, clock, [])
+            report = DecodedReport(rows, layout.rssi_unit, layout.phase, tids, clock, [])
+            if layout.access_spec is not None:
+                report.access.add(layout.access_spec)
+            return report
         report = DecodedReport()
         runs = [run for body in bodies for run in self._runs(bytes(body), report)]
         if runs:
@@ -106,28 +122,36 @@ class ReportDecoder:
         others = []
         layout: RecordLayout | None = None
         start = 0  # where the run of `layout` began
-        for at, stop in _parameters(body):
-            if layout is not None and layout.size == stop - at and layout.fits_at(body, at):
+        end = 0  # of the last parameter
+        for at, end in _parameters(body, report):
+            if layout is not None and layout.size == end - at and layout.fits_at(body, at):
                 continue
             if layout is not None:
                 runs.append(self._run(layout, body[start:at], report))
             start = at
             if _TLV.unpack_from(body, at)[0] & 0x3FF == TAG_REPORT_DATA:
-                layout = self._layout(body, at, stop)
+                layout = self._layout(body, at, end, report)
             else:
                 layout = None
-                others.append((at, stop))
+                others.append((at, end))
                 if len(others) > MAX_OTHERS:
                     raise ProtocolError(
                         f"bad LLRP message: {_MESSAGE} holds more than {MAX_OTHERS} parameters that are no tag reports"
                     )
         if layout is not None:
-            runs.append(self._run(layout, body[start:], report))
-        report.other.extend(decode_parameters(body, others, _MESSAGE))
+            runs.append(self._run(layout, body[start:end], report))
+        self._take_others(body, others, report)
         return runs
 
-    def _layout(self, body: bytes, at: int, stop: int) -> RecordLayout:
-        """The layout of the record at `at`, learned if need be."""
+    def _take_others(self, body: bytes, others: list[tuple[int, int]], report: DecodedReport) -> None:
+        for span in others:
+            try:
+                report.other.extend(decode_parameters(body, [span], _MESSAGE))
+            except ProtocolError as error:
+                report.leave_out(str(error))
+
+    def _layout(self, body: bytes, at: int, stop: int, report: DecodedReport) -> RecordLayout | None:
+        """The layout of the record at `at`, learned if need be; None, and counted, for a record that cannot be read."""
         candidates = self._layouts.get(body[at : at + START], [])
         for place, layout in enumerate(candidates):
             if layout.fits_at(body, at):
@@ -139,7 +163,10 @@ class ReportDecoder:
         try:
             layout = RecordLayout(body[at:stop])
         except ProtocolError as error:
-            raise ProtocolError(f"bad LLRP message: {_MESSAGE} at byte {at} of the body: {error}") from None
+            report.leave_out(f"{_MESSAGE} at byte {at} of the body: {error}")
+            # What the next one leaves out is as in this one, and that is not known.
+            self._last_row, self._last_unit, self._last_clock = self._defaults, RssiUnit.DBM, "none"
+            return None
         if self._count == MAX_LAYOUTS:
             self._layouts.clear()
             self._count = 0
@@ -149,11 +176,13 @@ class ReportDecoder:
 
     def _run(self, layout: RecordLayout, body: bytes, report: DecodedReport) -> _Run:
         rows, clock = self._rows(layout, body, report.tids)
+        if layout.access_spec is not None:
+            report.access.add(layout.access_spec)
         return _Run(rows, layout.rssi_unit, layout.phase, clock)
 
     def _rows(self, layout: RecordLayout, body: bytes, tids: dict[bytes, bytes]) -> tuple[list[Row], Clock]:
         """The rows of a body that fits, with what is left out filled in, and what their times are."""
-        filler = DEFAULTS
+        filler = self._defaults
         clock: Clock = layout.clock
         if layout.absent and self._inherit:
             filler = self._last_row
@@ -168,17 +197,18 @@ class ReportDecoder:
         return rows, clock
 
 
-def _parameters(body: bytes) -> Iterator[tuple[int, int]]:
-    """Where each parameter of a body begins and ends. Raises ProtocolError where there is none."""
+def _parameters(body: bytes, report: DecodedReport) -> Iterator[tuple[int, int]]:
+    """Where each parameter of a body begins and ends. Ends where none begins, and counts the rest as one oddity."""
     at = 0
     while at < len(body):
         left = len(body) - at
         number, length = _TLV.unpack_from(body, at) if left >= _TLV.size else (0, 0)
         if not _TLV.size <= length <= left or number & 0x8000:
-            raise ProtocolError(
-                f"bad LLRP message: {_MESSAGE} at byte {at} of the body: a parameter with length should begin, "
-                f"there are {left} bytes: {body[at : at + 8].hex(' ')}"
+            report.leave_out(
+                f"{_MESSAGE} at byte {at} of the body: a parameter with length should begin, there are {left} bytes: "
+                f"{body[at : at + 8].hex(' ')}"
             )
+            return
         yield at, at + length
         at += length
 

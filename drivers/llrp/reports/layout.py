@@ -32,6 +32,9 @@ START = 5
 """The first bytes of a record, by which layouts are looked up: type, length, and what comes first."""
 
 _EPC_DATA = 241
+_ACCESS_SPEC = 16
+_ACCESS_RESULTS = range(349, 356)
+"""Results of reading, writing, killing, locking, block-erasing and block-writing a tag (LLRP 1.1, section 17.2.3.9)."""
 _TLV = struct.Struct(">HH")
 _VENDOR = struct.Struct(">II")
 MAX_PARAMETERS = 64
@@ -81,6 +84,8 @@ class _Walk:
         self.record = record
         self.values: dict[str, tuple[int, str]] = {}  # name: (offset, format); the first of a name counts
         self.constants: list[int] = []  # offsets
+        self.access = False  # the record has the result of an AccessSpec
+        self.access_spec = 0
         self._fix(0, _TLV.size)
         at, count = _TLV.size, 0
         while at < len(record):
@@ -104,7 +109,10 @@ class _Walk:
         stop = at + 1 + size
         if stop > len(self.record):
             raise ProtocolError(f"parameter type {number} at byte {at} of its record is cut off")
-        if number in _TV_FIELDS:
+        if number == _ACCESS_SPEC:
+            self._fix(at + 1, size)
+            self.access_spec = int.from_bytes(self.record[at + 1 : stop], "big")
+        elif number in _TV_FIELDS:
             name, form = _TV_FIELDS[number]
             self._value(name, at + 1, form)
         return stop
@@ -118,6 +126,8 @@ class _Walk:
             raise ProtocolError(f"a parameter of {length} bytes at byte {at} of its record, {left} left")
         self._fix(at, _TLV.size)
         number &= 0x3FF
+        if number in _ACCESS_RESULTS:
+            self.access = True
         if number == _EPC_DATA:
             self._epc_data(at, length)
         elif number == CUSTOM:
@@ -148,12 +158,16 @@ class _Walk:
 
 
 class RecordLayout:
-    """The layout of a record. `absent` are the columns of a row for which it has no value."""
+    """The layout of a record. `absent` are the columns of a row for which it has no value.
+
+    `access_spec` is the AccessSpec whose result the records carry, None where they carry none.
+    """
 
     def __init__(self, sample: bytes) -> None:
         """Learns from one whole TagReportData, header included. Raises ProtocolError when it is malformed."""
         walk = _Walk(sample)
         self.size = len(sample)
+        self.access_spec = walk.access_spec if walk.access or walk.access_spec else None
         self._learn_constants(sample, walk.constants)
         chosen = {
             column: next((source for source in sources if source in walk.values), "")

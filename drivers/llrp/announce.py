@@ -1,0 +1,40 @@
+"""What is said of a reader when its setup is done: what its configuration told, and what it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from drivers.api import AntennaStatus, Item, ReaderCondition
+from drivers.llrp.memory import Memory
+from drivers.llrp.protocol.element import Element
+from drivers.llrp.setup import Setup
+
+FOREIGN_ACCESS_SPEC = "foreign-access-spec"
+"""AccessSpecs that are not ours are in the reader and stay there."""
+
+SETTINGS_REFUSED = "settings-refused"
+"""Something that the reader was to do, it refused."""
+
+
+def antennas(reader: str, now: int, found: Element, used: Collection[int]) -> list[Item]:
+    """The antennas in use as the reader reported them when it was asked for its configuration."""
+    items: list[Item] = []
+    for antenna in found.all("AntennaProperties"):
+        if antenna["AntennaID"] in used:
+            up = bool(antenna["AntennaConnected"])
+            reason = "" if up else "the reader reports it disconnected"
+            items.append(AntennaStatus(reader, now, antenna["AntennaID"], up, reason))
+    return items
+
+
+def conditions(reader: str, now: int, setup: Setup, memory: Memory) -> list[Item]:
+    """Settings that the reader refused, and AccessSpecs of others that stay; and that they do so no more."""
+    items: list[Item] = []
+    for name, what in (
+        (SETTINGS_REFUSED, ", ".join(setup.refused)),
+        (FOREIGN_ACCESS_SPEC, ", ".join(map(str, setup.foreign_access))),
+    ):
+        if what or name in memory.lasting:
+            items.append(ReaderCondition(reader, now, name, bool(what), what))
+            (memory.lasting.add if what else memory.lasting.discard)(name)
+    return items

@@ -1,0 +1,276 @@
+"""A reader whose side answers are odd, refused or missing: what they are about is unknown, and it reads on."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+from drivers.api import DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
+from drivers.comprehension import PATIENCE
+from drivers.llrp.announce import FOREIGN_ACCESS_SPEC, SETTINGS_REFUSED
+from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
+from drivers.llrp.protocol.element import E, Element
+from drivers.llrp.session import FOREIGN_ACCESS
+from drivers.llrp.setup import State
+from tests.support.llrp_bench import HOLDS, OK, Bench, failed
+
+
+def hear_odd(bench: Bench, message: Message, tail: bytes = b"", cut: int = 0) -> None:
+    """`message` with bytes behind its last parameter, or cut short."""
+    frame = encode(message)
+    frame = frame[: len(frame) - cut] + tail
+    bench.hear(decode_tolerant(frame[:2] + struct.pack(">I", len(frame)) + frame[6:]))
+
+
+ABLE = E(
+    "GeneralDeviceCapabilities",
+    E("GPIOCapabilities", NumGPIs=2, NumGPOs=2),
+    MaxNumberOfAntennaSupported=2,
+    CanSetAntennaProperties=0,
+    HasUTCClockCapability=1,
+    DeviceManufacturerName=161,
+    ModelName=1,
+    ReaderFirmwareVersion="1.2.3",
+)
+
+
+def answer_of(bench: Bench, *parts: Element, **fields: Any) -> Message:
+    name = f"{bench.asked.name}_RESPONSE"
+    if name == "GET_READER_CAPABILITIES_RESPONSE":
+        parts = (ABLE,)
+    return Message(name, bench.asked.id, E(name, OK, *parts, **fields))
+
+
+SIDE_ANSWERS = [
+    State.CAPABILITIES, State.LOOK, State.CONFIGURE, State.ACCESSSPECS, State.ROSPECS, State.RECONCILE, State.RELEASE,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", SIDE_ANSWERS)
+@pytest.mark.parametrize(
+    ("tail", "cut"),
+    [(b"\0\0", 0), (b"\x00", 0), (b"\xff\xff\xff\xff", 0), (b"\x00\xf0\x00\x04", 0), (b"\x8d\x00", 0), (b"", 1)],
+)
+def test_bytes_that_do_not_belong_cost_nothing_but_themselves(state: State, tail: bytes, cut: int) -> None:
+    bench = Bench()
+    bench.set_up(until=state)
+    hear_odd(bench, answer_of(bench), tail, cut)
+    bench.set_up()
+    assert len(bench.take(ReaderUp)) == 1
+
+
+def test_a_version_that_cannot_be_read_is_1_0_1() -> None:
+    bench = Bench()
+    bench.greet()
+    bench.hear(decode_tolerant(b"\x08\x38" + struct.pack(">II", 11, bench.asked.id) + b"\x01"))
+    assert bench.asked.name == "GET_READER_CAPABILITIES"
+    assert bench.asked.version == 1
+
+
+def test_what_is_known_beside_a_tail_is_used() -> None:
+    bench = Bench()
+    bench.set_up(until=State.CAPABILITIES)
+    hear_odd(bench, answer_of(bench), b"\0\0")
+    bench.set_up()
+    assert bench.take(ReaderUp)[0].firmware == "1.2.3"
+
+
+def test_one_event_type_refused_costs_only_that() -> None:
+    bench = Bench()
+    bench.set_up(until=State.CONFIGURE)
+    while bench.state is State.CONFIGURE:
+        body = bench.asked.body
+        events = [event for spec in body.all("ReaderEventNotificationSpec") for event in spec.children]
+        bench.refuse() if any(event["EventType"] == 8 for event in events) else bench.answer()
+    bench.set_up()
+    pieces = [message.body for message in bench.sent if message.name == "SET_READER_CONFIG"][1:]
+    assert any(piece.find("KeepaliveSpec") for piece in pieces)
+    assert any(piece.find("EventsAndReports") for piece in pieces)
+    (condition,) = bench.take(ReaderCondition)
+    assert (condition.condition, condition.active) == (SETTINGS_REFUSED, True)
+    assert condition.detail == "events of type 8 (Antenna_Event)"
+
+
+def test_a_reader_without_keepalives_is_asked_for_signs_of_life() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.take()
+    for _ in range(20):
+        while bench.asked.name != "GET_READER_CONFIG" or bench.session._commands.in_flight is None:
+            bench.wait(0.1)
+        bench.answer()
+    assert len(bench.take(ReaderAlive)) == 20
+    with pytest.raises(DriverError, match="3 keepalives are missing"):
+        bench.wait(10)
+
+
+def test_an_answer_that_is_cut_off_says_no_rospecs() -> None:
+    """So ours may be in the way: it is put in its place, not taken for refused."""
+    bench = Bench()
+    bench.set_up(until=State.RECONCILE)
+    while bench.asked.name != "ADD_ROSPEC":
+        bench.answer()
+    ours = bench.rospec["ROSpecID"]
+    bench.refuse(101)
+    assert (bench.asked.name, bench.asked.body["ROSpecID"]) == ("DELETE_ROSPEC", ours)
+    bench.answer()
+    assert bench.asked.name == "ADD_ROSPEC"
+    bench.set_up()
+    assert bench.take(ReaderUp)
+
+
+def test_a_rospec_that_is_refused_twice_goes_in_plainer() -> None:
+    bench = Bench()
+    bench.set_up(until=State.RECONCILE)
+    adds = 0
+    while bench.state is State.RECONCILE:
+        if bench.asked.name == "ADD_ROSPEC":
+            adds += 1
+            spec = bench.asked.body.need("ROSpec").need("AISpec").need("InventoryParameterSpec")
+            if spec.children:
+                bench.refuse()
+                continue
+        bench.answer()
+    bench.set_up()
+    assert adds == 3
+    assert bench.take(ReaderCondition)[0].condition == SETTINGS_REFUSED
+
+
+@pytest.mark.parametrize("state", [2, 1])
+def test_a_start_that_is_refused_counts_by_what_the_reader_does(state: int) -> None:
+    bench = Bench()
+    bench.set_up(until=State.RECONCILE)
+    while bench.asked.name != "START_ROSPEC":
+        bench.answer()
+    bench.refuse(101)
+    assert bench.asked.name == "GET_ROSPECS"
+    ours = Element("ROSpec", bench.rospec.fields | {"CurrentState": state}, bench.rospec.children)
+    if state == 2:
+        bench.answer(ours)
+        bench.set_up()
+        assert bench.take(ReaderUp)
+    else:
+        with pytest.raises(DriverError, match="refused START_ROSPEC"):
+            bench.answer(ours)
+
+
+# AccessSpecs of others
+
+
+def access_spec(number: int) -> Element:
+    return E(
+        "AccessSpec",
+        E("AccessSpecStopTrigger", AccessSpecStopTrigger=0, OperationCountValue=0),
+        E(
+            "AccessCommand",
+            E(
+                "C1G2TagSpec",
+                E("C1G2TargetTag", MB=1, Match=1, Pointer=32, TagMask=(0, b""), TagData=(0, b"")),
+            ),
+            E("C1G2Write", OpSpecID=1, AccessPassword=0, MB=1, WordPointer=2, WriteData=[0x1A40]),
+        ),
+        AccessSpecID=number,
+        AntennaID=0,
+        ProtocolID=1,
+        CurrentState=1,
+        ROSpecID=0,
+    )
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_access_specs_of_others_are_removed_or_told(exclusive: bool) -> None:
+    bench = Bench(settings={"exclusive": exclusive})
+    bench.set_up(until=State.ACCESSSPECS)
+    bench.answer(access_spec(7))
+    bench.set_up()
+    names = bench.names()
+    conditions = [(item.condition, item.active, item.detail) for item in bench.take(ReaderCondition)]
+    if exclusive:
+        assert names.index("DELETE_ACCESSSPEC") < names.index("START_ROSPEC")
+        assert conditions == []
+    else:
+        assert "DELETE_ACCESSSPEC" not in names
+        assert conditions == [(FOREIGN_ACCESS_SPEC, True, "7")]
+
+
+def test_an_access_spec_that_cannot_be_removed_is_told_until_it_is_gone() -> None:
+    bench = Bench()
+    bench.set_up(until=State.ACCESSSPECS)
+    bench.answer(access_spec(7))
+    while bench.asked.name != "DELETE_ACCESSSPEC":
+        bench.answer()
+    bench.refuse()
+    bench.set_up()
+    assert [(item.condition, item.active) for item in bench.take(ReaderCondition)] == [(FOREIGN_ACCESS_SPEC, True)]
+    again = Bench(memory=bench.memory)
+    again.set_up()
+    assert [(item.condition, item.active) for item in again.take(ReaderCondition)] == [(FOREIGN_ACCESS_SPEC, False)]
+
+
+def test_a_kept_rospec_keeps_what_the_reader_holds() -> None:
+    """Where there is no AccessSpec, nothing is deleted: some readers clear their queue with it."""
+    bench = Bench()
+    bench.set_up()
+    ours = Element("ROSpec", bench.rospec.fields | {"CurrentState": 2}, bench.rospec.children)
+    again = Bench()
+    again.set_up(found=[HOLDS], rospecs=[ours])
+    assert "DELETE_ACCESSSPEC" not in again.names()
+
+
+def test_results_of_others_are_a_condition_while_they_come() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.take()
+    for _ in range(3):
+        bench.session.acted({7}, bench.now, bench.at)
+    (condition,) = bench.take(ReaderCondition)
+    assert condition.condition == FOREIGN_ACCESS
+    assert "AccessSpec (7)" in condition.detail
+    for _ in range(3):
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    assert [(item.condition, item.active) for item in bench.take(ReaderCondition)] == [(FOREIGN_ACCESS, False)]
+
+
+# A reader that is not understood
+
+
+def test_a_reader_of_which_nothing_is_understood_gives_no_sign_of_life_and_ends() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.take()
+    bench.session.puzzled(3, "no EPC", bench.now, bench.at)
+    for _ in range(round(PATIENCE) - 1):
+        bench.wait(1)
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    with pytest.raises(DriverError, match=r"none of its 3 reports .* is understood \(no EPC\)"):
+        bench.wait(1)
+    assert bench.take(ReaderAlive) == []
+
+
+def test_odd_reports_among_good_ones_change_nothing() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.take()
+    for _ in range(round(PATIENCE) + 2):
+        bench.session.puzzled(3, "no EPC", bench.now, bench.at)
+        bench.session._oddities.reports.understood()
+        bench.wait(1)
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    assert len(bench.take(ReaderAlive)) == round(PATIENCE) + 2
+    assert bench.take(ReaderDown) == []
+
+
+def test_an_event_whose_content_cannot_be_read_is_passed_over() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.hear(Message("READER_EVENT_NOTIFICATION", 1, E("READER_EVENT_NOTIFICATION")))
+    assert bench.state is State.READING
+
+
+def test_a_refusal_without_a_reason_is_a_refusal() -> None:
+    bench = Bench()
+    bench.set_up(until=State.LOOK)
+    bench.answer(status=failed(100))
+    assert bench.state is State.CONFIGURE

@@ -22,6 +22,7 @@ from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import ConfigError, LedgerError
 from gateway.events.envelope import source_of
+from gateway.history.history import History
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
@@ -47,6 +48,9 @@ _RECOVERY = 120.0
 
 _DRAIN = 5.0
 """Seconds that an orderly stop waits for the broker: what it has not taken by then stays in the ledger."""
+
+_HISTORY = 2.0
+"""Seconds that an orderly stop waits for the history to take in the last events."""
 
 
 def serve(path: Path) -> int:
@@ -130,6 +134,7 @@ class App:
         self.recorder = Recorder(self.config.recording, self._log) if self.config.recording else None
         self.notifier.extend_timeout(_RECOVERY)
         found = self.ledger.start()
+        self.history = History(self.config.history_file, found.epoch, self.ledger.committed, self._log)
         self.pipeline: Pipeline = recover(
             self.config, found, self.ledger, self.journal, self.recorder, self._now, self._log
         )
@@ -142,7 +147,7 @@ class App:
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self._now, self._log)
-        self.commands = Commands(self.pipeline, self.readers, self._now)
+        self.commands = Commands(self.pipeline, self.readers, self.history, self._now)
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
         self.page = Page(lambda: self.config, lambda: self.pipeline.floor, self.readers, self.commands, self._now)
@@ -157,6 +162,7 @@ class App:
             group.create_task(self._reload_when_wanted(), name="reload"),
             group.create_task(self.notifier.watchdog(self.vitals.health.progress), name="watchdog"),
             group.create_task(self.lights.run(), name="lights"),
+            group.create_task(self.history.run(), name="history"),
             *(group.create_task(work, name=name) for name, work in self._optional()),
         ]
         await self.readers.apply(self.config.readers)
@@ -199,12 +205,16 @@ class App:
             self._ledger_failed(error)
             return
         self.pipeline.release(position)
+        with contextlib.suppress(TimeoutError):  # what it does not hold then, it takes in at the next start
+            async with asyncio.timeout(_HISTORY):
+                await self.history.until(self.ledger.stats().sequence)
         if not await self.mqtt.drain(_DRAIN):
             self._log.warning("events wait in the ledger for the next start", events=self.ledger.stats().pending)
 
     async def _close(self) -> None:
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.close)
+        await self.history.close()
         with contextlib.suppress(LedgerError):
             await self.ledger.close()
         self.journal.close()
@@ -256,6 +266,7 @@ class App:
     def _committed(self, sequence: int) -> None:
         if self.ready.is_set():
             self.mqtt.wake()
+            self.history.wake()
 
     def _dropped(self, first: int, last: int, start: int, end: int) -> None:
         self._log.error("the ledger is full: its oldest events were given up", first=first, last=last)

@@ -10,6 +10,7 @@ from pathlib import Path
 from drivers.emulators import command as emulate
 from gateway import __version__
 from gateway.errors import ConfigError, RfidError
+from gateway.history import command as history
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("reads", metavar="READS", help="a file of recorded reads (.gz too), or - for standard input")
     replay.set_defaults(run=_replay)
 
+    history.register(commands)
     emulate.register(commands)
     return parser
 

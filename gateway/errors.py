@@ -4,6 +4,7 @@
     ├── ConfigError         the configuration is wrong; lists every error with file, line and remedy
     ├── DriverError         a reader cannot be used now (`permanent` says whether trying again can help)
     │   └── ProtocolError   a peer broke its protocol
+    ├── HistoryError        the history's file cannot be used; it can be made again from the ledger
     ├── LinkError           the MQTT broker cannot be reached or refuses us
     ├── LedgerError         the ledger on disk cannot be read or written
     └── Refused             a command or an input that is understood and not accepted; nothing was changed
@@ -15,7 +16,16 @@ from __future__ import annotations
 
 from drivers.api import DriverError, ProtocolError, RfidError
 
-__all__ = ["ConfigError", "DriverError", "LedgerError", "LinkError", "ProtocolError", "Refused", "RfidError"]
+__all__ = [
+    "ConfigError",
+    "DriverError",
+    "HistoryError",
+    "LedgerError",
+    "LinkError",
+    "ProtocolError",
+    "Refused",
+    "RfidError",
+]
 
 
 class ConfigError(RfidError):
@@ -24,6 +34,10 @@ class ConfigError(RfidError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class HistoryError(RfidError):
+    """The history's file cannot be used. It can be deleted: the gateway makes it again from its ledger."""
 
 
 class LinkError(RfidError):

@@ -9,6 +9,7 @@ from gateway.config.base import FilePath, Identifier, Port
 from gateway.config.model import (
     AntennaConfig,
     Config,
+    HistoryConfig,
     JournalConfig,
     LedgerConfig,
     LogConfig,
@@ -26,6 +27,7 @@ __all__ = [
     "AntennaConfig",
     "Config",
     "FilePath",
+    "HistoryConfig",
     "Identifier",
     "JournalConfig",
     "LedgerConfig",

@@ -170,6 +170,13 @@ class LedgerConfig(Section):
     checkpoint_every: Seconds = 10.0
 
 
+class HistoryConfig(Section):
+    """The history, which answers where things are and were. `file`: beside the ledger unless it is said. It can be
+    deleted: it is made again from what the ledger still has."""
+
+    file: FilePath | None = None
+
+
 class JournalConfig(Section):
     """The ring of what the floor was given, in memory-backed storage that outlives the process."""
 
@@ -219,11 +226,18 @@ class Config(Section):
     counts: CountsConfig = CountsConfig()
     expected: ExpectedConfig | None = None
     ledger: LedgerConfig = LedgerConfig()
+    history: HistoryConfig = HistoryConfig()
     journal: JournalConfig = JournalConfig()
     recording: RecordingConfig | None = None
     http: HttpConfig = HttpConfig()
     web: WebConfig | None = None
     log: LogConfig = LogConfig()
+
+    @property
+    def history_file(self) -> Path:
+        """Where the history is: ``ledger-history.db`` beside ``ledger.db`` unless `history.file` says otherwise."""
+        ledger = self.ledger.file
+        return self.history.file or ledger.with_name(f"{ledger.stem}-history{ledger.suffix}")
 
     def floor_json(self) -> str:
         """Everything that can change what the floor says, as JSON that `from_floor_json` reads."""

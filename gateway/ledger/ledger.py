@@ -152,6 +152,11 @@ class Ledger:
         """
         return await self._writer.ask(lambda store: store.read(after, limit, max_bytes))
 
+    async def committed(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Sequence numbers and payloads of committed events behind `after`, in order, whatever the broker thinks of
+        them. Bounded as `read` is."""
+        return await self._writer.ask(lambda store: store.committed(after, limit, max_bytes))
+
     async def parts(self) -> dict[str, bytes]:
         """The floor's state as of the newest checkpoint, once everything put in so far is on disk."""
         await self.flush()

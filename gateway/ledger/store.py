@@ -172,6 +172,20 @@ class Store:
             events.append(Event(sequence, identity.hex(), topic, payload))
         return events
 
+    def committed(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Sequence numbers and payloads of the events behind `after` in order, those in quarantine too; one at least,
+        where there is one."""
+        events: list[tuple[int, bytes]] = []
+        size = 0
+        for sequence, payload in self._connection.execute(
+            "SELECT sequence, payload FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit)
+        ):
+            size += len(payload)
+            if events and size > max_bytes:
+                break
+            events.append((sequence, payload))
+        return events
+
     def quarantined(self, limit: int) -> list[Quarantined]:
         """The oldest events that the broker refused."""
         rows = self._connection.execute(

@@ -15,6 +15,8 @@ from gateway.clock import rfc3339
 from gateway.config import Identifier
 from gateway.errors import Refused
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
+from gateway.history.asking import QUESTIONS
+from gateway.history.history import History
 from gateway.inputs import Command
 from gateway.readers.fleet import Readers
 from gateway.service.pipeline import Pipeline
@@ -25,6 +27,9 @@ _INTERNAL = frozenset({"manifest.refused"})
 
 _BULKY = frozenset({"manifest", "watch", "expected"})
 """What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
+
+_ANSWERED = 50
+"""Parts of an answer over MQTT unless `limit` asks for more: some 40 kB, which every broker takes."""
 
 _Model = TypeVar("_Model", bound="_Arguments")
 
@@ -50,10 +55,11 @@ class _Status(_Arguments):
 class Commands:
     """The commands by name. `handle` is what the MQTT intake calls."""
 
-    def __init__(self, pipeline: Pipeline, readers: Readers, now: Callable[[], int]) -> None:
+    def __init__(self, pipeline: Pipeline, readers: Readers, history: History, now: Callable[[], int]) -> None:
         self.identifiers = IdentifierMap()
         self._pipeline = pipeline
         self._readers = readers
+        self._history = history
         self._now = now
         self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "output": self._output,
@@ -65,9 +71,11 @@ class Commands:
         handler = self._handlers.get(name)
         if handler is not None:
             return await handler(args)
+        if name in QUESTIONS:
+            return await self._history.asked(name, {"limit": _ANSWERED} | args, self._now())
         if name in FLOOR_COMMANDS and name not in _INTERNAL:
             return await self.submit(name, args)
-        known = sorted({*self._handlers, *FLOOR_COMMANDS} - _INTERNAL)
+        known = sorted({*self._handlers, *QUESTIONS, *FLOOR_COMMANDS} - _INTERNAL)
         raise Refused(f"there is no command {name!r}; there are: {', '.join(known)}")
 
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:

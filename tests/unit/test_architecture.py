@@ -20,6 +20,7 @@ LAYERS = [
     ["gateway.mqtt"],
     ["gateway.recording"],
     ["gateway.ledger"],
+    ["gateway.history"],
     ["gateway.floor"],
     ["gateway.events", "gateway.inputs"],
     ["gateway.config"],

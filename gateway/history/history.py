@@ -1,0 +1,186 @@
+"""The history beside the running gateway: follows the ledger in a thread of its own, and answers in another.
+
+It only ever reads what is committed, a portion at a time, and rests in between: the ledger never waits for it. Where
+the ledger no longer has what the history did not come to, the history has a gap, and says so in every answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+from gateway.errors import HistoryError, Refused
+from gateway.history import schema
+from gateway.history.asking import read
+from gateway.history.project import Portion
+from gateway.history.questions import Questions
+from gateway.history.store import Store
+
+PORTION = 1_000
+"""Events taken in at once: about 30 ms."""
+
+PORTION_BYTES = 8 << 20
+"""Bytes of a portion: a verdict on a full van is about 1 MB."""
+
+FASTEST = 15_000
+"""Events a second at most. Each costs some microseconds of Python's lock, which the ledger needs too: at this rate a
+ledger under full load loses less than a tenth of its own."""
+
+GATHER = 0.2
+"""Seconds in which single events gather to one commit: how far an answer is behind, and what spares an SD card."""
+
+RETRY = 10.0
+"""Seconds before an error (a full disk) is tried again."""
+
+ANSWER_TIME = 10.0
+"""Seconds that a question may take before it is given up."""
+
+_T = TypeVar("_T")
+
+
+class Log(Protocol):
+    """Where the history says what it does."""
+
+    def info(self, event: str, *args: Any, **values: Any) -> Any: ...
+    def error(self, event: str, *args: Any, **values: Any) -> Any: ...
+
+
+class History:
+    """The history in `path` of the ledger whose committed events `read(after, limit, max_bytes)` gives, in order.
+
+    `run` until cancelled; `wake` when there may be new events. `ask` at any time, also before and after.
+    """
+
+    def __init__(self, path: Path, epoch: str, read: Callable[[int, int, int], Awaitable[Portion]], log: Log) -> None:
+        self._path = path
+        self._epoch = epoch
+        self._read = read
+        self._log = log
+        self._writing = ThreadPoolExecutor(1, "history")
+        self._answering = ThreadPoolExecutor(1, "answers")
+        self._asking = asyncio.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self.sequence = 0
+        self.problem = ""
+
+    def wake(self) -> None:
+        """There are new events in the ledger, or may be."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Follows the ledger until it is cancelled. Errors are logged, and it is tried again."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except Exception as error:  # whatever it is, events are worth more than answers
+                    self.problem = str(error) or type(error).__name__
+                    self._log.error("the history cannot be written; it is tried again", reason=self.problem)
+                    await asyncio.sleep(RETRY)
+        finally:
+            self._writing.shutdown(wait=True)
+
+    async def until(self, sequence: int) -> None:
+        """Returns when the history holds the event `sequence`."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.sequence >= sequence)
+
+    async def ask(self, question: Callable[[Questions], _T]) -> _T:
+        """Answers `question` from the file. Raises `Refused`, also where the history cannot be asked now."""
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            work = loop.run_in_executor(self._answering, self._answer, question)
+            try:
+                async with asyncio.timeout(ANSWER_TIME):
+                    return await asyncio.shield(work)
+            except TimeoutError:
+                if self._reader is not None:
+                    self._reader.interrupt()
+                with contextlib.suppress(Exception):
+                    await work
+                raise Refused(f"the history took more than {ANSWER_TIME:.0f} s: ask for less") from None
+            except (HistoryError, sqlite3.Error) as error:
+                raise Refused(f"the history cannot be asked now: {error}") from error
+
+    async def asked(self, name: str, args: Mapping[str, Any], now: int) -> dict[str, Any]:
+        """The answer to the question `name`, ready for JSON. Raises `Refused`."""
+        question = read(name, args)
+        answer = await self.ask(lambda questions: question.answer(questions, now))
+        return answer.model_dump(mode="json")
+
+    async def close(self) -> None:
+        """Gives the file back."""
+        await asyncio.get_running_loop().run_in_executor(self._answering, self._close_reader)
+        self._answering.shutdown()
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        store = await loop.run_in_executor(self._writing, self._open)
+        try:
+            await self._moved_to(await loop.run_in_executor(self._writing, store.sequence, self._epoch))
+            self.problem = ""
+            while True:
+                self._wake.clear()
+                began = monotonic()
+                portion = await self._read(self.sequence, PORTION, PORTION_BYTES)
+                if portion:
+                    await self._moved_to(await loop.run_in_executor(self._writing, store.take, self._epoch, portion))
+                    await asyncio.sleep(max(0.0, began + len(portion) / FASTEST - monotonic()))
+                else:
+                    await self._wake.wait()
+                    await asyncio.sleep(GATHER)
+        finally:
+            await asyncio.shield(loop.run_in_executor(self._writing, store.close))
+
+    async def _moved_to(self, sequence: int) -> None:
+        async with self._moved:
+            self.sequence = sequence
+            self._moved.notify_all()
+
+    def _open(self) -> Store:
+        """Opens the file in the thread that writes; one that cannot be used is set aside and made again."""
+        try:
+            return Store(self._path)
+        except HistoryError as error:
+            reason = str(error)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # locked, full, not to be opened: nothing that a new file would mend
+            reason = str(error)
+        aside = set_aside(self._path)
+        self._log.error("the history is made again from the ledger", reason=reason, kept=str(aside))
+        return Store(self._path)
+
+    def _answer(self, question: Callable[[Questions], _T]) -> _T:
+        if self._reader is None:
+            self._reader = schema.open_reader(self._path)
+        try:
+            return question(Questions(self._reader))
+        except sqlite3.Error:
+            self._close_reader()  # the file may have been made again
+            raise
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a file that cannot be used, with what belongs to it; returns its new name. One is kept."""
+    aside = path.with_name(path.name + ".aside")
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        target = aside.with_name(aside.name + suffix)
+        target.unlink(missing_ok=True)
+        if part.exists():
+            part.rename(target)
+    return aside

@@ -71,7 +71,10 @@ class ClockQuality(StrEnum):
 
 @dataclass(slots=True)
 class Batch:
-    """Reads of one reader that arrived together, in arrival order: not in time order, and with repeats."""
+    """Reads of one reader that arrived together, in arrival order: not in time order, and with repeats.
+
+    `rows` are tuples, or `drivers.records.Records` where a driver leaves them as the reader's bytes.
+    """
 
     reader: str
     arrival: int

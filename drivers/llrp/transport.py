@@ -1,6 +1,7 @@
 """The asyncio side of a connection: bytes in, reports to the sink as one batch a chunk, everything else to the session.
 
-There is no work per read here: all reports of a chunk are decoded in one go.
+There is no work per read here: all reports of a chunk are taken in one go, and where their records have one layout they
+stay bytes.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import cast
 
-from drivers.api import Batch, DriverContext, DriverError
+from drivers.api import Batch, ClockQuality, DriverContext, DriverError
 from drivers.llrp.clock import Stamps
 from drivers.llrp.protocol.codec import decode_tolerant
 from drivers.llrp.protocol.framing import Frame, Frames
+from drivers.llrp.reading import Reading
 from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
@@ -47,6 +49,7 @@ class LlrpProtocol(asyncio.Protocol):
         self._early: list[Batch] = []
         self._early_rows = 0
         self._transport: asyncio.Transport | None = None
+        self._reading: Reading | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         self._outputs: set[asyncio.Future[None]] = set()
@@ -57,6 +60,7 @@ class LlrpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._reading = Reading(self._loop, self._transport)
         self._session.start(self._loop.time())
         self._after()
 
@@ -71,16 +75,17 @@ class LlrpProtocol(asyncio.Protocol):
 
     def pause(self) -> None:
         """Takes no more bytes: TCP then holds the reader back."""
-        if self._transport is not None and self._transport.is_reading():
-            self._transport.pause_reading()
+        if self._reading is not None and not self._reading.is_held and not self._is_over:
+            self._reading.hold()
             self._session.pause(self._loop.time())
             self._after()
 
     def resume(self) -> None:
         """Takes bytes again."""
-        if self._transport is not None and not self._transport.is_closing() and not self._transport.is_reading():
-            self._session.resume(self._loop.time())
-            self._transport.resume_reading()
+        if self._reading is not None and not self._is_over:
+            if self._reading.is_held:
+                self._session.resume(self._loop.time())
+            self._reading.release()
             self._after()
 
     def set_output(self, port: int, state: bool) -> asyncio.Future[None]:
@@ -129,10 +134,17 @@ class LlrpProtocol(asyncio.Protocol):
             # Also in front of a broken frame: the whole ones before it are good.
             if reports:
                 self._report(reports)
+                self._gather(len(data))
             for _version, _kind, _id, frame in others:
                 self._session.receive(decode_tolerant(frame), self._context.now(), self._loop.time())
                 if self._early and self._session.is_up:
                     self._give_early()
+
+    def _gather(self, size: int) -> None:
+        """A reader that is set up and tells its own times may be read a little later: nothing depends on when."""
+        if self._session.state is State.READING and self._session.time.reading.quality is not ClockQuality.ARRIVAL:
+            assert self._reading is not None
+            self._reading.came(size)
 
     def _report(self, bodies: list[bytes]) -> None:
         report = self._decoder.decode_frames(bodies)
@@ -153,7 +165,7 @@ class LlrpProtocol(asyncio.Protocol):
 
     def _batch(self, report: DecodedReport, now: int) -> Batch:
         rows = report.rows
-        offset = self._session.reported(Stamps(report.clock), rows[-1][4], now, self._loop.time())
+        offset = self._session.reported(Stamps(report.clock), report.newest, now, self._loop.time())
         if self._settings.clock == "arrival" and report.clock != "none":
             rows = [(*row[:4], 0, *row[5:]) for row in rows]  # a reader that sends times although it was told not to
         if self._only_antenna and not all(map(_ANTENNA, rows)):
@@ -173,7 +185,8 @@ class LlrpProtocol(asyncio.Protocol):
             self._context.sink(batch)
 
     def _guard(self, work: Callable[..., None], *arguments: object) -> None:
-        """Does the work; an error of the reader's ends the connection."""
+        """Does the work; an error ends the connection. One that is not the reader's fault (the gateway cannot keep its
+        reads) is for whoever runs the driver: it must not end in asyncio's log."""
         if self._is_over:
             return
         try:
@@ -181,6 +194,8 @@ class LlrpProtocol(asyncio.Protocol):
         except DriverError as error:
             self._send()  # what was asked for before the error, such as an acknowledgement
             self._end(_named(error, self._peer), orderly=False)
+        except Exception as error:
+            self._end(error, orderly=False)
         else:
             self._after()
             if self._session.state is State.CLOSED:
@@ -214,14 +229,19 @@ class LlrpProtocol(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self._end(DriverError(f"{self._peer}: the reader does not take what we send it"), orderly=False)
 
-    def _end(self, error: DriverError | None, *, orderly: bool) -> None:
+    def _end(self, error: Exception | None, *, orderly: bool) -> None:
         if self._is_over:
             return
         self._is_over = True
         self._cancel_timer()
+        if self._reading is not None:
+            self._reading.stop()
         for output in list(self._outputs):
             output.set_exception(DriverError(f"{self._peer}: the link ended before the output was switched"))
-        self._give_early()  # they are reads, whatever else went wrong
+        try:
+            self._give_early()  # they are reads, whatever else went wrong
+        except Exception as failure:
+            error, orderly = error or failure, False
         self._session.link_lost(self._context.now(), orderly=orderly)
         if self._transport is not None:
             if orderly:

@@ -4,6 +4,9 @@ Header (48 bytes, little-endian): magic, layout of the inputs, Python and marsha
 position of the first record, CRC-32 of all that. Record: length and CRC-32 of the body, then the body. The CRC starts
 from the record's position, so that zeros or a record of another place do not pass.
 
+Reads that are still their reader's bytes are kept as those bytes, with the format of a record beside them: journalling
+them costs no more than a checksum and a copy.
+
 Bodies are `marshal`: it is several times faster than any format that other versions of Python could read, and nobody
 else has to read them: a segment of another Python or with other input classes is refused by its header.
 """
@@ -32,6 +35,7 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
+from drivers.records import RecordFormat, Records
 from gateway.inputs import Command, Dropped, Input, Restart, Tick
 
 _MAGIC = b"RFIDJRN1"
@@ -60,8 +64,9 @@ _CODES = {cls: code for code, cls in enumerate(_CLASSES)}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}
 _BATCH, _CLOCK, _COMMAND = _CODES[Batch], _CODES[ReaderClock], _CODES[Command]
 
-# Changes when an input class gains, loses or renames a field: such a segment must not be misread after an upgrade.
-_LAYOUT = zlib.crc32(repr([(cls.__name__, _NAMES[cls]) for cls in _CLASSES]).encode())
+# Changes when an input class gains, loses or renames a field, and with the number in front, which counts the ways of
+# writing rows: such a segment must not be misread after an upgrade.
+_LAYOUT = zlib.crc32(repr([2, *((cls.__name__, _NAMES[cls]) for cls in _CLASSES)]).encode())
 
 
 class Damaged(Exception):
@@ -105,8 +110,12 @@ def encode_record(position: int, item: Input) -> bytes:
 def _plain(item: Input) -> tuple[Any, ...]:
     """Code and field values, without enumerations and mappings that `marshal` does not know."""
     if type(item) is Batch:
-        rows = item.rows if type(item.rows) in (list, tuple) else list(item.rows)
         tids = dict(item.tids) if item.tids else None
+        rows: Any = item.rows
+        if type(rows) is Records:
+            rows = (rows.format.key, rows.body)
+        elif type(rows) is not list:
+            rows = list(rows)
         return (_BATCH, item.reader, item.arrival, rows, item.offset, item.rssi_unit.value, item.phase, tids)
     if type(item) is ReaderClock:
         return (_CLOCK, item.reader, item.t, item.quality.value, item.offset)
@@ -119,6 +128,9 @@ def _item(values: tuple[Any, ...]) -> Input:
     code, *rest = values
     if code == _BATCH:
         reader, arrival, rows, offset, unit, phase, tids = rest
+        if type(rows) is tuple:
+            key, body = rows
+            rows = Records(RecordFormat.from_key(key), body)
         return Batch(reader, arrival, rows, offset, RssiUnit(unit), phase, tids or {})
     if code == _CLOCK:
         reader, t, quality, offset = rest

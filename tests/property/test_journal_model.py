@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from drivers.api import Batch
+from drivers.records import RecordFormat, Records
 from gateway.config import JournalConfig
 from gateway.inputs import Input, Tick
 from gateway.ledger.journal import Journal
+
+FORMAT = RecordFormat(23, [("epc", 0, "12s"), ("antenna", 12, "H"), ("time", 15, "Q")])
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -31,13 +34,15 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.open()
 
-    @rule(count=st.integers(1, 30), rows=st.integers(0, 40))
-    def append(self, count: int, rows: int) -> None:
+    @rule(count=st.integers(1, 30), rows=st.integers(0, 40), raw=st.booleans())
+    def append(self, count: int, rows: int, raw: bool) -> None:
         for _ in range(count):
             position = self.journal.position + 1
             item: Input = Tick(position)
             if rows:
                 item = Batch("a", position, [(b"%d" % row, 1, -60, row, position + row, 1) for row in range(rows)])
+            if rows and raw:
+                item = Batch("a", position, Records(FORMAT, position.to_bytes(FORMAT.size, "big") * rows))
             assert self.journal.append(item) == position
             self.items[position] = item
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterable
 
 import pytest
@@ -13,6 +14,7 @@ from drivers.llrp import transport as transport_module
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.element import E
+from drivers.llrp.reading import GATHER
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
@@ -224,3 +226,72 @@ async def test_pausing_stops_the_clock_of_the_link_too() -> None:
     assert wire.transport.reading is True
     assert wire.session.deadline is not None
     wire.protocol.fail(DriverError("enough"))
+
+
+async def test_what_the_sink_raises_reaches_whoever_runs_the_driver() -> None:
+    wire = Wire()
+    wire.read()
+
+    def full(_item: Item) -> None:
+        raise OSError(28, "No space left on device")
+
+    wire.protocol._context = dataclasses.replace(wire.protocol._context, sink=full)
+    wire.protocol.data_received(report([1]))
+    assert isinstance(wire.protocol.ended.exception(), OSError)
+    assert wire.transport.closed == "at once"
+
+
+@pytest.mark.looptime
+async def test_a_chatty_connection_is_read_once_for_many_messages() -> None:
+    wire = Wire()
+    wire.read()
+    wire.protocol.data_received(report([1]))
+    assert wire.transport.reading, "one message now and then is taken at once"
+    await asyncio.sleep(0.001)
+    wire.protocol.data_received(report([2]))
+    assert not wire.transport.reading
+    await asyncio.sleep(GATHER)
+    assert wire.transport.reading
+    wire.protocol.data_received(report([3]))  # what has gathered comes at once
+    assert not wire.transport.reading
+    await asyncio.sleep(GATHER + 1.0)
+    assert wire.transport.reading
+    wire.protocol.data_received(report([4]))
+    assert wire.transport.reading, "it has been quiet for a while"
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("hold", [True, False])
+async def test_gathering_and_holding_back_do_not_undo_each_other(hold: bool) -> None:
+    wire = Wire()
+    wire.read()
+    for serial in (1, 2):
+        wire.protocol.data_received(report([serial]))
+    wire.protocol.pause()
+    await asyncio.sleep(GATHER * 2)
+    assert not wire.transport.reading, "the reader is still held back when the messages have gathered"
+    wire.protocol.resume()
+    assert wire.transport.reading
+    wire.protocol.data_received(report([3]))
+    wire.protocol.data_received(report([4]))
+    assert not wire.transport.reading
+    wire.protocol.fail(DriverError("over")) if hold else wire.protocol.connection_lost(None)
+    await asyncio.sleep(GATHER * 2)
+    assert not wire.transport.reading, "nobody reads a connection that has ended"
+
+
+@pytest.mark.looptime
+async def test_times_of_arrival_are_not_made_later_by_gathering() -> None:
+    wire = Wire(clock="arrival")
+    wire.read()
+    for serial in range(5):
+        wire.protocol.data_received(report([serial]))
+        assert wire.transport.reading
+
+
+async def test_a_large_chunk_needs_no_gathering() -> None:
+    wire = Wire()
+    wire.read()
+    for start in (0, 2000):
+        wire.protocol.data_received(report(range(start, start + 2000)))
+        assert wire.transport.reading

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from drivers.api import ProtocolError, Row, RssiUnit
 from drivers.llrp.protocol.codec import decode_parameters
 from drivers.llrp.protocol.element import Element
-from drivers.llrp.reports.layout import DEFAULTS, START, TAG_REPORT_DATA, Clock, RecordLayout
+from drivers.llrp.reports.layout import NOTHING_SAID, START, TAG_REPORT_DATA, Clock, RecordLayout
+from drivers.records import COLUMNS, Records
 
 MAX_LAYOUTS = 256
 """Layouts remembered, a few kB each. A reader uses one for each ROSpec and EPC length; there are 32 lengths."""
@@ -35,13 +36,14 @@ _MESSAGE = "RO_ACCESS_REPORT"
 class DecodedReport:
     """What a report says. `rows` are as in `drivers.api.Row`, in the order in which the reader sent them.
 
+    Where all records have one layout the rows are `Records`: still the reader's bytes, decoded when asked for.
     `clock` says what the rows' times are: ``utc``, ``uptime``, or ``none`` when the reader gives none (all 0).
     `other` holds what is not tag reports: RFSurveyReportData, a vendor's parameters. `odd` is how many tag reports
     could not be read and were left out, and `example` what was wrong with one. `access` are the AccessSpecs whose
     results came along.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: Sequence[Row] = field(default_factory=list)
     rssi_unit: RssiUnit = RssiUnit.DBM
     phase: bool = False
     tids: dict[bytes, bytes] = field(default_factory=dict)
@@ -50,6 +52,13 @@ class DecodedReport:
     odd: int = 0
     example: str = ""
     access: set[int] = field(default_factory=set)
+
+    @property
+    def newest(self) -> int:
+        """The time of the last row by the reader's clock; there must be one."""
+        rows = self.rows
+        time: int = rows.format.newest(rows.body) if type(rows) is Records else rows[-1][4]
+        return time
 
     def leave_out(self, example: str) -> None:
         """A tag report, or the rest of a body, cannot be read."""
@@ -73,10 +82,11 @@ class ReportDecoder:
 
     def __init__(self, *, inherit: bool = True, antenna: int = 0) -> None:
         self._inherit = inherit
-        self._defaults: Row = (DEFAULTS[0], antenna, *DEFAULTS[2:])
+        self._defaults: Row = (NOTHING_SAID[0], antenna, *NOTHING_SAID[2:])
         self._layouts: dict[bytes, list[RecordLayout]] = {}  # by a record's first bytes; the last used first
         self._count = 0
         self._learned = 0  # in the report that is being decoded
+        self._last_raw: tuple[RecordLayout, bytes] | None = None  # where the last row is that nobody has asked for
         self._last_row = self._defaults
         self._last_unit = RssiUnit.DBM
         self._last_clock: Clock = "none"
@@ -91,15 +101,20 @@ class ReportDecoder:
 
         Joining them first is what makes many small reports nearly as fast as one large one.
         """
-        return self._decode(b"".join(bodies), bodies)
+        return self._decode(bytes(bodies[0]) if len(bodies) == 1 else b"".join(bodies), bodies)
 
     def _decode(self, joined: bytes, bodies: Sequence[bytes | memoryview]) -> DecodedReport:
         self._learned = 0
         layout = self._known(joined)
         if layout is not None and (len(bodies) == 1 or not any(size % layout.size for size in set(map(len, bodies)))):
-            tids: dict[bytes, bytes] = {}
-            rows, clock = self._rows(layout, joined, tids)
-            report = DecodedReport(rows, layout.rssi_unit, layout.phase, tids, clock, [])
+            if layout.raw and layout.format.newest(joined) and self._says_all(layout):
+                self._last_raw = (layout, joined)
+                report = DecodedReport(Records(layout.format, joined), layout.rssi_unit, layout.phase)
+                report.clock = layout.clock
+            else:
+                tids: dict[bytes, bytes] = {}
+                rows, clock = self._rows(layout, joined, tids)
+                report = DecodedReport(rows, layout.rssi_unit, layout.phase, tids, clock)
             if layout.access_spec is not None:
                 report.access.add(layout.access_spec)
             return report
@@ -108,6 +123,22 @@ class ReportDecoder:
         if runs:
             _merge(runs, report)
         return report
+
+    def _says_all(self, layout: RecordLayout) -> bool:
+        """Whether what records of this layout leave out is what no reader has said yet, and not as in the last one."""
+        if not layout.absent or not self._inherit or (self._last_raw is not None and self._last_raw[0] is layout):
+            return True
+        said = dict(zip(COLUMNS, zip(self._previous()[:6], NOTHING_SAID, strict=True), strict=False))
+        return all(column not in said or said[column][0] == said[column][1] for column in layout.absent)
+
+    def _previous(self) -> Row:
+        """The last row of the connection."""
+        if self._last_raw is not None:
+            layout, body = self._last_raw
+            self._last_raw = None
+            self._last_row = layout.format.rows(body[-layout.size :])[0]
+            self._last_unit, self._last_clock = layout.rssi_unit, layout.clock
+        return self._last_row
 
     def _known(self, body: bytes) -> RecordLayout | None:
         """A known layout that all records of `body` have."""
@@ -165,6 +196,7 @@ class ReportDecoder:
         except ProtocolError as error:
             report.leave_out(f"{_MESSAGE} at byte {at} of the body: {error}")
             # What the next one leaves out is as in this one, and that is not known.
+            self._last_raw = None
             self._last_row, self._last_unit, self._last_clock = self._defaults, RssiUnit.DBM, "none"
             return None
         if self._count == MAX_LAYOUTS:
@@ -185,7 +217,7 @@ class ReportDecoder:
         filler = self._defaults
         clock: Clock = layout.clock
         if layout.absent and self._inherit:
-            filler = self._last_row
+            filler = self._previous()
             if self._last_unit is RssiUnit.CENTI_DBM:
                 filler = (*filler[:2], filler[2] // 100, *filler[3:])
             if clock == "none":
@@ -193,6 +225,7 @@ class ReportDecoder:
         rows = layout.rows(body, filler, tids)
         if rows[0][4] == 0 and not any(row[4] for row in rows):
             clock = "none"
+        self._last_raw = None
         self._last_row, self._last_unit, self._last_clock = rows[-1], layout.rssi_unit, clock
         return rows, clock
 

@@ -8,24 +8,19 @@ a fixed place. A whole report is verified with one strided slice for each consta
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from itertools import repeat
-from operator import add, itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from drivers.api import ProtocolError, Row, RssiUnit
 from drivers.llrp.protocol.codec import tv_size
 from drivers.llrp.protocol.tables import CUSTOM
 from drivers.llrp.protocol.tables_vendors import IMPINJ, ZEBRA
+from drivers.records import DEFAULTS, RecordFormat
 
 Clock: TypeAlias = Literal["utc", "uptime", "none"]
 
 TAG_REPORT_DATA = 240
 
-NO_RSSI = -128
-"""RSSI in dBm of a read whose reader says none: the weakest that LLRP can express."""
-
-DEFAULTS: Row = (b"", 0, NO_RSSI, 0, 0, 1)
+NOTHING_SAID: Row = DEFAULTS[:6]
 """A row's values where the reader has never said any."""
 
 START = 5
@@ -74,7 +69,6 @@ _SOURCES = {
     "phase": ("phase", "phase_zebra"),
     "doppler": ("doppler",),
 }
-_COLUMNS = ("epc", "antenna", "rssi", "channel", "time", "count")
 
 
 class _Walk:
@@ -161,6 +155,8 @@ class RecordLayout:
     """The layout of a record. `absent` are the columns of a row for which it has no value.
 
     `access_spec` is the AccessSpec whose result the records carry, None where they carry none.
+    `format` says where the others are. `raw` says that the bytes say all that the rows would: no TID beside them, no
+    value that needs work.
     """
 
     def __init__(self, sample: bytes) -> None:
@@ -177,10 +173,14 @@ class RecordLayout:
             raise ProtocolError("a TagReportData without an EPC")
         self.rssi_unit = RssiUnit.CENTI_DBM if chosen["rssi"] == "rssi_centi" else RssiUnit.DBM
         self.clock: Clock = "none" if not chosen["time"] else "utc" if chosen["time"].endswith("utc") else "uptime"
-        self.phase = bool(chosen["phase"] or chosen["doppler"])
+        self.format = RecordFormat(
+            self.size, [(column, *walk.values[source]) for column, source in chosen.items() if source]
+        )
+        self.phase = self.format.phase
+        self.absent = self.format.absent
         self._zebra = chosen["phase"] == "phase_zebra"
-        self._count_at = walk.values["count"][0] if chosen["count"] else None
-        self._learn_values(walk.values, chosen)
+        self._tid = _values_of(walk, self.size, "epc", "tid") if "tid" in walk.values else None
+        self.raw = not (self._zebra or self._tid or {"antenna", "rssi", "time"} & set(self.absent))
 
     def _learn_constants(self, sample: bytes, offsets: list[int]) -> None:
         self._constants = [(at, sample[at : at + 1]) for at in offsets]
@@ -192,23 +192,6 @@ class RecordLayout:
         self._constant_struct = struct.Struct(f"{form}{self.size - at}x")
         self._constant_values = self._constant_struct.unpack(sample)
         self.start = sample[:START]
-
-    def _learn_values(self, values: dict[str, tuple[int, str]], chosen: dict[str, str]) -> None:
-        columns = [*_COLUMNS, "phase", "doppler"] if self.phase else [*_COLUMNS]
-        wanted = {chosen[column]: column for column in columns if chosen[column]}
-        if "tid" in values:
-            wanted["tid"] = "tid"
-        form, at, order = ">", 0, []
-        for source in sorted(wanted, key=lambda name: values[name][0]):
-            offset, value_format = values[source]
-            form += f"{offset - at}x{value_format}"
-            at = offset + struct.calcsize(f">{value_format}")
-            order.append(wanted[source])
-        self._struct = struct.Struct(f"{form}{self.size - at}x")
-        self.absent = tuple(column for column in columns if not chosen[column])
-        order.extend(self.absent)
-        self._pick = itemgetter(*map(order.index, columns)) if order != columns else None
-        self._tid = itemgetter(order.index("epc"), order.index("tid")) if "tid" in wanted else None
 
     def fits(self, body: bytes) -> bool:
         """Whether `body` is nothing but records of this layout, at least one."""
@@ -232,24 +215,20 @@ class RecordLayout:
 
     def rows(self, body: bytes, previous: Row, tids: dict[bytes, bytes]) -> list[Row]:
         """The rows of a body that fits. Columns that the layout lacks are taken from `previous`; TIDs go to `tids`."""
-        records: Iterable[tuple[Any, ...]] = self._struct.iter_unpack(body)
-        if self._tid:
-            records = list(records)
-            tids.update(map(self._tid, records))
-        if self.absent:
-            filler = dict(zip((*_COLUMNS, "phase", "doppler"), (*previous[:6], 0, 0), strict=True))
-            records = map(add, records, repeat(tuple(filler[column] for column in self.absent)))
-        if self._pick:
-            records = map(self._pick, records)
-        rows = list(records)
+        if self._tid is not None:
+            form, is_tid_first = self._tid
+            pairs = form.iter_unpack(body)
+            tids.update((pair[::-1] for pair in pairs) if is_tid_first else pairs)
+        rows = self.format.rows(body, previous[:6])
         if self._zebra:
             rows = [(*row[:6], row[6] >> 4, row[7]) for row in rows]
-        if self._count_at is not None and 0 in body[self._count_at + 1 :: self.size]:
-            rows = list(_at_least_once(rows))
         return rows
 
 
-def _at_least_once(rows: list[Row]) -> Iterator[Row]:
-    """A reader that counts from zero still means that it saw the tag."""
-    for row in rows:
-        yield row if row[5] else (*row[:5], 1, *row[6:])
+def _values_of(walk: _Walk, size: int, first: str, second: str) -> tuple[struct.Struct, bool]:
+    """A struct that yields two values of a record, and whether the second of them comes before the first."""
+    form, at = ">", 0
+    for offset, code in sorted([walk.values[first], walk.values[second]]):
+        form += f"{offset - at}x{code}"
+        at = offset + struct.calcsize(f">{code}")
+    return struct.Struct(f"{form}{size - at}x"), walk.values[second] < walk.values[first]

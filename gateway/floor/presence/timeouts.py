@@ -1,7 +1,7 @@
 """What falls due without a sighting: arrived, not seen, departed.
 
-A tag that waits for its time is in exactly one place of a `Waiting` (timer_wheel.py), and is looked at when that comes. So
-a sighting costs nothing here. A tag whose antenna is dark is put aside until it is lit again.
+A tag that waits for its time is in exactly one place of a `Waiting` (timer_wheel.py), and is looked at when that comes.
+So a sighting costs nothing here. A tag whose antenna is dark is put aside until it is lit again.
 """
 
 from __future__ import annotations

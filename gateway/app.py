@@ -150,7 +150,9 @@ class App:
         self.commands = Commands(self.pipeline, self.readers, self.history, self._now)
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
-        self.page = Page(lambda: self.config, lambda: self.pipeline.floor, self.readers, self.commands, self._now)
+        self.page = Page(
+            lambda: self.config, lambda: self.pipeline.floor, self.readers, self.commands, self.history, self._now
+        )
         self._group = group
         self._start_mqtt()
         self.vitals = Vitals(self, self._log)

@@ -1,7 +1,8 @@
 """What other programs need to know of us, generated from the code: ``python -m gateway.schemas [DIRECTORY]``.
 
-``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event, and ``asyncapi.yaml``
-for whoever talks to the gateway over MQTT. A test compares the files under config/ with what this module makes.
+``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event, ``asyncapi.yaml`` for
+whoever talks to the gateway over MQTT, and ``openapi.json`` for whoever asks its history over HTTP. A test compares the
+files under config/ with what this module makes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gateway.config import Config
 from gateway.config import drivers as driver_registry
 from gateway.events import envelope as events
 from gateway.events.models import MODELS
+from gateway.web.openapi import describe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,6 +31,7 @@ BUILT_IN = ("llrp", "m100", "mercury", "r2000", "sllurp", "uhf288")
 def generate() -> dict[str, str]:
     """File name to content."""
     files = {"gateway.schema.json": _json(configuration()), "asyncapi.yaml": _yaml(asyncapi())}
+    files["openapi.json"] = _json(describe())
     for kind in MODELS:
         files[schema_file(kind)] = _json(event(kind))
     return files

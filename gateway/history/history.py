@@ -113,8 +113,7 @@ class History:
     async def asked(self, name: str, args: Mapping[str, Any], now: int) -> dict[str, Any]:
         """The answer to the question `name`, ready for JSON. Raises `Refused`."""
         question = read(name, args)
-        answer = await self.ask(lambda questions: question.answer(questions, now))
-        return answer.model_dump(mode="json")
+        return await self.ask(lambda questions: question.answer(questions, now).model_dump(mode="json"))
 
     async def close(self) -> None:
         """Gives the file back."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.floor import Floor
+from gateway.history.history import History
 from gateway.readers.fleet import Readers
 from gateway.service.commands import Commands
 
@@ -21,12 +22,14 @@ class Page:
         floor: Callable[[], Floor],
         readers: Readers,
         commands: Commands,
+        history: History,
         now: Callable[[], int],
     ) -> None:
         self._config = config
         self._floor = floor
         self._readers = readers
         self._commands = commands
+        self._history = history
         self._now = now
         self._notices: set[asyncio.Event] = set()
 
@@ -56,6 +59,9 @@ class Page:
                 | {"phase": supervisor.phase, "error": supervisor.last_error, "docks": sorted(watched)}
             )
         return found
+
+    async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._history.asked(question, args, self._now())
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
         return await self._commands.handle(name, {**args, "by": who})

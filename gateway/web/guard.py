@@ -53,6 +53,12 @@ class Guard:
         cookie = request.cookies.get(self._name(_LOGIN), "")
         return self._tokens().check(cookie, self._now()) if self._config.token_file else None
 
+    def bearer(self, token: str, request: Request) -> str | None:
+        """The name of the program that sends a token with its request, None where it is nobody's. Raises as `who`."""
+        if not self._config.needs_login:
+            return self.who(request)
+        return self._tokens().name_of(token)
+
     def visitor(self, request: Request) -> Visitor:
         """Whoever asks, with the secret that their pages carry. `remember` has to go with the answer."""
         subject = request.scope.get("state", {}).get("subject")

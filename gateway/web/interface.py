@@ -1,4 +1,4 @@
-"""What the page needs of the gateway: a few questions, three commands, and a nudge when something may have changed."""
+"""What the page needs of the gateway: a few questions and commands, and a nudge when something may have changed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class WebPort(Protocol):
     def readers(self) -> list[dict[str, Any]]:
         """``Floor.reader_state`` of every reader with `phase` and `error` of its supervisor, and `docks`: the ids of
         the docks whose portal it watches."""
+
+    async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        """The history's answer to a question of `gateway.history.asking`, ready for JSON. Raises `Refused`."""
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
         """Carries out ``gate.open``, ``gate.close`` or ``gate.confirm`` for `who`, who belongs into the event as `by`.

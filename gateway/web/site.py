@@ -5,6 +5,7 @@
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
 ``/events?view=…``      what changes on a page, as server-sent events
 ``POST …/{action}``     opens or closes the session of a dock, or confirms a look into the van: JSON in, JSON out
+``/api/v1/…``           the history's questions, JSON out (gateway.web.api)
 ``/login, /logout``     with a token, where the configuration has a token file
 ======================  ================================================================
 """
@@ -24,6 +25,7 @@ from starlette.routing import Route
 
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
+from gateway.web import api
 from gateway.web.actions import ACTIONS, arguments, form
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
@@ -64,6 +66,7 @@ class _Site:
                 Route("/login", self._login, methods=["GET", "POST"]),
                 Route("/logout", self._logout, methods=["POST"]),
                 Route("/static/{name}", self._static),
+                *api.Api(port, guard, self._attempts).routes,
             ],
             middleware=[Middleware(SecurityHeaders)],
             exception_handlers={HTTPException: self._failed, Exception: self._fault},
@@ -195,7 +198,8 @@ class _Site:
         return self._answer(request, 500, "The gateway has a fault here. Its log says more.", {})
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
-        if request.method == "POST" and request.url.path.startswith("/docks/"):
+        asked = request.url.path.startswith(f"{api.ROOT}/")
+        if asked or (request.method == "POST" and request.url.path.startswith("/docks/")):
             return JSONResponse({"error": words}, status, headers)
         phrase = HTTPStatus(status).phrase
         return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

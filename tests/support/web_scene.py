@@ -11,7 +11,10 @@ import structlog
 
 from gateway.clock import rfc3339
 from gateway.config.web import WebConfig
+from gateway.errors import Refused
 from gateway.floor.gate import Gate
+from gateway.history.asking import read
+from gateway.history.questions import Questions
 from gateway.inputs import Command
 from gateway.ops.logs import Logger
 from gateway.web.server import WebServer
@@ -51,6 +54,7 @@ class FakeGateway:
         self.now = 0.0
         self.asked: list[tuple[str, dict[str, Any], str]] = []
         self.override: dict[str, Any] = {}
+        self.history: Questions | None = None
         self.reader_changes: dict[str, dict[str, Any]] = {}
         self._subscribers: list[asyncio.Event] = []
 
@@ -78,6 +82,11 @@ class FakeGateway:
             subscriber.set()
 
     # ---- the port
+
+    async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        if self.history is None:
+            raise Refused("the history cannot be asked now")
+        return read(question, args).answer(self.history, at(self.now)).model_dump(mode="json")
 
     def docks(self) -> list[str]:
         return self.gate.docks()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from drivers.api import Item, ReaderUp
-from gateway.clock import SteadyClock
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import ConfigError, LedgerError
@@ -32,6 +31,7 @@ from gateway.readers.fleet import Readers
 from gateway.recording.recorder import Recorder
 from gateway.service.commands import Commands
 from gateway.service.dock_page import Page
+from gateway.service.event_clock import EventClock
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
 from gateway.service.pipeline import Pipeline
@@ -101,7 +101,7 @@ class App:
         self.config = config
         self._path = path
         self.logs = logs
-        self.clock = SteadyClock()
+        self.clock = EventClock()
         self._log: Logger = logs.logger
         self._now = self.clock.now
         self._stopping = asyncio.Event()
@@ -136,7 +136,7 @@ class App:
         found = self.ledger.start()
         self.history = History(self.config.history_file, found.epoch, self.ledger.committed, self._log)
         self.pipeline: Pipeline = recover(
-            self.config, found, self.ledger, self.journal, self.recorder, self._now, self._log
+            self.config, found, self.ledger, self.journal, self.recorder, self.clock, self._log
         )
         await self.ledger.flush()
         try:
@@ -146,7 +146,7 @@ class App:
             await self._close()
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
-        self.readers = Readers(group, self._take, self._now, self._log)
+        self.readers = Readers(group, self._take, self.clock.steady, self._log)
         self.commands = Commands(self.pipeline, self.readers, self.history, self._now)
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
@@ -192,7 +192,7 @@ class App:
             yield "dock page", WebServer(self.page, self.config.web, self._log).run()
 
     def _take(self, item: Item) -> None:
-        self.pipeline.take(item)
+        self.pipeline.hear(item)
         if isinstance(item, ReaderUp):
             self.lights.renew(item.reader)
 

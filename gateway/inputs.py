@@ -1,4 +1,4 @@
-"""What the floor is given: the drivers' items, and the four that the gateway itself adds.
+"""What the floor is given: the drivers' items, and the five that the gateway itself adds.
 
 Everything that can change what the floor says goes through one of these, so that a recording of them is the whole
 input of a run.
@@ -55,7 +55,22 @@ class Dropped:
     end: int
 
 
-Input: TypeAlias = Item | Tick | Command | Restart | Dropped
+@dataclass(slots=True, frozen=True)
+class ClockStep:
+    """The wall clock was set by `by` microseconds, and event time, which is now `t`, jumped by `jump` of them.
+
+    Event time never goes back: `jump` is 0 where the clock was set back, and less than `by` where that makes up for an
+    earlier time. `cause`: ``set``; ``suspended``, the machine was asleep for so long; ``behind``, a start found the
+    wall clock behind what the run before it knew.
+    """
+
+    t: int
+    by: int
+    jump: int
+    cause: str
+
+
+Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep
 
 
 Submit: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]

@@ -136,6 +136,7 @@ _TOPICS = {
     "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
     "gate": ("send", "events/gate/{portal}", "A gate session: its packages and its verdict", False),
     "loss": ("send", "events/loss", "What was lost, and when", False),
+    "clock-step": ("send", "events/clock-step", "The clock of the machine was set, and by how much", False),
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),
     "dock-state": ("send", "state/dock/{dock}", "What a dock shows and whom it loads", True),
@@ -153,6 +154,7 @@ _EVENT_CHANNELS = {
     "gate": events.GATE,
     "alarm": events.ALARM,
     "loss": events.LOSS,
+    "clock-step": events.CLOCK_STEP,
 }
 
 

@@ -12,14 +12,16 @@ from typing import Any
 
 import orjson
 
-from gateway.clock import rfc3339
+from gateway.clock import parse_rfc3339, rfc3339
 
 MOVEMENT = "rfid.movement.v1"
 COUNT = "rfid.count.v1"
 GATE = "rfid.gate.v1"
 ALARM = "rfid.alarm.v1"
 LOSS = "rfid.loss.v1"
+CLOCK_STEP = "rfid.clock-step.v1"
 
+_PLACELESS = {LOSS: "events/loss", CLOCK_STEP: "events/clock-step"}
 _TOPIC_KIND = {MOVEMENT: "movement", COUNT: "count", GATE: "gate", ALARM: "alarm"}
 
 GENESIS = "0" * 64
@@ -37,9 +39,7 @@ class Fact:
 
     def topic(self) -> str:
         """The topic below ``{root}/v1/{site}/{gateway}/``."""
-        if self.type == LOSS:
-            return "events/loss"
-        return f"events/{_TOPIC_KIND[self.type]}/{self.place}"
+        return _PLACELESS.get(self.type) or f"events/{_TOPIC_KIND[self.type]}/{self.place}"
 
     def id(self, source: str) -> str:
         """128 bits in hex: the same fact from the same source has the same id."""
@@ -59,6 +59,11 @@ class Event:
     def hash(self) -> str:
         """SHA-256 of the payload in hex: the `prevhash` of the next event."""
         return hashlib.sha256(self.payload).hexdigest()
+
+
+def event_time(payload: bytes) -> int:
+    """The time of an event as it is published, microseconds UTC. Raises ValueError or KeyError where it is not one."""
+    return parse_rfc3339(orjson.loads(payload)["time"])
 
 
 def source_of(site: str, gateway: str) -> str:

@@ -281,6 +281,17 @@ class Loss(Part):
     last_sequence: Annotated[int, Field(ge=1)] | None = None
 
 
+class ClockStep(Part):
+    """The gateway's wall clock was set by `by_us`, and event time moved by `jump_us` of them: event times before and
+    after this event lie so much further apart than what they tell of. Where the clock was set back, event time goes on
+    in its own time, ahead of the wall clock by what is left of it. `cause`: somebody (or NTP) set the clock, the
+    machine was asleep, or a start found the clock behind the time of the run before it."""
+
+    by_us: int
+    jump_us: Annotated[int, Field(ge=0)]
+    cause: Literal["set", "suspended", "behind"]
+
+
 class Envelope(Part, Generic[Data]):
     """CloudEvents 1.0, structured mode. `sequence` is contiguous within an `epoch`; `prevhash` is SHA-256 of the
     payload before this one, byte for byte, or 64 zeros for the first."""
@@ -304,5 +315,6 @@ MODELS: dict[str, type[Envelope[Any]]] = {
     events.GATE: Envelope[GateData],
     events.ALARM: Envelope[Alarm | GateAlarm],
     events.LOSS: Envelope[Loss],
+    events.CLOCK_STEP: Envelope[ClockStep],
 }
 """The model of each event type that is published."""

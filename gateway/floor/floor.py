@@ -34,7 +34,7 @@ from drivers.api import (
 from gateway.clock import SECOND, micros, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import COUNT, GATE, MOVEMENT, Fact
+from gateway.events.envelope import CLOCK_STEP, COUNT, GATE, MOVEMENT, Fact
 from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts.counts import Counts
 from gateway.floor.counts.plan import Plan
@@ -47,10 +47,10 @@ from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.history import Timeline
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
-from gateway.floor.snapshot import dump_news, load_news, seal, seal_json, unseal, unseal_json
+from gateway.floor.snapshot import dump_news, load_news, redate_news, seal, seal_json, unseal, unseal_json
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Closed, Windows
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 
 MAX_PENDING = 10_000
 """News and commands that wait for event time. A second of them is a handful; a reader that floods has time moved on."""
@@ -75,11 +75,18 @@ class _Agenda(Protocol):
     def fire(self, t: int) -> list[Fact]: ...
 
 
+class _Memory(Protocol):
+    """Something that remembers times."""
+
+    def redate(self, by: int) -> None: ...
+
+
 class Floor:
     """Deterministic, synchronous, without a clock: time comes with the inputs."""
 
     def __init__(self, config: Config) -> None:
         self.stats = FloorStats()
+        self._gateway = config.gateway
         self._window = micros(config.floor.window)
         self._lateness = micros(config.floor.lateness)
         self._max_windows = config.floor.max_windows
@@ -97,6 +104,10 @@ class Floor:
         self._docks = Docks(config, self._places, self._timeline.watch)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
+        self._memory: tuple[_Memory, ...] = (
+            *(self._windows, self._readers, self._timeline, self._presence),
+            *(self._portals, self._sightings.foreign, self._counts, self.gate),
+        )
         self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self.gate, self._counts)
         self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
         self._number = 0
@@ -107,6 +118,7 @@ class Floor:
             Command: self._command,
             Restart: self._news,
             Dropped: self._readers.take,
+            ClockStep: self._clock_step,
             ReaderUp: self._news,
             ReaderDown: self._news,
             ReaderAlive: self._news,
@@ -177,6 +189,22 @@ class Floor:
             return self.gate.command(command)
         self._wait(command.t, command)
         return []
+
+    def _clock_step(self, step: ClockStep) -> list[Fact]:
+        """Event time jumps: all that is kept happened so much later than was thought, or nobody watched meanwhile."""
+        if step.jump and step.cause == "suspended":
+            self._timeline.watch.skip(step.jump)
+            self._portals.gap(step.t - step.jump, step.t)
+        elif step.jump >= self._window:
+            self._redate(step.jump // self._window * self._window)
+        said = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
+        return [Fact(CLOCK_STEP, self._gateway, step.t, said)]
+
+    def _redate(self, by: int) -> None:
+        self._limit += by // self._window if self._limit else 0
+        self._pending = [(t + by, number, redate_news(item, by)) for t, number, item in self._pending]
+        for part in self._memory:
+            part.redate(by)
 
     def _wait(self, t: int, item: Any) -> None:
         self._number += 1

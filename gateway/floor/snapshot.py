@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
@@ -63,6 +63,13 @@ def unseal_json(name: str, part: bytes) -> Any:
 def dump_news(item: Any) -> list[Any]:
     """An input that waits for its time, ready for JSON."""
     return [type(item).__name__, *(getattr(item, field.name) for field in fields(item))]
+
+
+def redate_news(item: Any, by: int) -> Any:
+    """An input that waits for its time, `by` microseconds later."""
+    if isinstance(item, Restart):
+        return replace(item, t=item.t + by, since=item.since + by)
+    return replace(item, t=item.t + by)
 
 
 def load_news(dump: list[Any]) -> Any:

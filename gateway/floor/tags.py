@@ -84,6 +84,10 @@ class Foreign:
                 del self._seen[old]
         self._seen[epc] = (kind, zone, t)
 
+    def redate(self, by: int) -> None:
+        """They were seen `by` microseconds later than was thought."""
+        self._seen = {epc: (kind, zone, t + by) for epc, (kind, zone, t) in self._seen.items()}
+
     def count(self, zone: int, since: int) -> int:
         """How many different foreign tags were seen last in `zone`, and not before `since`."""
         return sum(1 for _, at, t in self._seen.values() if at == zone and t >= since)

@@ -87,6 +87,15 @@ class ReaderWindows:
         self.hi = self.lo + width
         self.unit = unit
 
+    def redate(self, windows: int) -> None:
+        """Everything was read so many windows later than was thought."""
+        self.open = {(number + windows, unit): ports for (number, unit), ports in self.open.items()}
+        self.stale = {(number + windows, unit): ports for (number, unit), ports in self.stale.items()}
+        if self.newest:
+            self.newest += windows
+        self.closed += windows
+        self.forget()
+
     def bound(self, limit: int, behind: int) -> int:
         """Below which window nothing more is expected in time, where `limit` is that of a live reader."""
         if self.mode is Mode.LIVE or (self.mode is Mode.ABSENT and self.newest):
@@ -208,6 +217,13 @@ class Windows:
                 self.readers[window.reader].late += late
                 self._stats.late += late
         return closed
+
+    def redate(self, by: int) -> None:
+        """Everything was read `by` microseconds, a multiple of `width`, later than was thought."""
+        self.now += by if self.now else 0
+        for reader in self.readers.values():
+            reader.redate(by // self.width)
+            reader.heard += by
 
     def clear(self) -> None:
         """Forgets what is in open windows."""

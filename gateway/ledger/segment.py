@@ -36,7 +36,7 @@ from drivers.api import (
     RssiUnit,
 )
 from drivers.records import RecordFormat, Records
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 
 _MAGIC = b"RFIDJRN1"
 _HEADER = struct.Struct("<8sIBBBx16sQ4xI")
@@ -59,6 +59,7 @@ _CLASSES: tuple[type[Any], ...] = (
     Command,
     Restart,
     Dropped,
+    ClockStep,
 )
 _CODES = {cls: code for code, cls in enumerate(_CLASSES)}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}

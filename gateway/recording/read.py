@@ -16,6 +16,7 @@ backwards, because reads come late::
     {"t": …, "command": {"name": "count", …}}
     {"t": …, "restart": {"since": …, "clean": false, "journal_lost": false}}
     {"t": …, "dropped": {"first": 1, "last": 9, "start": …, "end": …}}
+    {"t": …, "clock_step": {"by": 3600.000000, "jump": 3600.000000, "cause": "set"}}
 
 A recording of a live run adds "n", the position in the run's input, and, to the first read of a batch, "at": when it
 arrived. Other keys are ignored, so that a newer gateway's recordings can be read; other kinds of lines are errors.
@@ -52,7 +53,7 @@ from drivers.api import (
 )
 from gateway.clock import MILLISECOND
 from gateway.errors import Refused
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 from gateway.recording import values
 from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, encode
 
@@ -269,6 +270,15 @@ def _dropped(record: Mapping[str, Any]) -> Input:
     return Dropped(values.time(record, "t"), first, last, values.time(content, "start"), values.time(content, "end"))
 
 
+def _clock_step(record: Mapping[str, Any]) -> Input:
+    content = values.mapping(record, "clock_step")
+    by, jump = values.time(content, "by"), values.time(content, "jump")
+    cause = values.word(content, "cause", ["set", "suspended", "behind"])
+    if jump < 0:
+        raise values.Wrong('"jump" is negative: event time never goes back')
+    return ClockStep(values.time(record, "t"), by, jump, cause)
+
+
 def _input_change(record: Mapping[str, Any]) -> Input:
     port = values.integer(record, "gpi", 0, 65535)
     return InputChange(values.string(record, "reader"), values.time(record, "t"), port, values.flag(record, "state"))
@@ -326,6 +336,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Input]] = {
     "command": _command,
     "restart": _restart,
     "dropped": _dropped,
+    "clock_step": _clock_step,
     "gpi": _input_change,
     "clock": _clock,
     "condition": _condition,

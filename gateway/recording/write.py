@@ -20,7 +20,7 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 
 PHASE_STEP = 2 * math.pi / 4096
 DOPPLER_STEPS = 16
@@ -147,6 +147,10 @@ def _dropped(item: Dropped) -> str:
     )
 
 
+def _clock_step(item: ClockStep) -> str:
+    return f'"clock_step":{{"by":{seconds(item.by)},"jump":{seconds(item.jump)},"cause":{text(item.cause)}}}'
+
+
 _ENCODERS: dict[type[Any], Callable[[Any], str]] = {
     ReaderUp: _up,
     ReaderDown: _down,
@@ -160,4 +164,5 @@ _ENCODERS: dict[type[Any], Callable[[Any], str]] = {
     Command: _command,
     Restart: _restart,
     Dropped: _dropped,
+    ClockStep: _clock_step,
 }

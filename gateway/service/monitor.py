@@ -9,7 +9,6 @@ import orjson
 
 from drivers.api import ClockQuality
 from gateway import __version__
-from gateway.clock import SteadyClock
 from gateway.config import Config
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
@@ -19,6 +18,7 @@ from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
 from gateway.readers.supervisor import Phase
+from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 
 
@@ -26,7 +26,7 @@ class Parts(Protocol):
     """What is looked at. A reload may replace any of it, so it is asked for every time."""
 
     config: Config
-    clock: SteadyClock
+    clock: EventClock
     logs: Logs
     ledger: Ledger
     pipeline: Pipeline

@@ -7,15 +7,16 @@ memory-backed storage, the recorder and the ledger have threads of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from gateway.clock import micros
+from drivers.api import Item
+from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.floor import Floor
-from gateway.inputs import Dropped, Input, Tick
+from gateway.inputs import ClockStep, Dropped, Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
+from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
+from gateway.service.event_clock import EventClock
 
 _CHECKPOINT_PRESSURE = 0.5
 """The other half of the journal is room for what comes until the checkpoint is on disk."""
@@ -31,14 +32,17 @@ class Pipeline:
         ledger: Ledger,
         journal: Journal,
         recorder: Recorder | None,
-        now: Callable[[], int],
+        clock: EventClock,
+        log: Logger,
     ) -> None:
         self.floor = floor
         self._config = config
         self._ledger = ledger
         self._journal = journal
         self._recorder = recorder
-        self._now = now
+        self._clock = clock
+        self._log = log
+        clock.grain = micros(config.floor.window)
         self._position = journal.position
         self._last_tick = 0
         self._checkpoint_at = 0
@@ -83,13 +87,34 @@ class Pipeline:
             self.tick()
 
     def tick(self) -> None:
-        """Tells the floor the time, which never goes back even where the wall clock does."""
-        self._last_tick = max(self._now(), self._last_tick)
+        """Tells the floor that the clock was set, where it was, and the time."""
+        if step := self._clock.look():
+            self._say_step(step)
+        self._last_tick = max(self._clock.now(), self._last_tick)
         self.take(Tick(self._last_tick))
+
+    def go_on_from(self, last: int) -> None:
+        """Event time goes on behind `last`, where the run before ended, whatever the wall clock says."""
+        if step := self._clock.seed(last):
+            self._say_step(step)
+
+    def hear(self, item: Item) -> None:
+        """Takes what a driver says: its times, which no step of the wall clock touches, become event time."""
+        self.take(self._clock.dated(item))
+
+    def _say_step(self, step: ClockStep) -> None:
+        self._log.warning(
+            "the wall clock was set",
+            by_seconds=step.by / SECOND,
+            event_time_jumped_by=step.jump / SECOND,
+            event_time_ahead_by=self._clock.lead / SECOND,
+            cause=step.cause,
+        )
+        self.take(step)
 
     def dropped(self, first: int, last: int, start: int, end: int) -> None:
         """The ledger gave up its oldest events: that is an event itself."""
-        self.take(Dropped(self._now(), first, last, start, end))
+        self.take(Dropped(self._clock.now(), first, last, start, end))
 
     def checkpoint(self, *, clean: bool = False) -> int:
         """Hands the floor's state to the ledger; returns the position up to which it holds."""
@@ -112,4 +137,5 @@ class Pipeline:
     def reconfigure(self, config: Config, floor: Floor) -> None:
         """Goes on with a floor of a new configuration that holds the old one's state."""
         self._config = config
+        self._clock.grain = micros(config.floor.window)
         self.floor = floor

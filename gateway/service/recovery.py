@@ -10,16 +10,17 @@ not be saved is stated as a loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config import Config
+from gateway.events.envelope import event_time
 from gateway.floor import Floor
-from gateway.inputs import Restart, Tick
+from gateway.inputs import ClockStep, Restart, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, Recovery
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
+from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 from gateway.service.reload import carry_over
 
@@ -39,7 +40,7 @@ def recover(
     ledger: Ledger,
     journal: Journal,
     recorder: Recorder | None,
-    now: Callable[[], int],
+    clock: EventClock,
     log: Logger,
 ) -> Pipeline:
     """Builds the pipeline on what `found` and the journal hold, states what was lost, and checkpoints."""
@@ -56,10 +57,11 @@ def recover(
     if unreproduced:
         log.error("events of the last run did not come again from its journal", events=unreproduced)
 
-    pipeline = Pipeline(config, floor, ledger, journal, recorder, now)
+    pipeline = Pipeline(config, floor, ledger, journal, recorder, clock, log)
     if not found.fresh:
+        pipeline.go_on_from(tail.last_tick)
         clean = found.meta["clean"] == "yes" and tail.replayed == 0
-        pipeline.take(Restart(t=now(), since=tail.last_tick, clean=clean, journal_lost=tail.lost and not clean))
+        pipeline.take(Restart(t=clock.now(), since=tail.last_tick, clean=clean, journal_lost=tail.lost and not clean))
         log.info("recovered", clean=clean, inputs_replayed=tail.replayed, journal_lost=tail.lost, epoch=found.epoch)
     pipeline.tick()
     pipeline.checkpoint()
@@ -80,13 +82,14 @@ def _continue(
     )
     if tail.lost:
         floor.apply(found.newer)
+        tail.last_tick = max([tail.last_tick, *map(event_time, found.newer)])
         journal.begin(found.position)
     else:
         for position, item in journal.read(after=found.position):
             ledger.append(floor.feed(item), position)
             tail.replayed += 1
-            if isinstance(item, Tick):
-                tail.last_tick = item.t
+            if isinstance(item, Tick | ClockStep | Restart):
+                tail.last_tick = max(tail.last_tick, item.t)
     if then.floor_json() != config.floor_json():
         floor = carry_over(floor, found.parts, config)
     return floor, tail

@@ -22,6 +22,7 @@ class Daemon:
         self.directory = directory
         self.config_file = directory / "gateway.yaml"
         self.log_file = directory / "gateway.log"
+        self.program: list[str] = ["-m", "gateway"]
         self._process: asyncio.subprocess.Process | None = None
         self._notify: socket.socket | None = None
         directory.mkdir(parents=True, exist_ok=True)
@@ -54,8 +55,7 @@ class Daemon:
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "gateway",
+                *self.program,
                 "run",
                 "--config",
                 str(self.config_file),

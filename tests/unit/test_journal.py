@@ -24,7 +24,7 @@ from drivers.api import (
 )
 from gateway.config import JournalConfig
 from gateway.errors import LedgerError
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 from gateway.ledger import segment
 from gateway.ledger.journal import Journal, JournalState
 
@@ -47,6 +47,7 @@ ONE_OF_EACH: list[Input] = [
     Command(T, "count", {"zone": "vault", "expected": ["1A40"], "nested": {"a": [1, 2.5, None, True]}}),
     Restart(T, T - 5, True, False),
     Dropped(T, 1, 9, T - 100, T - 1),
+    ClockStep(T, 3_600, 3_000, "set"),
 ]
 
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from drivers.api import Batch, ClockQuality, InputChange, ReaderClock, ReaderLoss, ReaderUp, RssiUnit
-from gateway.inputs import Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 from gateway.recording.read import RecordError, encode, open_reads, read_items
 from tests.unit.test_journal import ONE_OF_EACH
 
@@ -53,6 +53,10 @@ LINES: list[tuple[Input, str]] = [
     (
         Dropped(T, 3, 9, T - 2, T - 1),
         '{"t":1700000000.123456,"dropped":{"first":3,"last":9,"start":1700000000.123454,"end":1700000000.123455}}',
+    ),
+    (
+        ClockStep(T, -1_000_000, 0, "behind"),
+        '{"t":1700000000.123456,"clock_step":{"by":-1.000000,"jump":0.000000,"cause":"behind"}}',
     ),
 ]
 

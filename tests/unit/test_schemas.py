@@ -21,7 +21,7 @@ from gateway.config.yaml import parse, plain
 from gateway.events.envelope import GATE, GENESIS, MOVEMENT, Fact, seal, source_of
 from gateway.events.models import MODELS
 from gateway.floor import Floor
-from gateway.inputs import Command, Dropped, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Tick
 from gateway.ops.metrics import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,6 +218,8 @@ def test_what_the_floor_says_fits_the_schemas():
                 facts += floor.feed(ReaderUp("r", t))
             case 2950:
                 facts += floor.feed(Dropped(t, 3, 7, start, t))
+            case 2960:
+                facts += floor.feed(ClockStep(t, -5, 0, "set"))
         facts += floor.feed(Tick(t))
 
     source = source_of(config.site, config.gateway)

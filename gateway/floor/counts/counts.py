@@ -149,6 +149,12 @@ class Counts:
         self.begin_periodic(t)
         self.plan.skip(t)
 
+    def redate(self, by: int) -> None:
+        """What they have seen was `by` microseconds later than was thought."""
+        self._silent += by if self._silent else 0
+        for count in self._running:
+            count.redate(by, self._every[count.zone] if count.trigger == "periodic" else 0)
+
     def _new(self, zone: str, t: int, duration: float | None, trigger: str, request: str | None = None) -> Running:
         """Begins a count of a given duration in seconds, or one that ends by itself."""
         if duration is None:

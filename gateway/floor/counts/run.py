@@ -67,6 +67,12 @@ class Running:
             return "time limit" if self.by_itself else "duration"
         return ""
 
+    def redate(self, by: int, grid: int) -> None:
+        """All that it saw was `by` microseconds later than was thought. One on a `grid` ends on it."""
+        self.start, self.round_start, self.end = self.start + by, self.round_start + by, self.end + by
+        if grid:
+            self.end = (self.round_start // grid + 1) * grid
+
     def close_round(self, t: int, seen: Iterable[tuple[int, bool]], dark: Mapping[str, int]) -> None:
         """Ends the round at `t`. `seen` are the slots that it saw, each with whether the tag came meanwhile, so that
         it is not the one that had the slot before; `dark` the dark times of the antennas by now."""

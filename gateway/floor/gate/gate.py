@@ -304,6 +304,11 @@ class Gate:
 
     # ---- what is true now
 
+    def redate(self, by: int) -> None:
+        """What happened at the docks was `by` microseconds later than was thought."""
+        self._sessions.redate(by)
+        self._signals.redate(by)
+
     def outputs(self) -> list[Switch]:
         """Outputs to switch since the last call, as reader, port and level; all of them on the first."""
         return self._signals.changes()

@@ -307,6 +307,16 @@ class Sessions:
                 facts += self._rejudge(session, t, "facts too old")
         return facts
 
+    def redate(self, by: int) -> None:
+        """The sessions that are open were last looked at `by` microseconds later than was thought."""
+        for session in self._open.values():
+            session.last += by
+            for tag in session.tags.values():
+                tag.first, tag.last = tag.first + by, tag.last + by
+            if session.ending is not None:
+                session.ending.at += by
+                session.ending.since += by
+
     # ---- what is shown
 
     def _complete(self, session: Session, t: int) -> bool:

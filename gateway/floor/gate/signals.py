@@ -54,6 +54,12 @@ class Signals:
         """Sounds the buzzer from `t` on."""
         self._shown[dock].buzz_until = t + micros(self._docks[dock].lights.buzz)
 
+    def redate(self, by: int) -> None:
+        """What is shown stays so long as it was to stay."""
+        for shown in self._shown.values():
+            shown.until += by if shown.until != NEVER else 0
+            shown.buzz_until += by if shown.buzz_until else 0
+
     @property
     def due(self) -> int:
         """When a lamp goes out or a buzzer falls silent."""

@@ -12,7 +12,7 @@ blind: nothing is noted. Beams say that something went, not which tag it was.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from drivers.api import InputChange
@@ -121,6 +121,12 @@ class Beams:
     def between(self, start: int, end: int) -> list[Crossing]:
         """The crossings that overlap a time."""
         return [crossing for crossing in self.crossings if crossing.start <= end and crossing.end >= start]
+
+    def redate(self, by: int) -> None:
+        """All that the beams saw was `by` microseconds later than was thought."""
+        self._broken = {beam: since + by for beam, since in self._broken.items()}
+        self._start, self._end = self._start + by, self._end + by
+        self.crossings = [replace(it, start=it.start + by, end=it.end + by) for it in self.crossings]
 
     @property
     def stuck(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from gateway.clock import SECOND
@@ -57,6 +57,10 @@ class Trace:
 
     def overlaps(self, start: int, end: int) -> bool:
         return self.start <= end and start <= self.end
+
+    def redated(self, by: int) -> Trace:
+        """The same, `by` microseconds later."""
+        return replace(self, start=self.start + by, end=self.end + by)
 
     def dump(self) -> list[Any]:
         story = self.likelihood

@@ -139,6 +139,21 @@ class Scales:
         case = replace(case, beams=None if dump["beams"] is None else Direction(dump["beams"]))
         return Finding(track, case, trace, down, dump["closed"])
 
+    def redated(self, finding: Finding, by: int) -> Finding:
+        """The same finding, `by` microseconds later."""
+        finding.track.redate(by)
+        case = self._case(
+            finding.track,
+            finding.case.likelihood,
+            finding.down,
+            finding.case.cut,
+            finding.case.stood,
+            finding.case.spells,
+            full=finding.case.full,
+        )
+        case = replace(case, beams=finding.case.beams)
+        return Finding(finding.track, case, finding.trace.redated(by), finding.down, finding.closed + by)
+
     def _case(
         self, track: Track, story: Likelihood, down: list[int], cut: str, stood: bool, spells: int, *, full: bool
     ) -> Case:

@@ -106,6 +106,12 @@ class Loads:
         self.open = [load for load in self.open if load.end >= before and load.said > said]
         return [load for load in whole if len(load.members) > 1]
 
+    def redate(self, by: int) -> None:
+        """The loads that are open were `by` microseconds later than was thought. Their names stay."""
+        for load in self.open:
+            load.start, load.end = load.start + by, load.end + by
+            load.first, load.last, load.said = load.first + by, load.last + by, load.said + by
+
     def dump(self) -> list[Any]:
         return [asdict(load) for load in self.open]
 

@@ -36,6 +36,16 @@ class Outages:
         """Whether a reader was down at any time between `start` and `end`."""
         return any(since <= end and until >= start for since, until in self._spans)
 
+    def redate(self, by: int) -> None:
+        """The outages were `by` microseconds later than was thought."""
+        self._spans = [[since + by, until if until == NEVER else until + by] for since, until in self._spans]
+
+    def gap(self, start: int, end: int) -> None:
+        """Nobody was reading from `start` to `end`."""
+        if not self._down:
+            self.down(start)
+            self.up(end, held=False)
+
     @property
     def _down(self) -> bool:
         return bool(self._spans) and self._spans[-1][1] == NEVER

@@ -330,6 +330,19 @@ class Portal:
         beside |= {uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end}
         return sorted(beside - set(load.members))
 
+    def redate(self, by: int) -> None:
+        """All that is known of the portal was `by` microseconds later than was thought."""
+        for track in self._tracks.values():
+            track.redate(by)
+        self._agenda = [(t + by, epc) for t, epc in self._agenda]
+        self._waiting = [self._scales.redated(finding, by) for finding in self._waiting]
+        self._traced = [trace.redated(by) for trace in self._traced]
+        self._bystanders = [(name, start + by, end + by) for name, start, end in self._bystanders]
+        self._loads.redate(by)
+        self.standing.redate(by)
+        self.outages.redate(by)
+        self.beams.redate(by)
+
     # ---- state
 
     def dump(self) -> dict[str, Any]:

@@ -74,6 +74,16 @@ class Portals:
         """Says what is due at `t`."""
         return [fact for portal in self._portals.values() if portal.due <= t for fact in portal.fire(t)]
 
+    def redate(self, by: int) -> None:
+        """All that is known was `by` microseconds later than was thought."""
+        for portal in self._portals.values():
+            portal.redate(by)
+
+    def gap(self, start: int, end: int) -> None:
+        """Nobody was reading from `start` to `end`."""
+        for portal in self._portals.values():
+            portal.outages.gap(start, end)
+
     def settle(self) -> list[Fact]:
         """The end of a recording: says what is decided by that."""
         return [fact for portal in self._portals.values() for fact in portal.settle()]

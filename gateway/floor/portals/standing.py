@@ -71,6 +71,11 @@ class Standing:
         """The tag has passed."""
         self._habits.pop(epc, None)
 
+    def redate(self, by: int) -> None:
+        """They were read `by` microseconds later than was thought."""
+        for habit in self._habits.values():
+            habit.last += by
+
     def dump(self) -> list[Any]:
         return [[epc.hex(), asdict(habit)] for epc, habit in self._habits.items()]
 

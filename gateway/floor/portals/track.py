@@ -113,6 +113,13 @@ class Track:
             wait = AT_MOST * silence
         return min(self.last + wait, self.since + longest)
 
+    def redate(self, by: int) -> None:
+        """It was read `by` microseconds later than was thought."""
+        self.first += by
+        self.last += by
+        self.since += by
+        self.looks = [(look[0] + by, *look[1:]) for look in self.looks]
+
     def forget_before(self, t: int) -> None:
         """Keeps only the looks of windows from `t` on."""
         self.looks = [look for look in self.looks if look[0] >= t]

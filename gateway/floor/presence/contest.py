@@ -144,6 +144,13 @@ class Rival:
         self.give_up()
         self.usual, self.spread, self.known, self.at = 0.0, WANDER**2, UNKNOWN, t
 
+    def redate(self, by: int) -> None:
+        """All that it saw was `by` microseconds later than was thought."""
+        self.last += by
+        self.at += by
+        self.came += by if self.came else 0
+        self.first += by if self.looks else 0
+
     def alone(self, t: int) -> None:
         """The tag's own zone alone has seen it up to `t`."""
         if t > self.at:

@@ -49,6 +49,15 @@ class Presence(Whereabouts):
         self._due.settle()
         return self.said()
 
+    def redate(self, by: int) -> None:
+        """All that is known of the tags was `by` microseconds, whole windows, later than was thought."""
+        self.tags.redate(by)
+        self._due.redate(by)
+        self.gone.redate(by)
+        for views in (*self.rivals.values(), *self.resting.values()):
+            for view in views.values():
+                view.redate(by)
+
     # ---- what a sighting leads to
 
     def switch(self, slot: int, antenna: int) -> None:

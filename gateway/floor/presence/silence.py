@@ -15,7 +15,7 @@ holds for departures too: `Gone` remembers the gaps of tags that departed by the
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from gateway.clock import MILLISECOND, SECOND, micros
@@ -85,6 +85,10 @@ class Gone:
     def take(self, epc: bytes) -> Gaps | None:
         """Hands over what is known of a tag that is read again."""
         return self._gaps.pop(epc, None)
+
+    def redate(self, by: int) -> None:
+        """They were seen `by` microseconds later than was thought."""
+        self._gaps = {epc: replace(gaps, last=gaps.last + by) for epc, gaps in self._gaps.items()}
 
     def widest(self, gaps: Gaps, t: int, dark: int) -> float:
         """The widest gap of a tag that is back at `t`, when the dark time of its antenna was `dark`.

@@ -118,6 +118,11 @@ class Due:
             self._waiting.add(slot, now)
         self.now = max(self.now, limit)
 
+    def redate(self, by: int) -> None:
+        """Everything falls due `by` microseconds, whole windows, later."""
+        self.now += by
+        self._waiting.redate(by // self._window)
+
     def settle(self) -> None:
         """Says that the tags whose arrival is being thought over have arrived: nothing more will be heard of them."""
         tags = self._tags

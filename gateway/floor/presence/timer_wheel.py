@@ -58,6 +58,11 @@ class Waiting:
         """Takes out the slots that wait for the antenna."""
         return self._parked.pop(antenna, ())
 
+    def redate(self, buckets: int) -> None:
+        """Everything falls due so many buckets later."""
+        self._buckets = {number + buckets: slots for number, slots in self._buckets.items()}
+        self._order = [number + buckets for number in self._order]
+
     def discard(self, slot: int) -> None:
         """The slot does not wait any more. Looks everywhere: it is for recoveries, not for every day."""
         for bucket in self._buckets.values():

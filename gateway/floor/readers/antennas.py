@@ -72,6 +72,16 @@ class Watch:
                 self._light(antenna)
             self.causes[antenna] &= ~Cause.QUIET
 
+    def skip(self, by: int) -> None:
+        """Event time jumps by `by` microseconds, in which nobody was watching. Who is dark is dark meanwhile too."""
+        for antenna, since in enumerate(self.since):
+            if since == LIT:
+                self.total[antenna] += by
+
+    def redate(self, by: int) -> None:
+        """Who is dark went dark `by` microseconds later than was thought."""
+        self.since = [since if since == LIT else since + by for since in self.since]
+
     def _light(self, antenna: int) -> None:
         self.since[antenna] = LIT
         self.lit_again.append(antenna)

@@ -177,6 +177,13 @@ class Timeline:
                 self.watch.darken(self._antennas(reader), Cause.QUIET, course.sign)
         return facts
 
+    def redate(self, by: int) -> None:
+        """Signs of life and outages were `by` microseconds later than was thought."""
+        self.watch.redate(by)
+        for course in self.courses.values():
+            course.sign += by if course.sign else 0
+            course.down += by if course.down else 0
+
     def conditions(self, reader: str, since: int) -> list[str]:
         """Conditions of the reader that lasted into the time after `since`."""
         return sorted(name for name, ended in self.courses[reader].conditions.items() if ended >= since)

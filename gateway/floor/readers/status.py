@@ -132,6 +132,14 @@ class Readers:
             facts.append(_loss(self._gateway, item.t, "journal-lost", item.since, item.t, False))
         return facts
 
+    def redate(self, by: int) -> None:
+        """What is yet to come of what was delivered happened `by` microseconds later than was thought."""
+        for status in self.status.values():
+            if status.delivered:
+                status.delivered += by
+            if status.lost_from is not None:
+                status.lost_from += by
+
     def _dropped(self, item: Dropped) -> Fact:
         sequences = {"first_sequence": item.first, "last_sequence": item.last}
         return _loss(self._gateway, item.t, "ledger-full", item.start, item.end, True, **sequences)

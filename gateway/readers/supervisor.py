@@ -1,4 +1,10 @@
-"""Keeps one reader running: runs its driver, says when it is down, waits, runs it again."""
+"""Keeps one reader running: runs its driver, says when it is down, waits, runs it again.
+
+A reader that fails soon after each set-up would otherwise be up and down without end. Two things grow with every such
+failure until a connection has stood for a while: the wait before the next attempt, and how long the next connection
+must stand before the reader is said to be up again. Its reads go on to the floor all the same; until it is up its
+zones count as not watched, and all that is lost meanwhile is one outage.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +12,36 @@ import asyncio
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from drivers.api import Driver, DriverError, Item, ReaderDown, ReaderUp
+from drivers.api import Driver, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
 from gateway.ops.logs import Logger
+from gateway.readers.outage import Outage
+
+STOOD = 60.0
+"""Seconds after which a connection has stood for a while: the waits between attempts begin anew."""
+
+STEADY = 600.0
+"""Seconds after which a reader is steady again: the next time that it comes back it is up at once."""
 
 _PERMANENT_RETRY = 300.0
 """Seconds between attempts after an error that trying again cannot help: somebody may have mended the reader."""
+
+_FREE = 2
+"""Failures soon after a set-up, one after the other, that may be chance: a reader that restarts, a cable replugged."""
 
 
 class Phase(StrEnum):
     """Where a reader stands."""
 
     CONNECTING = "connecting"
+    UNSTEADY = "unsteady"  # reading, but it has failed soon after its last set-ups: not yet believed to be up
     UP = "up"
     WAITING = "waiting"
     STOPPED = "stopped"
+
+
+def probation(failures: int) -> float:
+    """Seconds that a connection must stand before the reader is up, after so many short ones in a row."""
+    return 0.0 if failures <= _FREE else min(STEADY, 2.0**failures)
 
 
 class Supervisor:
@@ -44,22 +66,27 @@ class Supervisor:
         self._driver: Driver | None = None
         self._told_down = False
         self._paused = False
+        self._failures = 0  # connections in a row that did not stand
+        self._up_since: float | None = None  # of this connection, monotonic seconds
+        self._outage = Outage()
+        self._announcing: asyncio.TimerHandle | None = None
 
     def hear(self, item: Item) -> None:
         """The driver's sink: passes on, and notes that the reader is up."""
-        if isinstance(item, ReaderUp):
-            self.phase = Phase.UP
-            self._told_down = False
-            self.last_error = ""
-            self._log.info("reader is up", model=item.model, firmware=item.firmware, held_reads=item.held)
-        self._sink(item)
+        match item:
+            case ReaderUp():
+                self._came_up(item)
+            case ReaderLoss() if self.phase is not Phase.UP:
+                self._outage.lost(item)
+            case _:
+                self._sink(item)
         if self._paused and isinstance(item, ReaderUp):
             self.pause()
 
     @property
     def driver(self) -> Driver:
-        """The driver, for outputs. Raises `DriverError` when the reader is not up."""
-        if self._driver is None or self.phase is not Phase.UP:
+        """The driver, for outputs. Raises `DriverError` when the reader is not connected."""
+        if self._driver is None or self.phase not in (Phase.UP, Phase.UNSTEADY):
             raise DriverError(f"reader {self.reader} is not connected ({self.phase}): {self.last_error or 'no error'}")
         return self._driver
 
@@ -70,6 +97,7 @@ class Supervisor:
             self._driver.pause()
 
     def resume(self) -> None:
+        """Lets the reader go on."""
         self._paused = False
         if self._driver is not None:
             self._driver.resume()
@@ -82,12 +110,14 @@ class Supervisor:
             while True:
                 self.phase = Phase.CONNECTING
                 self.attempts += 1
+                self._up_since = None
                 permanent = await self._attempt(driver)
-                if self.phase is Phase.UP:
+                if self._stood() >= STOOD:
                     delays = self._delays()
                 self.phase = Phase.WAITING
                 await asyncio.sleep(_PERMANENT_RETRY if permanent else next(delays))
         finally:
+            self._withhold()
             self.phase = Phase.STOPPED
             self._driver = None
 
@@ -104,13 +134,60 @@ class Supervisor:
             self._down(f"fault in the driver: {type(error).__name__}: {error}", permanent=False)
             return False
 
+    def _stood(self) -> float:
+        """Seconds for which this connection has been reading, 0 when it never was."""
+        return 0.0 if self._up_since is None else asyncio.get_running_loop().time() - self._up_since
+
+    def _came_up(self, item: ReaderUp) -> None:
+        """The driver reads. Whether that is believed depends on how the last connections ended."""
+        if self._up_since is None:
+            self._up_since = asyncio.get_running_loop().time()
+        self._outage.reads(item)
+        wait = probation(self._failures) - self._stood()
+        if self.phase is Phase.UP or wait <= 0:
+            self._announce(item.t)
+            return
+        self.phase = Phase.UNSTEADY
+        if self._announcing is None:
+            self._announcing = asyncio.get_running_loop().call_later(wait, lambda: self._announce(self._now()))
+
+    def _announce(self, now: int) -> None:
+        """The reader is up at `now`: with everything that was lost while it was not."""
+        self._withhold()
+        self.phase = Phase.UP
+        self._told_down = False
+        self.last_error = ""
+        for item in self._outage.over(now):
+            self._sink(item)
+            if isinstance(item, ReaderUp):
+                self._log.info("reader is up", model=item.model, firmware=item.firmware, held_reads=item.held)
+
+    def _withhold(self) -> None:
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self._announcing = None
+
     def _down(self, reason: str, permanent: bool) -> None:
-        if reason != self.last_error:
-            say = self._log.error if permanent else self._log.warning
-            say("reader is down", reason=reason, trying_again="in 5 minutes" if permanent else "yes")
-        else:
-            self._log.debug("reader is still down", attempts=self.attempts)
+        self._withhold()
+        stood = self._stood()
+        if self._up_since is not None:
+            self._failures = 0 if stood >= STEADY else self._failures + 1
+        self._tell_log(reason, stood, permanent)
         self.last_error = reason
         if not self._told_down:
             self._told_down = True
             self._sink(ReaderDown(self.reader, self._now(), reason))
+
+    def _tell_log(self, reason: str, stood: float, permanent: bool) -> None:
+        """One line for each new reason; of a reader that fails again and again, ever fewer."""
+        often = self._failures > _FREE and self._up_since is not None
+        if often and self._failures & (self._failures - 1) == 0:
+            self._log.warning(
+                "reader fails soon after each set-up; it is not up until it has stood",
+                reason=reason, failures=self._failures, stood_s=round(stood), must_stand_s=probation(self._failures),
+            )  # fmt: skip
+        elif reason != self.last_error and not often:
+            say = self._log.error if permanent else self._log.warning
+            say("reader is down", reason=reason, trying_again="in 5 minutes" if permanent else "yes")
+        else:
+            self._log.debug("reader is still down", attempts=self.attempts, reason=reason)

@@ -256,6 +256,7 @@ class App:
             try:
                 await self.ledger.flush()
             except LedgerError as error:
+                self.pipeline.not_saved()
                 self._ledger_failed(error)
             else:
                 self.pipeline.release(position)

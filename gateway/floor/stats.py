@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class FloorStats:
-    """Counts since the process started, except the two gauges at the end."""
+    """Counts since the process started, except the three gauges at the end."""
 
     reads: int = 0
     late: int = 0  # reads for windows that were closed already
@@ -23,3 +23,4 @@ class FloorStats:
 
     windows: int = 0
     tags: int = 0
+    event_time: int = 0  # up to where everything is judged, microseconds UTC; 0 before the first tick

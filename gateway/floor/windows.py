@@ -206,6 +206,7 @@ class Windows:
 
     def close(self, limit: int) -> list[Closed]:
         """Takes out the windows below number `limit`, and everything late, in the order of their time."""
+        self._stats.event_time = limit * self.width
         closed = [
             window for reader, windows in self.readers.items() for window in windows.take(reader, limit, self.behind)
         ]

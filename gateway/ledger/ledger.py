@@ -45,6 +45,7 @@ class LedgerStats:
     bytes_on_disk: int
     commit_seconds: float  # how long the last commit with events took
     failing: bool  # the last attempt to commit failed
+    commits: int  # attempts to commit, whatever came of them
     sqlite_version: str
 
 
@@ -86,6 +87,7 @@ class Ledger:
         self._marks = Marks()
         self._last: Progress | None = None
         self._commit_seconds = 0.0
+        self._commits = 0
         self._room = True
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
 
@@ -216,6 +218,7 @@ class Ledger:
             bytes_on_disk=last.bytes_on_disk if last is not None else 0,
             commit_seconds=self._commit_seconds,
             failing=last is not None and last.error is not None,
+            commits=self._commits,
             sqlite_version=sqlite3.sqlite_version,
         )
 
@@ -252,6 +255,7 @@ class Ledger:
 
     def _progress(self, progress: Progress) -> None:
         self._last, self._marks = progress, progress.marks
+        self._commits += 1
         self._operations_done += progress.operations
         self._facts_done += progress.facts
         if progress.facts:

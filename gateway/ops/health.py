@@ -1,22 +1,36 @@
 """Whether the gateway does its work: what feeds the watchdog, and what ``/healthz`` answers.
 
-Two questions, two answers. *Progress*: does the pipeline turn, and does the ledger commit what it was given? Without
-it only a restart helps, and the watchdog brings one. *Health*: can the gateway see and tell? A reader without power
-or a broker without network is no reason to restart, but somebody should know.
+Healthy means that things move. For each thing that must move while there is work for it there is a deadline: from then
+on the gateway is *failing*, with the reason. Where it also hangs, so that only a restart helps, the watchdog is not
+fed any more: a disk that refuses each attempt, or a broker that closes each connection, moves too, and no restart
+mends it. A reader without power or a broker without network is no reason to restart, but somebody should know.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 TURN_LIMIT = 10.0
 """Seconds without a tick, which comes several times a second. Pauses of a loaded small computer stay well below."""
 
+EVENT_TIME_LIMIT = 5.0
+"""Seconds, and the longest window, for which event time may stand: reads that come meanwhile are judged by nobody."""
+
 COMMIT_LIMIT = 30.0
 """Seconds that a commit may take: an SD card that collects its garbage has been seen to hold a sync for several."""
+
+CHECKPOINT_LIMIT = 40.0
+"""Seconds from when a checkpoint is due until it is on disk. It is a commit like any other, and larger."""
+
+PUBLISH_LIMIT = 45.0
+"""Seconds for which a broker that is connected may take none of the events that wait. It is less than what the link
+gives it until it connects anew: somebody should know before that helps."""
+
+HANG = 3.0
+"""Limits after which a part that does not even try is taken to hang. Event time and ticks do nothing but move."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,48 +42,153 @@ class ReaderState:
     detail: str = ""
 
 
-class Health:
-    """Asks its callables only when it is asked itself, apart from `ledger`, which every turn looks at.
+@dataclass(slots=True, frozen=True)
+class Standing:
+    """Where everything stands that must move.
 
-    `ledger` says how many facts wait in memory for their commit, and the sequence number of the last one committed.
-    `broker` says why the broker is not connected, or nothing; `held_back` why readers are not being read, or nothing.
+    `event_time`: up to where the floor has judged. `queued` facts wait for their
+    commit, of which there were `commits` attempts. `pending` events wait for the broker, `published` is up to where it
+    has them, `connected` whether it is there, `connects` how often it was, and `answers` counts all that became of
+    events and connections. `checkpoint_due`: one is not on disk, of which there are `checkpoints`, after so many
+    `checkpoint_attempts`.
+    """
+
+    event_time: int
+    queued: int
+    committed: int
+    commits: int
+    pending: int
+    published: int
+    connected: bool
+    connects: int
+    answers: int
+    checkpoint_due: bool
+    checkpoints: int
+    checkpoint_attempts: int
+
+
+@dataclass(slots=True)
+class Deadline:
+    """Something that must move within `limit` seconds while there is work for it; `why` says what stands still.
+
+    `tries` is what moves while it at least tries, and it hangs where that stands for `hang` seconds.
+    """
+
+    limit: float
+    hang: float
+    why: str
+    _mark: Any = None
+    _tries: Any = None
+    _moved: float = 0.0
+    _tried: float = 0.0
+
+    def look(self, busy: bool, mark: Any, tries: Any, now: float) -> None:
+        """Notes where it stands at `now`."""
+        if not busy or mark != self._mark:
+            self._mark, self._moved = mark, now
+        if not busy or (mark, tries) != self._tries:
+            self._tries, self._tried = (mark, tries), now
+
+    def late(self, now: float) -> list[str]:
+        """Why it is late, in words; empty where it is not."""
+        stood = now - self._moved
+        return [self.why.format(seconds=f"{stood:.0f} s")] if stood > self.limit else []
+
+    def hangs(self, now: float) -> bool:
+        return now - self._tried > self.hang
+
+
+@dataclass(slots=True)
+class Deadlines:
+    """All of them. `window` is the width of a window in seconds: event time moves from one to the next."""
+
+    window: float
+    event_time: Deadline = field(init=False)
+    commit: Deadline = field(init=False)
+    checkpoint: Deadline = field(init=False)
+    publishing: Deadline = field(init=False)
+    _published: int = -1
+    _connects: int = 0  # when the broker took an event last
+
+    def __post_init__(self) -> None:
+        limit = EVENT_TIME_LIMIT + self.window
+        self.event_time = Deadline(
+            limit, HANG * limit, "event time has been standing for {seconds}: reads are not judged"
+        )
+        self.commit = Deadline(
+            COMMIT_LIMIT, COMMIT_LIMIT, "the ledger has not committed for {seconds} what it was given"
+        )
+        self.checkpoint = Deadline(
+            CHECKPOINT_LIMIT, HANG * CHECKPOINT_LIMIT, "a checkpoint has been due for {seconds} and is not on disk"
+        )
+        self.publishing = Deadline(
+            PUBLISH_LIMIT, HANG * PUBLISH_LIMIT, "events wait, and the broker has taken none for {seconds}"
+        )
+
+    def look(self, at: Standing, now: float) -> None:
+        """Notes where everything stands at `now`."""
+        self.event_time.look(True, at.event_time, at.event_time, now)
+        self.commit.look(at.queued > 0, at.committed, at.commits, now)
+        self.checkpoint.look(at.checkpoint_due, at.checkpoints, at.checkpoint_attempts, now)
+        if at.published != self._published:
+            self._published, self._connects = at.published, at.connects
+        there = at.connected or at.connects > self._connects  # one that comes and goes and takes nothing, too
+        self.publishing.look(at.pending > 0 and there, at.published, at.answers, now)
+
+    def late(self, now: float) -> list[str]:
+        """Why anything is late."""
+        every = (self.event_time, self.commit, self.checkpoint, self.publishing)
+        return [why for deadline in every for why in deadline.late(now)]
+
+    def hang(self, now: float) -> bool:
+        every = (self.event_time, self.commit, self.checkpoint, self.publishing)
+        return any(deadline.hangs(now) for deadline in every)
+
+
+class Health:
+    """Asks its callables only when it is asked itself, apart from `standing`, which every turn looks at.
+
+    `broker` says why the broker is not connected, or nothing; `held_back` why readers are not being read, or nothing;
+    `worries` what else a person should look at.
     """
 
     def __init__(
         self,
         *,
-        ledger: Callable[[], tuple[int, int]],
+        standing: Callable[[], Standing],
+        window: float,
         readers: Callable[[], Iterable[ReaderState]],
         broker: Callable[[], str],
         held_back: Callable[[], str],
+        worries: Callable[[], Iterable[str]] = tuple,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ledger = ledger
+        self._standing = standing
+        self._deadlines = Deadlines(window)
         self._readers = readers
         self._broker = broker
         self._held_back = held_back
+        self._worries = worries
         self._monotonic = monotonic
-        self._turned = self._moved = monotonic()
-        self._committed = -1
+        self._turned = monotonic()
+        self._deadlines.look(standing(), self._turned)
 
     def turned(self) -> None:
         """The pipeline has done a turn. Called at every tick."""
-        now = self._turned = self._monotonic()
-        waiting, committed = self._ledger()
-        if waiting == 0 or committed != self._committed:
-            self._committed = committed
-            self._moved = now
+        self._turned = self._monotonic()
+        self._deadlines.look(self._standing(), self._turned)
 
     def progress(self) -> bool:
-        """The pipeline turns, and what was queued for the ledger was committed in time."""
-        return not self._stalled()
+        """Nothing hangs: the watchdog may be fed."""
+        now = self._monotonic()
+        return now - self._turned <= TURN_LIMIT and not self._deadlines.hang(now)
 
     def report(self) -> tuple[int, dict[str, Any]]:
         """HTTP status and body of ``/healthz``: 200 ``ok``, 200 ``degraded`` (something needs a person, nothing is
-        lost), 503 ``failing`` (the gateway does not see or does not keep what it sees)."""
+        lost), 503 ``failing`` (the gateway does not see, does not keep what it sees, or does not pass it on)."""
         readers = list(self._readers())
         down = [state for state in readers if not state.up]
-        failing = self._stalled()
+        failing = self._late()
         if why := self._held_back():
             failing.append(f"readers are held back: {why}")
         if readers and len(down) == len(readers):
@@ -77,6 +196,7 @@ class Health:
         degraded = [f"reader {state.reader} is down: {state.detail or 'not connected yet'}" for state in down]
         if why := self._broker():
             degraded.append(f"the broker is away, events are kept: {why}")
+        degraded += self._worries()
         status = "failing" if failing else "degraded" if degraded else "ok"
         body = {
             "status": status,
@@ -85,11 +205,9 @@ class Health:
         }
         return (503 if failing else 200), body
 
-    def _stalled(self) -> list[str]:
+    def _late(self) -> list[str]:
         now = self._monotonic()
-        stalled = []
-        if now - self._turned > TURN_LIMIT:
-            stalled.append(f"the pipeline has not moved for {now - self._turned:.0f} s")
-        elif now - self._moved > COMMIT_LIMIT:
-            stalled.append(f"the ledger has not committed for {now - self._moved:.0f} s what it was given")
-        return stalled
+        stood = now - self._turned
+        if stood > TURN_LIMIT:
+            return [f"the pipeline has not moved for {stood:.0f} s"]
+        return self._deadlines.late(now)

@@ -58,6 +58,7 @@ class Snapshot:
     journal_fill: float = 0.0
     held_back: bool = False
     clock_lead: int = 0
+    checkpoints: int = 0
     log_lines_dropped: int = 0
 
 
@@ -265,6 +266,14 @@ FAMILIES: tuple[Family, ...] = (
         "By how much the gateway's time is ahead of a wall clock that was set back.",
         _one(lambda s: s.clock_lead / SECOND),
     ),
+    Family(
+        "event_time_timestamp_seconds",
+        "gauge",
+        "Up to where everything that was read is judged; 0 before the first tick.",
+        _one(lambda s: s.floor.event_time / SECOND),
+    ),
+    Family("ledger_commits", "counter", "Attempts to commit.", _one(lambda s: s.ledger.commits)),
+    Family("checkpoints", "counter", "Checkpoints of the floor's state on disk.", _one(lambda s: s.checkpoints)),
     Family(
         "log_lines_dropped",
         "counter",

@@ -9,10 +9,11 @@ import orjson
 
 from drivers.api import ClockQuality
 from gateway import __version__
+from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
-from gateway.ops.health import Health, ReaderState
+from gateway.ops.health import Health, ReaderState, Standing
 from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
@@ -41,10 +42,12 @@ class Vitals:
         self._parts = parts
         self._log = log
         self.health = Health(
-            ledger=self._ledger,
+            standing=self._standing,
+            window=parts.config.floor.window,
             readers=self._reader_states,
             broker=self._broker,
             held_back=lambda: parts.pipeline.congestion,
+            worries=self._worries,
         )
         metrics = Metrics(self.snapshot)
         self._server = Server(
@@ -88,6 +91,7 @@ class Vitals:
             journal_fill=parts.pipeline.journal_pressure,
             held_back=bool(parts.pipeline.congestion),
             clock_lead=parts.clock.lead,
+            checkpoints=parts.pipeline.checkpoints,
             log_lines_dropped=parts.logs.dropped,
         )
 
@@ -95,9 +99,30 @@ class Vitals:
         status, body = self.health.report()
         return Answer(status, "application/json", orjson.dumps(body))
 
-    def _ledger(self) -> tuple[int, int]:
-        stats = self._parts.ledger.stats()
-        return stats.queued, stats.sequence
+    def _standing(self) -> Standing:
+        pipeline, ledger, mqtt = self._parts.pipeline, self._parts.ledger.stats(), self._parts.mqtt.stats
+        return Standing(
+            event_time=pipeline.floor.stats.event_time,
+            queued=ledger.queued,
+            committed=ledger.sequence,
+            commits=ledger.commits,
+            pending=ledger.pending,
+            published=ledger.published,
+            connected=mqtt.connected,
+            connects=mqtt.connects,
+            answers=mqtt.published + mqtt.refused + mqtt.connects + mqtt.connect_failures,
+            checkpoint_due=pipeline.checkpoint_missing,
+            checkpoints=pipeline.checkpoints,
+            checkpoint_attempts=pipeline.checkpoint_attempts,
+        )
+
+    def _worries(self) -> Iterator[str]:
+        lead = self._parts.clock.lead
+        if lead > SECOND:
+            yield (
+                f"the machine's clock is {lead / SECOND:.0f} s behind event time, which goes on by itself: "
+                f"look at `timedatectl`"
+            )
 
     def _broker(self) -> str:
         return "" if self._parts.mqtt.connected else "not connected"

@@ -46,6 +46,9 @@ class Pipeline:
         self._position = journal.position
         self._last_tick = 0
         self._checkpoint_at = 0
+        self._unsaved = False
+        self.checkpoints = 0
+        self.checkpoint_attempts = 0
 
     @property
     def congestion(self) -> str:
@@ -62,6 +65,11 @@ class Pipeline:
     def checkpoint_due(self) -> bool:
         """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
         return self._last_tick >= self._checkpoint_at or self._journal.pressure >= _CHECKPOINT_PRESSURE
+
+    @property
+    def checkpoint_missing(self) -> bool:
+        """A checkpoint is due, or was taken and is not on disk."""
+        return self._unsaved or self.checkpoint_due
 
     def hurry_checkpoint(self) -> None:
         """The next checkpoint is due at once."""
@@ -126,13 +134,21 @@ class Pipeline:
         }
         self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
         self._ledger.checkpoint(self.floor.checkpoint(), self._position, meta)
+        self._unsaved = True
         return self._position
 
     def release(self, position: int) -> None:
         """The ledger holds a checkpoint up to `position`: the journal need not keep what came before it."""
+        self._unsaved = False
+        self.checkpoints += 1
+        self.checkpoint_attempts += 1
         if self._recorder is not None:
             position = min(position, self._recorder.position)
         self._journal.release(position)
+
+    def not_saved(self) -> None:
+        """The attempt to put a checkpoint on disk has failed."""
+        self.checkpoint_attempts += 1
 
     def reconfigure(self, config: Config, floor: Floor) -> None:
         """Goes on with a floor of a new configuration that holds the old one's state."""

@@ -14,7 +14,7 @@ depend on how the reads were cut into batches, nor on how often time was told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
@@ -41,13 +41,14 @@ from gateway.floor.counts.plan import Plan
 from gateway.floor.evidence import Evidence, proof_from
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
+from gateway.floor.migrations import Content
 from gateway.floor.places import Places
 from gateway.floor.portals import OnPass, Portals
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.history import Timeline
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
-from gateway.floor.snapshot import dump_news, load_news, redate_news, seal, seal_json, unseal, unseal_json
+from gateway.floor.snapshot import Checkpoint, dump_news, load_news, redate_news, seal, seal_json, versions
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Closed, Windows
 from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
@@ -112,6 +113,8 @@ class Floor:
         self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
         self._number = 0
         self._limit = 0  # event time has come to the beginning of this window
+        self._numbers: list[int] = []  # of the antennas in the checkpoint that was restored
+        self._zones: list[int] = []
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
             Batch: self._batch,
             Tick: self._tick,
@@ -326,7 +329,8 @@ class Floor:
             parts["expected"] = seal_json(self._counts.expected.dump())
         parts |= self._docks.checkpoint()
         parts["floor"] = seal_json(
-            {
+            versions()
+            | {
                 "chunks": len(self._presence.tags.dirty),
                 "antennas": self._places.describe(),
                 "zones": [zone.id for zone in self._places.zones],
@@ -344,60 +348,72 @@ class Floor:
         )
         return parts
 
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave.
+    def restore(self, parts: Mapping[str, bytes], without: Collection[str] = ()) -> None:
+        """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave, also of
+        an older release; sections named in `without` stay empty.
 
         The configuration may have changed: antennas and zones that are gone stay known until their tags have left.
-        Raises LedgerError where a part is missing or damaged; the floor is of no use then.
+        Raises `Unreadable` where a section cannot be read; the floor is of no use then. Raises `Newer` where the
+        checkpoint is of a newer release.
         """
-        try:
-            self._restore(parts)
-        except KeyError as error:
-            raise LedgerError(f"the checkpoint has no {error}: restore the ledger from a copy") from error
-        except (ValueError, TypeError, IndexError) as error:
-            raise LedgerError(
-                f"the checkpoint cannot be understood ({error}): restore the ledger from a copy"
-            ) from error
+        saved = Checkpoint(parts)
+        loaders: Mapping[str, Callable[[Content], None]] = {
+            "time": self._load_time,
+            "presence": self._load_presence,
+            "portals": lambda content: self._portals.load(content["portals"], self._numbers),
+            "counts": lambda content: self._counts.load(
+                content["counts"], content["expected"], self._limit * self._window
+            ),
+            "gate": self._docks.restore,
+        }
+        for section, load in loaders.items():
+            if section not in without:
+                with saved.reading(section) as content:
+                    load(content)
 
-    def _restore(self, parts: Mapping[str, bytes]) -> None:
-        content = unseal_json("floor", parts["floor"])
-        numbers = [self._places.adopt(*antenna) for antenna in content["antennas"]]
-        zones = [self._places.zone_number(zone) for zone in content["zones"]]
+    def _load_time(self, content: Content) -> None:
+        self._numbers = [self._places.adopt(*antenna) for antenna in content["antennas"]]
+        self._zones = [self._places.zone_number(zone) for zone in content["zones"]]
         self._windows.load(content["windows"])
         self._readers.load(content["readers"])
-        self._timeline.load(content["timeline"], numbers, self._windows.now)
-        names = [f"tags/{chunk:06d}" for chunk in range(content["chunks"])]
-        columns = [unseal(name, parts[name]) for name in names]
-        self._presence.load(content["presence"], unseal("waiting", parts["waiting"]), columns, numbers)
-        self._sightings.foreign.load(content["foreign"], zones)
-        expected = unseal_json("expected", parts["expected"]) if content["counts"]["expected"] else None
-        self._portals.load(content["portals"], numbers)
-        self._docks.restore(parts)
-        self._counts.load(content["counts"], expected, content["position"])
+        self._timeline.load(content["timeline"], self._numbers, self._windows.now)
         self._pending = [(t, number, load_news(news)) for t, number, news in content["pending"]]
         self._number = content["number"]
         self._limit = content["position"] // self._window
 
-    def apply(self, payloads: Iterable[bytes]) -> None:
-        """Takes over where each tag is from events that are newer than the checkpoint, oldest first.
+    def _load_presence(self, content: Content) -> None:
+        self._presence.load(content["presence"], content["waiting"], content["tags"], self._numbers)
+        self._sightings.foreign.load(content["foreign"], self._zones)
 
-        For a start whose journal is lost. Reads of the checkpoint that were waiting in open windows are given up: the
-        events may rest on them already. Raises LedgerError where a payload is not an event.
+    def apply(self, payloads: Sequence[bytes]) -> None:
+        """Takes over from events that are newer than the checkpoint, oldest first, where each tag is, what was counted
+        and what the docks load: for a start whose journal is lost.
+
+        Reads that were waiting in open windows are given up: the events may rest on them already. Raises
+        `LedgerError` where a payload is not an event.
         """
-        for payload in payloads:
+        if payloads:
             self._windows.clear()
+        self.rebuild(payloads, ("presence", "counts", "gate"))
+
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
+        """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
+        `restore` left empty. Raises `LedgerError` where a payload is not an event."""
+        takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
+            MOVEMENT: ("presence", self._apply),
+            COUNT: ("counts", lambda data, t: self._counts.apply(data)),
+            GATE: ("gate", self.gate.apply),
+        }
+        for payload in payloads:
             try:
                 event = orjson.loads(payload)
-                if event["type"] == MOVEMENT:
-                    self._apply(event["data"])
-                elif event["type"] == COUNT:
-                    self._counts.apply(event["data"])
-                elif event["type"] == GATE:
-                    self.gate.apply(event["data"], parse_rfc3339(event["time"]))
+                section, take = takers.get(event["type"], ("", None))
+                if take is not None and section in sections:
+                    take(event["data"], parse_rfc3339(event["time"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
 
-    def _apply(self, data: Mapping[str, Any]) -> None:
+    def _apply(self, data: Mapping[str, Any], t: int) -> None:
         if data["movement"] in ("passed", "group_passed"):
             return  # what it meant for where the tag is was said beside it
         epc = bytes.fromhex(data["epc"])

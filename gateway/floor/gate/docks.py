@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.gate import Gate
+from gateway.floor.migrations import Content
 from gateway.floor.places import Places
 from gateway.floor.readers.antennas import Watch
-from gateway.floor.snapshot import seal_json, unseal_json
+from gateway.floor.snapshot import seal_json
 from gateway.floor.windows import Closed
-
-PARTS = ("manifests", "shipped", "watch", "docks")
 
 
 class Docks:
@@ -43,10 +42,10 @@ class Docks:
     def checkpoint(self) -> dict[str, bytes]:
         return {f"gate/{name}": seal_json(content) for name, content in self.gate.changed().items()}
 
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Nothing where the checkpoint is of a gateway that had no gate."""
-        if "gate/docks" in parts:
-            self.gate.load({name: unseal_json(f"gate/{name}", parts[f"gate/{name}"]) for name in PARTS})
+    def restore(self, content: Content) -> None:
+        """Takes over the section ``gate`` of a checkpoint: nothing where the gateway had no gate."""
+        if content:
+            self.gate.load(content)
 
     def _dark(self, portal: str, t: int) -> dict[str, int]:
         """For how many microseconds each antenna of a portal was not watching, up to `t`."""

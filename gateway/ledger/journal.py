@@ -21,6 +21,7 @@ from gateway.inputs import Input
 from gateway.ledger import lock
 from gateway.ledger.segment import (
     HEADER_BYTES,
+    PRESENT,
     Damaged,
     Header,
     Segment,
@@ -177,27 +178,39 @@ class Journal:
 
     def _read_segments(self, paths: list[Path]) -> int:
         """Takes over the segments at `paths`; returns how many torn bytes it cut off behind the last record."""
-        expected: Header | None = None
+        expected: tuple[bytes, int] | None = None
         for path in paths:
             try:
                 segment = Segment(path)
-                if expected not in (None, segment.header):
+                header = segment.header
+                if expected not in (None, (header.journal, header.first)):
                     raise Damaged("it does not follow the one before")
                 records = sum(1 for _ in segment.bodies())
                 if segment.torn and path is not paths[-1]:
                     raise Damaged("its end is missing")
             except Damaged as damage:
                 raise Damaged(f"{path}: {damage}") from damage
-            expected = Header(segment.header.journal, segment.header.first + records)
-            self._segments.append((segment.header.first, path, segment.end))
+            expected = (header.journal, header.first + records)
+            self._segments.append((header.first, path, segment.end))
         assert expected is not None
-        self._id, self._next = expected.journal, expected.first
+        self._id, self._next = expected
         self._used = sum(size for _, _, size in self._segments)
         self._first, self._path, self._size = self._segments.pop()
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.ftruncate(self._file, self._size)
         self._set_limit()
+        if header.layout != PRESENT or header.foreign:
+            self._begin_anew()
         return segment.torn
+
+    def _begin_anew(self) -> None:
+        """The last segment is of an older release or another Python: what is written from here on is not."""
+        if self._next > self._first:
+            self._roll()
+        else:
+            os.close(self._file)
+            self._used -= self._size
+            self._new_segment()
 
     def _discard(self, position: int) -> None:
         if self._file >= 0:

@@ -7,8 +7,8 @@ from the record's position, so that zeros or a record of another place do not pa
 Reads that are still their reader's bytes are kept as those bytes, with the format of a record beside them: journalling
 them costs no more than a checksum and a copy.
 
-Bodies are `marshal`: it is several times faster than any format that other versions of Python could read, and nobody
-else has to read them: a segment of another Python or with other input classes is refused by its header.
+Bodies are `marshal`: it is several times faster than anything else. Every Python reads the marshal of older ones; a
+segment with the input classes of an older release is read by the layout of that release (layouts.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import marshal
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,7 @@ from drivers.api import (
 )
 from drivers.records import RecordFormat, Records
 from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.ledger.layouts import RELEASED, Layout
 
 _MAGIC = b"RFIDJRN1"
 _HEADER = struct.Struct("<8sIBBBx16sQ4xI")
@@ -64,10 +65,12 @@ _CLASSES: tuple[type[Any], ...] = (
 _CODES = {cls: code for code, cls in enumerate(_CLASSES)}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}
 _BATCH, _CLOCK, _COMMAND = _CODES[Batch], _CODES[ReaderClock], _CODES[Command]
+_BY_NAME = {cls.__name__: cls for cls in _CLASSES}
 
-# Changes when an input class gains, loses or renames a field, and with the number in front, which counts the ways of
-# writing rows: such a segment must not be misread after an upgrade.
-_LAYOUT = zlib.crc32(repr([2, *((cls.__name__, _NAMES[cls]) for cls in _CLASSES)]).encode())
+PRESENT: Final = Layout(rows=2, classes=tuple((cls.__name__, _NAMES[cls]) for cls in _CLASSES))
+
+# By checksum: changes when an input class gains, loses or renames a field, so that no record is misread.
+_LAYOUTS = {layout.checksum: layout for layout in (*RELEASED, PRESENT)}
 
 
 class Damaged(Exception):
@@ -76,30 +79,33 @@ class Damaged(Exception):
 
 @dataclass(slots=True, frozen=True)
 class Header:
-    """Which journal a segment belongs to, and the position of its first record."""
+    """Which journal a segment belongs to, the position of its first record, and how its records are laid out."""
 
     journal: bytes
     first: int
+    layout: Layout = PRESENT
+    foreign: bool = False  # of another Python: to be read, not to be written on
 
 
 def encode_header(header: Header) -> bytes:
+    """The header of a segment that this Python and this release write."""
     major, minor = sys.version_info[:2]
-    head = _HEADER.pack(_MAGIC, _LAYOUT, major, minor, marshal.version, header.journal, header.first, 0)[:-4]
+    head = _HEADER.pack(_MAGIC, PRESENT.checksum, major, minor, marshal.version, header.journal, header.first, 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(head))
 
 
 def decode_header(data: bytes) -> Header:
-    """Raises `Damaged` for anything but a header that this very version of Python and of the inputs wrote."""
+    """Raises `Damaged` for anything but a header of this version of Python and of the inputs, or of an older one."""
     if len(data) < HEADER_BYTES:
         raise Damaged("its header is cut off")
     magic, layout, major, minor, version, journal, first, crc = _HEADER.unpack_from(data)
     if magic != _MAGIC or crc != zlib.crc32(data[: HEADER_BYTES - 4]):
         raise Damaged("its header is not one of a journal")
-    if (major, minor, version) != (*sys.version_info[:2], marshal.version):
-        raise Damaged(f"it was written under Python {major}.{minor}")
-    if layout != _LAYOUT:
-        raise Damaged("it was written by another version of the gateway")
-    return Header(journal, first)
+    if version > marshal.version:
+        raise Damaged(f"it was written under Python {major}.{minor}, whose format this one does not know")
+    if layout not in _LAYOUTS:
+        raise Damaged("it was written by a newer version of the gateway")
+    return Header(journal, first, _LAYOUTS[layout], (major, minor) != sys.version_info[:2])
 
 
 def encode_record(position: int, item: Input) -> bytes:
@@ -125,19 +131,48 @@ def _plain(item: Input) -> tuple[Any, ...]:
     return (_CODES[type(item)], *(getattr(item, name) for name in _NAMES[type(item)]))
 
 
-def _item(values: tuple[Any, ...]) -> Input:
+def _item(values: tuple[Any, ...], layout: Layout) -> Input:
     code, *rest = values
+    if layout != PRESENT:
+        return _older(code, rest, layout)
     if code == _BATCH:
         reader, arrival, rows, offset, unit, phase, tids = rest
-        if type(rows) is tuple:
-            key, body = rows
-            rows = Records(RecordFormat.from_key(key), body)
-        return Batch(reader, arrival, rows, offset, RssiUnit(unit), phase, tids or {})
+        return Batch(reader, arrival, _rows(rows), offset, RssiUnit(unit), phase, tids or {})
     if code == _CLOCK:
         reader, t, quality, offset = rest
         return ReaderClock(reader, t, ClockQuality(quality), offset)
     item: Input = _CLASSES[code](*rest)
     return item
+
+
+def _rows(rows: Any) -> Any:
+    """The rows of a batch: a list of tuples, or the format and the bytes of `Records`."""
+    if type(rows) is tuple:
+        key, body = rows
+        return Records(RecordFormat.from_key(key), body)
+    return rows
+
+
+_KINDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "rssi_unit": RssiUnit,
+    "quality": ClockQuality,
+    "tids": lambda tids: tids or {},
+    "rows": _rows,
+}
+
+
+def _older(code: int, values: list[Any], layout: Layout) -> Input:
+    """A record of an older layout: fields by their names, new ones by their defaults."""
+    name, names = layout.classes[code]
+    known = dict(zip(names, values, strict=True))
+    if layout.rows == 1 and "rows" in known:
+        known["rows"] = list(known["rows"])
+    item: Input = _BY_NAME[name](**{field: _KINDS.get(field, _same)(value) for field, value in known.items()})
+    return item
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 class Segment:
@@ -175,4 +210,4 @@ class Segment:
     def items(self) -> Iterator[tuple[int, Input]]:
         """Position and input of each whole record."""
         for position, body in self.bodies():
-            yield position, _item(marshal.loads(body))
+            yield position, _item(marshal.loads(body), self.header.layout)

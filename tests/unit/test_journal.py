@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import marshal
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -27,6 +31,7 @@ from gateway.errors import LedgerError
 from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 from gateway.ledger import segment
 from gateway.ledger.journal import Journal, JournalState
+from gateway.ledger.layouts import RELEASED, Layout
 
 T = 1_700_000_000_000_000
 MEGABYTE = 1 << 20
@@ -222,22 +227,92 @@ def test_a_missing_segment_is_a_lost_journal(tmp_path: Path) -> None:
     assert "does not follow the one before" in state.lost
 
 
-@pytest.mark.parametrize(("attribute", "why"), [("_LAYOUT", "another version of the gateway"), ("sys", "Python 3.9")])
-def test_a_journal_of_another_version_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attribute: str, why: str
-) -> None:
-    class OldPython:
-        version_info = (3, 9, 0)
+def rewritten(directory: Path, *, layout: int | None = None, python: int | None = None, marshal: int = 4) -> None:
+    """Makes the only segment look as if another release or another Python had written it."""
+    (path,) = segments(directory)
+    data = bytearray(path.read_bytes())
+    magic, own, major, minor, _, journal, first, _ = segment._HEADER.unpack_from(data)
+    head = segment._HEADER.pack(
+        magic, own if layout is None else layout, major, minor if python is None else python, marshal, journal, first, 0
+    )[:-4]
+    data[: len(head) + 4] = head + struct.pack("<I", zlib.crc32(head))
+    path.write_bytes(data)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(segment, attribute, 12345 if attribute == "_LAYOUT" else OldPython)
-        journal, _ = opened(tmp_path)
-        fill(journal, 3)
-        journal.close()
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"layout": 12345}, "a newer version of the gateway"), ({"python": 99, "marshal": 99}, "Python 3.99")],
+)
+def test_a_journal_of_a_newer_version_is_not_guessed_at(tmp_path: Path, changes: dict[str, int], why: str) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 3)
+    journal.close()
+    rewritten(tmp_path, **changes)
     again, state = opened(tmp_path)
     assert why in state.lost
     assert state.last == 0
     again.close()
+
+
+@pytest.mark.parametrize("records", [0, len(ONE_OF_EACH)])
+def test_a_journal_of_another_python_is_read_and_not_written_on(tmp_path: Path, records: int) -> None:
+    journal, _ = opened(tmp_path)
+    for item in ONE_OF_EACH[:records]:
+        journal.append(item)
+    journal.close()
+    rewritten(tmp_path, python=9)
+    again, state = opened(tmp_path)
+    assert (state.lost, state.last) == ("", records)
+    again.append(Tick(T))
+    assert [item for _, item in again.read(0)] == [*ONE_OF_EACH[:records], Tick(T)]
+    again.close()
+    assert len(segments(tmp_path)) == (2 if records else 1)
+    newest = segment.Segment(segments(tmp_path)[-1])
+    assert not newest.header.foreign
+    _, state = opened(tmp_path)
+    assert (state.lost, state.last) == ("", records + 1)
+
+
+def test_records_of_an_older_layout_are_read_by_the_names_of_their_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older release had the classes in another order, and one without its newest field."""
+    classes = reversed(segment.PRESENT.classes)
+    older = Layout(1, tuple((name, fields[:-1] if name == "AntennaStatus" else fields) for name, fields in classes))
+    journal, _ = opened(tmp_path)
+    journal.close()
+    (path,) = segments(tmp_path)
+    written = [
+        (AntennaStatus("r1", T, 2, True, "as new"), ["r1", T, 2, True]),
+        (
+            Batch("r1", T, [(b"\x01", 1, -61, 0, T, 1)], 9),
+            ["r1", T, [(b"\x01", 1, -61, 0, T, 1)], 9, "dBm", False, None],
+        ),
+        (ReaderClock("r1", T, ClockQuality.SYNCED, 3), ["r1", T, "synced", 3]),
+    ]
+    names = [name for name, _ in older.classes]
+    with path.open("ab") as file:
+        for position, (item, values) in enumerate(written, start=1):
+            body = marshal.dumps((names.index(type(item).__name__), *values))
+            file.write(segment._RECORD.pack(len(body), zlib.crc32(body, position)) + body)
+    rewritten(tmp_path, layout=older.checksum)
+    monkeypatch.setitem(segment._LAYOUTS, older.checksum, older)
+    again, state = opened(tmp_path)
+    assert (state.lost, state.last) == ("", 3)
+    assert [item for _, item in again.read(0)] == [AntennaStatus("r1", T, 2, True), *(item for item, _ in written[1:])]
+    again.close()
+
+
+def test_every_released_layout_can_be_read() -> None:
+    """A field that is new since a release has a default, and none that was there is gone."""
+    classes = {name: segment._BY_NAME[name] for name, _ in segment.PRESENT.classes}
+    for layout in RELEASED:
+        for name, old in layout.classes:
+            fields = {field.name: field for field in dataclasses.fields(classes[name])}
+            assert set(old) <= set(fields), name
+            for field in set(fields) - set(old):
+                missing = (fields[field].default, fields[field].default_factory)
+                assert missing != (dataclasses.MISSING, dataclasses.MISSING), f"{name}.{field} needs a default"
 
 
 def test_begin_forgets_and_numbers_on_under_a_new_id(tmp_path: Path) -> None:

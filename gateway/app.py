@@ -135,7 +135,7 @@ class App:
         self.notifier.extend_timeout(_RECOVERY)
         found = self.ledger.start()
         self.history = History(self.config.history_file, found.epoch, self.ledger.committed, self._log)
-        self.pipeline: Pipeline = recover(
+        self.pipeline: Pipeline = await recover(
             self.config, found, self.ledger, self.journal, self.recorder, self.clock, self._log
         )
         await self.ledger.flush()
@@ -315,8 +315,7 @@ class App:
         """A floor of the new configuration takes over the state of the old one, at a checkpoint: what is in the journal
         behind it was judged under the new configuration, and would be again after a crash."""
         self.pipeline.checkpoint()
-        parts = await self.ledger.parts()
-        self.pipeline.reconfigure(self.config, carry_over(self.pipeline.floor, parts, self.config))
+        self.pipeline.reconfigure(self.config, carry_over(self.pipeline.floor, self.config))
         self.pipeline.checkpoint()
         await self.ledger.flush()
 

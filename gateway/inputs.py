@@ -6,7 +6,7 @@ input of a run.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -35,13 +35,15 @@ class Restart:
 
     `clean` says that it had been stopped in order. After a crash, bytes that the kernel had taken from a reader and
     nobody had read are lost; with ``journal_lost`` (reboot, power cut) so is everything after the last checkpoint
-    that had not become an event.
+    that had not become an event. `rebuilt` names the sections of the saved state that could not be read, as after an
+    upgrade, and were built again from the ledger's events.
     """
 
     t: int
     since: int
     clean: bool
     journal_lost: bool = False
+    rebuilt: Sequence[str] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -270,6 +270,8 @@ class Loss(Part):
     """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
 
     `certain` false: they may be lost. `reader` is the gateway's own name where it is not a reader that lost them.
+    `rebuilt` (cause ``state-rebuilt``): sections of the saved state that a release could not read and built again from
+    the events; what was not in an event, such as a passage under way or a manifest, is not known any more.
     """
 
     reader: Identifier
@@ -279,6 +281,7 @@ class Loss(Part):
     certain: bool
     first_sequence: Annotated[int, Field(ge=1)] | None = None
     last_sequence: Annotated[int, Field(ge=1)] | None = None
+    rebuilt: list[str] = []
 
 
 class ClockStep(Part):

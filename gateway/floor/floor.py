@@ -68,6 +68,11 @@ KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch")
 session, which waits for event time, may follow at once."""
 
 
+def _chunk(number: int) -> str:
+    """The part that holds a chunk of the tags' table."""
+    return f"tags/{number:06d}"
+
+
 class _Agenda(Protocol):
     """Something that falls due at a time of its own."""
 
@@ -323,30 +328,35 @@ class Floor:
 
     def checkpoint(self) -> dict[str, bytes]:
         """The parts of the state that changed since the last call; all of them on the first."""
-        parts = {f"tags/{chunk:06d}": seal(body) for chunk, body in self._presence.tags.changed()}
-        parts["waiting"] = seal(self._presence.dump_waiting())
+        parts = {_chunk(number): seal(body) for number, body in self._presence.tags.changed()}
         if self._counts.expected.changed():
             parts["expected"] = seal_json(self._counts.expected.dump())
-        parts |= self._docks.checkpoint()
-        parts["floor"] = seal_json(
-            versions()
-            | {
-                "chunks": len(self._presence.tags.dirty),
-                "antennas": self._places.describe(),
-                "zones": [zone.id for zone in self._places.zones],
-                "windows": self._windows.dump(),
-                "readers": self._readers.dump(),
-                "timeline": self._timeline.dump(),
-                "presence": self._presence.dump(),
-                "foreign": self._sightings.foreign.dump(),
-                "portals": self._portals.dump(),
-                "counts": self._counts.dump(),
-                "pending": [[t, number, dump_news(item)] for t, number, item in sorted(self._pending)],
-                "number": self._number,
-                "position": self._limit * self._window,
-            }
-        )
-        return parts
+        return parts | self._docks.checkpoint() | self._always()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """All parts of the state, for another floor to go on from; the next `checkpoint` is none the shorter."""
+        parts = {_chunk(number): seal(body) for number, body in self._presence.tags.chunks()}
+        parts["expected"] = seal_json(self._counts.expected.dump())
+        return parts | self._docks.snapshot() | self._always()
+
+    def _always(self) -> dict[str, bytes]:
+        """The parts that change with every tick."""
+        floor = {
+            "chunks": len(self._presence.tags.dirty),
+            "antennas": self._places.describe(),
+            "zones": [zone.id for zone in self._places.zones],
+            "windows": self._windows.dump(),
+            "readers": self._readers.dump(),
+            "timeline": self._timeline.dump(),
+            "presence": self._presence.dump(),
+            "foreign": self._sightings.foreign.dump(),
+            "portals": self._portals.dump(),
+            "counts": self._counts.dump(),
+            "pending": [[t, number, dump_news(item)] for t, number, item in sorted(self._pending)],
+            "number": self._number,
+            "position": self._limit * self._window,
+        }
+        return {"waiting": seal(self._presence.dump_waiting()), "floor": seal_json(versions() | floor)}
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str] = ()) -> None:
         """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave, also of
@@ -399,6 +409,7 @@ class Floor:
     def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
         """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
         `restore` left empty. Raises `LedgerError` where a payload is not an event."""
+        self._presence.begin(self._limit * self._window)
         takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
             MOVEMENT: ("presence", self._apply),
             COUNT: ("counts", lambda data, t: self._counts.apply(data)),

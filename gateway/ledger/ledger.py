@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import orjson
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Event, Fact
 from gateway.ledger.marks import Marks
+from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
 from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Quarantined, Recovery, Refuse
 from gateway.ledger.writer import Progress, Writer
@@ -78,8 +76,7 @@ class Ledger:
         self._now = now
         self._writer = Writer(settings, source, self._progress, self._excess, now)
         self._epoch = ""
-        self._known: Counter[str] = Counter()
-        self._recognising = False
+        self._recognition: Recognition | None = None
         self._held: list[Operation] | None = None
         self._operations_put = self._operations_done = 0
         self._facts_put = self._facts_done = 0
@@ -94,23 +91,22 @@ class Ledger:
     def start(self) -> Recovery:
         """Opens the file, or makes it, and says what it holds; blocks until that is done.
 
-        From here until `recovered`, facts that the ledger already holds behind its last checkpoint are recognised by
-        their ids and not written again. Raises `LedgerError` where the file is in use, damaged, of another gateway
-        or of a newer version.
+        From here until `recovered`, facts that the ledger already holds behind its last checkpoint are recognised and
+        not written again. Raises `LedgerError` where the file is in use, damaged, of another gateway or of a newer
+        version.
         """
         recovery = self._writer.start()
         self._marks = self._writer.marks
         self._epoch = recovery.epoch
         self._committed = recovery.sequence
         self._published, self._acknowledged = self._marks.published, self._marks.acknowledged
-        self._known = Counter(orjson.loads(payload)["id"] for payload in recovery.newer)
-        self._recognising = True
+        self._recognition = Recognition(recovery.newer, self._source)
         return recovery
 
     def append(self, facts: Sequence[Fact], position: int) -> None:
         """Queues what the floor stated about the input at `position` of the journal. Never blocks, never refuses."""
-        if self._recognising:
-            facts = [fact for fact in facts if not self._recognise(fact)]
+        if self._recognition is not None:
+            facts = [fact for fact in facts if not self._recognition.knows(fact)]
         if facts:
             self._facts_put += len(facts)
             self._put(Append(facts, position))
@@ -123,16 +119,11 @@ class Ledger:
         """
         self._put(Checkpoint(dict(parts), position, dict(meta)))
 
-    def recovered(self) -> int:
-        """The journal has been read to its end: recognises no more.
-
-        Returns how many events behind the checkpoint were not stated again; other than 0, the floor has not given
-        the same answer to the same input.
-        """
-        self._recognising = False
-        missing = self._known.total()
-        self._known.clear()
-        return missing
+    def recovered(self) -> Recognition:
+        """The journal has been read to its end: recognises no more. Says what was recognised, and what was not stated
+        again: something where the floor has not given the same answer to the same input, as after an upgrade."""
+        recognition, self._recognition = self._recognition, None
+        return recognition or Recognition((), self._source)
 
     async def flush(self) -> None:
         """Returns when everything put in so far is on disk. Raises `LedgerError` if the next attempt fails.
@@ -158,11 +149,6 @@ class Ledger:
         """Sequence numbers and payloads of committed events behind `after`, in order, whatever the broker thinks of
         them. Bounded as `read` is."""
         return await self._writer.ask(lambda store: store.committed(after, limit, max_bytes))
-
-    async def parts(self) -> dict[str, bytes]:
-        """The floor's state as of the newest checkpoint, once everything put in so far is on disk."""
-        await self.flush()
-        return await self._writer.ask(lambda store: store.parts())
 
     async def quarantined(self, limit: int) -> list[Quarantined]:
         """The oldest events that the broker refused, with the reasons."""
@@ -228,13 +214,6 @@ class Ledger:
         What could not be committed is still in the journal, behind the last checkpoint.
         """
         await self._writer.stop()
-
-    def _recognise(self, fact: Fact) -> bool:
-        identity = fact.id(self._source)
-        known = self._known[identity] > 0
-        if known:
-            self._known[identity] -= 1
-        return known
 
     def _put(self, operation: Operation) -> None:
         self._operations_put += 1

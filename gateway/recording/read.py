@@ -260,6 +260,7 @@ def _restart(record: Mapping[str, Any]) -> Input:
         since=values.time(content, "since"),
         clean=values.flag(content, "clean"),
         journal_lost=values.flag(content, "journal_lost", False),
+        rebuilt=values.strings(content, "rebuilt"),
     )
 
 

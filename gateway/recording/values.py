@@ -13,6 +13,7 @@ from gateway.clock import SECOND
 _EXACT_SECONDS = 2.0**32
 
 # Readers count microseconds in 64 bits.
+_MOST_STRINGS = 16
 _MAX_SECONDS = 1 << 45
 
 # Far above any phase or Doppler shift; without a bound, 1e300 would become an integer of that size.
@@ -80,6 +81,14 @@ def mapping(record: Mapping[str, Any], key: str) -> dict[str, Any]:
     if type(value) is not dict:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be an object')
     return value
+
+
+def strings(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """A short list of strings; none where the key is missing."""
+    value = record.get(key, [])
+    if type(value) is not list or len(value) > _MOST_STRINGS or not all(type(entry) is str for entry in value):
+        raise Wrong(f'"{key}" is {_shown(record, key)}: it must be a list of at most {_MOST_STRINGS} strings')
+    return tuple(value)
 
 
 def binary(record: Mapping[str, Any], key: str) -> bytes:

@@ -5,7 +5,7 @@ giving it the same again is the whole recovery: it states the same facts, and th
 already holds. The tail is judged under the configuration that was in force when it was read.
 
 Where the journal is gone (a reboot, a power cut), the events themselves tell where each tag was last, and what could
-not be saved is stated as a loss.
+not be saved is stated as a loss. So they do for the sections of a checkpoint that cannot be read, as after an upgrade.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ from dataclasses import dataclass
 from gateway.config import Config
 from gateway.events.envelope import event_time
 from gateway.floor import Floor
+from gateway.floor.migrations import STEPS
+from gateway.floor.snapshot import Unreadable
 from gateway.inputs import ClockStep, Restart, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, Recovery
+from gateway.ledger.recognition import Recognition
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 from gateway.service.reload import carry_over
+
+_PAGE = 1_000
+_PAGE_BYTES = 16 << 20
+"""Events read at a time where sections of the state are built again from all of them."""
 
 
 @dataclass(slots=True)
@@ -34,7 +41,7 @@ class _Tail:
     last_tick: int
 
 
-def recover(
+async def recover(
     config: Config,
     found: Recovery,
     ledger: Ledger,
@@ -43,53 +50,106 @@ def recover(
     clock: EventClock,
     log: Logger,
 ) -> Pipeline:
-    """Builds the pipeline on what `found` and the journal hold, states what was lost, and checkpoints."""
+    """Builds the pipeline on what `found` and the journal hold, states what was lost, and checkpoints.
+
+    Raises `LedgerError` where the checkpoint was written by a newer release.
+    """
     state = journal.open()
+    if state.lost:
+        log.error("the journal of the last run cannot be used", directory=str(config.journal.directory), why=state.lost)
+    if state.torn:
+        log.info("the last run was killed while it wrote to its journal", torn_bytes=state.torn)
+    rebuilt: list[str] = []
     if found.fresh:
+        ledger.recovered()
         journal.begin(0)
         floor = Floor(config)
         tail = _Tail(lost=False, replayed=0, last_tick=0)
     else:
-        floor, tail = _continue(config, found, state, ledger, journal)
+        then = _last_configuration(config, found, log)
+        floor, rebuilt = await restored(then, found, ledger, log)
+        tail = _replay(floor, found, state, ledger, journal)
+        _compare(floor, rebuilt, ledger.recovered(), log)
+        if then.floor_json() != config.floor_json():
+            floor = carry_over(floor, config)
     if recorder is not None:
         recorder.resume(journal)
-    unreproduced = ledger.recovered()
-    if unreproduced:
-        log.error("events of the last run did not come again from its journal", events=unreproduced)
-
     pipeline = Pipeline(config, floor, ledger, journal, recorder, clock, log)
     if not found.fresh:
         pipeline.go_on_from(tail.last_tick)
-        clean = found.meta["clean"] == "yes" and tail.replayed == 0
-        pipeline.take(Restart(t=clock.now(), since=tail.last_tick, clean=clean, journal_lost=tail.lost and not clean))
-        log.info("recovered", clean=clean, inputs_replayed=tail.replayed, journal_lost=tail.lost, epoch=found.epoch)
+        clean = found.meta.get("clean") == "yes" and tail.replayed == 0
+        lost = tail.lost and not clean
+        pipeline.take(Restart(clock.now(), tail.last_tick, clean, journal_lost=lost, rebuilt=tuple(rebuilt)))
+        log.info("recovered", clean=clean, inputs_replayed=tail.replayed, journal_lost=lost, epoch=found.epoch)
     pipeline.tick()
     pipeline.checkpoint()
     return pipeline
 
 
-def _continue(
-    config: Config, found: Recovery, state: JournalState, ledger: Ledger, journal: Journal
-) -> tuple[Floor, _Tail]:
-    """The floor as the last run left it, under the present configuration."""
-    then = Config.from_floor_json(found.meta["floor_config"])
-    floor = Floor(then)
-    floor.restore(found.parts)
+async def restored(config: Config, found: Recovery, ledger: Ledger, log: Logger) -> tuple[Floor, list[str]]:
+    """A floor in the state of the checkpoint in `found`, and the sections of it that had to be built from events."""
+    without: list[str] = []
+    while True:
+        floor = Floor(config)
+        try:
+            floor.restore(found.parts, without)
+            break
+        except Unreadable as unreadable:
+            log.error("a part of the saved state is built again from the ledger's events", why=str(unreadable))
+            without = list(STEPS) if unreadable.section == "time" else [*without, unreadable.section]
+    if without:
+        await _rebuild(floor, without, found.checkpoint_sequence, ledger)
+    return floor, without
+
+
+async def _rebuild(floor: Floor, sections: list[str], upto: int, ledger: Ledger) -> None:
+    """Every event that is still in the ledger, up to the checkpoint's last, tells what it can of `sections`."""
+    after = 0
+    while events := await ledger.committed(after, _PAGE, _PAGE_BYTES):
+        after = events[-1][0]
+        floor.rebuild((payload for sequence, payload in events if sequence <= upto), sections)
+        if after >= upto:
+            return
+
+
+def _last_configuration(config: Config, found: Recovery, log: Logger) -> Config:
+    """The configuration that was in force when the journal was written; the present one where it cannot be read."""
+    try:
+        return Config.from_floor_json(found.meta["floor_config"])
+    except (KeyError, ValueError) as error:
+        log.error(
+            "the configuration of the last run cannot be read; the present one judges what it left", why=str(error)
+        )
+        return config
+
+
+def _replay(floor: Floor, found: Recovery, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
+    """Gives the floor what it was given since the checkpoint, or what events say where the journal is lost."""
     tail = _Tail(
-        lost=found.meta["journal"] != state.id or state.last < found.position,
+        lost=found.meta.get("journal") != state.id or state.last < found.position,
         replayed=0,
-        last_tick=int(found.meta["last_tick"]),
+        last_tick=int(found.meta.get("last_tick", "0")),
     )
     if tail.lost:
         floor.apply(found.newer)
         tail.last_tick = max([tail.last_tick, *map(event_time, found.newer)])
         journal.begin(found.position)
-    else:
-        for position, item in journal.read(after=found.position):
-            ledger.append(floor.feed(item), position)
-            tail.replayed += 1
-            if isinstance(item, Tick | ClockStep | Restart):
-                tail.last_tick = max(tail.last_tick, item.t)
-    if then.floor_json() != config.floor_json():
-        floor = carry_over(floor, found.parts, config)
-    return floor, tail
+        return tail
+    for position, item in journal.read(after=found.position):
+        ledger.append(floor.feed(item), position)
+        tail.replayed += 1
+        if isinstance(item, Tick | ClockStep | Restart):
+            tail.last_tick = max(tail.last_tick, item.t)
+    return tail
+
+
+def _compare(floor: Floor, rebuilt: list[str], recognition: Recognition, log: Logger) -> None:
+    """Says where the replay and the events of the last run differ; sections that were rebuilt believe the events."""
+    missing = recognition.missing
+    floor.rebuild(missing, rebuilt)
+    if missing or recognition.restated:
+        log.error(
+            "the journal of the last run was judged otherwise this time",
+            not_said_again=len(missing),
+            restated=recognition.restated,
+        )

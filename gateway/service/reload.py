@@ -36,8 +36,8 @@ def compare(present: Config, wanted: Config) -> Change:
     )
 
 
-def carry_over(floor: Floor, parts: dict[str, bytes], config: Config) -> Floor:
-    """A floor of `config` in the state of `floor`, of which `parts` is the last checkpoint."""
+def carry_over(floor: Floor, config: Config) -> Floor:
+    """A floor of `config` in the state of `floor`."""
     successor = Floor(config)
-    successor.restore(parts | floor.checkpoint())
+    successor.restore(floor.snapshot())
     return successor

@@ -74,7 +74,7 @@ class Victim:
         for position, item in self.journal.read(after=found.position):
             self.ledger.append(self.floor.feed(item), position)
         self.recorder.resume(self.journal)
-        self.unreproduced = self.ledger.recovered()
+        self.unreproduced = len(self.ledger.recovered().missing)
 
     def take(self) -> None:
         item = item_at(self.journal.position + 1)

@@ -51,6 +51,7 @@ ONE_OF_EACH: list[Input] = [
     Tick(T),
     Command(T, "count", {"zone": "vault", "expected": ["1A40"], "nested": {"a": [1, 2.5, None, True]}}),
     Restart(T, T - 5, True, False),
+    Restart(T, T - 5, False, rebuilt=("presence", "gate")),
     Dropped(T, 1, 9, T - 100, T - 1),
     ClockStep(T, 3_600, 3_000, "set"),
 ]

@@ -93,7 +93,7 @@ async def test_facts_stated_again_are_recognised_until_the_journal_has_been_read
     again.start()
     again.append(facts(3, 4), 2)
     again.append(facts(5, 7), 3)  # the last two were never committed
-    assert again.recovered() == 0
+    assert not again.recovered().missing
     again.append([fact(5)], 4)  # a new fact, even if it says the same
     await again.flush()
     events = await again.read(0, 100, 1 << 20)
@@ -109,7 +109,7 @@ async def test_committed_events_that_are_not_stated_again_are_counted(path: Path
     again = TestLedger(path)
     again.start()
     again.append(facts(2, 3), 1)
-    assert again.recovered() == 2, "fact 1, and the second time of fact 3"
+    assert len(again.recovered().missing) == 2, "fact 1, and the second time of fact 3"
     await again.close()
 
 

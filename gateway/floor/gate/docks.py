@@ -39,7 +39,12 @@ class Docks:
                         facts += self.gate.sighted(epc.hex().upper(), place, t)
         return facts
 
+    def snapshot(self) -> dict[str, bytes]:
+        """All parts of the gate's state."""
+        return {f"gate/{name}": seal_json(content) for name, content in self.gate.dump().items()}
+
     def checkpoint(self) -> dict[str, bytes]:
+        """The parts of the gate's state that may have changed since the last call."""
         return {f"gate/{name}": seal_json(content) for name, content in self.gate.changed().items()}
 
     def restore(self, content: Content) -> None:

@@ -39,6 +39,10 @@ class Presence(Whereabouts):
         """The tag is looked at when it is next due, if it is not waiting already."""
         self._due.queue(slot)
 
+    def begin(self, t: int) -> None:
+        """Time has come to `t` at least, whatever the timers know: without it they would count from 1970."""
+        self._due.now = max(self._due.now, t)
+
     def fire(self, limit: int) -> list[Fact]:
         """Says what falls due before `limit` without another sighting, in the order of time."""
         self._due.fire(limit)

@@ -153,6 +153,10 @@ class Columns:
                 self.dirty[chunk] = 0
                 yield chunk, self._dump(chunk)
 
+    def chunks(self) -> Iterator[tuple[int, bytes]]:
+        """The number and the content of every chunk."""
+        return ((chunk, self._dump(chunk)) for chunk in range(len(self.dirty)))
+
     def _dump(self, chunk: int) -> bytes:
         part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
         epcs = self.epcs[part]

@@ -130,6 +130,9 @@ class Readers:
                 self._down(reader, status, item.since, "the gateway was not running", lost_from)
         if item.journal_lost:
             facts.append(_loss(self._gateway, item.t, "journal-lost", item.since, item.t, False))
+        if item.rebuilt:
+            data = {"rebuilt": list(item.rebuilt)}
+            facts.append(_loss(self._gateway, item.t, "state-rebuilt", item.since, item.t, False, **data))
         return facts
 
     def redate(self, by: int) -> None:
@@ -183,6 +186,6 @@ def _note(notes: dict[Any, str], name: Any, text: str, active: bool) -> None:
         notes[name] = text
 
 
-def _loss(place: str, t: int, cause: str, start: int, end: int, certain: bool, **more: int) -> Fact:
+def _loss(place: str, t: int, cause: str, start: int, end: int, certain: bool, **more: Any) -> Fact:
     data = {"reader": place, "cause": cause, "start": rfc3339(start), "end": rfc3339(end), "certain": certain, **more}
     return Fact(LOSS, place, t, data)

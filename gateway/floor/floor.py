@@ -15,10 +15,7 @@ depend on how the reads were cut into batches, nor on how often time was told.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from heapq import heappop, heappush
 from typing import Any, Protocol
-
-import orjson
 
 from drivers.api import (
     AntennaStatus,
@@ -31,24 +28,24 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from gateway.clock import SECOND, micros, parse_rfc3339
+from gateway.clock import SECOND, micros
 from gateway.config import Config
-from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import CLOCK_STEP, COUNT, GATE, MOVEMENT, Fact
+from gateway.errors import Refused
+from gateway.events.envelope import CLOCK_STEP, Fact
 from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts.counts import Counts
 from gateway.floor.counts.plan import Plan
-from gateway.floor.evidence import Evidence, proof_from
+from gateway.floor.evidence import Evidence
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
-from gateway.floor.migrations import Content
+from gateway.floor.pending import Pending
 from gateway.floor.places import Places
-from gateway.floor.portals import OnPass, Portals
+from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.history import Timeline
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
-from gateway.floor.snapshot import Checkpoint, dump_news, load_news, redate_news, seal, seal_json, versions
+from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Closed, Windows
 from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
@@ -66,11 +63,6 @@ COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS)
 KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch")
 """Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
 session, which waits for event time, may follow at once."""
-
-
-def _chunk(number: int) -> str:
-    """The part that holds a chunk of the tags' table."""
-    return f"tags/{number:06d}"
 
 
 class _Agenda(Protocol):
@@ -110,16 +102,13 @@ class Floor:
         self._docks = Docks(config, self._places, self._timeline.watch)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
+        self._pending = Pending()
         self._memory: tuple[_Memory, ...] = (
             *(self._windows, self._readers, self._timeline, self._presence),
-            *(self._portals, self._sightings.foreign, self._counts, self.gate),
+            *(self._portals, self._sightings.foreign, self._counts, self.gate, self._pending),
         )
         self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self.gate, self._counts)
-        self._pending: list[tuple[int, int, Any]] = []  # heap of time, number, news or command
-        self._number = 0
         self._limit = 0  # event time has come to the beginning of this window
-        self._numbers: list[int] = []  # of the antennas in the checkpoint that was restored
-        self._zones: list[int] = []
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
             Batch: self._batch,
             Tick: self._tick,
@@ -153,12 +142,7 @@ class Floor:
             return
         if command.name not in COUNT_COMMANDS:
             raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
-        waiting = (item for _, _, item in self._pending if isinstance(item, Command))
-        self._counts.admit(command, sum(1 for item in waiting if item.name == command.name))
-
-    def on_pass(self, take: OnPass) -> None:
-        """Every pass that a portal says is given to `take`; the facts that it returns follow that of the pass."""
-        self._portals.on_pass(take)
+        self._counts.admit(command, self._pending.commands(command.name))
 
     @property
     def crowded(self) -> bool:
@@ -176,15 +160,15 @@ class Floor:
 
     def _news(self, item: Any) -> list[Fact]:
         if isinstance(item, Restart):
-            self._wait(item.since, item)
+            self._pending.add(item.since, item)
         elif item.reader in self._places.ports:
-            self._wait(item.t, item)
+            self._pending.add(item.t, item)
         return self._readers.take(item)
 
     def _input(self, item: InputChange) -> list[Fact]:
         """General purpose inputs mean something where a photo-eye or a dock door is at them."""
         if self._portals.has_beam(item.reader, item.port) or self.gate.has_door(item.reader, item.port):
-            self._wait(item.t, item)
+            self._pending.add(item.t, item)
         return []
 
     def _command(self, command: Command) -> list[Fact]:
@@ -195,7 +179,7 @@ class Floor:
             return []
         if command.name in KNOWLEDGE:
             return self.gate.command(command)
-        self._wait(command.t, command)
+        self._pending.add(command.t, command)
         return []
 
     def _clock_step(self, step: ClockStep) -> list[Fact]:
@@ -210,13 +194,8 @@ class Floor:
 
     def _redate(self, by: int) -> None:
         self._limit += by // self._window if self._limit else 0
-        self._pending = [(t + by, number, redate_news(item, by)) for t, number, item in self._pending]
         for part in self._memory:
             part.redate(by)
-
-    def _wait(self, t: int, item: Any) -> None:
-        self._number += 1
-        heappush(self._pending, (t, self._number, item))
 
     # ---- time
 
@@ -240,9 +219,9 @@ class Floor:
         end = limit * self._window
         facts: list[Fact] = []
         at = 0
-        while at < len(closed) or (self._pending and self._pending[0][0] < end):
+        while at < len(closed) or self._pending.before(end):
             numbers = [closed[at].number] if at < len(closed) else []
-            numbers += [self._pending[0][0] // self._window] if self._pending else []
+            numbers += [self._pending.first // self._window] if self._pending else []
             number = min(numbers)
             if not self._counts.begun:
                 # Not with the first tick, which comes sooner or later with the order in which reads are delivered.
@@ -262,8 +241,8 @@ class Floor:
         """Everything in one window of event time."""
         start = number * self._window
         self._fall_due(start, facts)
-        while self._pending and self._pending[0][0] < start + self._window:
-            item = heappop(self._pending)[2]
+        while self._pending.before(start + self._window):
+            item = self._pending.pop()
             if isinstance(item, Command):
                 if item.name in GATE_COMMANDS:
                     facts += self.gate.command(item)
@@ -328,35 +307,11 @@ class Floor:
 
     def checkpoint(self) -> dict[str, bytes]:
         """The parts of the state that changed since the last call; all of them on the first."""
-        parts = {_chunk(number): seal(body) for number, body in self._presence.tags.changed()}
-        if self._counts.expected.changed():
-            parts["expected"] = seal_json(self._counts.expected.dump())
-        return parts | self._docks.checkpoint() | self._always()
+        return self._state().checkpoint()
 
     def snapshot(self) -> dict[str, bytes]:
         """All parts of the state, for another floor to go on from; the next `checkpoint` is none the shorter."""
-        parts = {_chunk(number): seal(body) for number, body in self._presence.tags.chunks()}
-        parts["expected"] = seal_json(self._counts.expected.dump())
-        return parts | self._docks.snapshot() | self._always()
-
-    def _always(self) -> dict[str, bytes]:
-        """The parts that change with every tick."""
-        floor = {
-            "chunks": len(self._presence.tags.dirty),
-            "antennas": self._places.describe(),
-            "zones": [zone.id for zone in self._places.zones],
-            "windows": self._windows.dump(),
-            "readers": self._readers.dump(),
-            "timeline": self._timeline.dump(),
-            "presence": self._presence.dump(),
-            "foreign": self._sightings.foreign.dump(),
-            "portals": self._portals.dump(),
-            "counts": self._counts.dump(),
-            "pending": [[t, number, dump_news(item)] for t, number, item in sorted(self._pending)],
-            "number": self._number,
-            "position": self._limit * self._window,
-        }
-        return {"waiting": seal(self._presence.dump_waiting()), "floor": seal_json(versions() | floor)}
+        return self._state().snapshot()
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str] = ()) -> None:
         """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave, also of
@@ -366,34 +321,9 @@ class Floor:
         Raises `Unreadable` where a section cannot be read; the floor is of no use then. Raises `Newer` where the
         checkpoint is of a newer release.
         """
-        saved = Checkpoint(parts)
-        loaders: Mapping[str, Callable[[Content], None]] = {
-            "time": self._load_time,
-            "presence": self._load_presence,
-            "portals": lambda content: self._portals.load(content["portals"], self._numbers),
-            "counts": lambda content: self._counts.load(
-                content["counts"], content["expected"], self._limit * self._window
-            ),
-            "gate": self._docks.restore,
-        }
-        for section, load in loaders.items():
-            if section not in without:
-                with saved.reading(section) as content:
-                    load(content)
-
-    def _load_time(self, content: Content) -> None:
-        self._numbers = [self._places.adopt(*antenna) for antenna in content["antennas"]]
-        self._zones = [self._places.zone_number(zone) for zone in content["zones"]]
-        self._windows.load(content["windows"])
-        self._readers.load(content["readers"])
-        self._timeline.load(content["timeline"], self._numbers, self._windows.now)
-        self._pending = [(t, number, load_news(news)) for t, number, news in content["pending"]]
-        self._number = content["number"]
-        self._limit = content["position"] // self._window
-
-    def _load_presence(self, content: Content) -> None:
-        self._presence.load(content["presence"], content["waiting"], content["tags"], self._numbers)
-        self._sightings.foreign.load(content["foreign"], self._zones)
+        state = self._state()
+        state.restore(parts, without)
+        self._limit = state.position // self._window
 
     def apply(self, payloads: Sequence[bytes]) -> None:
         """Takes over from events that are newer than the checkpoint, oldest first, where each tag is, what was counted
@@ -409,29 +339,19 @@ class Floor:
     def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
         """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
         `restore` left empty. Raises `LedgerError` where a payload is not an event."""
-        self._presence.begin(self._limit * self._window)
-        takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
-            MOVEMENT: ("presence", self._apply),
-            COUNT: ("counts", lambda data, t: self._counts.apply(data)),
-            GATE: ("gate", self.gate.apply),
-        }
-        for payload in payloads:
-            try:
-                event = orjson.loads(payload)
-                section, take = takers.get(event["type"], ("", None))
-                if take is not None and section in sections:
-                    take(event["data"], parse_rfc3339(event["time"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+        self._state().rebuild(payloads, sections)
 
-    def _apply(self, data: Mapping[str, Any], t: int) -> None:
-        if data["movement"] in ("passed", "group_passed"):
-            return  # what it meant for where the tag is was said beside it
-        epc = bytes.fromhex(data["epc"])
-        if data["movement"] == "departed":
-            self._presence.remove(epc)
-            return
-        zone = self._places.zone_numbers.get(data["to"] or data["from"])
-        proof = None if zone is None else proof_from(data, zone, self._places)
-        if proof is not None:
-            self._presence.place(epc, proof, seen=data["movement"] != "not_seen")
+    def _state(self) -> State:
+        return State(
+            self._places,
+            self._windows,
+            self._readers,
+            self._timeline,
+            self._presence,
+            self._portals,
+            self._sightings.foreign,
+            self._counts,
+            self._docks,
+            self._pending,
+            self._limit * self._window,
+        )

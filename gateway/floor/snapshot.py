@@ -11,15 +11,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
 import gateway
-from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
 from gateway.errors import LedgerError
 from gateway.floor.migrations import STEPS, Content, migrated, version
-from gateway.inputs import Command, Restart
 
 VERSION = 2
 """Of the header of a part and of how parts make up sections, not of what is in them."""
@@ -29,21 +26,6 @@ _MAGIC = b"FL"
 
 _TIME = ("antennas", "zones", "windows", "readers", "timeline", "pending", "number", "position")
 _GATE = ("manifests", "shipped", "watch", "docks")
-
-_NEWS = {
-    kind.__name__: kind
-    for kind in (
-        AntennaStatus,
-        Command,
-        InputChange,
-        ReaderAlive,
-        ReaderClock,
-        ReaderCondition,
-        ReaderDown,
-        ReaderUp,
-        Restart,
-    )
-}
 
 
 class Unreadable(LedgerError):
@@ -152,20 +134,3 @@ class Checkpoint:
 
     def _json(self, name: str) -> Any:
         return json.loads(self._body(name))
-
-
-def dump_news(item: Any) -> list[Any]:
-    """An input that waits for its time, ready for JSON."""
-    return [type(item).__name__, *(getattr(item, field.name) for field in fields(item))]
-
-
-def redate_news(item: Any, by: int) -> Any:
-    """An input that waits for its time, `by` microseconds later."""
-    if isinstance(item, Restart):
-        return replace(item, t=item.t + by, since=item.since + by)
-    return replace(item, t=item.t + by)
-
-
-def load_news(dump: list[Any]) -> Any:
-    """What `dump_news` dumped. Raises `KeyError` or `TypeError` where it is no such input."""
-    return _NEWS[dump[0]](*dump[1:])

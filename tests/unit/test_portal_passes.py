@@ -409,7 +409,7 @@ def test_a_tag_that_is_given_up_while_it_waits_makes_room_for_another():
 
 def test_passes_are_handed_to_whoever_wants_them():
     floor, taken = Floor(portal_site()), []
-    floor.on_pass(lambda found: taken.append(found) or [])
+    floor._portals.on_pass(lambda found: taken.append(found) or [])
     judged(carried(OUT), floor=floor)
     (found,) = taken
     assert (found.uid, found.portal, found.direction) == (name(1), "door", Direction.OUT)

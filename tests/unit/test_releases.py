@@ -27,6 +27,7 @@ from gateway.floor import migrations
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.recording.read import read_items
+from gateway.service.event_clock import EventClock
 from gateway.service.recovery import recover
 from tests.support.release_scene import BACK, at
 
@@ -60,6 +61,7 @@ class Release:
     async def goes_on(self) -> Run:
         """This version starts on the files, is given what came then, and stops."""
         now, log = at(BACK), structlog.testing.CapturingLogger()
+        clock = EventClock(lambda: now, lambda: now, lambda: now)
         config = self.config
         ledger = Ledger(
             config.ledger,
@@ -72,7 +74,7 @@ class Release:
         journal = Journal(config.journal)
         found = ledger.start()
         try:
-            pipeline = await recover(config, found, ledger, journal, None, lambda: now, log)
+            pipeline = await recover(config, found, ledger, journal, None, clock, log)
             with gzip.open(self.source / "after.jsonl.gz") as lines:
                 for item in read_items(lines):
                     now = item.arrival if isinstance(item, Batch) else item.t

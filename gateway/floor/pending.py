@@ -1,0 +1,85 @@
+"""News and commands that wait until event time has come to them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from heapq import heappop, heappush
+from typing import Any
+
+from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
+from gateway.inputs import Command, Restart
+
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        AntennaStatus,
+        Command,
+        InputChange,
+        ReaderAlive,
+        ReaderClock,
+        ReaderCondition,
+        ReaderDown,
+        ReaderUp,
+        Restart,
+    )
+}
+
+
+class Pending:
+    """A queue in the order of event time; what has the same time keeps the order in which it came."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Any]] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, t: int, item: Any) -> None:
+        """`item` waits for event time `t`, microseconds."""
+        self._number += 1
+        heappush(self._heap, (t, self._number, item))
+
+    def before(self, t: int) -> bool:
+        """Whether something waits for a time before `t`."""
+        return bool(self._heap) and self._heap[0][0] < t
+
+    @property
+    def first(self) -> int:
+        """For when the first waits. Something must wait."""
+        return self._heap[0][0]
+
+    def pop(self) -> Any:
+        """Takes out the first."""
+        return heappop(self._heap)[2]
+
+    def commands(self, name: str) -> int:
+        """How many commands of this name wait."""
+        return sum(1 for _, _, item in self._heap if isinstance(item, Command) and item.name == name)
+
+    def redate(self, by: int) -> None:
+        """Everything waits for a time `by` microseconds later."""
+        self._heap = [(t + by, number, _redated(item, by)) for t, number, item in self._heap]
+
+    def dump(self) -> list[list[Any]]:
+        """Ready for JSON: time, number, and the item as the name of its class and the values of its fields."""
+        return [
+            [t, number, [type(item).__name__, *(getattr(item, field.name) for field in fields(item))]]
+            for t, number, item in sorted(self._heap)
+        ]
+
+    def load(self, dump: Any, number: int) -> None:
+        """Takes over a dump and the number of the newest. Raises `KeyError` or `TypeError` where it is none."""
+        self._heap = [(t, n, _KINDS[kind](*values)) for t, n, (kind, *values) in dump]
+        self._number = number
+
+    @property
+    def number(self) -> int:
+        """Of the newest that was added, for `load`."""
+        return self._number
+
+
+def _redated(item: Any, by: int) -> Any:
+    if isinstance(item, Restart):
+        return replace(item, t=item.t + by, since=item.since + by)
+    return replace(item, t=item.t + by)

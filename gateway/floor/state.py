@@ -1,0 +1,140 @@
+"""The floor's state: its rooms as the parts of a checkpoint, back again, and built from events where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.clock import parse_rfc3339
+from gateway.errors import LedgerError
+from gateway.events.envelope import COUNT, GATE, MOVEMENT
+from gateway.floor.counts.counts import Counts
+from gateway.floor.evidence import proof_from
+from gateway.floor.gate.docks import Docks
+from gateway.floor.migrations import Content
+from gateway.floor.pending import Pending
+from gateway.floor.places import Places
+from gateway.floor.portals import Portals
+from gateway.floor.presence.presence import Presence
+from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.status import Readers
+from gateway.floor.snapshot import Checkpoint, seal, seal_json, versions
+from gateway.floor.tags import Foreign
+from gateway.floor.windows import Windows
+
+
+@dataclass(slots=True)
+class State:
+    """The rooms of one floor. `position` is the event time to which it has come, microseconds."""
+
+    places: Places
+    windows: Windows
+    readers: Readers
+    timeline: Timeline
+    presence: Presence
+    portals: Portals
+    foreign: Foreign
+    counts: Counts
+    docks: Docks
+    pending: Pending
+    position: int = 0
+
+    def checkpoint(self) -> dict[str, bytes]:
+        """The parts that changed since the last call; all of them on the first."""
+        parts = {_chunk(number): seal(body) for number, body in self.presence.tags.changed()}
+        if self.counts.expected.changed():
+            parts["expected"] = seal_json(self.counts.expected.dump())
+        return parts | self.docks.checkpoint() | self._always()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """All parts; the next `checkpoint` is none the shorter."""
+        parts = {_chunk(number): seal(body) for number, body in self.presence.tags.chunks()}
+        parts["expected"] = seal_json(self.counts.expected.dump())
+        return parts | self.docks.snapshot() | self._always()
+
+    def _always(self) -> dict[str, bytes]:
+        """The parts that change with every tick."""
+        floor = {
+            "chunks": len(self.presence.tags.dirty),
+            "antennas": self.places.describe(),
+            "zones": [zone.id for zone in self.places.zones],
+            "windows": self.windows.dump(),
+            "readers": self.readers.dump(),
+            "timeline": self.timeline.dump(),
+            "presence": self.presence.dump(),
+            "foreign": self.foreign.dump(),
+            "portals": self.portals.dump(),
+            "counts": self.counts.dump(),
+            "pending": self.pending.dump(),
+            "number": self.pending.number,
+            "position": self.position,
+        }
+        return {"waiting": seal(self.presence.dump_waiting()), "floor": seal_json(versions() | floor)}
+
+    def restore(self, parts: Mapping[str, bytes], without: Collection[str]) -> None:
+        """Loads the sections of a checkpoint but for those in `without`. Raises `Unreadable` or `Newer`."""
+        saved = Checkpoint(parts)
+        numbers: list[int] = []  # of the antennas in the checkpoint
+        zones: list[int] = []
+
+        def time(content: Content) -> None:
+            numbers.extend(self.places.adopt(*antenna) for antenna in content["antennas"])
+            zones.extend(self.places.zone_number(zone) for zone in content["zones"])
+            self.windows.load(content["windows"])
+            self.readers.load(content["readers"])
+            self.timeline.load(content["timeline"], numbers, self.windows.now)
+            self.pending.load(content["pending"], content["number"])
+            self.position = content["position"]
+
+        def presence(content: Content) -> None:
+            self.presence.load(content["presence"], content["waiting"], content["tags"], numbers)
+            self.foreign.load(content["foreign"], zones)
+
+        loaders: Mapping[str, Callable[[Content], None]] = {
+            "time": time,
+            "presence": presence,
+            "portals": lambda content: self.portals.load(content["portals"], numbers),
+            "counts": lambda content: self.counts.load(content["counts"], content["expected"], self.position),
+            "gate": self.docks.restore,
+        }
+        for section, load in loaders.items():
+            if section not in without:
+                with saved.reading(section) as content:
+                    load(content)
+
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
+        """Takes over from events, oldest first, what they say about `sections`. Raises `LedgerError`."""
+        self.presence.begin(self.position)
+        takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
+            MOVEMENT: ("presence", self._moved),
+            COUNT: ("counts", lambda data, t: self.counts.apply(data)),
+            GATE: ("gate", self.docks.gate.apply),
+        }
+        for payload in payloads:
+            try:
+                event = orjson.loads(payload)
+                section, take = takers.get(event["type"], ("", None))
+                if take is not None and section in sections:
+                    take(event["data"], parse_rfc3339(event["time"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+
+    def _moved(self, data: Mapping[str, Any], t: int) -> None:
+        if data["movement"] in ("passed", "group_passed"):
+            return  # what it meant for where the tag is was said beside it
+        epc = bytes.fromhex(data["epc"])
+        if data["movement"] == "departed":
+            self.presence.remove(epc)
+            return
+        zone = self.places.zone_numbers.get(data["to"] or data["from"])
+        proof = None if zone is None else proof_from(data, zone, self.places)
+        if proof is not None:
+            self.presence.place(epc, proof, seen=data["movement"] != "not_seen")
+
+
+def _chunk(number: int) -> str:
+    """The part that holds a chunk of the tags' table."""
+    return f"tags/{number:06d}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from drivers.api import DriverError, Log
+from drivers.front_door import FrontDoor, Place, SparseLog, listening
 from drivers.llrp.connect import SHUTDOWN, reason
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.framing import Frames
@@ -22,7 +23,13 @@ from drivers.llrp.rospec import build_config_request
 from drivers.llrp.transport import LlrpProtocol
 
 MAX_IN_LOBBY = 64
-"""Connections that may be in a lobby at once: more than readers behind one gateway, fewer than would hurt."""
+"""Connections that are not yet known to be a reader's: more than readers behind one gateway, fewer than would hurt."""
+
+MAX_OF_ADDRESS = 16
+"""The same of one address: readers behind one router that come back together."""
+
+BACKLOG = 128
+"""Calls that the kernel keeps until they are accepted."""
 
 MAX_KEPT = 1024 * 1024
 """Bytes that a reader may send before it has answered who it is: several seconds of reads at full speed."""
@@ -52,7 +59,7 @@ class Caller:
         return self.peer is None or _plain(self.peer) == _plain(address)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Listener:
     """One listening socket and the readers that are expected to call it."""
 
@@ -60,29 +67,34 @@ class Listener:
     port: int
     log: Log
     callers: list[Caller] = field(default_factory=list)
-    in_lobby: int = 0
-    _server: asyncio.Server | None = None
+    _door: FrontDoor | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.refusals = SparseLog(self.log)
 
     async def open(self, tls: ssl.SSLContext | None) -> None:
         """Listens, if it does not yet. Raises DriverError when the address cannot be had."""
         async with self._opening:
-            if self._server is not None:
+            if self._door is not None:
                 return
             try:
-                self._server = await asyncio.get_running_loop().create_server(
-                    lambda: Lobby(self),
-                    self.host,
-                    self.port,
-                    ssl=tls,
-                    ssl_shutdown_timeout=SHUTDOWN if tls else None,
-                )
+                sockets = await listening(self.host, self.port, BACKLOG)
             except OSError as error:
                 raise DriverError(f"cannot listen on {self.host}:{self.port}: {reason(error)}") from error
+            self._door = FrontDoor(
+                lambda place: Lobby(self, place),
+                self.log,
+                each=MAX_OF_ADDRESS,
+                strangers=MAX_IN_LOBBY,
+                tls=tls,
+                shutdown=SHUTDOWN,
+            )
+            self._door.open(sockets)
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._door is not None:
+            self._door.close()
 
     def candidates(self, address: str) -> list[Caller]:
         """Who may be calling from this address."""
@@ -127,8 +139,9 @@ class Expected:
 class Lobby(asyncio.Protocol):
     """A call that is not yet known to be a certain reader's."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, place: Place) -> None:
         self._listener = listener
+        self._place = place
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
         self._kept = bytearray()  # whole messages for the session, at most MAX_KEPT and one message
@@ -142,12 +155,9 @@ class Lobby(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._address = transport.get_extra_info("peername")[0]
-        self._listener.in_lobby += 1
         self._candidates = self._listener.candidates(self._address)
         if not self._candidates:
             self._refuse("no reader is expected from this address: correct `peer` in the configuration")
-        elif self._listener.in_lobby > MAX_IN_LOBBY:
-            self._refuse("too many calls at once")
         elif len(self._candidates) == 1 and self._candidates[0].identification is None:
             self._hand_over(self._candidates[0])
         else:
@@ -205,6 +215,7 @@ class Lobby(asyncio.Protocol):
             self._refuse("its old connection is being closed: it may call again")
             return
         self._leave()
+        self._place.proved()
         protocol = caller.build(self._address)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -213,14 +224,12 @@ class Lobby(asyncio.Protocol):
             protocol.data_received(bytes(self._kept + self._rest))
 
     def _refuse(self, why: str) -> None:
-        self._listener.log.warning("call refused", address=self._address, reason=why)
+        self._listener.refusals.warning("call refused", address=self._address, reason=why)
         if self._transport is not None:
             self._transport.abort()
 
     def _leave(self) -> None:
-        if self._transport is not None:
-            self._transport = None
-            self._listener.in_lobby -= 1
+        self._transport = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from drivers.front_door import FrontDoor, Place, listening
 from gateway.ops.logs import Logger
 
 MAX_REQUEST = 8192
 """Bytes of request line and headers together: what common servers allow; a scraper sends about 300."""
 
 MAX_CONNECTIONS = 16
-"""At the same time: a scraper, a health check and some people. Further ones get 503."""
+"""At the same time: a scraper, a health check and some people. One that takes its time gives way to the next."""
+
+BACKLOG = 64
+"""Connections that the kernel keeps until they are accepted."""
 
 TIMEOUT = 5.0
 """Seconds for the whole request, and again for the whole answer."""
@@ -51,60 +56,56 @@ class Server:
         self._wanted = port
         self._routes = routes
         self._log = log
-        self._server: asyncio.Server | None = None
+        self._sockets: list[socket.socket] = []
+        self._door = FrontDoor(self._build, log, each=MAX_CONNECTIONS, strangers=MAX_CONNECTIONS)
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
         """The port in use. Only after `start`."""
-        if self._server is None:
-            raise RuntimeError("the server is not started")
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Raises `OSError` when the address cannot be used."""
-        self._server = await asyncio.start_server(self._connected, self._host, self._wanted, limit=MAX_REQUEST)
+        self._sockets = await listening(self._host, self._wanted, BACKLOG)
+        self._door.open(self._sockets)
 
     async def close(self) -> None:
         """Stops listening and drops what is still open."""
-        if self._server is None:
-            return
-        self._server.close()
+        self._door.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        await self._server.wait_closed()
+
+    def _build(self, place: Place) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=MAX_REQUEST), self._connected)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # a stream callback always runs in a task
-        crowded = len(self._connections) >= MAX_CONNECTIONS
         self._connections.add(task)
         try:
-            await self._serve(reader, writer, crowded=crowded)
+            await self._serve(reader, writer)
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass  # the peer went away or was too slow, or the server is closing: there is nobody to tell
         finally:
             self._connections.discard(task)
             writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, crowded: bool) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = b""
-        if crowded:
-            answer = _refusal(HTTPStatus.SERVICE_UNAVAILABLE)
-        else:
-            try:
-                async with asyncio.timeout(TIMEOUT):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                answer = self._answer(head)
-            except asyncio.LimitOverrunError:
-                answer = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            except asyncio.IncompleteReadError as error:
-                if not error.partial:
-                    return  # connected and left, as port checks do
-                answer = _refusal(HTTPStatus.BAD_REQUEST)
-            except TimeoutError:
-                answer = _refusal(HTTPStatus.REQUEST_TIMEOUT)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                head = await reader.readuntil(b"\r\n\r\n")
+            answer = self._answer(head)
+        except asyncio.LimitOverrunError:
+            answer = _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        except asyncio.IncompleteReadError as error:
+            if not error.partial:
+                return  # connected and left, as port checks do
+            answer = _refusal(HTTPStatus.BAD_REQUEST)
+        except TimeoutError:
+            answer = _refusal(HTTPStatus.REQUEST_TIMEOUT)
         async with asyncio.timeout(TIMEOUT):
             writer.write(_encode(answer, head_only=head.startswith(b"HEAD ")))
             await writer.drain()

@@ -1,8 +1,10 @@
-"""How often somebody may try to log in."""
+"""How often somebody may try to log in: failed attempts of the last minute, counted by address."""
 
 from __future__ import annotations
 
 from collections import deque
+
+from drivers.front_door import same_place
 
 PERIOD = 60.0
 """Seconds that a failed attempt counts."""
@@ -10,27 +12,28 @@ PERIOD = 60.0
 MAX_EACH = 5
 """Failed attempts of one address in a period: a person who mistypes; guessing a token would take for ever."""
 
-MAX_ALL = 50
-"""Failed attempts of all addresses together: bounds what is remembered as well."""
+MAX_ADDRESSES = 1000
+"""Addresses that are remembered; beyond it the one that failed longest ago is forgotten. Whoever has so many addresses
+is not kept out, and keeps nobody else out either: a token cannot be guessed in any number of attempts."""
 
 
 class Attempts:
-    """Failed attempts of the last period."""
+    """Times of the failed attempts, by address, in seconds of a clock that does not go back."""
 
     def __init__(self) -> None:
-        self._failed: deque[tuple[float, str]] = deque()
+        self._failed: dict[str, deque[float]] = {}
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds until `address` may try; 0 for now. `now` is any clock in seconds that does not go back."""
-        while self._failed and self._failed[0][0] <= now - PERIOD:
-            self._failed.popleft()
-        own = [when for when, who in self._failed if who == address]
-        waits = [0.0]
-        if len(own) >= MAX_EACH:
-            waits.append(own[-MAX_EACH] + PERIOD - now)
-        if len(self._failed) >= MAX_ALL:
-            waits.append(self._failed[0][0] + PERIOD - now)
-        return max(waits)
+        """Seconds until `address` may try; 0 for now."""
+        times = self._failed.get(same_place(address), ())
+        recent = [when for when in times if when > now - PERIOD]
+        return recent[0] + PERIOD - now if len(recent) >= MAX_EACH else 0.0
 
     def failed(self, address: str, now: float) -> None:
-        self._failed.append((now, address))
+        """Counts a failed attempt."""
+        place = same_place(address)
+        times = self._failed.pop(place, None) or deque(maxlen=MAX_EACH)
+        times.append(now)
+        self._failed[place] = times
+        while len(self._failed) > MAX_ADDRESSES:
+            del self._failed[next(iter(self._failed))]

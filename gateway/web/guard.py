@@ -43,6 +43,12 @@ class Guard:
     def who(self, request: Request) -> str | None:
         """The name of whoever asks, None where nobody is logged in. Raises HTTPException 421 where a page without a
         login is reached under a foreign name, as it would be through another site's DNS."""
+        name = self._who(request)
+        if name is not None:
+            request.scope.get("state", {}).get("proved", _nothing)()
+        return name
+
+    def _who(self, request: Request) -> str | None:
         if not self._config.needs_login:
             if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
                 raise HTTPException(421, "Without a login the page is served on this machine only: use 127.0.0.1.")
@@ -111,6 +117,10 @@ class Guard:
             return cookie
         fresh: str = request.scope.setdefault("rfid.visitor", secrets.token_urlsafe(24))
         return fresh
+
+
+def _nothing() -> None:
+    """Of a request that came without a connection of ours."""
 
 
 def _csrf(secret: str) -> str:

@@ -7,6 +7,7 @@ nothing waits in memory for it. Server-sent events as in the HTML standard, sect
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ from gateway.web.html import Html
 from gateway.web.interface import WebPort
 
 MAX_STREAMS = 32
-"""Browsers that look at the same time: a tablet at each dock and a few desks. Each costs a connection."""
+"""Browsers that look at the same time: a tablet at each dock and a few desks. Each costs a connection. When all places
+are taken, whoever holds most gives its oldest to somebody who holds fewer."""
 
 REST = 0.1
 """Seconds between two renderings: changes come faster than anybody reads, and red has to be seen within a second."""
@@ -59,12 +61,14 @@ class Hub:
         self.build = build
         self._log = log
         self._views: dict[str, _View] = {}
+        self._streams: list[Stream] = []
         self._nudge = asyncio.Event()
         self.closing = False
 
     @property
     def streams(self) -> int:
-        return sum(len(view.watchers) for view in self._views.values())
+        """Streams that are open and go on."""
+        return sum(not stream.given_up for stream in self._streams)
 
     async def run(self) -> None:
         """Keeps the views up to date until it is cancelled; then ends every stream."""
@@ -105,31 +109,45 @@ class Hub:
                 view.parts = parts
                 _wake(view)
 
-    def reserve(self, name: str) -> Stream:
-        """A place for one more stream on a view. Raises Full, or whatever `render` raises."""
+    def reserve(self, name: str, holder: str = "") -> Stream:
+        """A place for one more stream on a view, for `holder`. Raises Full, or whatever `render` raises."""
         if self.streams >= MAX_STREAMS:
-            raise Full
+            self._make_room(holder)
         view = self._views.get(name) or _View(self._render(name))
         self._views[name] = view
         wake = asyncio.Event()
         view.watchers.add(wake)
-        return Stream(self, name, view, wake)
+        stream = Stream(self, name, view, wake, holder)
+        self._streams.append(stream)
+        return stream
 
-    def release(self, name: str, wake: asyncio.Event) -> None:
-        view = self._views[name]
-        view.watchers.discard(wake)
+    def _make_room(self, holder: str) -> None:
+        """Ends the oldest stream of whoever holds most. Raises Full where that is `holder` or holds as few."""
+        held = Counter(stream.holder for stream in self._streams if not stream.given_up)
+        most, number = held.most_common(1)[0]
+        if number <= held[holder] + 1:
+            raise Full
+        next(stream for stream in self._streams if stream.holder == most and not stream.given_up).give_up()
+
+    def release(self, stream: Stream) -> None:
+        """Forgets a stream that has ended."""
+        self._streams.remove(stream)
+        view = self._views[stream.name]
+        view.watchers.discard(stream.wake)
         if not view.watchers:
-            del self._views[name]
+            del self._views[stream.name]
 
 
 class Stream:
     """The answer to one browser: an ASGI application that runs as long as it listens and `allowed` says so."""
 
-    def __init__(self, hub: Hub, name: str, view: _View, wake: asyncio.Event) -> None:
+    def __init__(self, hub: Hub, name: str, view: _View, wake: asyncio.Event, holder: str) -> None:
+        self.name = name
+        self.wake = wake
+        self.holder = holder
+        self.given_up = False
         self._hub = hub
-        self._name = name
         self._view = view
-        self._wake = wake
         self._gone = False
         self.allowed: Callable[[], bool] = lambda: True
 
@@ -148,27 +166,32 @@ class Stream:
                 await asyncio.wait([leaving], timeout=1)  # or the server would think that we forgot the end
         finally:
             leaving.cancel()
-            self._hub.release(self._name, self._wake)
+            self._hub.release(self)
 
     async def _leave(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._gone = True
-        self._wake.set()
+        self.wake.set()
+
+    def give_up(self) -> None:
+        """Ends the stream at its next turn: its place is somebody else's."""
+        self.given_up = True
+        self.wake.set()
 
     async def _follow(self, send: Send) -> None:
         sent: dict[str, Html] = {}
-        while not self._gone and not self._hub.closing and self.allowed():
+        while not self._gone and not self.given_up and not self._hub.closing and self.allowed():
             parts = dict(self._view.parts)
             changed = {name: part for name, part in parts.items() if sent.get(name) != part}
             sent = parts
             await self._say(send, _body(_event("view" if changed else "beat", changed)))
             try:
                 async with asyncio.timeout(BEAT):
-                    await self._wake.wait()
+                    await self.wake.wait()
             except TimeoutError:
                 pass
-            self._wake.clear()
+            self.wake.clear()
 
     async def _say(self, send: Send, message: dict[str, object]) -> None:
         async with asyncio.timeout(SEND_TIMEOUT):

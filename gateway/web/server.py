@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from drivers.front_door import FrontDoor, Place, listening
 from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
 from gateway.ops.logs import Logger
@@ -21,14 +22,24 @@ from gateway.web.interface import WebPort
 from gateway.web.site import build
 from gateway.web.tokens import Tokens, read_tokens
 
-MAX_CONNECTIONS = 96
-"""At the same time: every stream, and two more for each browser's pages and actions. Further ones are cut off."""
+MAX_STRANGERS = 48
+"""Connections at the same time of those who have not shown yet that they may see the page."""
+
+MAX_OF_ADDRESS = 16
+"""The same of one address: two browsers that load a page at once open twelve."""
+
+MAX_CONNECTIONS = MAX_STRANGERS + 96
+"""At the same time, with the reserve of those who are logged in: every stream, and two more for each browser's pages
+and actions. Further ones are cut off."""
 
 NEXT_REQUEST = 10.0
 """Seconds between two looks at a connection: one that has begun no request since the last is cut off."""
 
 MAX_HEADERS = 16 << 10
 """Bytes of a request's headers: what browsers send is about 1 kB."""
+
+BACKLOG = 128
+"""Connections that the kernel keeps until they are accepted."""
 
 TOKENS_AGAIN = 10.0
 """Seconds between two looks at the token file: who is taken off it is logged out within them."""
@@ -60,7 +71,7 @@ class WebServer:
             if self._config.token_file is not None:
                 self._tokens = await asyncio.to_thread(read_tokens, self._config.token_file)
             context = await asyncio.to_thread(self._tls)
-            self._sockets = await self._bind()
+            self._sockets = await listening(self._config.host, self._config.port, BACKLOG)
         except ConfigError as error:
             self._log.error("no dock page: the token file cannot be used", problems=error.problems)
             return
@@ -75,8 +86,8 @@ class WebServer:
         await self._serve(context)
 
     async def _serve(self, context: ssl.SSLContext | None) -> None:
-        server = _Server(self._uvicorn(context), self._up)
-        serving = asyncio.create_task(server.serve(sockets=self._sockets), name="web server")
+        server = _Server(self._uvicorn(), self._sockets, context, self._up, self._log)
+        serving = asyncio.create_task(server.serve(sockets=[]), name="web server")
         others = [
             asyncio.create_task(self.app.state.hub.run(), name="web hub"),
             asyncio.create_task(self._read_tokens_again(), name="web tokens"),
@@ -95,7 +106,7 @@ class WebServer:
         self._log.info("the dock page is served", host=self._config.host, port=self.port)
         self.ready.set()
 
-    def _uvicorn(self, context: ssl.SSLContext | None) -> uvicorn.Config:
+    def _uvicorn(self) -> uvicorn.Config:
         return uvicorn.Config(
             self.app,
             http=_Connection,
@@ -107,24 +118,7 @@ class WebServer:
             proxy_headers=False,
             h11_max_incomplete_event_size=MAX_HEADERS,
             timeout_graceful_shutdown=GOODBYE,
-            ssl_context_factory=None if context is None else lambda *_: context,
         )
-
-    async def _bind(self) -> list[socket.socket]:
-        """Raises OSError where the address cannot be used, which uvicorn itself would end the process for."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._config.host, self._config.port, type=socket.SOCK_STREAM)
-        sockets: list[socket.socket] = []
-        try:
-            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
-                if sockets and self._config.port == 0:
-                    break  # each would get a port of its own
-                sockets.append(socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS))
-        except OSError:
-            for bound in sockets:
-                bound.close()
-            raise
-        return sockets
 
     def _tls(self) -> ssl.SSLContext | None:
         tls = self._config.tls
@@ -154,15 +148,33 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is up, and leaves signals to the gateway."""
+    """Takes its connections from a front door, says when it is up, and leaves signals to the gateway."""
 
-    def __init__(self, config: uvicorn.Config, up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        context: ssl.SSLContext | None,
+        up: Callable[[], None],
+        log: Logger,
+    ) -> None:
         super().__init__(config)
+        self._listening = sockets
         self._up = up
+        self._door = FrontDoor(self._connection, log, each=MAX_OF_ADDRESS, strangers=MAX_STRANGERS, tls=context)
+
+    def _connection(self, place: Place) -> _Connection:
+        state = self.lifespan.state | {"proved": place.proved}
+        return _Connection(config=self.config, server_state=self.server_state, app_state=state)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._door.open(self._listening)
         self._up()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._door.close()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

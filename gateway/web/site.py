@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from drivers.front_door import same_place
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.web import api
@@ -115,10 +116,12 @@ class _Site:
         raise HTTPException(404, "There is no such page.")
 
     async def _events(self, request: Request) -> Response:
-        if self._guard.who(request) is None:
+        who = self._guard.who(request)
+        if who is None:
             raise HTTPException(401, "Log in first.")
+        holder = f"{who} {same_place(request.client.host if request.client else '')}"
         try:
-            stream = self._hub.reserve(request.query_params.get("view", ""))
+            stream = self._hub.reserve(request.query_params.get("view", ""), holder)
         except Full:
             raise HTTPException(503, "Too many screens are open: close some.") from None
         stream.allowed = lambda: self._guard.who(request) is not None

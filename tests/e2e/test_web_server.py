@@ -152,17 +152,62 @@ async def test_who_listens_is_not_cut_off(monkeypatch):
         writer.close()
 
 
-async def test_there_are_only_so_many_connections(monkeypatch):
-    monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)
+async def loads(server, address="127.0.0.9"):
+    """Whether the page loads for somebody at `address`."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(address, 0))
+        writer.write(OPEN)
+        return (await asyncio.wait_for(reader.readline(), 5)) == b"HTTP/1.1 200 OK\r\n"
+    except (ConnectionError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+
+
+async def test_who_trickles_keeps_nobody_out():
+    """As many as there are connections begin a request and do not end it, from one address and from many."""
     async with served(FakeGateway()) as server:
-        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+        held = []
+        for number in range(servers.MAX_CONNECTIONS):
+            address = "127.0.0.2" if number % 2 else f"127.0.1.{number}"
+            pair = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(address, 0))
+            pair[1].write(OPEN[:20])
+            held.append(pair)
+        async with asyncio.timeout(5):
+            while not await loads(server):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        for _, writer in held:
+            writer.close()
+
+
+async def test_who_is_let_in_stays_while_strangers_come():
+    gateway = FakeGateway()
+    async with served(gateway) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
-        held[0][1].write(OPEN)
-        assert (await held[0][0].readline()) == b"HTTP/1.1 200 OK\r\n"
+        writer.write(OPEN.replace(b"GET /", b"GET /events?view=docks"))
+        await asyncio.wait_for(reader.readuntil(b"event: view"), 5)
+        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3 * servers.MAX_OF_ADDRESS)]
+        gateway.manifest(load(1))
+        await asyncio.wait_for(reader.readuntil(b"event: view"), 5)
         for _, each in [*held, (reader, writer)]:
             each.close()
+
+
+async def test_a_handshake_that_never_begins_costs_nothing(pems):
+    """Hundreds of connections that never begin TLS: few are kept, and a browser still gets its page."""
+    async with served(FakeGateway(), tls=tls(pems)) as server:
+        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(300)]
+        ended = 0
+        for reader, _ in held:
+            with contextlib.suppress(TimeoutError):
+                ended += await asyncio.wait_for(reader.read(), 0.02) == b""
+        assert ended >= 300 - servers.MAX_OF_ADDRESS
+        base = f"https://localhost:{server.port}"
+        transport = httpx.AsyncHTTPTransport(local_address="127.0.0.9", verify=trusting(pems))
+        async with httpx.AsyncClient(transport=transport) as client:
+            assert (await client.get(f"{base}/login", follow_redirects=False)).status_code < 500
+        for _, writer in held:
+            writer.close()
 
 
 async def test_headers_without_end_are_refused():

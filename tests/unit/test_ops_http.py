@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from drivers.front_door import CHANCE
 from gateway.ops import http as module
 from gateway.ops.http import MAX_CONNECTIONS, MAX_REQUEST, Answer, Server
 
@@ -113,14 +115,17 @@ async def test_a_fault_in_a_page_is_logged_and_hidden(server):
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
 
 
-async def test_crowds_wait_outside_and_connections_are_given_back(server):
-    idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(MAX_CONNECTIONS)]
-    assert (await ask(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 503
+async def test_a_crowd_that_says_nothing_gives_way(server):
+    """Twice as many as there is room for, which send nothing: a request gets its answer within a moment."""
+    idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2 * MAX_CONNECTIONS)]
+    async with asyncio.timeout(CHANCE + 2):
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError, IndexError):
+                if (await ask(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 200:
+                    break
+            await asyncio.sleep(0.05)
     for _, writer in idle:
         writer.close()
-    async with asyncio.timeout(5):
-        while (await ask(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 503:
-            pass
 
 
 async def test_closing_drops_what_is_open(server):

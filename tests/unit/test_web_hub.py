@@ -37,8 +37,8 @@ class Source:
 class Listener:
     """A browser on a stream; with `deaf` it takes nothing any more."""
 
-    def __init__(self, hub, view="docks"):
-        self.stream = hub.reserve(view)
+    def __init__(self, hub, view="docks", holder=""):
+        self.stream = hub.reserve(view, holder)
         self.heard = []
         self.ended = False
         self.aborted = asyncio.Event()
@@ -176,6 +176,19 @@ async def test_there_are_only_so_many(source):
     listeners[0].leave()
     await asyncio.sleep(0.01)
     hub.reserve("docks")
+
+
+async def test_who_holds_most_gives_way_to_who_holds_fewer(source):
+    hub, _ = started(source)
+    greedy = [Listener(hub, holder="desk") for _ in range(hubs.MAX_STREAMS)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(Full):
+        hub.reserve("docks", "desk")
+    tablets = [Listener(hub, holder=f"tablet-{number}") for number in range(8)]
+    await asyncio.sleep(1)
+    assert [listener.ended for listener in greedy] == [True] * 8 + [False] * (hubs.MAX_STREAMS - 8)
+    assert all(tablet.views() and not tablet.ended for tablet in tablets)
+    assert hub.streams == hubs.MAX_STREAMS
 
 
 async def test_who_may_not_look_any_more_is_told_to_go(source):

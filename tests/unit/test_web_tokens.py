@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
-from gateway.web.attempts import MAX_ALL, MAX_EACH, PERIOD, Attempts
+from gateway.web.attempts import MAX_ADDRESSES, MAX_EACH, PERIOD, Attempts
 from gateway.web.tokens import Tokens, read_tokens
 
 ANA, BEN = "a" * 32, "b" * 32
@@ -91,9 +91,18 @@ def test_one_address_may_fail_five_times_a_minute():
     assert attempts.wait("tablet", PERIOD) == 0
 
 
-def test_all_addresses_together_are_bounded():
+def test_nobody_is_kept_out_by_what_others_get_wrong():
     attempts = Attempts()
-    for number in range(MAX_ALL):
-        assert attempts.wait(f"10.0.0.{number}", 0) == 0
-        attempts.failed(f"10.0.0.{number}", 0)
-    assert attempts.wait("10.9.9.9", 1) == PERIOD - 1
+    for number in range(3 * MAX_ADDRESSES):
+        for _ in range(MAX_EACH):
+            attempts.failed(f"10.{number // 250}.0.{number % 250}", 0)
+    assert attempts.wait("192.168.1.5", 1) == 0
+    assert len(attempts._failed) == MAX_ADDRESSES
+
+
+def test_one_host_of_ipv6_is_one_address():
+    attempts = Attempts()
+    for number in range(MAX_EACH):
+        attempts.failed(f"2001:db8::{number:x}", 0)
+    assert attempts.wait("2001:db8::ffff", 1) > 0
+    assert attempts.wait("2001:db8:0:1::1", 1) == 0

@@ -65,6 +65,11 @@ def _plain(value: str) -> str:
     return value
 
 
+def is_plain(value: str) -> bool:
+    """Whether a text may stand in a manifest."""
+    return value.isprintable() and not _MARKUP.search(value)
+
+
 Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(rfc3339)]
 Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_plain)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_plain)]

@@ -26,6 +26,8 @@ import orjson
 
 from drivers.backoff import delays
 from gateway.errors import RfidError
+from gateway.sources.metrc.keys import Keys, any_case
+from gateway.sources.metrc.shapes import Object
 from gateway.text import printable
 
 PAGE_SIZE = 20
@@ -138,7 +140,7 @@ class MetrcClient:
         await self._http.aclose()
 
     async def get(self, path: str, query: Query | None = None) -> Any:
-        """The JSON at `path`. Raises MetrcError."""
+        """The JSON at `path`, its objects as `Keys`. Raises MetrcError."""
         waits = delays(self._rng, first=0.5, cap=10.0)
         attempt = 0
         while True:
@@ -170,11 +172,11 @@ class MetrcClient:
         except httpx.HTTPError as error:
             raise _Again(f"{type(error).__name__}: {printable(str(error), 200)}") from None
         try:
-            return orjson.loads(bytes(body))
+            return any_case(orjson.loads(bytes(body)))
         except orjson.JSONDecodeError as error:
             raise _Again(f"the answer is not JSON ({error})") from None
 
-    async def fetch_all(self, path: str, query: Query | None = None) -> list[dict[str, Any]]:
+    async def fetch_all(self, path: str, query: Query | None = None) -> list[Object]:
         """All objects of a list, from all its pages. Raises MetrcError unless it is whole."""
         for _ in range(_DRIFTS):
             found = await self._pages(path, query or {})
@@ -182,9 +184,9 @@ class MetrcClient:
                 return found
         raise MetrcError(f"GET {path}: the list changes faster than it can be read: try again later")
 
-    async def _pages(self, path: str, query: Query) -> list[dict[str, Any]] | None:
+    async def _pages(self, path: str, query: Query) -> list[Object] | None:
         """None where the list changed between two pages."""
-        rows: list[dict[str, Any]] = []
+        rows: list[Object] = []
         total: int | None = None
         for number in range(1, MAX_PAGES + 1):
             page = await self.get(path, {**query, "pageNumber": number, "pageSize": PAGE_SIZE})
@@ -195,18 +197,18 @@ class MetrcClient:
                 return None
             rows += data
             if number >= pages:
-                ids = [row["Id"] for row in rows if "Id" in row]
-                return rows if len(rows) == total and len(ids) == len(set(map(str, ids))) else None
+                ids = [identity for row in rows if type(identity := row.get("Id")) is int]
+                return rows if len(rows) == total and len(ids) == len(set(ids)) else None
         raise MetrcError(f"GET {path}: more than {MAX_PAGES} pages", permanent=True)
 
 
-def _page(path: str, page: Any) -> tuple[list[dict[str, Any]], int, int]:
-    """Rows, number of all rows, number of pages of Metrc's wrapper around a list."""
-    if isinstance(page, dict):
-        data, records, pages = page.get("Data"), page.get("TotalRecords"), page.get("TotalPages")
-        rows = isinstance(data, list) and all(isinstance(row, dict) for row in data)
-        if rows and isinstance(records, int) and isinstance(pages, int):
-            return data or [], records, pages
+def _page(path: str, page: Any) -> tuple[list[Object], int, int]:
+    """Rows, number of all rows, number of pages of Metrc's wrapper around a list. A row that is no object is one that
+    says nothing."""
+    if isinstance(page, Keys):
+        data, records, pages = page.get("Data"), page.get("TotalRecords", page.get("Total")), page.get("TotalPages")
+        if isinstance(data, list) and type(records) is int and type(pages) is int:
+            return [row if isinstance(row, Keys) else Keys({}) for row in data], records, pages
     raise MetrcError(f"GET {path}: the answer is not a page of a list as Metrc documents it", permanent=True)
 
 

@@ -21,12 +21,16 @@ from gateway.errors import Refused, RfidError
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
+from gateway.sources.metrc.keys import Keys
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.text import printable
 
 _DAY = 86_400 * SECOND
 _PERMANENT_PAUSE = 600.0
 """Seconds until keys that were not accepted are tried again: someone has to do something first."""
+
+_MOST_SAID = 1_000
+"""Manifests of which something is said only once."""
 
 _NAMED = 5
 """Packages that a message about missing facts names."""
@@ -65,6 +69,7 @@ class Metrc:
             lambda keys: MetrcClient(config.url, config.license, keys, pace=pace, timeout=config.timeout)
         )
         self._known: dict[tuple[str, int], _Known] = {}
+        self._said: dict[str, str] = {}
 
     async def run(self) -> NoReturn:
         """Polls for ever. What goes wrong is logged, becomes an alarm, and is tried again."""
@@ -102,21 +107,29 @@ class Metrc:
                 "lastModifiedEnd": rfc3339(end - back * _DAY),
             }
             for transfer in await client.fetch_all(f"/transfers/v2/{direction}", query):
-                if type(transfer.get("Id")) is not int:
-                    raise MetrcError(f"GET /transfers/v2/{direction}: a transfer has no Id", permanent=True)
-                found.setdefault(transfer["Id"], transfer)  # newer windows come first
+                number = transfer.get("Id")
+                if type(number) is int:
+                    found.setdefault(number, transfer)  # newer windows come first
+                else:
+                    await self._say_once(_name(transfer), "a transfer has no Id, so that nothing of it can be fetched")
         return found
 
     async def _transfer(self, client: MetrcClient, direction: str, number: int, transfer: Object) -> None:
         """Hands one transfer on, if it is new, has changed or its facts are due."""
-        manifest = str(transfer.get("ManifestNumber"))
+        manifest = _name(transfer)
         modified = str(transfer.get("LastModified"))
         known = self._known.get((direction, number))
-        if transfer.get("IsVoided") is not False:
+        voided = transfer.get("IsVoided")
+        if voided is True:
             if known is None or known.modified != modified:
                 self._known[direction, number] = _Known(modified, self._now())
                 with contextlib.suppress(Refused):  # it need not be known
                     await self._submit("manifest.withdraw", {"manifest": manifest, "by": "metrc", "reason": "voided"})
+            return
+        if voided is not False:
+            await self._say_once(
+                manifest, "Metrc does not say whether the manifest is voided: it is neither taken nor withdrawn"
+            )
             return
         if _received(transfer):
             return
@@ -151,7 +164,7 @@ class Metrc:
         as_of = self._now()
         deliveries = await client.fetch_all(f"/transfers/v2/{number}/deliveries")
         _expect(transfer, "DeliveryCount", len(deliveries), "deliveries")
-        packages: dict[Any, list[dict[str, Any]]] = {}
+        packages: dict[Any, list[Object]] = {}
         for delivery in deliveries:
             if type(delivery.get("Id")) is not int:
                 raise MetrcError(f"transfer {number}: a delivery has no Id", permanent=True)
@@ -161,7 +174,8 @@ class Metrc:
         facts: dict[str, Facts] = {}
         missing: list[str] = []
         if direction == "outgoing":  # what is still the sender's cannot be asked for here
-            wanted = [row for rows in packages.values() for row in rows if isinstance(row.get("PackageLabel"), str)]
+            wanted = [row for rows in packages.values() for row in rows if _label(row)]
+            missing += ["a package without a label" for rows in packages.values() for row in rows if not _label(row)]
             await self._all_facts(client, wanted, facts, missing)
         gathered = Gathered(transfer, deliveries, packages, as_of, facts)
         args = manifest_args(
@@ -175,12 +189,18 @@ class Metrc:
         return args, sorted(missing)
 
     async def _all_facts(
-        self, client: MetrcClient, packages: list[dict[str, Any]], facts: dict[str, Facts], missing: list[str]
+        self, client: MetrcClient, packages: list[Object], facts: dict[str, Facts], missing: list[str]
     ) -> None:
-        """Raises MetrcError where the keys are not accepted any more: the rest need not be asked."""
+        """Raises MetrcError where the keys are not accepted any more: the rest need not be asked. Of packages with one
+        label nobody knows which the tag is: their lab results are not."""
+        by_label: dict[str, Object] = {}
+        for package in packages:
+            label = _label(package)
+            twice = label in by_label and by_label[label].get("PackageId") != package.get("PackageId")
+            by_label[label] = Keys({"PackageLabel": label}) if twice else package
         try:
             async with asyncio.TaskGroup() as group:
-                for package in packages:
+                for package in by_label.values():
                     group.create_task(self._facts(client, package, facts, missing))
         except ExceptionGroup as errors:
             first = errors.exceptions[0]
@@ -188,25 +208,45 @@ class Metrc:
 
     async def _facts(self, client: MetrcClient, package: Object, facts: dict[str, Facts], missing: list[str]) -> None:
         """Fills in what is known of one package. Raises only where no package can be asked about."""
-        label, number = package["PackageLabel"], package.get("PackageId")
+        label = _label(package)
         found = facts[label] = Facts()
-        try:
-            record = await client.get(f"/packages/v2/{quote(label, safe='')}")
-            if not isinstance(record, dict) or record.get("Label") != label:
-                raise MetrcError(f"the record of {label} is of another package", permanent=True)
-            found.record, found.record_as_of = record, self._now()
-            if type(number) is not int:
-                raise MetrcError(f"package {label} has no PackageId", permanent=True)
-            batches = await client.fetch_all(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
-            results = await client.fetch_all("/labtests/v2/results", {"packageId": number})
-            if any(row.get("PackageId") != number for row in (*batches, *results)):
-                raise MetrcError(f"lab results of {label} are of another package", permanent=True)
-            found.required = [str(row.get("LabTestBatchName")) for row in batches]
-            found.results, found.results_as_of = results, self._now()
-        except MetrcError as error:
-            if error.status == 401:
-                raise
-            missing.append(f"{printable(label, 40)}: {error}")
+        for what in (self._record, self._lab):
+            try:
+                await what(client, package, found)
+            except MetrcError as error:
+                if error.status == 401:
+                    raise
+                missing.append(f"{printable(label, 40)}: {error}")
+
+    async def _record(self, client: MetrcClient, package: Object, found: Facts) -> None:
+        """The package's record. Raises MetrcError where it cannot be had, or is of another package."""
+        label = _label(package)
+        record = await client.get(f"/packages/v2/{quote(label, safe='')}")
+        if not isinstance(record, Keys) or _folded(record.get("Label")) != _folded(label):
+            raise MetrcError(f"the record of {label} is of another package", permanent=True)
+        found.record, found.record_as_of = record, self._now()
+
+    async def _lab(self, client: MetrcClient, package: Object, found: Facts) -> None:
+        """The package's lab results, and what it needs of them. Raises MetrcError as `_record`."""
+        label, number = _label(package), package.get("PackageId")
+        if type(number) is not int:
+            raise MetrcError(f"package {label} has no PackageId", permanent=True)
+        batches = await client.fetch_all(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
+        results = await client.fetch_all("/labtests/v2/results", {"packageId": number})
+        if any(row.get("PackageId") not in (number, None) for row in (*batches, *results)):
+            raise MetrcError(f"lab results of {label} are of another package", permanent=True)
+        found.required = [printable(str(row.get("LabTestBatchName")), 200) for row in batches]
+        # Whose a result is that names no package, nobody knows: it counts for nothing.
+        found.results = [
+            row if row.get("PackageId") == number else Keys({**row, "overallpassed": None}) for row in results
+        ]
+        found.results_as_of = self._now()
+
+    async def _say_once(self, manifest: str, reason: str) -> None:
+        """As `_say`, the same about the same manifest only once."""
+        if self._said.get(manifest) != reason and len(self._said) < _MOST_SAID:
+            self._said[manifest] = reason
+            await self._say(manifest, reason)
 
     async def _say(self, manifest: str, reason: str) -> None:
         """Into the log, and as an alarm."""
@@ -216,6 +256,21 @@ class Metrc:
             await self._submit("manifest.refused", args)
         except Refused as refusal:
             self._log.error("that alarm is refused", reason=str(refusal))
+
+
+def _name(transfer: Object) -> str:
+    """What the transfer is called, for people."""
+    return printable(str(transfer.get("ManifestNumber")), 100)
+
+
+def _label(package: Object) -> str:
+    """The label of a package as it is written, empty where there is none."""
+    value = package.get("PackageLabel")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _folded(label: Any) -> str:
+    return label.strip().upper() if isinstance(label, str) else ""
 
 
 def _received(transfer: Object) -> bool:

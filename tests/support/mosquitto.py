@@ -8,115 +8,24 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import fcntl
 import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parents[2] / ".tools"
-REMEDY = "install it with: apt install mosquitto"
+from tests.support import debian
+from tests.support.debian import TOOLS, Program
 
 SURVIVES_KILL = ("autosave_on_changes true", "autosave_interval 1")
 """Settings of a broker that writes every change to disk: slow, but killed it comes back with its sessions."""
 
 
-class NoBrokerError(Exception):
-    """There is no mosquitto and none can be fetched. The tests that need it must fail, not be skipped."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """How to start mosquitto: its path, and where its libraries are when they are not the system's."""
-
-    path: Path
-    libraries: tuple[Path, ...] = ()
-
-    def environment(self) -> dict[str, str]:
-        environment = dict(os.environ)
-        if self.libraries:
-            environment["LD_LIBRARY_PATH"] = ":".join(str(path) for path in self.libraries)
-        return environment
-
-    def missing_libraries(self) -> list[str]:
-        listing = _run(["ldd", str(self.path)], env=self.environment())
-        return [line.split()[0] for line in listing.splitlines() if "not found" in line]
-
-
 def find(tools: Path = TOOLS) -> Program:
-    """The installed mosquitto, else the one in `tools`, fetched there when it is not. Raises `NoBrokerError`."""
-    installed = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if installed:
-        return Program(Path(installed))
-    tools.mkdir(parents=True, exist_ok=True)
-    with (tools / "mosquitto.lock").open("w") as lock:  # test processes side by side fetch it once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _unpacked(tools / "mosquitto") or _fetch(tools)
-
-
-def _unpacked(root: Path) -> Program | None:
-    path = root / "usr" / "sbin" / "mosquitto"
-    if not path.exists():
-        return None
-    folders = {library.parent for library in root.rglob("*.so*")}
-    return Program(path, tuple(sorted(folders)))
-
-
-def _fetch(tools: Path) -> Program:
-    if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise NoBrokerError(f"mosquitto is not on PATH and there is no apt-get to fetch it with: {REMEDY}")
-    with tempfile.TemporaryDirectory(dir=tools) as name:
-        folder = Path(name)
-        try:
-            _download(folder, [])
-        except subprocess.CalledProcessError:
-            # The package lists are missing or too old, and the system's cannot be refreshed without root.
-            options = _private_lists(folder)
-            try:
-                _run(["apt-get", *options, "update"], cwd=folder)
-                _download(folder, options)
-            except subprocess.CalledProcessError as error:
-                raise NoBrokerError(
-                    f"mosquitto is not on PATH and cannot be fetched: {REMEDY}\n{error.stderr}"
-                ) from error
-        root = folder / "root"
-        for package in sorted(folder.glob("*.deb")):
-            _run(["dpkg", "-x", str(package), str(root)])
-        program = _unpacked(root)
-        if program is None or program.missing_libraries():
-            missing = program.missing_libraries() if program else ["usr/sbin/mosquitto"]
-            raise NoBrokerError(f"the fetched mosquitto lacks {', '.join(missing)}: {REMEDY}")
-        root.rename(tools / "mosquitto")
-    program = _unpacked(tools / "mosquitto")
-    assert program is not None
-    return program
-
-
-def _private_lists(folder: Path) -> list[str]:
-    for part in ("state/lists/partial", "cache/archives/partial"):
-        (folder / part).mkdir(parents=True)
-    return ["-o", f"Dir::State={folder}/state", "-o", f"Dir::Cache={folder}/cache", "-o", "APT::Sandbox::User="]
-
-
-def _download(folder: Path, options: list[str]) -> None:
-    """Fetches mosquitto and those of the libraries that it needs, at any depth, which this system has not."""
-    relations = ["--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces"]
-    tree = _run(["apt-cache", *options, "depends", *relations, "--no-enhances", "mosquitto"], cwd=folder)
-    libraries = {line for line in tree.splitlines() if line.startswith("lib")}
-    status = _run(["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n"])
-    installed = {line.split()[0] for line in status.splitlines() if line.endswith(" installed")}
-    _run(["apt-get", *options, "download", "mosquitto", *sorted(libraries - installed)], cwd=folder)
-
-
-def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    return subprocess.run(
-        command, cwd=cwd, env=env, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
-    ).stdout
+    """The installed mosquitto, else the one in `tools`, fetched there when it is not. Raises `NotFoundError`."""
+    return debian.find("usr/sbin/mosquitto", "mosquitto", tools)
 
 
 @dataclasses.dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from gateway.events.models import MODELS
 from gateway.floor import Floor
 from gateway.inputs import ClockStep, Command, Dropped, Tick
 from gateway.ops.metrics import FAMILIES
+from tests.support import debian
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
@@ -136,10 +136,9 @@ def test_a_sealed_fact_fits_its_envelope():
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool not found: THE ALERT RULES ARE NOT TESTED; install Debian's prometheus package")
-    return subprocess.run([found, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    program = debian.find("usr/bin/promtool", "prometheus")
+    command = [str(program.path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=program.environment())
 
 
 def test_alert_rules_are_well_formed():

@@ -42,12 +42,13 @@ from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
+from gateway.floor.reader_windows import Closed
 from gateway.floor.readers.history import Timeline
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
-from gateway.floor.windows import Closed, Windows
+from gateway.floor.windows import Windows
 from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
 
 MAX_PENDING = 10_000
@@ -89,7 +90,9 @@ class Floor:
         self._lateness = micros(config.floor.lateness)
         self._max_windows = config.floor.max_windows
         self._places = Places(config)
-        self._windows = Windows(self._window, self._lateness, self._places.ports, self.stats)
+        spots = (self._places.spots[antenna] for antenna in self._places.portal_of)
+        apart = [(spot.reader, spot.port) for spot in spots]  # of a portal, of which more is wanted than a cell
+        self._windows = Windows(self._window, self._lateness, self._places.ports, self.stats, self._max_windows, apart)
         self._readers = Readers(config, self._windows)
         self._timeline = Timeline(config, self._places)
         evidence = Evidence(config, self._places, self._timeline)
@@ -201,7 +204,7 @@ class Floor:
 
     def _tick(self, tick: Tick) -> list[Fact]:
         previous = self._windows.now
-        now = self._windows.now = max(previous, tick.t)
+        now = self._windows.turn(tick.t)
         limit = (now - self._lateness) // self._window
         if self.crowded:
             self.stats.forced += 1
@@ -257,8 +260,7 @@ class Floor:
             self._timeline.sign(window.reader, start)
             facts += self._timeline.seen(window.reader, window.port, start)
         self._fall_due(start, facts)  # what a sign of life has confirmed
-        for window in closed:
-            self._sightings.take(window)
+        self._sightings.take(closed, start)
         self._say(self._presence.said(), facts)
         facts += self._docks.seen(closed, start)
 

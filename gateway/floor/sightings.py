@@ -6,23 +6,27 @@ The others go one by one to the tag's own zone or to a rival of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gateway.config import Config
+from gateway.floor.cells import dictionaries
+from gateway.floor.columns import BlockCells
 from gateway.floor.evidence import Proof
 from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
 from gateway.floor.portals.portal import Portal
 from gateway.floor.presence.contest import FADED, smooth
+from gateway.floor.presence.plain import PlainSightings
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
 from gateway.floor.presence.table import CHUNK_BITS, ROW, State
+from gateway.floor.reader_windows import Cells, Closed
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.readers.history import Timeline
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
-from gateway.floor.windows import Closed
 
 MAX_TAGS = 2_000_000
 """Live tags. Twice the largest stock planned for, half a gigabyte; a flood of invented EPCs must not take more."""
@@ -64,10 +68,31 @@ class Sightings:
         self._portals = portals
         self._arbitration = presence.arbitration
         self._tags = presence.tags
-        self._window = window
         self._stats = stats
+        self._columns = PlainSightings(
+            sorted(places.ports), places, self._watch, self._tags, list(portals.of_antenna), self._arbitration.smoothing
+        )
 
-    def take(self, closed: Closed) -> None:
+    def take(self, closed: Sequence[Closed], start: int) -> None:
+        """Takes in one window of event time, which began at `start`: what every antenna saw, in order."""
+        left = self._take_columns(closed, start)
+        for window in closed:
+            cells = window.cells
+            if left is not None and type(cells) is BlockCells:
+                window = replace(window, cells=left.get(cells.key, {}))
+            self._take(window, start)
+
+    def _take_columns(self, closed: Sequence[Closed], start: int) -> dict[int, Cells] | None:
+        """Takes in the plain sightings of windows that are columns; returns the others by key. None: there are none."""
+        block = next((window.cells.block for window in closed if type(window.cells) is BlockCells), None)
+        if block is None:
+            return None
+        apart = [window.cells.keys() for window in closed if type(window.cells) is not BlockCells]
+        rest = self._columns.take(start, block, set().union(*apart))
+        self._stats.sightings += len(block.cells) - len(rest)
+        return dictionaries(rest)
+
+    def _take(self, closed: Closed, start: int) -> None:
         """Takes in the sightings of one antenna in one window: each is of another tag, so their order is free."""
         self._stats.sightings += len(closed.cells)
         antenna = self._places.ports[closed.reader].get(closed.port)
@@ -75,10 +100,11 @@ class Sightings:
             self._stats.unmapped += sum(cell[0] for cell in closed.cells.values())
             return
         self._presence.units[closed.reader] = closed.unit
-        start = closed.number * self._window
         portal = self._portals.of_antenna.get(antenna)
         if portal is not None:
             self._pass(portal, closed, antenna, start)
+            return
+        if not closed.cells:
             return
         plain = not closed.late and self._watch.since[antenna] == LIT
         others = self._plain(closed, antenna, start) if plain else list(closed.cells)

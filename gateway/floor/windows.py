@@ -5,30 +5,28 @@ number of reads, strongest RSSI, sum of power, and sum of power times time withi
 so however the reads of a window were interleaved or cut into batches, the result is the same. A window that lies
 behind the watermark is closed and handed on; its cells become sightings.
 
+Where much is read the same sums are made by whole columns instead (columns.py); a window's cells are then found there.
+
 Reads for a window that is closed already are kept in the same form and handed on with the next, marked late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, cast
+
+import numpy as np
 
 from drivers.api import Batch
+from drivers.records import Records
 from gateway.clock import SECOND
+from gateway.floor.cells import MAX_READERS, PORT_SHIFT, Limits, add_cell, distinct, key_of, parts_of
+from gateway.floor.columns import Block, BlockCells, Columns, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
+from gateway.floor.reader_windows import Cells, Closed, Mode, ReaderWindows, Store
 from gateway.floor.stats import FloorStats
-
-Cell: TypeAlias = list[int]
-"""``[reads, strongest RSSI in steps of its unit, sum of power, sum of power x microseconds into the window]``."""
-
-Cells: TypeAlias = dict[bytes, Cell]
-"""One antenna in one window: EPC to cell."""
-
-Store: TypeAlias = dict[tuple[int, int], dict[int, Cells]]
-"""Window number and unit code, then antenna port."""
 
 FUTURE = 60 * SECOND
 """A read further ahead of the tick than this, and the lateness, has a wrong time: no clock is corrected that badly."""
@@ -37,121 +35,107 @@ PAST = 7 * 86_400 * SECOND
 """A read older than this has a wrong time: no reader holds its reads for a week."""
 
 
+RAW = 2
+"""The code of the unit that only serial readers have; it is never taken in as columns."""
+
 _NO_CELLS: Cells = {}
 _FIRST_SIX = itemgetter(0, 1, 2, 3, 4, 5)
 
 
-class Mode(StrEnum):
-    """How the windows of a reader close."""
-
-    ABSENT = "absent"  # never heard of: nothing is late yet
-    LIVE = "live"  # with the watermark of all
-    HELD = "held"  # behind its own newest read: it is still delivering what it held
-    DOWN = "down"  # with the watermark of all, but what it may hold for later is not late
-
-
-class ReaderWindows:
-    """The windows of one reader.
-
-    `closed` is a window number: reads for windows below it are late. `newest` is the highest window that was read.
-    `heard` is the arrival of the newest batch, `reads` and `late` count reads.
-    `lo`, `hi` (microseconds UTC), `unit` and `ports` are the window that took the last read; most often it takes the
-    next one too.
-    """
-
-    __slots__ = ("closed", "heard", "hi", "late", "lo", "mode", "newest", "open", "ports", "reads", "stale", "unit")
-
-    def __init__(self) -> None:
-        self.mode = Mode.ABSENT
-        self.closed = 0
-        self.newest = 0
-        self.heard = 0
-        self.reads = 0
-        self.late = 0
-        self.open: Store = {}
-        self.stale: Store = {}  # windows that were closed before
-        self.forget()
-
-    def forget(self) -> None:
-        """No window is at hand for the next read."""
-        self.lo, self.hi, self.unit = 1, 0, -1
-        self.ports: dict[int, Cells] = {}
-
-    def turn(self, number: int, width: int, unit: int) -> None:
-        """Puts window `number` at hand, opening it where it is not open."""
-        if number > self.newest:
-            self.newest = number
-        store = self.stale if number < self.closed else self.open
-        self.ports = store.setdefault((number, unit), {})
-        self.lo = number * width
-        self.hi = self.lo + width
-        self.unit = unit
-
-    def redate(self, windows: int) -> None:
-        """Everything was read so many windows later than was thought."""
-        self.open = {(number + windows, unit): ports for (number, unit), ports in self.open.items()}
-        self.stale = {(number + windows, unit): ports for (number, unit), ports in self.stale.items()}
-        if self.newest:
-            self.newest += windows
-        self.closed += windows
-        self.forget()
-
-    def bound(self, limit: int, behind: int) -> int:
-        """Below which window nothing more is expected in time, where `limit` is that of a live reader."""
-        if self.mode is Mode.LIVE or (self.mode is Mode.ABSENT and self.newest):
-            return limit
-        if self.mode is Mode.HELD:
-            return min(limit, self.newest - behind)
-        return min(limit, self.newest + 1)
-
-    def take(self, reader: str, limit: int, behind: int) -> Iterator[Closed]:
-        """Takes out what is stale, and what is not to wait for more."""
-        for (number, unit), ports in self.stale.items():
-            for port, cells in ports.items():
-                yield Closed(number, reader, port, True, unit, cells)
-        self.stale = {}
-        bound = self.bound(limit, behind)
-        upto = bound if self.mode is Mode.HELD else limit
-        for number, unit in [key for key in self.open if key[0] < upto]:
-            for port, cells in self.open.pop((number, unit)).items():
-                yield Closed(number, reader, port, False, unit, cells)
-        self.closed = max(self.closed, bound)
-        self.forget()
-
-
-@dataclass(slots=True, frozen=True, order=True)
-class Closed:
-    """One antenna's part of a window that was closed. They are looked at in the order of their fields."""
-
-    number: int
-    reader: str
-    port: int
-    late: bool
-    unit: int
-    cells: Cells = field(compare=False)
-
-
 class Windows:
-    """The open windows of all readers. `count` is how many cells they hold; `now` the newest tick, 0 before the first.
+    """The open windows of all readers. `now` is the newest tick, 0 before the first.
 
-    `width` and `lateness` in microseconds.
+    `width` and `lateness` in microseconds, `bound` the number of cells from which windows are to be closed early.
+    `apart` are the antennas, as reader and port, whose reads are never taken in as columns.
     """
 
-    def __init__(self, width: int, lateness: int, readers: Iterable[str], stats: FloorStats) -> None:
+    def __init__(
+        self,
+        width: int,
+        lateness: int,
+        readers: Iterable[str],
+        stats: FloorStats,
+        bound: int = 1 << 62,
+        apart: Iterable[tuple[str, int]] = (),
+    ) -> None:
         self.width = width
         self.behind = -(-lateness // width)
         self.readers = {reader: ReaderWindows() for reader in sorted(readers)}
-        self.count = 0
+        self.names = list(self.readers)
         self.now = 0
+        self._bound = bound
+        self._cells = 0  # in dictionaries
+        self._columns = Columns()
+        self._numbers = {reader: number for number, reader in enumerate(self.names[:MAX_READERS])}
+        known = [(self._numbers[reader], port) for reader, port in apart if reader in self._numbers]
+        self._apart = np.array(sorted(key_of(number, port, 0) >> PORT_SHIFT for number, port in known), np.uint32)
         self._ahead = lateness + FUTURE
         self._stats = stats
+
+    @property
+    def count(self) -> int:
+        """How many cells are open; an upper bound of it below `bound`."""
+        upper = self._cells + self._columns.upper
+        if upper >= self._bound and self._columns.upper:
+            self._digest()
+            self._columns.compact()
+            upper = self._cells + self._columns.upper
+        if upper >= self._bound and self._columns.upper:
+            # A cell may be in part in a column and in part in a dictionary: only together they are counted once.
+            self._spill(range(len(self.names)))
+            upper = self._cells
+        return upper
+
+    def turn(self, t: int) -> int:
+        """Time has come to `t`, or is later already. Returns what `now` is."""
+        self._digest()
+        self.now = max(self.now, t)
+        return self.now
 
     def add(self, batch: Batch) -> None:
         """Adds the reads of a batch. Those of a reader that the configuration does not name are only counted."""
         windows = self.readers.get(batch.reader)
-        if windows is None or not batch.rows:
+        if windows is None or not len(batch.rows):
             self._stats.unmapped += len(batch.rows)
             return
+        windows.heard = batch.arrival
+        rows, unit = batch.rows, UNITS.index(batch.rssi_unit)
+        number = self._numbers.get(batch.reader)
+        fits = type(rows) is Records and self.now and unit < RAW and windows.mode is not Mode.HELD
+        if not fits or number is None or not self._columns.add(batch, cast(Records, rows), number, unit):
+            self._take(windows, batch)
+        elif self._columns.is_full:
+            self._digest()
+
+    def _digest(self) -> None:
+        """Takes in what waits to be added up as columns; reads that are odd go the plain way."""
+        if not self._columns.upper:
+            return
+        closed = [windows.closed for windows in self.readers.values()]
+        limits = Limits(self.width, self.now - PAST, self.now + self._ahead, closed, self._apart)
+        for batches, found in self._columns.digest(limits):
+            if found is None:
+                for _, batch in batches:
+                    self._take(self.readers[batch.reader], batch)
+                continue
+            for (_, batch), reads, newest in zip(batches, found.reads, found.newest, strict=True):
+                windows = self.readers[batch.reader]
+                windows.newest = max(windows.newest, newest)
+                windows.reads += reads
+            self._stats.reads += sum(found.reads)
+            for at, odd in found.batches():
+                batch = batches[at][1]
+                rows = batch.rows
+                self._fill(self.readers[batch.reader], replace(batch, rows=[rows[row] for row in odd]))
+
+    def _take(self, windows: ReaderWindows, batch: Batch) -> None:
+        """Adds the reads of a batch to dictionaries, and counts them."""
+        reads = self._fill(windows, batch)
+        windows.reads += reads
+        self._stats.reads += reads
+
+    def _fill(self, windows: ReaderWindows, batch: Batch) -> int:
+        """Adds the rows of a batch to dictionaries. Returns how many reads they stand for."""
         unit = UNITS.index(batch.rssi_unit)
         if unit != windows.unit:
             windows.forget()
@@ -191,10 +175,8 @@ class Windows:
                 cell[3] += p * into
                 if rssi > cell[1]:
                     cell[1] = rssi
-        self.count += fresh
-        windows.heard = batch.arrival
-        windows.reads += len(batch.rows) + extra
-        self._stats.reads += len(batch.rows) + extra
+        self._cells += fresh
+        return len(batch.rows) + extra
 
     def _dated(self, t: int, arrival: int) -> int:
         """`t`, or where that cannot be when the read was made, its arrival."""
@@ -207,20 +189,53 @@ class Windows:
     def close(self, limit: int) -> list[Closed]:
         """Takes out the windows below number `limit`, and everything late, in the order of their time."""
         self._stats.event_time = limit * self.width
+        self._digest()
+        held = [self._numbers[name] for name, windows in self.readers.items() if windows.mode is Mode.HELD]
+        if held and self._columns.upper:
+            self._spill(held)
         closed = [
             window for reader, windows in self.readers.items() for window in windows.take(reader, limit, self.behind)
         ]
-        closed.sort()
         for window in closed:
-            self.count -= len(window.cells)
+            self._cells -= len(window.cells)
             if window.late:
                 late = sum(cell[0] for cell in window.cells.values())
                 self.readers[window.reader].late += late
                 self._stats.late += late
+        closed += self._close_columns(limit, closed)
+        closed.sort()
         return closed
+
+    def _close_columns(self, limit: int, closed: list[Closed]) -> list[Closed]:
+        """The windows that are columns. What has cells in a dictionary too is added to those."""
+        found = []
+        for number, cells in self._columns.close(limit):
+            plain = {
+                key_of(self._numbers[window.reader], window.port, window.unit): cast(Cells, window.cells)
+                for window in closed
+                if window.number == number and not window.late and window.reader in self._numbers
+            }
+            if plain:
+                cells = merge(plain, cells)
+            block = Block(cells)
+            for key in distinct(cells.keys).tolist() if len(cells) else ():
+                reader, port, unit = parts_of(key)
+                found.append(Closed(number, self.names[reader], port, False, unit, BlockCells(block, key)))
+        return found
+
+    def _spill(self, readers: Collection[int]) -> None:
+        """Puts what some readers have in columns into dictionaries."""
+        for number, cells in self._columns.spill(readers):
+            for key, found in cells.items():
+                reader, port, unit = parts_of(key)
+                ports = self.readers[self.names[reader]].open.setdefault((number, unit), {})
+                into = ports.setdefault(port, {})
+                self._cells += sum([add_cell(into, epc, cell) for epc, cell in found.items()])
 
     def redate(self, by: int) -> None:
         """Everything was read `by` microseconds, a multiple of `width`, later than was thought."""
+        self._digest()
+        self._columns.redate(by // self.width)
         self.now += by if self.now else 0
         for reader in self.readers.values():
             reader.redate(by // self.width)
@@ -231,19 +246,25 @@ class Windows:
         for windows in self.readers.values():
             windows.open, windows.stale = {}, {}
             windows.forget()
-        self.count = 0
+        self._cells = 0
+        self._columns.clear()
 
     def newest(self) -> int:
         """The highest window number that is open, 0 where none is."""
-        return max((number for windows in self.readers.values() for number, _ in windows.open), default=0)
+        self._digest()
+        numbers = (number for windows in self.readers.values() for number, _ in windows.open)
+        return max(self._columns.newest(), max(numbers, default=0))
 
     def dump(self) -> dict[str, Any]:
         """The open windows, ready for JSON."""
-        return {
-            "width": self.width,
-            "now": self.now,
-            "readers": {reader: _dump(windows) for reader, windows in self.readers.items()},
-        }
+        self._digest()
+        readers = {reader: _dump(windows) for reader, windows in self.readers.items()}
+        for number, cells in self._columns.look():
+            for key, found in cells.items():
+                reader, port, unit = parts_of(key)
+                entry = [[epc.hex(), *cell] for epc, cell in found.items()]
+                readers[self.names[reader]]["open"].append([number, unit, port, entry])
+        return {"width": self.width, "now": self.now, "readers": readers}
 
     def load(self, dump: Any) -> None:
         """Takes over a dump. Where the width of a window has changed, open windows go into the one they begin in."""
@@ -262,7 +283,7 @@ class Windows:
                     start = number * width
                     ports = getattr(windows, name).setdefault((start // self.width, unit), {})
                     shift = start % self.width
-                    self.count += _merge(ports.setdefault(port, {}), cells, shift)
+                    self._cells += _merge(ports.setdefault(port, {}), cells, shift)
 
 
 def _merge(cells: Cells, dump: list[Any], shift: int) -> int:

@@ -64,7 +64,7 @@ def _number(record: Element, *names: str) -> list[int]:
 
 
 def without_times(report: DecodedReport) -> DecodedReport:
-    return replace(report, rows=[(*row[:4], 0, *row[5:]) for row in report.rows])
+    return replace(report, access=set(), rows=[(*row[:4], 0, *row[5:]) for row in report.rows])
 
 
 def bodies(records: list[Element], cut: int) -> list[bytes]:

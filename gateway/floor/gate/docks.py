@@ -9,9 +9,9 @@ from gateway.events.envelope import Fact
 from gateway.floor.gate import Gate
 from gateway.floor.migrations import Content
 from gateway.floor.places import Places
+from gateway.floor.reader_windows import Closed
 from gateway.floor.readers.antennas import Watch
 from gateway.floor.snapshot import seal_json
-from gateway.floor.windows import Closed
 
 
 class Docks:
@@ -35,7 +35,7 @@ class Docks:
             for window in closed:
                 place = self._looks_at.get((window.reader, window.port))
                 if place is not None:
-                    for epc in sorted(watched & window.cells.keys()):
+                    for epc in window.among(watched):
                         facts += self.gate.sighted(epc.hex().upper(), place, t)
         return facts
 

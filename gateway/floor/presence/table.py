@@ -16,6 +16,8 @@ from array import array
 from collections.abc import Iterator
 from enum import IntEnum
 
+import numpy as np
+
 from gateway.errors import LedgerError
 
 
@@ -56,6 +58,9 @@ _COLD = (
 _CODES = "".join(code for _, code in _HOT)
 ROW = struct.Struct(_CODES)
 """The hot columns of one tag, in the order of their names in `_HOT`; tag `slot` begins at ``slot * ROW.size``."""
+
+ROWS = np.dtype([(name, code) for name, code in _HOT])
+"""The same for numpy: `rows` as an array of this type is the table."""
 
 _BLANK = bytes(ROW.size)
 _FOREIGN = (">" if sys.byteorder == "little" else "<") + _CODES

@@ -20,7 +20,8 @@ from drivers.api import (
 from gateway.clock import micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import LOSS, Fact
-from gateway.floor.windows import Mode, Windows
+from gateway.floor.reader_windows import Mode
+from gateway.floor.windows import Windows
 from gateway.inputs import Dropped, Restart
 
 MAX_NAMES = 64

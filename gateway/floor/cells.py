@@ -1,0 +1,317 @@
+"""Cells of a window as columns: what many reads add up to, by whole arrays instead of one read at a time.
+
+A row is one cell or part of one: an EPC of 12 bytes (three words), a key (reader, port and unit in one word), and the
+four sums of windows.py as 64-bit integers. Sums of integers are exact in any order, so a window that is filled this
+way holds what the plain way would have put into its dictionaries, number for number. Whatever could not be said in 64
+bits, or is unusual in another way, goes the plain way (`digest` hands it back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.api import Batch
+from drivers.records import RecordFormat
+from gateway.floor.levels import POWER, RANGE
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+EPC_BYTES = 12
+"""The length of an EPC that fits the columns: EPC-96. Others go the plain way."""
+
+READER_SHIFT, PORT_SHIFT = 18, 2
+MAX_READERS = 1 << (32 - READER_SHIFT)
+"""A key is the reader's number, 16 bits of port, and 2 bits of unit code."""
+
+EXACT = float(1 << 61)
+"""Sums that may come near this are left to Python's integers."""
+
+_CODES = {"B": "u1", "H": ">u2", "Q": ">u8", "b": "i1", "h": ">i2"}
+_VIEWS: WeakKeyDictionary[RecordFormat, np.dtype[Any] | None] = WeakKeyDictionary()
+
+_POWER = [np.array(table, np.int64) for table in POWER]
+
+
+def view_of(format: RecordFormat) -> np.dtype[Any] | None:
+    """The columns of records of this format as a structured array sees them; None where a window needs more."""
+    try:
+        return _VIEWS[format]
+    except KeyError:
+        view = _VIEWS[format] = _view(format)
+        return view
+
+
+def _view(format: RecordFormat) -> np.dtype[Any] | None:
+    found = {name: (offset, code) for name, offset, code in format.fields}
+    if not {"epc", "antenna", "rssi", "time"} <= found.keys() or found["epc"][1] != f"{EPC_BYTES}s":
+        return None
+    names = [name for name in ("epc", "antenna", "rssi", "time", "count") if name in found]
+    formats = [("u4", (3,)) if name == "epc" else _CODES[found[name][1]] for name in names]
+    offsets = [found[name][0] for name in names]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": format.size})
+
+
+def key_of(reader: int, port: int, unit: int) -> int:
+    """Reader number, port and unit code as one number; keys sort as these do."""
+    return reader << READER_SHIFT | port << PORT_SHIFT | unit
+
+
+def parts_of(key: int) -> tuple[int, int, int]:
+    """Reader number, port and unit code of a key."""
+    return key >> READER_SHIFT, key >> PORT_SHIFT & 0xFFFF, key & 3
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Cells:
+    """Rows of one window, column by column."""
+
+    epcs: npt.NDArray[np.uint32]  # three words a row
+    keys: npt.NDArray[np.uint32]
+    reads: Ints
+    strongest: Ints
+    power: Ints
+    moment: Ints
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def at(self, rows: Any) -> Cells:
+        """Some of the rows, by number or mask."""
+        return Cells(
+            self.epcs[rows],
+            self.keys[rows],
+            self.reads[rows],
+            self.strongest[rows],
+            self.power[rows],
+            self.moment[rows],
+        )
+
+    def epc_bytes(self) -> list[bytes]:
+        """The EPC of each row."""
+        return list(np.ascontiguousarray(self.epcs).view(f"V{EPC_BYTES}").ravel().tolist())
+
+    def sums(self) -> Iterator[tuple[bytes, int, list[int]]]:
+        """Each row as EPC, key and the cell of windows.py."""
+        columns = (self.reads.tolist(), self.strongest.tolist(), self.power.tolist(), self.moment.tolist())
+        for epc, key, *cell in zip(self.epc_bytes(), self.keys.tolist(), *columns, strict=True):
+            yield epc, key, cell
+
+
+def among(values: npt.NDArray[Any], chosen: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values are among some others, of which there is at least one, sorted."""
+    at = np.searchsorted(chosen, values)
+    return np.asarray(chosen[np.minimum(at, len(chosen) - 1)] == values)
+
+
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values, each once, sorted; there is at least one. (`numpy.unique` imports what we have no use for.)"""
+    ordered = np.sort(values)
+    return np.asarray(ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))])
+
+
+def join(parts: Sequence[Cells]) -> Cells:
+    """The rows of all parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return Cells(
+        np.concatenate([part.epcs for part in parts]),
+        np.concatenate([part.keys for part in parts]),
+        np.concatenate([part.reads for part in parts]),
+        np.concatenate([part.strongest for part in parts]),
+        np.concatenate([part.power for part in parts]),
+        np.concatenate([part.moment for part in parts]),
+    )
+
+
+def group(cells: Cells) -> Cells:
+    """One row for each EPC and key, in no order that means anything: the rows that were parts of one cell added up.
+
+    One sort of a 64-bit number (a hash of EPC and key, the number of the row in the low bits) brings them together;
+    neighbours are then compared exactly. Two cells of one hash are seen by that, and sorted by all their bytes.
+    """
+    count = len(cells)
+    if count < 2:
+        return cells
+    hashes = _hashes(cells)
+    bits = np.uint64((count - 1).bit_length())
+    hashes >>= bits
+    hashes <<= bits
+    hashes |= np.arange(count, dtype=np.uint64)
+    hashes.sort()
+    order = (hashes & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+    hashes >>= bits
+    epcs, keys = cells.epcs[order], cells.keys[order]
+    alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
+    if ((hashes[1:] == hashes[:-1]) != alike).any():
+        order = np.lexsort((cells.keys, cells.epcs[:, 0], cells.epcs[:, 1], cells.epcs[:, 2]))
+        epcs, keys = cells.epcs[order], cells.keys[order]
+        alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
+    starts = np.flatnonzero(np.concatenate(([True], ~alike)))
+    if len(starts) == count:
+        return cells
+    add = np.add.reduceat
+    return Cells(
+        epcs[starts],
+        keys[starts],
+        add(cells.reads[order], starts),
+        np.maximum.reduceat(cells.strongest[order], starts),
+        add(cells.power[order], starts),
+        add(cells.moment[order], starts),
+    )
+
+
+def _hashes(cells: Cells) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash of each row's EPC and key: multiplication by odd constants, high bits folded down."""
+    words = (cells.epcs[:, 0], cells.epcs[:, 1], cells.epcs[:, 2], cells.keys)
+    hashes = np.zeros(len(cells), np.uint64)
+    for word, factor in zip(words, _FACTORS, strict=True):
+        hashes += word.astype(np.uint64) * factor
+    hashes ^= hashes >> np.uint64(32)
+    hashes *= _FACTORS[3]
+    return hashes
+
+
+_FACTORS = tuple(
+    np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
+)
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Digest:
+    """What records came to. `numbers` and `rows` are the window and the cell of each read, `reads` what each batch
+    stands for, `newest` its highest window. `odd` marks reads that are to go the plain way; None where there are
+    none. `weight` is not less than any sum over these rows."""
+
+    numbers: Ints
+    rows: Cells
+    starts: Ints  # where each batch begins
+    reads: list[int]
+    newest: list[int]
+    odd: npt.NDArray[np.bool_] | None
+    weight: float
+
+    def batches(self) -> Iterator[tuple[int, list[int]]]:
+        """Which batches have odd reads, and which of theirs."""
+        if self.odd is None:
+            return
+        ends = [*self.starts[1:].tolist(), len(self.odd)]
+        for batch, (start, end) in enumerate(zip(self.starts.tolist(), ends, strict=True)):
+            odd = np.flatnonzero(self.odd[start:end]).tolist()
+            if odd:
+                yield batch, odd
+
+    def windows(self) -> Iterator[tuple[int, Cells]]:
+        """The reads that are not odd, by window."""
+        numbers, rows = self.numbers, self.rows
+        if self.odd is not None:
+            kept = np.flatnonzero(~self.odd)
+            if not len(kept):
+                return
+            numbers, rows = numbers[kept], rows.at(kept)
+        low, high = int(numbers.min()), int(numbers.max())
+        if low == high:
+            yield low, rows
+            return
+        for number in range(low, high + 1) if high - low < 64 else distinct(numbers).tolist():
+            at = np.flatnonzero(numbers == number)
+            if len(at):
+                yield number, rows.at(at)
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """What makes a read odd. `closed` is by reader number below which window it is late; `earliest` and `latest` are
+    between which times it can have been made; `apart` are keys, without the unit, of antennas that always go the plain
+    way."""
+
+    width: int
+    earliest: int
+    latest: int
+    closed: Sequence[int]
+    apart: npt.NDArray[np.uint32]
+
+
+def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequence[Batch], limits: Limits) -> Digest:
+    """Turns the records of batches into rows, and finds those that are odd. `readers` are the readers' numbers."""
+    table = np.frombuffer(b"".join([batch.rows.body for batch in batches]), view)  # type: ignore[attr-defined]
+    lengths = np.array([len(batch.rows) for batch in batches])
+    starts = np.zeros(len(batches), np.int64)
+    np.cumsum(lengths[:-1], out=starts[1:])
+    oddities = []
+    times = table["time"].astype(np.int64)
+    if int(times.min()) < 0:  # beyond what a signed integer holds: no time of anything
+        oddities.append(times < 0)
+        times[oddities[0]] = limits.earliest
+    offsets = [batch.offset for batch in batches]
+    if any(offsets):
+        times += np.repeat(np.array(offsets, np.int64), lengths)
+    if int(times.min()) < limits.earliest or int(times.max()) > limits.latest:
+        oddities.append((times < limits.earliest) | (times > limits.latest))
+    numbers = times // limits.width
+    rssi = table["rssi"].astype(np.int64)
+    least, most = RANGE[unit]
+    if int(rssi.min()) < least or int(rssi.max()) > most:
+        oddities.append((rssi < least) | (rssi > most))
+        rssi = np.clip(rssi, least, most)
+    power = _POWER[unit][rssi]
+    if "count" in (view.names or ()):
+        counts = table["count"].astype(np.int64)
+        counts[counts == 0] = 1
+        if int(counts.max()) > 1:
+            power *= counts
+    else:
+        counts = np.ones(len(table), np.int64)
+    places = np.array(readers, np.uint32) << np.uint32(READER_SHIFT - PORT_SHIFT)
+    keys = table["antenna"].astype(np.uint32) | np.repeat(places, lengths)
+    if len(limits.apart):
+        apart = among(keys, limits.apart)
+        if apart.any():
+            oddities.append(apart)
+    closed = np.array([limits.closed[reader] for reader in readers], np.int64)
+    if (np.minimum.reduceat(numbers, starts) < closed).any():
+        oddities.append(numbers < np.repeat(closed, lengths))
+    odd = np.logical_or.reduce(oddities) if oddities else None
+    inside = numbers if odd is None else np.where(odd, 0, numbers)
+    return Digest(
+        numbers,
+        Cells(
+            np.ascontiguousarray(table["epc"]),
+            keys << np.uint32(PORT_SHIFT) | np.uint32(unit),
+            counts,
+            rssi,
+            power,
+            (times - numbers * limits.width) * power,
+        ),
+        starts,
+        np.add.reduceat(counts, starts).tolist(),
+        np.maximum.reduceat(inside, starts).tolist(),
+        odd,
+        float(power.sum(dtype=np.float64)) * limits.width,
+    )
+
+
+def dictionaries(cells: Cells) -> dict[int, dict[bytes, list[int]]]:
+    """The cells as windows.py has them: by key, then by EPC. Rows of one cell are added up."""
+    made: dict[int, dict[bytes, list[int]]] = {}
+    for epc, key, cell in cells.sums():
+        add_cell(made.setdefault(key, {}), epc, cell)
+    return made
+
+
+def add_cell(into: dict[bytes, list[int]], epc: bytes, cell: list[int]) -> bool:
+    """Adds a cell to those of an antenna. Returns whether it is new."""
+    known = into.get(epc)
+    if known is None:
+        into[epc] = cell
+        return True
+    known[0] += cell[0]
+    known[1] = max(known[1], cell[1])
+    known[2] += cell[2]
+    known[3] += cell[3]
+    return False

@@ -1,0 +1,186 @@
+"""The open windows of many readers as columns, beside the dictionaries of windows.py.
+
+Batches whose rows are still bytes wait until the next tick; then all that have one format are taken in together. A
+window is a list of parts until it closes, and then one row for each cell. Below FEW reads the fixed cost of working on
+columns is more than the plain way takes, so a quiet site never comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from drivers.api import Batch
+from drivers.records import RecordFormat, Records
+from gateway.floor.cells import (
+    EXACT,
+    READER_SHIFT,
+    Cells,
+    Digest,
+    Limits,
+    add_cell,
+    among,
+    dictionaries,
+    digest,
+    group,
+    join,
+    view_of,
+)
+
+FEW = 1_000
+"""Reads between two ticks from which columns are faster than the plain way."""
+
+MANY = 1 << 17
+"""Reads that wait at most: some ten megabytes of columns at a time."""
+
+
+class Block:
+    """One closed window of all readers as columns. `cells` has one row for each cell."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+
+    @cached_property
+    def epcs(self) -> list[bytes]:
+        """The EPC of each row."""
+        return self.cells.epc_bytes()
+
+    @cached_property
+    def found(self) -> set[bytes]:
+        """The EPCs of the window."""
+        return set(self.epcs)
+
+    @cached_property
+    def plain(self) -> dict[int, dict[bytes, list[int]]]:
+        """The cells as dictionaries, by key."""
+        return dictionaries(self.cells)
+
+
+class BlockCells(Mapping[bytes, list[int]]):
+    """The cells of one reader's antenna in a block: a dictionary that is made when somebody looks into it."""
+
+    __slots__ = ("block", "key")
+
+    def __init__(self, block: Block, key: int) -> None:
+        self.block = block
+        self.key = key
+
+    def __getitem__(self, epc: bytes) -> list[int]:
+        return self.block.plain[self.key][epc]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.block.plain[self.key])
+
+    def __len__(self) -> int:
+        return len(self.block.plain[self.key])
+
+
+class Columns:
+    """The windows that are open. `rows` counts what they hold: no fewer than they have cells."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._waiting: dict[tuple[RecordFormat, int], list[tuple[int, Batch]]] = {}
+        self._waiting_rows = 0
+        self._open: dict[int, list[Cells]] = {}
+        self._weights: dict[int, float] = {}
+
+    @property
+    def upper(self) -> int:
+        """No fewer than the cells that are open or will be."""
+        return self.rows + self._waiting_rows
+
+    def add(self, batch: Batch, records: Records, reader: int, unit: int) -> bool:
+        """Lets a batch wait. Returns whether it may; otherwise it is to go the plain way."""
+        if view_of(records.format) is None:
+            return False
+        self._waiting.setdefault((records.format, unit), []).append((reader, batch))
+        self._waiting_rows += len(records)
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        """So many reads wait that they should be taken in before the next tick."""
+        return self._waiting_rows >= MANY
+
+    def digest(self, limits: Limits) -> Iterator[tuple[list[tuple[int, Batch]], Digest | None]]:
+        """Takes in what waits: for each format the batches, and what they came to; None: they are to go the plain way,
+        all of them, and with a digest those reads that it calls odd."""
+        waiting, self._waiting = self._waiting, {}
+        few, self._waiting_rows = self._waiting_rows < FEW, 0
+        for (format, unit), batches in waiting.items():
+            view = view_of(format)
+            if few or view is None:
+                yield batches, None
+                continue
+            found = digest(view, unit, [reader for reader, _ in batches], [batch for _, batch in batches], limits)
+            parts = list(found.windows())
+            if any(self._weights.get(number, 0.0) + found.weight >= EXACT for number, _ in parts):
+                yield batches, None
+                continue
+            for number, part in parts:
+                self._weights[number] = self._weights.get(number, 0.0) + found.weight
+                self._open.setdefault(number, []).append(part)
+                self.rows += len(part)
+            yield batches, found
+
+    def compact(self) -> None:
+        """Adds up what belongs together, so that `rows` is how many cells there are."""
+        self.rows = 0
+        for number, parts in self._open.items():
+            self._open[number] = [group(join(parts))]
+            self.rows += len(self._open[number][0])
+
+    def newest(self) -> int:
+        """The highest window number that is open, 0 where none is."""
+        return max(self._open, default=0)
+
+    def close(self, limit: int) -> Iterator[tuple[int, Cells]]:
+        """Takes out the windows below number `limit`."""
+        for number in sorted(number for number in self._open if number < limit):
+            parts = self._open.pop(number)
+            self._weights.pop(number, None)
+            self.rows -= sum(len(part) for part in parts)
+            yield number, group(join(parts))
+
+    def spill(self, readers: Collection[int]) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
+        """Takes out what these readers have, as dictionaries: window number, then key to cells."""
+        chosen = np.array(sorted(readers), np.uint32)
+        for number, parts in list(self._open.items()):
+            cells = join(parts)
+            theirs = among(cells.keys >> np.uint32(READER_SHIFT), chosen)
+            if not theirs.any():
+                continue
+            rest = np.flatnonzero(~theirs)
+            self.rows -= len(cells) - len(rest)
+            if len(rest):
+                self._open[number] = [cells.at(rest)]
+            else:
+                del self._open[number], self._weights[number]
+            yield number, dictionaries(cells.at(np.flatnonzero(theirs)))
+
+    def look(self) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
+        """What is open, as dictionaries: window number, then key to cells."""
+        for number, parts in self._open.items():
+            yield number, dictionaries(join(parts))
+
+    def redate(self, by: int) -> None:
+        """Every window is the one that comes `by` after it."""
+        self._open = {number + by: parts for number, parts in self._open.items()}
+        self._weights = {number + by: weight for number, weight in self._weights.items()}
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.__init__()  # type: ignore[misc]
+
+
+def merge(into: dict[int, dict[bytes, list[int]]], cells: Cells) -> Cells:
+    """Adds those rows that belong to the antennas of `into` (by key) to them, and returns the others."""
+    theirs = among(cells.keys, np.array(sorted(into), np.uint32))
+    if not theirs.any():
+        return cells
+    for epc, key, cell in cells.at(np.flatnonzero(theirs)).sums():
+        add_cell(into[key], epc, cell)
+    return cells.at(np.flatnonzero(~theirs))

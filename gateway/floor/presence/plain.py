@@ -1,0 +1,182 @@
+"""Sightings of tags that are where they were, a whole window at a time: `Sightings.plain` as columns.
+
+Most sightings are of a tag whose own zone sees it again and no other does. Their rows of the table are gathered,
+changed by the same sums in the same order of operations as one at a time, and put back: the same floats, bit for bit.
+Everything else is handed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.floor.cells import PORT_SHIFT, READER_SHIFT, Cells, among
+from gateway.floor.columns import Block
+from gateway.floor.levels import CENTI
+from gateway.floor.places import Places
+from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
+from gateway.floor.presence.table import CHUNK_BITS, ROWS, Columns, State
+from gateway.floor.readers.antennas import LIT, Watch
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_PRESENT = int(State.PRESENT)
+_SHARES = np.array([*SHARES, SHARES[-1]])  # from GAPS sightings on the weight stays
+_CENTI = np.array(CENTI)
+_PORTS = 256
+
+
+class PlainSightings:
+    """Takes closed windows in as columns. `readers` are the readers' names by number, as in the keys of the cells."""
+
+    def __init__(
+        self,
+        readers: Sequence[str],
+        places: Places,
+        watch: Watch,
+        tags: Columns,
+        portal_antennas: Sequence[int],
+        smoothing: float,
+    ) -> None:
+        self._readers = readers
+        self._places = places
+        self._watch = watch
+        self._tags = tags
+        self._portal_antennas = list(portal_antennas)
+        self._smoothing = smoothing
+        self._spots = -1
+        self._mark = np.zeros(1024, np.int64)
+
+    def take(self, start: int, block: Block, elsewhere: set[bytes]) -> Cells:
+        """Takes in what is plain of the window that began at `start`, and returns the rest.
+
+        A tag is plain with all its sightings or with none; one in `elsewhere` has others that are not in the block.
+        """
+        cells = block.cells
+        if not self._tags.epcs:
+            return cells
+        self._renew()
+        slots = self._slots(block, elsewhere)
+        antennas = self._antenna[cells.keys >> np.uint32(READER_SHIFT), np.minimum(self._ports(cells), _PORTS)]
+        plain = (slots >= 0) & (antennas >= 0)
+        plain &= self._open[antennas] & (np.frombuffer(self._tags.state, np.uint8)[slots] == _PRESENT)
+        table = np.frombuffer(self._tags.rows, ROWS)
+        homes = table["antenna"][slots].astype(np.int64)
+        plain &= self._zone[homes] == self._zone[antennas]
+        watching = plain & ((homes == antennas) | self._lit[homes])
+        sightings = _Sightings(start, slots, antennas, cells)
+        if self._single(slots[slots >= 0]):
+            plain = watching
+            self._update(table, sightings, np.flatnonzero(plain))
+        else:
+            plain = self._in_turn(table, sightings, plain, watching)
+        chosen = slots[plain]
+        np.frombuffer(self._tags.dirty, np.uint8)[chosen >> CHUNK_BITS] = 1
+        return cells if not len(chosen) else cells.at(np.flatnonzero(~plain))
+
+    def _renew(self) -> None:
+        """What is known of the antennas, as arrays. Only an adopted checkpoint adds antennas."""
+        spots = self._places.spots
+        if len(spots) != self._spots:
+            self._spots = len(spots)
+            self._antenna = np.full((len(self._readers), _PORTS + 1), -1, np.int64)
+            for number, reader in enumerate(self._readers):
+                for port, antenna in self._places.ports[reader].items():
+                    self._antenna[number, port] = antenna
+            self._bit = np.array([spot.bit for spot in spots], np.uint32)
+            self._zone = np.array(self._places.zone_of, np.int64)
+        self._lit = np.array(self._watch.since, np.int64) == LIT
+        self._total = np.array(self._watch.total, np.int64)
+        self._open = self._lit.copy()
+        self._open[self._portal_antennas] = False
+
+    def _slots(self, block: Block, elsewhere: set[bytes]) -> Ints:
+        """The slot of each row's tag; -1 where it has none, or is not to be looked at."""
+        epcs = block.epcs
+        slots = np.fromiter(map(self._tags.slots.get, epcs, repeat(-1)), np.int64, len(epcs))
+        if elsewhere:
+            apart = sorted(slot for slot in map(self._tags.slots.get, elsewhere) if slot is not None)
+            if apart:
+                slots[among(slots, np.array(apart))] = -1
+        return slots
+
+    @staticmethod
+    def _ports(cells: Cells) -> Any:
+        return cells.keys >> np.uint32(PORT_SHIFT) & np.uint32(0xFFFF)
+
+    def _single(self, slots: Ints) -> bool:
+        """Whether no tag is there twice: each finds its own number where it left it."""
+        if len(self._mark) < len(self._tags.state):
+            self._mark = np.zeros(len(self._tags.state) * 2, np.int64)
+        numbers = np.arange(len(slots))
+        self._mark[slots] = numbers
+        return bool((self._mark[slots] == numbers).all())
+
+    def _in_turn(self, table: Any, sightings: _Sightings, plain: Mask, watching: Mask) -> Mask:
+        """Takes in tags that more than one antenna saw: the first antenna of each, then the second, and so on."""
+        order = np.lexsort((sightings.cells.keys, sightings.slots))
+        ordered = sightings.slots[order]
+        first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+        begins = np.flatnonzero(first)
+        lengths = np.diff(np.append(begins, len(ordered)))
+        # The antenna that saw the tag before this one must be watching: for the first that is the one it is at, for
+        # the others one of this window, which is plain itself.
+        good = np.where(first, watching[order], plain[order])
+        good = np.repeat(np.logical_and.reduceat(good, begins), lengths)
+        turns = np.arange(len(ordered)) - np.repeat(begins, lengths)
+        for turn in range(int(turns[good].max()) + 1 if good.any() else 0):
+            self._update(table, sightings, order[good & (turns == turn)])
+        chosen = np.zeros(len(order), bool)
+        chosen[order] = good
+        return chosen
+
+    def _update(self, table: Any, sightings: _Sightings, at: Ints) -> None:
+        """`Sightings.plain` for these sightings, each of another tag."""
+        if not len(at):
+            return
+        start, cells = sightings.start, sightings.cells
+        slots, antennas = sightings.slots[at], sightings.antennas[at]
+        rows = table[slots]
+        strength = cells.strongest[at] * _CENTI[cells.keys[at] & np.uint32(3)]
+        homes = rows["antenna"].astype(np.int64)
+        paused, pause = self._total[antennas], self._total[homes]
+        last, dark, looks = rows["last"], rows["dark"], rows["looks"]
+        times = start + cells.moment[at] // cells.power[at]
+        later = times > last
+        new_look = later & (last < start)
+        gap = (times - last - (pause - dark)).astype(np.float64)
+        seen = later & (gap > 0)
+        counted = seen & new_look
+        with np.errstate(all="ignore"):
+            level = rows["level"].astype(np.float64)
+            better = level + (strength - level) * gap / (gap + gap + self._smoothing)
+            mean = rows["mean"].astype(np.float64)
+            longer = mean + (gap - mean) * _SHARES[np.minimum(looks, GAPS)]
+            faded = rows["widest"].astype(np.float64) / (1.0 + gap / MEMORY)
+        moved = homes != antennas
+        dark = np.where(later, pause, dark)
+        rows["dark"] = np.where(moved, dark + (paused - pause), dark)
+        rows["mask"] = np.where(moved, rows["mask"] | self._bit[antennas], rows["mask"])
+        rows["level"] = np.where(seen, better, level)
+        rows["mean"] = np.where(counted, longer, mean)
+        rows["widest"] = np.where(counted, np.maximum(faded, gap), rows["widest"])
+        rows["looks"] = looks + new_look
+        rows["last"] = np.where(later, times, last)
+        rows["reads"] += cells.reads[at].astype(np.uint64)
+        rows["antenna"] = antennas
+        rows["strongest"] = np.maximum(rows["strongest"], strength)
+        table[slots] = rows
+
+
+class _Sightings:
+    """The sightings of one window: beside the cells the slot of each one's tag and the number of its antenna."""
+
+    __slots__ = ("antennas", "cells", "slots", "start")
+
+    def __init__(self, start: int, slots: Ints, antennas: Ints, cells: Cells) -> None:
+        self.start, self.slots, self.antennas, self.cells = start, slots, antennas, cells

@@ -26,6 +26,10 @@ SLEW = 2_000
 """Event time that is off the wall clock comes nearer by one part in so many: 500 ppm, the pace of adjtime(3). A lead
 of 20 s is repaid in eleven hours, and no interval is wrong by more than reader clocks are."""
 
+SAME = 10 * MILLISECOND
+"""Event time that is no further off than this stays as it is: two readings of the clocks are never quite the same, and
+reads must not be dated by that noise. Once it is further off, it comes all the way (hysteresis)."""
+
 ASLEEP = 9 / 10
 """Share of a step that the boot-time clock must show for the machine to have been asleep meanwhile."""
 
@@ -62,6 +66,7 @@ class EventClock:
         self._wall = self._steady = self._offset = apart  # each less the monotonic clock
         self._slept = boot_time() - monotonic()
         self._slewed = monotonic()
+        self._slewing = False
         self._last = 0
 
     def now(self) -> int:
@@ -136,4 +141,7 @@ class EventClock:
         now = self._monotonic()
         most = (now - self._slewed) // SLEW
         self._slewed += most * SLEW
-        self._offset += min(max(apart - self._offset, -most), most)
+        off = apart - self._offset
+        if self._slewing or abs(off) > SAME:
+            self._offset += min(max(off, -most), most)
+            self._slewing = abs(off) > most

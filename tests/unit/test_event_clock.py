@@ -67,6 +67,16 @@ def test_a_lead_is_repaid_slowly():
     assert machine.clock.now() == machine.wall
 
 
+def test_two_readings_that_differ_a_little_date_nothing():
+    machine = Machine()
+    for number in range(200):
+        machine.set_wall(3 if number % 2 else -3)
+        machine.pass_time(SECOND)
+        machine.clock.look()
+        batch = Batch("dock", machine.clock.steady(), [])
+        assert machine.clock.dated(batch).offset == 0
+
+
 def test_a_small_difference_is_no_step_and_many_are_one():
     machine = Machine()
     steps = []

@@ -19,7 +19,7 @@ from typing import Any, cast
 from drivers.api import Item, ReaderUp
 from gateway.config import Config
 from gateway.config.file import load
-from gateway.errors import ConfigError, LedgerError
+from gateway.errors import ConfigError, InUse, LedgerError
 from gateway.events.envelope import source_of
 from gateway.history.history import History
 from gateway.ledger.journal import Journal
@@ -32,6 +32,7 @@ from gateway.recording.recorder import Recorder
 from gateway.service.commands import Commands
 from gateway.service.dock_page import Page
 from gateway.service.event_clock import EventClock
+from gateway.service.grounded import Grounded
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
 from gateway.service.pipeline import Pipeline
@@ -120,8 +121,45 @@ class App:
         self._reload_wanted.set()
 
     async def run(self) -> None:
-        """Until `stop`. Raises `LedgerError` where ledger or journal cannot be used."""
+        """Until `stop`. A start that is refused is said, and tried again. Raises `InUse` where another process has the
+        ledger or the journal: that one is the gateway."""
         self.notifier = Notifier(os.environ, self._log)
+        self.notifier.extend_timeout(_RECOVERY)
+        grounded = Grounded(self.config, self.notifier, self._log)
+        try:
+            while not await self._opened(grounded):
+                if self._stopping.is_set():
+                    return
+        finally:
+            await grounded.end()
+        async with self._open_files, asyncio.TaskGroup() as group:
+            await self._live(group)
+        self._log.info("stopped")
+
+    async def _opened(self, grounded: Grounded) -> bool:
+        """Opens what the last run left; False where that is refused and it is time to try again."""
+        async with contextlib.AsyncExitStack() as files:
+            try:
+                await self._open(files)
+            except InUse:
+                raise
+            except Exception as error:
+                await files.aclose()
+                await grounded.wait(error, self._stopping, self._reload_wanted)
+                await self._read_again()
+                return False
+            self._open_files = files.pop_all()
+        return True
+
+    async def _read_again(self) -> None:
+        """A reload while the start is refused: the next attempt is made under the configuration as it is now."""
+        if self._reload_wanted.is_set() and self._path is not None:
+            self._reload_wanted.clear()
+            with contextlib.suppress(ConfigError):
+                self.config = await asyncio.to_thread(load, self._path)
+
+    async def _open(self, files: contextlib.AsyncExitStack) -> None:
+        """Raises `LedgerError` where ledger or journal cannot be used; `files` has what is to be closed."""
         self.ledger = Ledger(
             self.config.ledger,
             source_of(self.config.site, self.config.gateway),
@@ -132,18 +170,17 @@ class App:
         )
         self.journal = Journal(self.config.journal)
         self.recorder = Recorder(self.config.recording, self._log) if self.config.recording else None
-        self.notifier.extend_timeout(_RECOVERY)
+        files.callback(self.journal.close)
         found = self.ledger.start()
+        files.push_async_callback(self._close_ledger)
         self.history = History(self.config.history_file, found.epoch, self.ledger.committed, self._log)
+        files.push_async_callback(self.history.close)
+        if self.recorder is not None:
+            files.push_async_callback(asyncio.to_thread, self.recorder.close)
         self.pipeline: Pipeline = await recover(
             self.config, found, self.ledger, self.journal, self.recorder, self.clock, self._log
         )
         await self.ledger.flush()
-        try:
-            async with asyncio.TaskGroup() as group:
-                await self._live(group)
-        finally:
-            await self._close()
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
@@ -213,14 +250,9 @@ class App:
         if not await self.mqtt.drain(_DRAIN):
             self._log.warning("events wait in the ledger for the next start", events=self.ledger.stats().pending)
 
-    async def _close(self) -> None:
-        if self.recorder is not None:
-            await asyncio.to_thread(self.recorder.close)
-        await self.history.close()
+    async def _close_ledger(self) -> None:
         with contextlib.suppress(LedgerError):
             await self.ledger.close()
-        self.journal.close()
-        self._log.info("stopped")
 
     def _start_mqtt(self) -> None:
         self.mqtt = MqttService(

@@ -7,6 +7,7 @@
     ├── HistoryError        the history's file cannot be used; it can be made again from the ledger
     ├── LinkError           the MQTT broker cannot be reached or refuses us
     ├── LedgerError         the ledger on disk cannot be read or written
+    │   └── InUse           another process has it
     └── Refused             a command or an input that is understood and not accepted; nothing was changed
 
 A message says what happened, where, and what to do about it.
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigError",
     "DriverError",
     "HistoryError",
+    "InUse",
     "LedgerError",
     "LinkError",
     "ProtocolError",
@@ -46,6 +48,10 @@ class LinkError(RfidError):
 
 class LedgerError(RfidError):
     """The ledger on disk cannot be read or written."""
+
+
+class InUse(LedgerError):
+    """Another process has the ledger or the journal."""
 
 
 class Refused(RfidError):

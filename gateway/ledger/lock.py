@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from gateway.errors import LedgerError
+from gateway.errors import InUse, LedgerError
 
 
 def lock(path: Path, what: str) -> int:
@@ -27,7 +27,7 @@ def lock(path: Path, what: str) -> int:
     except OSError as error:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise LedgerError(
+        raise InUse(
             f"{what} is in use by another process (pid {holder}): stop it, or give this gateway a path of its own"
         ) from error
     os.ftruncate(descriptor, 0)

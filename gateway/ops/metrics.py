@@ -274,6 +274,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("ledger_commits", "counter", "Attempts to commit.", _one(lambda s: s.ledger.commits)),
     Family("checkpoints", "counter", "Checkpoints of the floor's state on disk.", _one(lambda s: s.checkpoints)),
+    Family("start_refused", "gauge", "1 while the gateway cannot start.", _one(lambda s: 0)),
     Family(
         "log_lines_dropped",
         "counter",

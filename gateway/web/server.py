@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from drivers.front_door import FrontDoor, Place, listening
@@ -49,13 +50,16 @@ GOODBYE = 2
 
 
 class WebServer:
-    """The page of a configuration. `run` until cancelled."""
+    """The page of a configuration. `run` until cancelled. `shown` is what there is to show, or a page of its own."""
 
-    def __init__(self, port: WebPort, config: WebConfig, log: Logger) -> None:
+    def __init__(self, shown: WebPort | Starlette, config: WebConfig, log: Logger) -> None:
         self._config = config
         self._log = log
         self._tokens = Tokens({})
-        self.app = build(port, Guard(config, lambda: self._tokens), log)
+        if isinstance(shown, Starlette):
+            self.app: Starlette = shown
+        else:
+            self.app = build(shown, Guard(config, lambda: self._tokens), log)
         self.ready = asyncio.Event()
         self._sockets: list[socket.socket] = []
 

@@ -41,6 +41,12 @@ class Daemon:
         return self._process.pid
 
     @property
+    def ended(self) -> int | None:
+        """The exit code, None while it runs."""
+        assert self._process is not None
+        return self._process.returncode
+
+    @property
     def log(self) -> str:
         return self.log_file.read_text() if self.log_file.exists() else ""
 

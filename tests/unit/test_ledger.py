@@ -232,7 +232,7 @@ async def test_a_second_process_is_refused_by_name(path: Path) -> None:
     ledger.start()
     other = run_module("second_ledger", path)
     assert other.returncode == 1
-    assert "LedgerError" in other.stderr
+    assert "InUse" in other.stderr
     assert f"{path} is in use by another process (pid " in other.stderr
     ledger.append(facts(1, 1), 1)
     await ledger.close()

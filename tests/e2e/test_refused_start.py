@@ -1,0 +1,78 @@
+"""A start that is refused is said wherever somebody looks, and is made up for when its cause is gone."""
+
+from __future__ import annotations
+
+import shutil
+
+import orjson
+import pytest
+
+from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.scene import population
+from tests.e2e.site import BASE, config, events_of, movements
+from tests.e2e.test_service import get
+from tests.support.mosquitto import free_port
+from tests.support.subscriber import Subscriber, until
+
+TAGS = 5
+
+
+@pytest.fixture
+async def vault():
+    async with LlrpEmulator(population(TAGS, rate=100), name="vault") as reader:
+        yield reader
+
+
+async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    settings["http"] = {"port": free_port()}
+    settings["web"] = {"port": free_port()}
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    ledger = daemon.directory / "ledger.db"
+    ledger.write_bytes(b"no database at all" * 1_000)
+    with Subscriber(broker.port, BASE + "#") as seen:
+        await daemon.start()
+        status, body = await get(settings["http"]["port"], "/healthz")
+        said = orjson.loads(body)
+        assert (status, said["status"]) == (503, "failing")
+        assert f"{ledger} is damaged" in said["reasons"][0]
+        assert "rfid_gateway_start_refused 1.0" in (await get(settings["http"]["port"], "/metrics"))[1].decode()
+        await seen.until(lambda s: s.last(BASE + "state/gateway") is not None)
+        assert seen.last(BASE + "state/gateway")["status"] == "failing"
+        await until(lambda: "the dock page is served" in daemon.log, 10)
+        status, page = await get(settings["web"]["port"], "/docks/any")
+        assert status == 503
+        assert "The gateway could not start" in page.decode()
+        assert not vault.connected
+        daemon.end()  # it is still there to be ended
+
+
+async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    settings["http"] = {"port": free_port()}
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    journal = daemon.directory / "journal"
+    journal.write_text("a file where the directory should be")
+    with (
+        Subscriber(broker.port, BASE + "state/gateway", client_id="watcher") as seen,
+        Subscriber(broker.port, BASE + "events/#") as events,
+    ):
+        await daemon.start()
+        assert (await get(settings["http"]["port"], "/healthz"))[0] == 503
+        journal.unlink()
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 20)
+        await until(lambda: seen.last(BASE + "state/gateway")["status"] == "online", 10)
+        assert (await get(settings["http"]["port"], "/healthz"))[0] == 200
+        assert await daemon.stop() == 0, daemon.log[-4000:]
+
+
+async def test_another_gateway_on_the_same_ledger_ends_the_second_only(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    first = make_daemon(tmp_path / "gateway", settings)
+    await first.start()
+    shutil.copy(first.config_file, tmp_path / "copy.yaml")
+    second = make_daemon(tmp_path / "second", orjson.loads((tmp_path / "copy.yaml").read_bytes()))
+    await second.start(ready=False)
+    await until(lambda: second.ended == 1, 20, lambda: second.log[-2000:])
+    assert "is in use by another process" in second.log
+    assert await first.stop() == 0

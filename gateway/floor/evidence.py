@@ -21,7 +21,7 @@ from gateway.floor.places import Places
 from gateway.floor.readers.history import Timeline
 from gateway.floor.tags import uid
 
-ALGORITHM = "presence/2"
+ALGORITHM = "presence/3"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

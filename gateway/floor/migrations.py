@@ -29,9 +29,31 @@ def rebuild(content: Content) -> NoReturn:
     raise ValueError("this release cannot read what that release wrote")
 
 
+_RIVAL_1 = (
+    "against", "ahead", "antenna", "at", "came", "first", "known", "last", "lead", "leading", "level", "looks", "mask",
+    "peak", "reads", "record", "spread", "strongest", "usual",
+)  # fmt: skip
+_RIVAL_2 = (
+    "against", "antenna", "at", "came", "first", "last", "lead", "level", "looks", "mask", "reads", "strongest",
+)  # fmt: skip
+
+
+def presence_1(content: Content) -> Content:
+    """Rivals know no usual lead any more, and those that see the tag no more are not kept (algorithm presence/3)."""
+    presence = dict(content["presence"])
+    del presence["resting"]
+    presence["rivals"] = [[slot, [_rival_1(view) for view in views]] for slot, views in presence["rivals"]]
+    return content | {"presence": presence}
+
+
+def _rival_1(view: list[Any]) -> list[Any]:
+    values = dict(zip(_RIVAL_1, view, strict=True))
+    return [values[name] for name in _RIVAL_2]
+
+
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (),
-    "presence": (),
+    "presence": (presence_1,),
     "portals": (),
     "counts": (),
     "gate": (),

@@ -17,7 +17,7 @@ from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
 from gateway.floor.portals.portal import Portal
-from gateway.floor.presence.contest import FADED, smooth
+from gateway.floor.presence.contest import FADED, Rival, smooth
 from gateway.floor.presence.plain import PlainSightings
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
@@ -66,11 +66,11 @@ class Sightings:
         self._watch = timeline.watch
         self._presence = presence
         self._portals = portals
-        self._arbitration = presence.arbitration
+        self._contest = presence.contest
         self._tags = presence.tags
         self._stats = stats
         self._columns = PlainSightings(
-            sorted(places.ports), places, self._watch, self._tags, list(portals.of_antenna), self._arbitration.smoothing
+            sorted(places.ports), places, self._watch, self._tags, list(portals.of_antenna), self._contest.smoothing
         )
 
     def take(self, closed: Sequence[Closed], start: int) -> None:
@@ -131,7 +131,7 @@ class Sightings:
         It does for them what `_home` does, with the whole row of a tag in local names.
         """
         others = []
-        scale, smoothing, steady = CENTI[closed.unit], self._arbitration.smoothing, SHARES[-1]
+        scale, smoothing, steady = CENTI[closed.unit], self._contest.smoothing, SHARES[-1]
         tags, total, since, zone_of = self._tags, self._watch.total, self._watch.since, self._places.zone_of
         find, state, dirty, rows = tags.slots.get, tags.state, tags.dirty, tags.rows
         size, unpack, pack = ROW.size, ROW.unpack_from, ROW.pack_into
@@ -222,7 +222,7 @@ class Sightings:
         if sight.t > before:
             gap = self._presence.silence(slot, sight.t)
             if gap > 0:
-                tags.level[slot] = smooth(tags.level[slot], sight.strength, gap, self._arbitration.smoothing)
+                tags.level[slot] = smooth(tags.level[slot], sight.strength, gap, self._contest.smoothing)
                 if before < sight.start:
                     count = tags.looks[slot]
                     tags.mean[slot] += (gap - tags.mean[slot]) * SHARES[min(count, GAPS - 1)]
@@ -236,7 +236,7 @@ class Sightings:
         elif state == State.UNSEEN and sight.t > before:
             self._presence.seen_again(slot, self._proof(sight))
         if tags.state[slot] == State.CONTESTED:
-            self._contest(slot, sight.t, new_look=before < sight.start)
+            self._weigh_rivals(slot, sight.t, new_look=before < sight.start)
 
     def _proof(self, sight: Sight) -> Proof:
         """The proof of a movement that rests on one sighting."""
@@ -258,18 +258,18 @@ class Sightings:
         views = presence.rivals.setdefault(slot, {})
         rival = views.get(zone)
         if rival is None:
-            rival = views[zone] = presence.rival(slot, zone, sight.antenna, sight.strength, sight.t)
+            rival = views[zone] = Rival(sight.antenna, float(sight.strength), sight.t)
         bit = self._places.spots[sight.antenna].bit
-        smoothing = self._arbitration.smoothing
+        smoothing = self._contest.smoothing
         rival.see(sight.antenna, bit, sight.t, sight.start, sight.reads, sight.strength, smoothing)
         if state[slot] == State.SETTLING:
             return
         if state[slot] == State.PRESENT:
             state[slot] = State.CONTESTED
-        if self._arbitration.won(rival, presence.level(slot, sight.t), sight.t):
+        if self._contest.won(rival, presence.level(slot, sight.t), self._tags.since[slot], sight.t):
             presence.move(slot, zone, sight.t)
 
-    def _contest(self, slot: int, t: int, *, new_look: bool) -> None:
+    def _weigh_rivals(self, slot: int, t: int, *, new_look: bool) -> None:
         """Looks at the rivals of a tag that was just seen in its own zone."""
         presence = self._presence
         views = presence.rivals[slot]
@@ -277,9 +277,9 @@ class Sightings:
             rival.against += new_look
             rival.came = 0
         for zone in [zone for zone, rival in views.items() if t - rival.last > FADED]:
-            presence.rest(slot, zone, views.pop(zone))
-        level = presence.level(slot, t)
-        winners = [zone for zone, rival in views.items() if self._arbitration.won(rival, level, t)]
+            del views[zone]
+        level, since = presence.level(slot, t), self._tags.since[slot]
+        winners = [zone for zone, rival in views.items() if self._contest.won(rival, level, since, t)]
         if winners:
             presence.move(slot, max(winners, key=lambda zone: (views[zone].level, -zone)), t)
         elif not views:

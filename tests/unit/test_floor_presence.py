@@ -89,13 +89,13 @@ def test_equal_strength_does_not_flap():
 def test_not_seen_then_seen_again_then_departed_only_where_silence_means_departure():
     items = [
         *up(),
-        *alive(0, 200, "r1"),
-        *alive(0, 200, "r2"),
+        *alive(0, 300, "r1"),
+        *alive(0, 300, "r2"),
         *standing(1, 40, "r1", 1, 1),
         *standing(1, 40, "r2", 1, 2),
-        *standing(60, 100, "r1", 1, 1),
+        *standing(80, 140, "r1", 1, 1),
     ]
-    facts = run(ticked(items, 200))
+    facts = run(ticked(items, 300))
     dock = [fact for fact in facts if fact.place == "dock"]
     assert [fact.data["movement"] for fact in dock] == ["arrived", "not_seen", "departed"]
     gone = dock[-1].data["evidence"]
@@ -103,10 +103,10 @@ def test_not_seen_then_seen_again_then_departed_only_where_silence_means_departu
     vault = [fact.data["movement"] for fact in facts if fact.place == "vault"]
     assert vault == ["arrived", "not_seen", "seen_again", "not_seen"]
     windows = [fact.data["evidence"]["expected_within_s"] for fact in facts if fact.data.get("movement") == "not_seen"]
-    assert windows[2] > 2 * windows[0]  # it has shown a wider gap meanwhile
+    assert windows[2] > windows[0] + 35  # it has shown a wider gap meanwhile
 
 
-@pytest.mark.parametrize(("every", "low", "high"), [(0.25, 5.0, 5.0), (1.0, 9, 16), (5.0, 50, 80), (20.0, 150, 300)])
+@pytest.mark.parametrize(("every", "low", "high"), [(0.25, 15, 20), (1.0, 25, 32), (5.0, 70, 100), (20.0, 200, 350)])
 def test_the_departure_window_follows_the_tags_own_read_rate(every, low, high):
     items = [*up(), *alive(0, 2500, "r1"), *standing(1, 100 * every, "r1", 1, 7, every=every)]
     facts = run(ticked(items, 100 * every + 400))
@@ -116,16 +116,16 @@ def test_the_departure_window_follows_the_tags_own_read_rate(every, low, high):
 
 def test_flapping_is_bounded_by_arithmetic():
     """Gaps that grow as nastily as they can: each just a little longer than what is expected."""
-    settings = PresenceConfig(shortest=5.0, longest=1800.0)
-    items, t, gap = [*up(), *standing(1, 30, "r1", 1, 7, every=0.25)], 30.0, 6.0
+    settings = PresenceConfig(shortest=15.0, longest=300.0)
+    items, t, gap = [*up(), *standing(1, 30, "r1", 1, 7, every=0.25)], 30.0, 20.0
     while t < 10_000:
-        t += min(gap, 1700)
+        t += min(gap, 290)
         items += list(standing(t, t + 20, "r1", 1, 7, every=0.25))
         t += 20
-        gap *= 2.1
+        gap += 20.0
     items += list(alive(0, t, "r1", every=5))
     lost = story(run(ticked(items, t, SECOND), Floor(config(presence=settings.model_dump()))))
-    assert 1 <= sum(1 for entry in lost if entry[0] == "not_seen") <= 9  # log2(1800 / 5) and one more
+    assert 1 <= sum(1 for entry in lost if entry[0] == "not_seen") <= 15  # (300 - 15) / 20 and one more
     assert not [entry for entry in lost if entry[0] in ("moved", "departed")]
 
 
@@ -141,8 +141,8 @@ def test_nothing_is_not_seen_while_its_reader_is_down():
 
 
 def test_a_reader_that_goes_quiet_before_it_is_called_down_takes_no_tag_with_it():
-    """The keepalive watchdog takes 15 s to notice: three times the window of a tag that is read well."""
-    items = [*up(), *standing(1, 30, "r2", 1, 7, every=0.25), ReaderDown("r2", at(45), "silent for 15 s")]
+    """The keepalive watchdog takes longer to notice than a tag that is read well may be silent."""
+    items = [*up(), *standing(1, 30, "r2", 1, 7, every=0.25), ReaderDown("r2", at(60), "silent for 30 s")]
     assert story(run(ticked(items, 100))) == [("arrived", "dock", 1.0)]
 
 
@@ -150,7 +150,7 @@ def test_a_quiet_reader_that_proves_to_be_alive_was_watching_all_the_time():
     items = [*up(), *standing(1, 30, "r2", 1, 7, every=0.25), *alive(5, 100, "r2", every=10)]
     movements = story(run(ticked(items, 100)))
     assert [entry[0] for entry in movements] == ["arrived", "not_seen", "departed"]
-    assert movements[1][2] == pytest.approx(34.75, abs=0.5)
+    assert movements[1][2] == pytest.approx(46.6, abs=0.5)
 
 
 def test_nothing_is_not_seen_while_its_antenna_is_down_and_an_alarm_says_so():

@@ -18,7 +18,7 @@ from tests.support.floor_scene import alive, at, config, epc, read, run, standin
 
 def lived(until: float = 30) -> Floor:
     """A floor with tags in both zones, one of them out of sight."""
-    floor = Floor(config())
+    floor = Floor(config(presence={"shortest": 1.0}))
     items = [
         *up(),
         *alive(0, until, "r1"),

@@ -1,26 +1,28 @@
-"""Which zone a tag is in, when more than one sees it.
+"""The rule by which a zone takes a tag over from another one: a cumulative sum (CUSUM; Page, Biometrika 41, 1954).
 
-Each zone that sees a tag keeps a smoothed RSSI. What counts is the *mean* of its lead over the tag's own zone: the
-levels of a tag that stands still wander by several decibels, and stay where they are for seconds or minutes, so that
-by a border either zone is ahead now and then. A zone takes a tag over by a cumulative sum (Page 1954): the lead less
-half of `hysteresis`, times time, added up for as long as the sum is above zero. That is the test which finds a lasting
-lead of `hysteresis` soonest, and the time at which the sum left zero is when the tag came.
+Each zone that reads a tag keeps a smoothed RSSI of it. The zone that the tag is in is its *home*, every other zone that
+reads it a *rival*. The lead of a rival is its smoothed RSSI less that of the home, in decibels, limited to CLEAR. What
+the lead exceeds half of `hysteresis` by is summed over time, in dB s; below zero the sum starts again. This is the test
+that finds a lasting change of the mean soonest, and the time at which the sum left zero estimates when the tag came.
 
-How large the sum must be says what is known of the tag. For a difference of variance `spread`, in stays of STAY, the
-sum exceeds ``spread * STAY / distance * log(1 / odds)`` with those odds, where `distance` is how far the usual lead
-lies below what is added up (the tail of a reflected Brownian motion). Mean and variance of the lead are learned for
-each tag, and the odds are the less the longer it has stood. One that its own zone alone used to hear is taken over in
-ten to twenty seconds; one that both hear alike, after many minutes. And a sum that fell back to zero has shown what
-this tag does without moving: the next one must be WIDER times as large as any that is remembered, and so must one that
-undoes a move. So no place, however noisy, makes a tag go to and fro for long.
+The rival takes the tag over when all of these hold:
 
-Besides, a zone must be ahead by `hysteresis` when it takes a tag over, have seen it for `dwell`, in at least LOOKS
-windows, and half as often as the tag's own zone saw it meanwhile: stray reads, however strong, move nothing.
+- the sum has reached `needed`: OPENING for a tag that came just now, more for one that has stood (SETTLED, GROWTH);
+- the lead is `hysteresis` now, and the sum has been above zero for `dwell`;
+- the rival saw the tag in LOOKS windows or more since then, and in half as many as the home did, so that stray reads,
+  however strong, move nothing.
 
-A zone that has stopped seeing the tag loses strength as its silence becomes harder to explain: at a mean gap m,
-silence s has the likelihood exp(-s/m), which is 4.34 dB for each m. The scale is never below `smoothing` nor the
-widest gap that is remembered, so that a tag which is simply hard to read at home is not given away to a neighbour
-that hears it faintly all the time. While the antenna is dark its silence says nothing, and its strength stays.
+The threshold follows the prior: a tag that has stood for a time T without moving moves in the next second with odds of
+about 1 : T (rule of succession), and a threshold that grows with the logarithm of T holds the rate of false moves down
+in proportion. It depends on nothing else. What a tag showed while it was in the wrong zone therefore cannot keep it
+there, and a lead that came to nothing raises no later threshold.
+
+Silence of the home is evidence too: at a mean gap m, a silence s has the likelihood exp(-s/m), which is 4.34 dB for
+each m. The scale is never below `smoothing`, nor below PATIENCE of the widest gap remembered, so that a tag that is
+hard to read at home is not given away to a neighbour that reads it faintly. Time in which the antenna of the home was
+not watching is no silence.
+
+What the constants cost, on recordings and in simulated rooms, is in docs/floor.md.
 """
 
 from __future__ import annotations
@@ -30,38 +32,36 @@ from typing import Any
 
 from gateway.clock import SECOND, micros
 from gateway.config import PresenceConfig
-from gateway.floor.presence.silence import MEMORY, WIDER
 
-LOOKS = 3
-"""Windows in which a zone must have seen a tag before it can take it over: two can be one reflection."""
+LOOKS = 5
+"""Windows in which a rival must have seen a tag. Where reads are sparse, three come while somebody blocks the home."""
+
+OPENING = 15.0
+"""Sum in dB s that moves a tag which came just now: 6 dB of lead for 5 s, 20 dB for a second."""
+
+GROWTH = 40.0
+"""Sum in dB s that is needed more for each factor e in ``1 + stay / SETTLED``."""
+
+SETTLED = 600.0
+"""Seconds of stay from which on the threshold grows: carrying within a shift is answered as fast as it can be."""
+
+CLEAR = 20.0
+"""Decibels to which a lead counts, either way: a hundred times the power. More says no more."""
+
+LASTS = 2.0
+"""Seconds of a lead for which one look stands. On sparse reads the sum then grows with the looks, not with the gaps."""
+
+PATIENCE = 0.35
+"""Share of the widest gap of a tag that is the least scale of its home's silence."""
+
+FADED = 60 * SECOND
+"""Microseconds of silence after which a rival is forgotten; it starts from nothing when it reads the tag again."""
 
 NEPER = 434.29
 """exp(-1) in hundredths of a decibel of power."""
 
-FADED = 60 * SECOND
-"""A rival that was silent for so long starts from nothing when it comes back."""
-
-CLEAR = 20.0
-"""Decibels at which a zone is ahead for certain (a hundred times the power): more says no more."""
-
-WANDER = 4.0
-"""Decibels by which the difference of two zones wanders at least: shadows of 3 dB on each side, usual indoors."""
-
-STAY = 10.0
-"""Seconds for which a level stays: somebody stands in the way. A look that comes later says nothing about between."""
-
-UNKNOWN = STAY
-"""Seconds of hearing it alike that a usual lead begins with: one stay, so that the first reads alone settle nothing."""
-
-SAMPLES = 12 * STAY
-"""Seconds for which WANDER counts when the spread is learned: a variance needs a dozen stays to mean something."""
-
-ODDS = 1e-4
-"""Share of the leads that may move a tag which stands still and of which no more than a stay is known. One by a border
-has some ten an hour. What has stood longer is believed to stand: the odds fall by as much (the rule of succession)."""
-
-NARROWEST = 1.0
-"""Decibels below which the distance is not taken to be known."""
+EVEN_LEAD = 1.5
+"""Mean lead, in halves of `hysteresis`, at which a move is as likely wrong as right (on recordings of carried tags)."""
 
 
 def smooth(level: float, strength: float, gap: float, smoothing: float) -> float:
@@ -70,55 +70,41 @@ def smooth(level: float, strength: float, gap: float, smoothing: float) -> float
 
 
 class Rival:
-    """Another zone's view of a tag. Its evidence starts with its lead: since when the sum has been above zero.
+    """The view that a zone has of a tag which is in another zone.
 
-    `against` is in how many windows the tag's own zone saw it during the lead. `came` is when this zone first saw it
-    after its own zone had seen it last, 0 where it has not: the tag came no later than that.
-
-    `usual` is the mean lead in decibels over `known` seconds before the present one, `spread` the variance. The present
-    one has the mean ``ahead / leading`` over `leading` seconds. `lead` is the sum in dB s up to `at`, `peak` its
-    largest value, `record` the largest of all that came to nothing.
+    `level` is the smoothed RSSI in hundredths of a decibel, `last` the time of the newest sighting, `lead` the CUSUM
+    statistic in dB s up to the time `at`. Since the statistic left zero: `first` is the time of the first sighting,
+    `looks` the number of windows with one, `against` the number of windows in which the home saw the tag, `reads` the
+    number of reads, `mask` the antennas, `strongest` the strongest RSSI. `came` is when the rival first saw the tag
+    after the home saw it last, 0 where it did not: the tag came no later than that. Times in microseconds UTC.
     """
 
     __slots__ = (
         "against",
-        "ahead",
         "antenna",
         "at",
         "came",
         "first",
-        "known",
         "last",
         "lead",
-        "leading",
         "level",
         "looks",
         "mask",
-        "peak",
         "reads",
-        "record",
-        "spread",
         "strongest",
-        "usual",
     )
 
-    def __init__(
-        self, antenna: int, level: float, t: int, *, usual: float = 0.0, spread: float = WANDER**2, record: float = 0.0
-    ) -> None:
+    def __init__(self, antenna: int, level: float, t: int) -> None:
         self.antenna = antenna
         self.level = level
         self.last = self.at = t
         self.came = 0
-        self.usual = usual
-        self.spread = spread
-        self.known = UNKNOWN
-        self.record = record
         self.restart()
 
     def restart(self) -> None:
-        """The lead is over: evidence starts with the next sighting."""
+        """Sets the statistic to zero: evidence starts with the next sighting."""
         self.first = self.reads = self.looks = self.against = self.mask = 0
-        self.lead = self.peak = self.ahead = self.leading = 0.0
+        self.lead = 0.0
         self.strongest = -32_768
 
     def see(self, antenna: int, bit: int, t: int, start: int, reads: int, strength: int, smoothing: float) -> None:
@@ -126,7 +112,7 @@ class Rival:
         if t - self.last > FADED:
             self.level = float(strength)
             self.came = 0
-            self.give_up()
+            self.restart()
         self.came = self.came or t
         if not self.looks:
             self.first = t
@@ -139,10 +125,16 @@ class Rival:
         self.reads += reads
         self.strongest = max(self.strongest, strength)
 
-    def rebase(self, t: int) -> None:
-        """The tag is in another zone from `t` on, over which the usual lead is not known."""
-        self.give_up()
-        self.usual, self.spread, self.known, self.at = 0.0, WANDER**2, UNKNOWN, t
+    def weigh(self, ahead: float, slack: float, t: int) -> None:
+        """Adds to the statistic that the lead is `ahead` decibels at `t`, of which `slack` is given away."""
+        ahead = min(max(ahead, -CLEAR), CLEAR)
+        gap = max(t - self.at, 0) / SECOND
+        self.at = max(self.at, t)
+        self.lead += (ahead - slack) * min(gap, LASTS)
+        if self.lead <= 0:
+            self.lead = 0.0
+            if ahead < slack:
+                self.restart()
 
     def redate(self, by: int) -> None:
         """All that it saw was `by` microseconds later than was thought."""
@@ -151,55 +143,18 @@ class Rival:
         self.came += by if self.came else 0
         self.first += by if self.looks else 0
 
-    def alone(self, t: int) -> None:
-        """The tag's own zone alone has seen it up to `t`."""
-        if t > self.at:
-            self._learn(-CLEAR, (t - self.at) / SECOND)
-            self.at = t
-
-    def weigh(self, ahead: float, slack: float, t: int) -> None:
-        """Its lead over the tag's own zone is `ahead` decibels at `t`; what exceeds `slack` adds up."""
-        ahead = min(max(ahead, -CLEAR), CLEAR)
-        gap = max(t - self.at, 0) / SECOND
-        self.at = max(self.at, t)
-        self.lead += (ahead - slack) * min(gap, STAY)
-        if self.lead > 0:
-            self.peak = max(self.peak, self.lead)
-            self.ahead += ahead * min(gap, FADED / SECOND)
-            self.leading += min(gap, FADED / SECOND)
-        else:
-            if ahead < slack:
-                self.give_up()
-            self._learn(ahead, min(gap, FADED / SECOND))
-
-    def give_up(self) -> None:
-        """The lead came to nothing; what it was is remembered."""
-        self.record = max(self.peak, self.record)
-        if self.leading:
-            self._learn(self.ahead / self.leading, self.leading)
-        self.restart()
-
-    def _learn(self, ahead: float, seconds: float) -> None:
-        memory = MEMORY / SECOND
-        self.record /= 1 + seconds / memory
-        fresh = self.known == UNKNOWN
-        self.known = min(self.known + seconds, memory)
-        seconds = min(seconds, self.known)
-        share, off = seconds / self.known, ahead - self.usual
-        self.usual += off * share
-        if not fresh:  # the first mean differs from no knowledge, not from a level
-            self.spread += (off * off * (1 - share) - self.spread) * seconds / (self.known + SAMPLES)
-
     @property
     def entered(self) -> int:
-        """When the tag came into this zone, if it did."""
+        """When the tag came into this zone, if it did: microseconds UTC."""
         return min(self.came or self.first, self.first)
 
     def dump(self) -> list[Any]:
+        """The values in the order of `__slots__`, ready for JSON."""
         return [getattr(self, name) for name in self.__slots__]
 
     @classmethod
     def load(cls, values: list[Any], numbers: list[int]) -> Rival:
+        """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         rival = cls(0, 0.0, 0)
         for name, value in zip(cls.__slots__, values, strict=True):
             setattr(rival, name, value)
@@ -207,32 +162,36 @@ class Rival:
         return rival
 
 
-class Arbitration:
+class Contest:
     """The rule with the settings of a configuration. Levels in hundredths of a decibel, times in microseconds."""
 
     def __init__(self, config: PresenceConfig) -> None:
         self.smoothing = float(micros(config.smoothing))
         self.hysteresis = config.hysteresis * 100
         self.dwell = micros(config.dwell)
-        self._slack = config.hysteresis / 2
+        self.slack = config.hysteresis / 2
 
     def faded(self, level: float, silence: int, scale: float) -> float:
         """The level of a zone after so much silence, where gaps of `scale` are usual."""
         return level - NEPER * max(silence, 0) / max(scale, self.smoothing)
 
-    def needed(self, rival: Rival) -> float:
-        """How large the sum of a lead must be to move the tag, in dB s."""
-        distance = max(self._slack - rival.usual, NARROWEST)
-        rare = STAY * math.log(rival.known / UNKNOWN / ODDS)
-        return max(rare * max(rival.spread, WANDER**2) / distance, WIDER * rival.record)
+    def needed(self, stay: int) -> float:
+        """The threshold of the statistic, in dB s, for a tag that has been in its zone for `stay`."""
+        return OPENING + GROWTH * math.log1p(max(stay, 0) / SECOND / SETTLED)
 
-    def won(self, rival: Rival, home: float, t: int) -> bool:
-        """Whether the rival takes over at `t` a tag that its zone holds with `home`. Ends a lead that broke."""
+    def won(self, rival: Rival, home: float, since: int, t: int) -> bool:
+        """Whether the rival takes a tag over at `t` that its home, where it is since `since`, holds at `home`."""
         ahead = self.faded(rival.level, t - rival.last, 0.0) - home
-        rival.weigh(ahead / 100, self._slack, t)
+        rival.weigh(ahead / 100, self.slack, t)
         return (
             ahead >= self.hysteresis
-            and rival.lead >= self.needed(rival)
             and rival.looks >= max(LOOKS, rival.against / 2)
             and t - rival.first >= self.dwell
+            and rival.lead >= self.needed(t - since)
         )
+
+    def confidence(self, rival: Rival, t: int) -> float:
+        """Probability that a move to the rival at `t` is right, by the logistic of its mean lead in decibels."""
+        seconds = max(t - rival.first, self.dwell, 1) / SECOND
+        mean = self.slack + rival.lead / seconds
+        return 1 / (1 + math.exp(-min(mean - EVEN_LEAD * self.slack, CLEAR)))

@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.floor.evidence import Evidence, Passed, Proof, by_looks, by_margin
+from gateway.floor.evidence import Evidence, Passed, Proof, by_looks
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
@@ -58,7 +58,7 @@ class Presence(Whereabouts):
         self.tags.redate(by)
         self._due.redate(by)
         self.gone.redate(by)
-        for views in (*self.rivals.values(), *self.resting.values()):
+        for views in self.rivals.values():
             for view in views.values():
                 view.redate(by)
 
@@ -88,12 +88,13 @@ class Presence(Whereabouts):
         tags, views = self.tags, self.rivals[slot]
         rival = views.pop(zone)
         source = self.zone(slot)
-        confidence = by_looks(rival.looks) * by_margin((rival.level - self.level(slot, t)) / 100)
+        confidence = self.contest.confidence(rival, t)
         since = tags.since[slot]
         (self.unseen if tags.state[slot] == State.UNSEEN else self.present)[source] -= 1
         self.present[zone] += 1
-        for other in [*views.values(), *self.resting.get(slot, {}).values()]:
-            other.rebase(t)
+        for other in views.values():
+            other.restart()
+            other.at = t
         self._due.unpark(slot, tags.antenna[slot])
         self.swap(slot, rival)
         tags.state[slot] = State.CONTESTED
@@ -152,7 +153,6 @@ class Presence(Whereabouts):
         else:
             self._uncount(slot)
         self.rivals.pop(slot, None)
-        self.resting.pop(slot, None)
         looks = max(1, tags.looks[slot])
         level = float(proof.strongest)
         tags.since[slot] = proof.first
@@ -192,7 +192,6 @@ class Presence(Whereabouts):
             "units": self.units,
             "late": list(self.late.items()),
             "rivals": _dump_views(self.rivals),
-            "resting": _dump_views(self.resting),
             "gone": self.gone.dump(),
         }
 
@@ -213,7 +212,6 @@ class Presence(Whereabouts):
             self._count(slot)
         self.gone.load(dump["gone"], numbers)
         self._load_views(dump["rivals"], self.rivals, numbers)
-        self._load_views(dump["resting"], self.resting, numbers)
         for slot, state in enumerate(self.tags.state):
             if state == State.CONTESTED and slot not in self.rivals:
                 self.tags.state[slot] = State.PRESENT

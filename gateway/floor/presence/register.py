@@ -10,10 +10,10 @@ from typing import Any
 
 from gateway.config import PresenceConfig
 from gateway.events.envelope import Fact
-from gateway.floor.evidence import Evidence, Proof, by_looks
+from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.places import Places
-from gateway.floor.presence.contest import Arbitration, Rival
-from gateway.floor.presence.silence import Departure, Gone
+from gateway.floor.presence.contest import PATIENCE, Contest, Rival
+from gateway.floor.presence.silence import FIRST_MEAN, Gone, Silence
 from gateway.floor.presence.table import CHUNK_BITS, Columns
 from gateway.floor.readers.antennas import Cause, Watch
 
@@ -24,14 +24,13 @@ class Whereabouts:
     def __init__(self, config: PresenceConfig, places: Places, watch: Watch, evidence: Evidence, window: int) -> None:
         self.tags = Columns()
         self.rivals: dict[int, dict[int, Rival]] = {}  # slot to zone number to that zone's view of the tag
-        self.resting: dict[int, dict[int, Rival]] = {}  # those that do not see it now, but may demand proof later
         self.late: dict[int, int] = {}  # slot to late reads in its zone
         self.units: dict[str, int] = {}  # reader to unit code of its newest reads
         self.present = [0] * len(places.zones)
         self.unseen = [0] * len(places.zones)
-        self.arbitration = Arbitration(config)
-        self.departure = Departure(config, window)
-        self.gone = Gone(self.departure.longest)
+        self.contest = Contest(config)
+        self.patience = Silence(config, window)
+        self.gone = Gone(self.patience.longest)
         self.places = places
         self.watch = watch
         self.window = window
@@ -43,7 +42,7 @@ class Whereabouts:
     def enter(
         self, slot: int, antenna: int, last: int, level: float, looks: int, reads: int, strongest: int, mask: int
     ) -> None:
-        """The tag's columns begin anew in the zone of `antenna`."""
+        """The tag's columns begin anew in the zone of `antenna`; its gaps go on."""
         tags = self.tags
         tags.antenna[slot] = antenna
         tags.last[slot] = last
@@ -53,8 +52,7 @@ class Whereabouts:
         tags.reads[slot] = reads
         tags.strongest[slot] = strongest
         tags.mask[slot] = mask
-        tags.mean[slot] = self.departure.shortest
-        tags.widest[slot] = 0.0
+        tags.mean[slot] = tags.mean[slot] or FIRST_MEAN
         tags.dirty[slot >> CHUNK_BITS] = 1
 
     def recall(self, slot: int) -> None:
@@ -69,7 +67,6 @@ class Whereabouts:
     def forget(self, slot: int) -> None:
         """Nothing is known of the tag any more."""
         self.rivals.pop(slot, None)
-        self.resting.pop(slot, None)
         self.late.pop(slot, None)
         self.tags.release(slot)
 
@@ -86,8 +83,8 @@ class Whereabouts:
         tags = self.tags
         if Cause.RETIRED in self.watch.causes[tags.antenna[slot]]:
             return -math.inf
-        scale = max(tags.mean[slot], tags.widest[slot])
-        return self.arbitration.faded(tags.level[slot], self.silence(slot, t), scale)
+        scale = max(tags.mean[slot], PATIENCE * tags.widest[slot])
+        return self.contest.faded(tags.level[slot], self.silence(slot, t), scale)
 
     def unit(self, antenna: int) -> int:
         """The code of the unit in which the reader of an antenna gives RSSI."""
@@ -95,41 +92,15 @@ class Whereabouts:
 
     # ---- the views of other zones
 
-    def rival(self, slot: int, zone: int, antenna: int, strength: int, t: int) -> Rival:
-        """The view of a zone that sees the tag now and did not just before."""
-        resting = self.resting.get(slot, {})
-        rival = resting.pop(zone, None) or Rival(antenna, float(strength), self.tags.since[slot])
-        if not resting:
-            self.resting.pop(slot, None)
-        rival.alone(min(self.tags.last[slot], t))
-        return rival
-
-    def rest(self, slot: int, zone: int, rival: Rival) -> None:
-        """A zone does not see the tag any more. What it showed is kept where a stranger would be believed sooner."""
-        rival.give_up()
-        rival.alone(self.tags.last[slot])
-        stranger = Rival(rival.antenna, rival.level, self.tags.since[slot])
-        stranger.alone(self.tags.last[slot])
-        if self.arbitration.needed(rival) > self.arbitration.needed(stranger):
-            self.resting.setdefault(slot, {})[zone] = rival
-
     def swap(self, slot: int, rival: Rival) -> None:
-        """The tag is in the rival's zone, with the rival's evidence; the zone that it was in is a rival now."""
+        """The tag is in the rival's zone, with the rival's evidence; the zone that it was in is a rival now. How well
+        the tag is read, its mean and widest gap, is its own, and is taken along."""
         tags = self.tags
-        loser = Rival(
-            tags.antenna[slot],
-            tags.level[slot],
-            tags.last[slot],
-            usual=min(rival.usual, 0.0),
-            spread=rival.spread,
-            record=max(rival.lead, rival.record),
-        )
+        loser = Rival(tags.antenna[slot], tags.level[slot], tags.last[slot])
         loser.at = rival.at
         self.rivals[slot][self.zone(slot)] = loser
         tags.since[slot] = rival.entered
         self.enter(slot, rival.antenna, rival.last, rival.level, rival.looks, rival.reads, rival.strongest, rival.mask)
-        if rival.looks > 1:
-            tags.mean[slot] = max(self.window, (rival.last - rival.first) / (rival.looks - 1))
 
     # ---- words
 
@@ -152,16 +123,16 @@ class Whereabouts:
         self._facts.append(self._evidence.movement(movement, epc, t, proof, confidence, **more))
 
     def say_silence(self, movement: str, slot: int, t: int) -> None:
-        """Confidence is that of the tag having been there, and of such a silence not being chance."""
+        """Says that the tag is not seen, or has departed, since nothing read it up to `t`."""
         tags = self.tags
-        expected = self.departure.expected(tags.mean[slot], tags.widest[slot])
-        chance = math.exp(-expected / max(tags.mean[slot], 1.0))
+        silence = self.silence(slot, t)
+        expected = self.patience.expected(tags.mean[slot], tags.widest[slot])
         self.say(
             movement,
             tags.epcs[slot],
             t,
             self.proof(slot),
-            by_looks(tags.looks[slot]) * (1 - chance),
+            self.patience.confidence(tags.looks[slot], expected, silence),
             source=self.zone(slot),
             since=tags.since[slot],
             silence=(t - tags.last[slot], expected),

@@ -27,7 +27,7 @@ class Due:
         self._tags = known.tags
         self._places = known.places
         self._watch = known.watch
-        self._departure = known.departure
+        self._patience = known.patience
         self._window = known.window
         self._waiting = Waiting(known.window)
 
@@ -60,9 +60,9 @@ class Due:
     def _look(self, slot: int, now: int) -> None:
         """Looks at the tag again when it is due, and before that often enough to notice that it is due earlier."""
         tags = self._tags
-        ahead = self._departure.shortest
+        ahead = self._patience.shortest
         if tags.looks[slot] >= GAPS:
-            ahead = max(ahead, self._departure.expected(tags.mean[slot], tags.widest[slot]) // 4)
+            ahead = max(ahead, self._patience.expected(tags.mean[slot], tags.widest[slot]) // 4)
         self._waiting.add(slot, max(now, min(self._due(slot), now + max(ahead, self._window))))
 
     def _due(self, slot: int) -> int:
@@ -73,8 +73,8 @@ class Due:
         tags, known = self._tags, self._known
         state = tags.state[slot]
         if state == State.SETTLING:
-            return tags.since[slot] + known.arbitration.dwell
-        wait = self._departure.expected(tags.mean[slot], tags.widest[slot])
+            return tags.since[slot] + known.contest.dwell
+        wait = self._patience.expected(tags.mean[slot], tags.widest[slot])
         if state == State.UNSEEN:
             wait += micros(self._places.zones[known.zone(slot)].departs_after or 0)
         due = tags.last[slot] + wait + self._watch.total[tags.antenna[slot]] - tags.dark[slot]

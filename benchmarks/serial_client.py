@@ -33,7 +33,7 @@ class Quiet:
 
 
 async def ours(family: str, where: str, seconds: float) -> tuple[int, float, float]:
-    from drivers.serial import driver as drivers
+    from gateway.config.drivers import factory as factory_of
 
     rows, started = 0, asyncio.Event()
 
@@ -45,7 +45,7 @@ async def ours(family: str, where: str, seconds: float) -> tuple[int, float, flo
             started.set()
 
     context = DriverContext("r", (Antenna(1),), take, lambda: time.time_ns() // 1000, Quiet())
-    factory = getattr(drivers, family.upper())
+    factory = factory_of(family)
     settings = factory.settings.model_validate({"device": where, **SETTINGS[family]})
     running = asyncio.create_task(factory.build(context, settings).run())
     await asyncio.wait_for(started.wait(), 20)

@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NoReturn, Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -192,10 +193,27 @@ class Antenna:
     power: float | None = None
 
 
+class FileUse(NamedTuple):
+    """A file named in the settings. One that is `secret` must not be readable for everybody."""
+
+    path: Path
+    secret: bool = False
+
+
 class DriverSettings(BaseModel):
     """Base of a driver's own settings: the keys of a reader's entry in the configuration that are the driver's."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def endpoint(self) -> str | None:
+        """What the reader is reached at, in words, so that no two entries mean the same one: a host and port, a serial
+        port. None where there is no such thing."""
+        return None
+
+    def files(self) -> Mapping[str, FileUse]:
+        """The files that the driver will read, by the path of their setting, such as ``tls.key_file``: they must be
+        there when the configuration is checked."""
+        return {}
 
 
 class Log(Protocol):

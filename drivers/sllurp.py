@@ -62,6 +62,10 @@ class SllurpSettings(DriverSettings):
     connect_timeout: Annotated[float, Field(ge=0.1, le=120)] = 5.0
     setup_timeout: Annotated[float, Field(ge=0.1, le=120)] = 15.0
 
+    def endpoint(self) -> str:
+        """The host and port that we call."""
+        return f"{self.host.lower().rstrip('.')}:{self.port}"
+
 
 class SllurpDriver:
     """See `drivers.api.Driver`."""

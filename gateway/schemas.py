@@ -24,9 +24,6 @@ from gateway.web.openapi import describe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-BUILT_IN = ("llrp", "m100", "mercury", "r2000", "sllurp", "uhf288")
-"""Drivers whose keys are in the schema. Those of others are let through, and `rfid-gateway check` knows them."""
-
 
 def generate() -> dict[str, str]:
     """File name to content."""
@@ -47,7 +44,7 @@ def configuration() -> dict[str, Any]:
     schema = Config.model_json_schema()
     definitions = schema["$defs"]
     cases = []
-    for name in BUILT_IN:
+    for name in driver_registry.built_in():
         driver = driver_registry.factory(name).settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
         definitions |= {f"{name}.{key}": value for key, value in driver.pop("$defs", {}).items()}
         own = definitions["ReaderConfig"]["properties"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 
-from drivers.api import DriverSettings
+from drivers.api import DriverSettings, FileUse
 
 PORT = 5084
 TLS_PORT = 5085
@@ -32,6 +32,11 @@ class LlrpTls(_Part):
     key_file: FilePath | None = None
     server_name: HostName | None = None
     check_hostname: bool = True
+
+    def files(self) -> dict[str, FileUse]:
+        """The files by their settings."""
+        named = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        return {f"tls.{name}": FileUse(path, name == "key_file") for name, path in named.items() if path is not None}
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> LlrpTls:
@@ -102,6 +107,16 @@ class LlrpSettings(DriverSettings):
     exclusive: bool = True
     clock: Literal["auto", "trust", "arrival"] = "auto"
     command_timeout: Annotated[float, Field(ge=0.1, le=120)] = 5.0
+
+    def endpoint(self) -> str | None:
+        """The host and port that we call, or the address of the reader that calls us."""
+        if self.connect == "out":
+            return None if self.host is None else f"{self.host.lower().rstrip('.')}:{self.tcp_port}"
+        return self.peer
+
+    def files(self) -> dict[str, FileUse]:
+        """Those of TLS."""
+        return {} if self.tls is None else self.tls.files()
 
     @property
     def tcp_port(self) -> int:

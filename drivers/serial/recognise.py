@@ -1,18 +1,23 @@
-"""What sits on a port when no reader of the configured family answered: a sentence for the operator."""
+"""What sits on a port when no reader of the configured family answered: a sentence for the operator.
+
+Whole frames with right checks say that line and baud rate are good, whoever sends them: then the baud rate is not to
+blame, and is not named.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from drivers.serial.framing import Framer, Framing
-from drivers.serial.m100.frames import M100Framing
-from drivers.serial.mercury.frames import MercuryFraming, Op
-from drivers.serial.r2000.frames import R2000Framing
-from drivers.serial.uhf288.frames import Uhf288Framing
+from drivers.serial.family import families
+from drivers.serial.strangers import STRANGERS
 
 SHOWN = 60
 """Characters of foreign text in a message; untrusted text never gets longer than this."""
+
+ENOUGH = 0.25
+ALWAYS_ENOUGH = 24
+"""A share, or a number, of bytes in whole frames that noise does not have: the checks have 8 or 16 bits."""
 
 _NMEA = re.compile(rb"\$(?:G[A-Z]|P)[A-Z]{3},[^\r\n]*")
 _LOGIN = re.compile(rb"(?i)(login|user ?name|password) ?: ?")
@@ -24,11 +29,11 @@ _LLRP_TYPES = {
 }
 
 
-def recognise(seen: bytes) -> str:
-    """A sentence on the first bytes that came from the port."""
+def recognise(seen: bytes, configured: str = "") -> str:
+    """A sentence on the first bytes that came from a port on which a reader of the family `configured` is expected."""
     if not seen:
         return "Nothing was received: check power, cable, the crossing of RX and TX, and the baud rate"
-    return _llrp(seen) or _text(seen) or _other_family(seen) or _noise(seen)
+    return _llrp(seen) or _text(seen) or _framed(seen, configured) or _noise(seen)
 
 
 def _llrp(seen: bytes) -> str | None:
@@ -52,13 +57,31 @@ def _text(seen: bytes) -> str | None:
     return f"It sends text ({_shown(seen)}): this is not a reader of this kind"
 
 
-def _other_family(seen: bytes) -> str | None:
-    for name, framing in _FAMILIES.items():
-        framer = Framer(framing())
-        frames = framer.feed(seen, 0) + framer.expire(1 << 60)
-        if frames and sum(map(len, frames)) >= len(seen) // 2:
-            return f"It sends frames of the family {name}: configure it with driver: {name}"
-    return None
+def _framed(seen: bytes, configured: str) -> str | None:
+    """Of a family, with a driver or without: the one of which most of the bytes are whole frames."""
+    known = {name: _covered(seen, probe) for name, probe in STRANGERS.items()}
+    known |= {name: _covered(seen, family.probe) for name, family in families().items()}
+    name = max(known, key=lambda name: known[name])
+    if known[name] < min(len(seen) * ENOUGH, ALWAYS_ENOUGH):
+        return None
+    if name in STRANGERS:
+        return f"It sends whole frames of {name}: the gateway has no driver for it"
+    if name != configured:
+        return f"It sends frames of the family {name}: configure it with driver: {name}"
+    return (
+        f"It sends whole frames of the family {name} and does not answer as one: is its address right, and does "
+        "another program or another reader use the same line?"
+    )
+
+
+def _covered(seen: bytes, probe: Callable[[bytes, int], int]) -> int:
+    """How many of the bytes are in whole frames with a right check."""
+    at = covered = 0
+    while at < len(seen):
+        size = probe(seen, at)
+        covered += size
+        at += size or 1
+    return covered
 
 
 def _noise(seen: bytes) -> str:
@@ -67,17 +90,3 @@ def _noise(seen: bytes) -> str:
 
 def _shown(text: bytes) -> str:
     return repr(text.strip().decode("ascii", "replace")[-SHOWN:])
-
-
-def _any_mercury() -> Framing:
-    framing = MercuryFraming()
-    framing.accepted = frozenset(Op)
-    return framing
-
-
-_FAMILIES: dict[str, Callable[[], Framing]] = {
-    "mercury": _any_mercury,
-    "uhf288": Uhf288Framing,
-    "r2000": R2000Framing,
-    "m100": M100Framing,
-}

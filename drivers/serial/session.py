@@ -31,6 +31,7 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
+from drivers.comprehension import Comprehension
 from drivers.serial.link import Link
 from drivers.serial.settings import SerialSettings
 
@@ -55,6 +56,9 @@ MAX_WAITING = 10_000
 
 MAX_COMPLAINTS = 20
 """Kinds of oddities that are logged for one connection; a line that sends more kinds is only noise."""
+
+MOST_REFUSALS = 8
+"""Rounds in a row that a reader may refuse: a carrier that was on, a chip that restarts."""
 
 NOISY_SHARE = 0.005
 NOISE_WINDOW = 10 * SECOND
@@ -138,7 +142,7 @@ class Session(ABC, Generic[SettingsT]):
     """One connection to one reader. `running` is cleared while the gateway can take no reads."""
 
     rssi_unit: ClassVar[RssiUnit] = RssiUnit.DBM
-    clock: ClassVar[ClockQuality] = ClockQuality.ARRIVAL
+    clock_of_family: ClassVar[ClockQuality] = ClockQuality.ARRIVAL
 
     def __init__(self, link: Link, context: DriverContext, settings: SettingsT, running: asyncio.Event) -> None:
         self.link = link
@@ -151,7 +155,13 @@ class Session(ABC, Generic[SettingsT]):
         self.tids: dict[bytes, bytes] = {}
         self.conditions = Conditions(context.reader)
         self._loop = asyncio.get_running_loop()
+        self.only_port = self.ports[0] if len(self.ports) == 1 else 0
+        """The antenna to which reads belong whose reader names none, 0 where there are several."""
+        self.clock = self.clock_of_family
         self.watch = Watch(3 * SECOND, self.steady())
+        self.comprehension = Comprehension()
+        self.fault: DriverError | None = None
+        self.refusals = 0  # rounds refused since the last that went well
         self._quality = LineQuality(self.steady())
         self._is_up = False
         self._alive_at = 0
@@ -178,8 +188,9 @@ class Session(ABC, Generic[SettingsT]):
         """Leave the reader quiet, as the next start wants to find it."""
 
     @abstractmethod
-    def frame(self, frame: bytes, now: int) -> None:
-        """One whole frame: append reads to `rows`, `emit` anything else, pass answers to `answer`."""
+    def frame(self, frame: bytes, now: int) -> bool:
+        """One whole frame: append reads to `rows`, `emit` anything else, pass answers to `answer`. Returns whether it
+        was understood: only such frames are signs of life. A report that is not goes to `puzzled` as well."""
 
     @abstractmethod
     async def set_output(self, port: int, state: bool) -> None:
@@ -193,14 +204,16 @@ class Session(ABC, Generic[SettingsT]):
     def take(self, frames: list[bytes]) -> None:
         """Frames from the link, in order."""
         now = self._arrival = self.context.now()
-        self.watch.beat(self.steady())
         self.heard = True
         for frame in frames:
-            self.frame(frame, now)
+            if self.frame(frame, now):
+                self.watch.beat(self.steady())
         self.flush()
 
     def flush(self) -> None:
         """Hand over the reads so far; before `up` they wait, as nobody knows of the reader yet."""
+        if self.rows:
+            self.comprehension.understood()
         if self.rows and self._is_up:
             rows, tids = self.rows, self.tids
             self.rows, self.tids = [], {}
@@ -232,8 +245,32 @@ class Session(ABC, Generic[SettingsT]):
             self.emit(item)
         self._is_up = False
 
+    def puzzled(self, what: str, frame: bytes) -> None:
+        """A report came that cannot be read. Others may be good: only where none is, this is no reader for us."""
+        self.complain("report not understood", error=what, frame=frame.hex())
+        self.comprehension.puzzled(self._loop.time(), f"{what}: {frame[:40].hex(' ')}")
+
+    def refused(self, why: str) -> None:
+        """The reader refuses to read. It may do so once; raises `DriverError` when it goes on."""
+        self.refusals += 1
+        self.complain("the reader refuses to read", why=why)
+        if self.refusals >= MOST_REFUSALS:
+            raise DriverError(f"{self.link.where}: the reader refuses to read: {why}")
+
+    def check_life(self) -> None:
+        """Raises `DriverError` when nothing that is understood has come for too long."""
+        self.check()
+        if self.watch.overdue(self.steady()):
+            silent = f"{self.watch.limit / SECOND:g} s"
+            raise DriverError(f"{self.link.where}: it has been silent for {silent}, or not understood; power or cable?")
+        nonsense = self.comprehension.verdict(self._loop.time())
+        if nonsense is not None:
+            raise DriverError(f"{self.link.where}: {nonsense}")
+
     def alive(self, now: int) -> None:
         """The reader's heartbeat: everything that it read before has been handed over."""
+        if self.comprehension.in_doubt:
+            return
         if now - self._alive_at >= ALIVE_EVERY or now < self._alive_at:
             self._alive_at = now
             self.emit(ReaderAlive(self.context.reader, now))
@@ -324,6 +361,9 @@ class Session(ABC, Generic[SettingsT]):
         self.check()
 
     def check(self) -> None:
+        """Raises `DriverError` when the link is lost, or what came shows that this cannot work."""
+        if self.fault is not None:
+            raise self.fault
         if self.link.lost.done():
             raise DriverError(self.link.lost.result())
 

@@ -27,9 +27,34 @@ class SerialSettings(DriverSettings):
     inputs: Inputs = Field(default=[])
     input_poll: InputPoll = 0.2
 
+    @property
+    def bus_address(self) -> int | None:
+        """The reader's address on a bus that several share; None where it must have its port for itself."""
+        return None
+
+    @property
+    def hears_itself(self) -> bool:
+        """What is sent comes back, and is not the reader's."""
+        return False
+
+    def endpoint(self) -> str:
+        """The port, with the address where readers can share it."""
+        address = self.bus_address
+        return self.device if address is None else f"{self.device}, address {address}"
+
 
 class BusSettings(SerialSettings):
     """A family whose readers have addresses and can share an RS-485 bus. `echo`: the transceiver hears itself."""
 
     address: Address
     echo: bool = False
+
+    @property
+    def bus_address(self) -> int | None:
+        """See `SerialSettings`."""
+        return self.address
+
+    @property
+    def hears_itself(self) -> bool:
+        """See `SerialSettings`."""
+        return self.echo

@@ -7,14 +7,14 @@ problem has a line. Values of the wrong type are left to the model.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from drivers.api import DriverError, DriverSettings
+from drivers.api import DriverError, DriverSettings, FileUse
 from gateway.config import drivers as driver_registry
+from gateway.config.files import SECRETS, exposed, unusable
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
@@ -23,9 +23,6 @@ from gateway.text import did_you_mean
 
 Where = tuple[str | int, ...]
 """The way to a value in the configuration: keys and indices, outermost first."""
-
-_CREDENTIALS = Path("/run/credentials")
-"""Where systemd puts credentials: they exist only while the service runs."""
 
 _SIDES = ("inside", "outside")
 
@@ -42,6 +39,7 @@ class Checker:
     def __init__(self, root: Node) -> None:
         self._root = root
         self.problems: list[Problem] = []
+        self.exposed: list[Problem] = []  # secrets that everybody may read
 
     def structure(self) -> None:
         """Names, antennas and drivers: everything that can be told from the tree alone."""
@@ -221,13 +219,14 @@ class Checker:
                 if len(self.problems) > MAX_PROBLEMS:
                     raise _Enough from None
                 continue
-            self._files(settings, path)
+            for name, use in settings.files().items():
+                self._file((*path, *name.split(".")), use)
             yield path, settings
 
     def _addresses(self, readers: list[tuple[Steps, DriverSettings]]) -> None:
         first: dict[str, Steps] = {}
         for path, settings in readers:
-            address = address_of(settings)
+            address = settings.endpoint()
             if address is None:
                 continue
             if address in first:
@@ -240,53 +239,24 @@ class Checker:
             first.setdefault(address, path)
 
     def _files(self, model: BaseModel, path: Steps) -> None:
+        """The files of the gateway's own settings: those that end in ``_file``."""
         for name in type(model).model_fields:
             value = getattr(model, name)
             if isinstance(value, BaseModel):
                 self._files(value, (*path, name))
-            elif isinstance(value, Path) and name.endswith("_file") and (wrong := _unreadable(value)):
-                self._add((*path, name), wrong)
+            elif isinstance(value, Path) and name.endswith("_file"):
+                self._file((*path, name), FileUse(value, name.endswith(SECRETS)))
 
-
-def address_of(settings: DriverSettings) -> str | None:
-    """What a reader is reached at, so that no two entries mean the same one.
-
-    By convention a driver calls it `device` (a serial port) with `address` where several can share one; `host`, and
-    `port` or (where the port has a default of its own) `tcp_port`; or `peer`, where the reader calls the gateway. A
-    driver with none of these has none.
-    """
-    device = getattr(settings, "device", None)
-    if device is not None:
-        address = getattr(settings, "address", None)
-        return str(device) if address is None else f"{device}, address {address}"
-    host = getattr(settings, "host", None) or getattr(settings, "peer", None)
-    if not isinstance(host, str):
-        return None
-    host = host.lower().rstrip(".")
-    port = getattr(settings, "tcp_port", None) or getattr(settings, "port", None)
-    return host if port is None else f"{host}:{port}"
+    def _file(self, path: Steps, use: FileUse) -> None:
+        if wrong := unusable(use.path):
+            self._add(path, wrong)
+        elif use.secret and (shown := exposed(use.path)):
+            self.exposed.append(Problem(line_of(self._root, path), path_text(path), shown))
 
 
 def _text(entry: Mapping, key: str) -> str | None:
     node = entry.values.get(key)
     return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
-
-
-def _unreadable(path: Path) -> str:
-    """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
-    if path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ:
-        return ""
-    if path.is_dir():
-        return f"{path} is a directory: write the path of a file"
-    try:
-        with path.open("rb"):
-            return ""
-    except FileNotFoundError:
-        return f"there is no file {path}: create it, or correct the path"
-    except PermissionError:
-        return f"{path} cannot be read by this user: change its owner or mode"
-    except OSError as error:
-        return f"{path} cannot be read ({error.strerror}): correct the path"
 
 
 def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:

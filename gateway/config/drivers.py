@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import EntryPoint, entry_points
 
+import drivers
 from drivers.api import ENTRY_POINT_GROUP, DriverError, DriverFactory, DriverSettings
 from gateway.config.model import ReaderConfig
 from gateway.text import did_you_mean
@@ -17,6 +18,12 @@ from gateway.text import did_you_mean
 def installed() -> dict[str, EntryPoint]:
     """The entry points by driver name. Nothing is imported."""
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def built_in() -> list[str]:
+    """The drivers that come with the gateway: their keys are in the schema of the configuration. Those of others are
+    let through there, and checked like these."""
+    return sorted(name for name, point in installed().items() if point.module.startswith(f"{drivers.__name__}."))
 
 
 def factory(name: str) -> DriverFactory:

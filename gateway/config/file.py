@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gateway.config.checks import Checker
+from gateway.config.files import no_plain_file
 from gateway.config.messages import problems_of
 from gateway.config.model import Config
 from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
@@ -23,9 +24,16 @@ def load(path: Path) -> Config:
     """The configuration in `path`, with everything checked that can be checked without touching a reader or a broker.
 
     Raises `ConfigError` with one ``file:line: path: what is wrong and what to write instead`` for each problem, in
-    the order of the lines. Reads this file and opens those that it names: not for the event loop.
+    the order of the lines; a secret that everybody may read is said on stderr, since a gateway that runs must start
+    again. Reads this file and opens those that it names: not for the event loop.
     """
-    config, problems = _check(path)
+    config, problems, exposed = _check(path)
+    for problem in () if problems else exposed:
+        print(_format(path, problem), file=sys.stderr)
+    return _good(path, config, problems)
+
+
+def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
     if problems or config is None:
         ordered = sorted(set(problems), key=lambda problem: (problem.line, problem.path, problem.text))
         lines = [_format(path, problem) for problem in ordered[:MAX_PROBLEMS]]
@@ -37,8 +45,9 @@ def load(path: Path) -> Config:
 
 def check_command(path: Path) -> int:
     """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0."""
+    config, problems, exposed = _check(path)
     try:
-        config = load(path)
+        config = _good(path, config, problems + exposed)
     except ConfigError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
@@ -52,16 +61,17 @@ def check_command(path: Path) -> int:
     return 0
 
 
-def _check(path: Path) -> tuple[Config | None, list[Problem]]:
+def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem]]:
+    """The configuration, what is wrong, and secrets that everybody may read."""
     text, problem = _read(path)
     if problem is not None:
-        return None, [problem]
+        return None, [problem], []
     try:
         root, problems = parse(text)
     except YamlError as error:
-        return None, [*error.earlier, error.problem]
+        return None, [*error.earlier, error.problem], []
     if not isinstance(root, Mapping):
-        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")]
+        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], []
     checker = Checker(root)
     checker.structure()
     config: Config | None = None
@@ -71,12 +81,14 @@ def _check(path: Path) -> tuple[Config | None, list[Problem]]:
         problems += problems_of(error, root, Config)
     else:
         checker.values(config)
-    return config, problems + checker.problems
+    return config, problems + checker.problems, checker.exposed
 
 
 def _read(path: Path) -> tuple[str, Problem | None]:
     """The text of the file, or why there is none. Line 1 stands for the file as a whole."""
     try:
+        if what := no_plain_file(path):
+            return "", Problem(1, "", what)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:

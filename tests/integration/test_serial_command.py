@@ -11,9 +11,9 @@ from subprocess import PIPE
 import pytest
 
 from drivers.api import Batch, ReaderUp
-from drivers.emulators.serial.command import FAMILIES, build, obey, register
+from drivers.emulators.serial.command import build, emulators, obey, register
 from drivers.emulators.serial.line import PtyPort
-from drivers.serial import driver as drivers
+from gateway.config.drivers import factory
 from tests.support.serial_rig import build as build_driver
 
 SETTINGS = {"mercury": {"region": "NA"}, "uhf288": {"scan_time": 0.1}, "r2000": {}, "m100": {}}
@@ -26,7 +26,7 @@ def parse(*arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", sorted(emulators()))
 async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_path):
     log = tmp_path / "reads.jsonl"
     process = await asyncio.create_subprocess_exec(
@@ -44,7 +44,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
             enough.set()
 
     settings = {"device": str(tmp_path / "reader"), **SETTINGS[family]}
-    running = asyncio.create_task(build_driver(getattr(drivers, family.upper()), take, settings, [1]).run())
+    running = asyncio.create_task(build_driver(factory(family), take, settings, [1]).run())
     await asyncio.wait_for(enough.wait(), 20)
     process.stdin.write(b"counters\nnonsense\ninput 1 on\n")
     assert b"reads sent whole" in await process.stdout.readline()

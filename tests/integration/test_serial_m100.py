@@ -7,7 +7,7 @@ import pytest
 from drivers.api import ClockQuality, DriverError, ReaderAlive, ReaderClock, ReaderLoss, ReaderUp
 from drivers.emulators.scene import Field, Scene, Stay, Tag, serials
 from drivers.emulators.serial.m100 import M100
-from drivers.serial.driver import M100 as FACTORY
+from drivers.serial.m100 import FACTORY
 from drivers.serial.m100.frames import COMMAND, FOREVER, Cmd, frame_of
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
@@ -90,7 +90,7 @@ async def test_a_refused_power_is_said(tmp_path):
     async with rig(FACTORY, M100, tmp_path, settings={**SETTINGS, "region": "EU"}, prepare=weak) as made:
         await made.until(lambda: made.rows())
         assert made.emulator.power == 2300
-    async with rig(FACTORY, M100, tmp_path, settings=SETTINGS, antennas=[2]) as made:
+    async with rig(FACTORY, M100, tmp_path, settings=SETTINGS, antennas=[1, 2]) as made:
         await made.until(lambda: made.failures)
         assert "one antenna" in str(made.failures[0])
 

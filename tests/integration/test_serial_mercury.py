@@ -18,7 +18,7 @@ from drivers.api import (
 )
 from drivers.emulators.scene import Field, InputEdge, Scene, serials
 from drivers.emulators.serial.mercury import Mercury
-from drivers.serial.driver import MERCURY
+from drivers.serial.mercury import FACTORY as MERCURY
 from drivers.serial.mercury.frames import start_reading
 from gateway.clock import wall
 from tests.support.serial_rig import EVERY_LINE, LINES, rig

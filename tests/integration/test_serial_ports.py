@@ -18,16 +18,15 @@ from drivers.emulators.serial.m100 import M100
 from drivers.emulators.serial.mercury import Mercury
 from drivers.emulators.serial.r2000 import R2000
 from drivers.emulators.serial.uhf288 import Uhf288
-from drivers.serial import driver as families
-from drivers.serial import transport
+from drivers.serial import m100, mercury, r2000, transport, uhf288
 from drivers.serial.transport import open_transport
 from tests.support.serial_rig import build, rig
 
 FACTORIES = {
-    "mercury": (families.MERCURY, Mercury, {"region": "NA", "antenna_check": False}),
-    "uhf288": (families.UHF288, Uhf288, {"scan_time": 0.1}),
-    "r2000": (families.R2000, R2000, {}),
-    "m100": (families.M100, M100, {}),
+    "mercury": (mercury.FACTORY, Mercury, {"region": "NA", "antenna_check": False}),
+    "uhf288": (uhf288.FACTORY, Uhf288, {"scan_time": 0.1}),
+    "r2000": (r2000.FACTORY, R2000, {}),
+    "m100": (m100.FACTORY, M100, {}),
 }
 by_family = pytest.mark.parametrize("family", FACTORIES)
 

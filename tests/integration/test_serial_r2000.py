@@ -17,7 +17,7 @@ from drivers.api import (
 )
 from drivers.emulators.scene import Field, InputEdge, Scene, serials
 from drivers.emulators.serial.r2000 import R2000
-from drivers.serial.driver import R2000 as FACTORY
+from drivers.serial.r2000 import FACTORY
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
 SETTINGS = {"reply_timeout": 0.15}
@@ -123,10 +123,15 @@ async def test_nothing_is_asked_for_while_held_back(tmp_path):
 
 
 @pytest.mark.parametrize(("code", "text"), [(0x53, "53, RF chip does not answer"), (0x99, "99, meaning unknown")])
-async def test_an_error_of_the_reader_ends_the_connection_with_its_meaning(code, text, tmp_path):
+async def test_errors_without_end_end_the_connection_with_their_meaning(code, text, tmp_path):
     async with rig(FACTORY, R2000, tmp_path, settings=SETTINGS) as made:
         await made.until(lambda: made.rows())
         made.emulator.errors.append(code)
+        before = len(made.rows())
+        await made.until(lambda: not made.emulator.errors and len(made.rows()) > before)
+        assert not made.failures, "one error is passed over"
+        made.emulator.errors.extend([code] * 20)
         await made.until(lambda: made.failures)
+        made.emulator.errors.clear()
         assert text in str(made.failures[0])
         await made.until(lambda: len(made.of(ReaderUp)) == 2)

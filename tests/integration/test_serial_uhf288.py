@@ -23,7 +23,7 @@ from drivers.api import (
 from drivers.emulators.scene import Field, InputEdge, Scene, serials, tid_of
 from drivers.emulators.serial.line import PtyPort, SharedWire
 from drivers.emulators.serial.uhf288 import Uhf288
-from drivers.serial.driver import UHF288
+from drivers.serial.uhf288 import FACTORY as UHF288
 from tests.support.serial_rig import EVERY_LINE, LINES, build, rig
 
 SETTINGS = {"scan_time": 0.1, "reply_timeout": 0.15}
@@ -140,7 +140,7 @@ async def test_outputs_and_inputs_between_rounds(tmp_path):
 
 REFUSALS = [
     ({"inputs": [2]}, [1], "UHFReader288M", "one input"),
-    ({}, [1, 2], "UHFReader18", "ports 1 to 1"),
+    ({}, [1, 2], "UHFReader18", "configure one antenna"),
     ({"band": "EU", "channels": [3, 40]}, [1], "UHFReader288M", "band EU has 0 to 14"),
 ]
 

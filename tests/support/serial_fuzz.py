@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from drivers.api import Antenna, Batch, DriverContext, Item
+from drivers.api import Antenna, Batch, DriverContext, Item, RssiUnit
 from drivers.serial.framing import Framing
 from drivers.serial.link import Link
 from drivers.serial.session import Identity, Session
@@ -50,7 +50,7 @@ def check(batch: Batch) -> None:
         assert isinstance(epc, bytes)
         assert 0 < len(epc) <= 0xF8
         assert 1 <= antenna <= 255
-        assert -129 <= rssi <= 255
+        assert -129 <= rssi <= 255 or batch.rssi_unit is RssiUnit.CENTI_DBM
         assert channel >= 0
         assert time <= _NOW
         assert count >= 1

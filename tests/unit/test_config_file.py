@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.api import DriverFactory, DriverSettings
+from drivers.api import DriverFactory, DriverSettings, FileUse
 from drivers.llrp.settings import LlrpSettings
 from gateway.config import FilePath, Port, TlsConfig
 from gateway.config import drivers as driver_registry
 from gateway.config import file as config_file
-from gateway.config.checks import address_of
 from gateway.config.yaml import MAX_BYTES
 from gateway.errors import ConfigError
 
@@ -34,10 +34,20 @@ class NetSettings(DriverSettings):
     channels: tuple[int, ...] = ()
     tls: TlsConfig | None = None
 
+    def endpoint(self) -> str | None:
+        return f"{self.host.lower().rstrip('.')}:{self.port}" if self.host else None
+
+    def files(self) -> dict[str, FileUse]:
+        ca = None if self.tls is None else self.tls.ca_file
+        return {"tls.ca_file": FileUse(ca)} if ca else {}
+
 
 class TtySettings(DriverSettings):
     device: str
     calibration_file: FilePath | None = None
+
+    def endpoint(self) -> str:
+        return self.device
 
 
 @dataclass
@@ -382,7 +392,7 @@ CASES = [
     (
         "password without a user",
         "  host: broker.local",
-        "  password_file: /dev/null",
+        f"  password_file: {Path(__file__).parent / '__init__.py'}",
         ["4: mqtt.password_file: MQTT 3.1.1 knows no password without a user: write mqtt.username as well"],
     ),
     (
@@ -520,12 +530,47 @@ def test_two_readers_with_one_address(tmp_path, first, second, expected):
     ],
 )
 def test_the_address_of_an_llrp_reader(settings, address):
-    assert address_of(driver_registry.validate(LlrpSettings, settings)) == address
+    assert driver_registry.validate(LlrpSettings, settings).endpoint() == address
 
 
 def test_a_driver_may_name_files():
     settings = driver_registry.validate(LlrpSettings, {"host": "10.0.0.5", "tls": {"ca_file": "/etc/ca.pem"}})
-    assert settings.tls.ca_file == Path("/etc/ca.pem")
+    assert settings.files() == {"tls.ca_file": FileUse(Path("/etc/ca.pem"))}
+
+
+@pytest.mark.parametrize("kind", ["configuration", "password"])
+def test_a_fifo_is_said_and_not_waited_for(tmp_path, kind):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    if kind == "configuration":
+        with pytest.raises(ConfigError) as caught:
+            config_file.load(fifo)
+        assert "1: is a FIFO (a named pipe)" in str(caught.value)
+        return
+    content = GOOD.replace("  host: broker.local", f"  username: gw\n  password_file: {fifo}")
+    (problem,) = problems_in(tmp_path / "gateway.yaml", content)
+    assert "password_file" in problem
+    assert "is a FIFO" in problem
+
+
+def test_a_device_is_no_configuration():
+    with pytest.raises(ConfigError, match="is a device: write the path of a file"):
+        config_file.load(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(("mode", "status"), [(0o600, 0), (0o640, 0), (0o644, 2), (0o604, 2)])
+def test_a_secret_that_all_may_read_does_not_pass_the_check_and_is_said_at_the_start(tmp_path, capsys, mode, status):
+    secret = tmp_path / "password"
+    secret.write_text("open sesame")
+    secret.chmod(mode)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD.replace("  host: broker.local", f"  username: gw\n  password_file: {secret}"))
+    assert config_file.check_command(file) == status
+    capsys.readouterr()
+    config_file.load(file)
+    said = capsys.readouterr().err
+    assert ("may be read by everybody" in said) == (status == 2)
+    assert "sesame" not in said
 
 
 def test_two_readers_of_one_name(tmp_path):

@@ -14,6 +14,7 @@ from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderC
 from gateway import schemas
 from gateway.clock import SECOND
 from gateway.config import Config
+from gateway.config.drivers import built_in
 from gateway.config.file import load
 from gateway.config.messages import models_in
 from gateway.config.yaml import parse, plain
@@ -81,7 +82,7 @@ def test_what_the_example_calls_a_default_is_one():
 def test_readers_in_the_schema_follow_their_driver():
     reader = schemas.configuration()["$defs"]["ReaderConfig"]
     by_driver = {case["if"]["properties"]["driver"]["const"]: case["then"] for case in reader["allOf"]}
-    assert set(by_driver) == set(schemas.BUILT_IN)
+    assert set(by_driver) == set(built_in())
     for then in by_driver.values():
         assert {"id", "driver", "antennas"} <= set(then["properties"])
         assert then["additionalProperties"] is False

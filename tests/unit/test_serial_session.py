@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from drivers.serial.m100.frames import frame_of as m100_frame
 from drivers.serial.m100.settings import M100Settings
 from drivers.serial.mercury.frames import Anchor, Layout, channel_of, read_tag, reply
+from drivers.serial.mercury.frames import reply as mercury_reply
 from drivers.serial.mercury.settings import MercurySettings
+from drivers.serial.r2000.frames import frame_of as r2000_frame
 from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
 from drivers.serial.session import Conditions, LineQuality, Watch
 from drivers.serial.uhf288.frames import read_info, read_realtime, read_tags, without_pc
+from drivers.serial.uhf288.frames import reply as uhf288_reply
 from drivers.serial.uhf288.settings import Uhf288Settings
 
 SECOND = 1_000_000
@@ -106,17 +110,17 @@ BAD_TAGS = [b"", b"\x01", b"\x01\x01", b"\x01\x01\x0c\xe2", b"\x01\x00\x00", b"\
 @pytest.mark.parametrize("data", BAD_TAGS)
 def test_uhf288_tags_that_do_not_fill_their_reply_are_refused(data):
     with pytest.raises(ValueError, match="inventory reply"):
-        list(read_tags(data, one_antenna=False))
+        list(read_tags(data, antenna=True, rssi=True))
 
 
 def test_uhf288_reports_and_information_that_are_too_short_are_refused():
     for data in (b"", b"\x01\x0c\xe2", b"\x01\x02\xe2\x00"):
         with pytest.raises(ValueError, match="report"):
-            read_realtime(data, one_antenna=False)
+            read_realtime(data, bare=False)
     with pytest.raises(ValueError, match="without EPC"):
-        read_realtime(b"", one_antenna=True)
-    with pytest.raises(ValueError, match="7 bytes"):
-        read_info(bytes(7))
+        read_realtime(b"", bare=True)
+    short = read_info(bytes([2, 11, 0x86]))
+    assert (short.firmware, short.kind, short.power, short.has_antennas) == ("2.11", 0x86, None, False)
 
 
 def test_a_pc_before_the_epc_is_taken_off_where_it_counts_the_words():
@@ -137,6 +141,36 @@ RECOGNISED = [
     (bytes.fromhex("BB01FF000115167E"), "driver: m100"),
     (bytes(range(128, 160)), "no known protocol (80 81 82"),
 ]
+
+
+WHOLE = [
+    ("mercury, no tags", "FF0022040084E0", "driver: mercury"),
+    ("mercury, the host's side", "FF00031D0C", "driver: mercury"),
+    ("mercury, an opcode that we never send", mercury_reply(0x72, 0, b"\x1f").hex(), "driver: mercury"),
+    ("uhf288, a buffered inventory", uhf288_reply(0, 0x18, 0, b"\x00\x01\x00\x01").hex(), "driver: uhf288"),
+    ("uhf288, single tag", uhf288_reply(3, 0x0F, 1, b"\x01\x01\x0c" + bytes(12) + b"\x40").hex(), "driver: uhf288"),
+    ("r2000, buffer", r2000_frame(1, 0x81, bytes(9)).hex(), "driver: r2000"),
+    ("m100, hopping", m100_frame(1, 0xAD, b"\x00").hex(), "driver: m100"),
+    (
+        "silion",
+        "FF0EAA4D6F64756C6574656368AA49F3BB0391",
+        "Silion modules: the gateway has no driver",
+    ),
+]
+
+
+@pytest.mark.parametrize("noise", [b"", b"\x00\x81", b"\x93" * 9], ids=["clean", "a little noise", "more noise"])
+@pytest.mark.parametrize(("seen", "says"), [pair[1:] for pair in WHOLE], ids=[pair[0] for pair in WHOLE])
+def test_whole_frames_of_a_known_family_never_blame_the_baud_rate(seen, says, noise):
+    said = recognise(noise + bytes.fromhex(seen) * 3, "other")
+    assert says in said
+    assert "baud" not in said
+
+
+def test_frames_of_the_family_that_is_configured_are_no_advice_to_configure_it():
+    said = recognise(bytes.fromhex("1400EE00010CE2801160600002094C4C8B1A5A828E"), "uhf288")
+    assert "configure it" not in said
+    assert "is its address right" in said
 
 
 @pytest.mark.parametrize(("seen", "says"), RECOGNISED)

@@ -144,15 +144,15 @@ UHF288_TAGS = [
 @pytest.mark.parametrize(("start", "one_antenna", "tags"), UHF288_TAGS)
 def test_uhf288_tags(start, one_antenna, tags):
     data = uhf288.read_reply(frame_with("uhf288", start)).data
-    read = uhf288.read_tags(data, one_antenna=one_antenna)
-    assert [(tag.epc.hex().upper(), tag.antenna, tag.rssi) for tag in read] == tags
+    read = uhf288.read_tags(data, antenna=not one_antenna, rssi=not one_antenna)
+    assert [(tag.epc.hex().upper(), tag.antenna or 1, tag.rssi) for tag in read] == tags
 
 
 def test_uhf288_real_time_reports():
     old = uhf288.read_reply(frame_with("uhf288", "1100EE00E20000162004025612"))
-    assert uhf288.read_realtime(old.data, one_antenna=True).epc.hex().upper() == "E200001620040256128099C2"
+    assert uhf288.read_realtime(old.data, bare=True).epc.hex().upper() == "E200001620040256128099C2"
     new = uhf288.read_reply(frame_with("uhf288", "1400EE"))
-    tag = uhf288.read_realtime(new.data, one_antenna=False)
+    tag = uhf288.read_realtime(new.data, bare=False)
     assert (tag.epc.hex().upper(), tag.antenna, tag.rssi) == ("E2801160600002094C4C8B1A", 1, 0x5A)
     assert uhf288.read_reply(frame_with("uhf288", "1500EE28")).status == uhf288.Status.HEARTBEAT
 

@@ -1,44 +1,46 @@
-"""`rfid-gateway emulate mercury|uhf288|r2000|m100`: an emulated serial reader on a pty or a TCP port."""
+"""`rfid-gateway emulate FAMILY`: an emulated serial reader on a pty or a TCP port, one for each family."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
+import pkgutil
 import signal
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import drivers.emulators.serial as home
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import Seen
 from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene
 from drivers.emulators.serial.line import Faults, Port, PtyPort, TcpPort
-from drivers.emulators.serial.m100 import M100
-from drivers.emulators.serial.mercury import VERSIONS, Mercury
-from drivers.emulators.serial.r2000 import R2000
-from drivers.emulators.serial.reader import EmulatedReader
-from drivers.emulators.serial.uhf288 import KINDS, Uhf288
+from drivers.emulators.serial.reader import EmulatedReader, Emulator
 from drivers.emulators.stdin_lines import obeying_stdin
 
 _STDIN_HELP = """\
 While it runs, a line on standard input does something to the reader:
-  antenna PORT on|off    an antenna is plugged in or falls off (mercury, uhf288, r2000)
+  antenna PORT on|off    an antenna is plugged in or falls off (where the family has them)
   unplug [SECONDS]       the port goes away for so long      reboot          a power dip
   input PORT on|off      an input changes                    counters        prints what was read and sent
 """
 
-FAMILIES: dict[str, tuple[type[EmulatedReader], list[str], str]] = {
-    "mercury": (Mercury, sorted(VERSIONS), "Micro"),
-    "uhf288": (Uhf288, sorted(KINDS), "UHFReader288M"),
-    "r2000": (R2000, [], ""),
-    "m100": (M100, [], ""),
-}
-"""Class, models, and the default model of each family."""
+
+@cache
+def emulators() -> dict[str, Emulator]:
+    """The emulated families by name: every file beside this one that has an `EMULATOR`."""
+    names = [module.name for module in pkgutil.iter_modules(home.__path__)]
+    modules = {name: importlib.import_module(f"{home.__name__}.{name}") for name in names if name != "command"}
+    return {
+        name: found for name, module in modules.items() if isinstance(found := vars(module).get("EMULATOR"), Emulator)
+    }
 
 
 def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the serial families below `emulate`."""
-    for family, (_, models, model) in FAMILIES.items():
+    for family, emulator in sorted(emulators().items()):
         parser = families.add_parser(
             family,
             help=f"a serial reader of the {family} family on a pty or a TCP port",
@@ -47,10 +49,12 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _add_port(parser)
-        if models:
-            parser.add_argument("--model", choices=models, default=model, help="(default: %(default)s)")
-        if family in ("uhf288", "r2000"):
-            parser.add_argument("--address", type=int, default=family == "r2000", help="on the bus (%(default)d)")
+        if emulator.models:
+            parser.add_argument(
+                "--model", choices=emulator.models, default=emulator.model, help="(default: %(default)s)"
+            )
+        if emulator.address is not None:
+            parser.add_argument("--address", type=int, default=emulator.address, help="on the bus (%(default)d)")
         add_scene(parser, rate=50.0, antennas=1)
         add_log(parser, "is sent whole")
         _add_faults(parser)
@@ -123,12 +127,13 @@ async def _serve(args: argparse.Namespace) -> int:
 
 
 def build(args: argparse.Namespace, port: Port) -> EmulatedReader:
-    kind = FAMILIES[args.family][0]
+    """The reader that the command line describes."""
+    emulator = emulators()[args.family]
     faults = Faults(args.bytewise, args.delay, args.noise, args.flips, args.cuts)
     more = {key: getattr(args, key) for key in ("model", "address") if hasattr(args, key)}
-    if args.family in ("mercury", "r2000"):
+    if emulator.has_ports:
         more["ports"] = max(4, args.antennas)
-    return kind(port, build_scene(args), faults=faults, seed=args.seed, **more)
+    return emulator.reader(port, build_scene(args), faults=faults, seed=args.seed, **more)
 
 
 def _count(reader: EmulatedReader, log: ReadLog | None, name: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drivers.emulators.serial.reader import EmulatedReader
+from drivers.emulators.serial.reader import EmulatedReader, Emulator
 from drivers.serial.m100.frames import NO_TAG, RESPONSE, Cmd, M100Framing, frame_of, read_frame, tag_notice
 
 POLL = 20_000
@@ -90,3 +90,6 @@ class M100(EmulatedReader):
                 self._answer(Cmd.ERROR, bytes([NO_TAG]))
             self.polls -= 1
             self._poll_end += POLL
+
+
+EMULATOR = Emulator(M100)

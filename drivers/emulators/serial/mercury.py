@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers.emulators.scene import Seen
-from drivers.emulators.serial.reader import EmulatedReader
+from drivers.emulators.serial.reader import EmulatedReader, Emulator
 from drivers.serial.mercury.frames import META, STOP_READING, MercuryFraming, Op, Status, read_command, reply
 
 VERSIONS = {
@@ -214,3 +214,6 @@ class Mercury(EmulatedReader):
         elif data[2]:
             self.outputs.setdefault(data[1], False)
         return 0, b""
+
+
+EMULATOR = Emulator(Mercury, tuple(sorted(VERSIONS)), "Micro", has_ports=True)

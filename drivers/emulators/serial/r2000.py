@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.emulators.scene import Seen
-from drivers.emulators.serial.reader import SECOND, EmulatedReader
+from drivers.emulators.serial.reader import SECOND, EmulatedReader, Emulator
 from drivers.serial.framing import gen2_crc
 from drivers.serial.r2000.frames import BROADCAST, RSSI_ZERO, Cmd, Code, R2000Framing, frame_of, read_frame
 
@@ -191,3 +191,6 @@ class R2000(EmulatedReader):
     def _clear_buffer(self, data: bytes) -> bytes:
         self.buffer.clear()
         return _OK
+
+
+EMULATOR = Emulator(R2000, address=1, has_ports=True)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import NoReturn
 
 from drivers.emulators.scene import InputEdge, Scene, Seen
@@ -110,3 +111,18 @@ class EmulatedReader(ABC):
         for frame in frames:
             self.commands += 1
             self.command(frame)
+
+
+@dataclass(slots=True, frozen=True)
+class Emulator:
+    """An emulated reader for the command line: what the `EMULATOR` of a family's file here is.
+
+    `models` are the models that it can be, `model` the one that it is unless told otherwise; `address` is its address
+    on a bus, None for a family without; `has_ports` that the number of its antenna ports can be said.
+    """
+
+    reader: type[EmulatedReader]
+    models: tuple[str, ...] = ()
+    model: str = ""
+    address: int | None = None
+    has_ports: bool = False

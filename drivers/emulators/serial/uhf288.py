@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from drivers.emulators.scene import Seen, tid_of
-from drivers.emulators.serial.reader import SECOND, EmulatedReader
-from drivers.serial.uhf288.frames import BROADCAST, ONE_ANTENNA, Cmd, Status, Uhf288Framing, read_command, reply
+from drivers.emulators.serial.reader import SECOND, EmulatedReader, Emulator
+from drivers.serial.uhf288.frames import BROADCAST, Cmd, Status, Uhf288Framing, read_command, reply
 
 KINDS = {"UHFReader18": 0x09, "UHFReader288M": 0x0C, "UHFReader288MP": 0x20, "E310": 0x3D}
+ONE_ANTENNA = KINDS["UHFReader18"]
 HEARTBEAT = SECOND
 
 
@@ -24,6 +25,7 @@ class Uhf288(EmulatedReader):
         self.kind = KINDS[model]
         self.address = address
         self.realtime = realtime
+        self.mode_18 = bytes([realtime, 2, 4, 2, 6, 0])
         self.missing: set[int] = set()
         self.memory_full = False
         self.tags_per_frame = 8
@@ -42,7 +44,7 @@ class Uhf288(EmulatedReader):
 
     @property
     def _one_antenna(self) -> bool:
-        return self.kind in ONE_ANTENNA
+        return self.kind == ONE_ANTENNA
 
     def reboot(self) -> None:
         self._scan = None
@@ -73,8 +75,12 @@ class Uhf288(EmulatedReader):
         if cmd == Cmd.SET_MODE and len(data) == 1:
             self.realtime = data[0] == 1
             self._read_until = self._heartbeat_at = self.now()
+        elif cmd == Cmd.GET_MODE_18 and self._one_antenna:
+            return 0, bytes([0, 30, 10, 15]) + self.mode_18 + bytes(2)
         elif cmd == Cmd.SET_MODE_18 and len(data) == 6 and self._one_antenna:
-            self.realtime = data[0] != 0
+            self.mode_18, self.realtime = data, data[0] & 3 != 0
+            self._read_until = self.now()
+            self.writes += 1
         elif cmd == Cmd.SET_OUTPUTS and len(data) == 1:
             self.outputs = {1: bool(data[0] & 1), 2: bool(data[0] & 2)}
         elif cmd not in (Cmd.HEARTBEAT, Cmd.STOP_NOW):
@@ -179,3 +185,6 @@ class Uhf288(EmulatedReader):
     def _until(self, until: int, antennas: list[int]) -> list[Seen]:
         since, self._read_until = self._read_until, max(until, self._read_until)
         return self.reads(since, until, antennas)
+
+
+EMULATOR = Emulator(Uhf288, tuple(sorted(KINDS)), "UHFReader288M", address=0)

@@ -78,6 +78,15 @@ class M100Framing:
         return frame[1] != NOTICE or (len(frame) >= 14 and gen2_crc(frame[6:-4]) == frame[-4] << 8 | frame[-3])
 
 
+def whole(data: bytes, at: int) -> int:
+    """The size of the frame of either side, of any command, that is whole at `at` with a right check; 0 if none is."""
+    if data[at] != HEAD or at + 5 > len(data) or data[at + 1] > NOTICE:
+        return 0
+    end = at + 7 + int.from_bytes(data[at + 3 : at + 5], "big")
+    right = end <= len(data) and data[end - 1] == TAIL and sum8(data[at + 1 : end - 2]) == data[end - 2]
+    return end - at if right else 0
+
+
 def frame_of(kind: int, cmd: int, param: bytes = b"") -> bytes:
     """A frame of either side; `kind` is COMMAND, RESPONSE or NOTICE."""
     body = bytes([kind, cmd]) + len(param).to_bytes(2, "big") + param

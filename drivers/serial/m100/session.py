@@ -28,23 +28,37 @@ SILENCE = SECOND
 """No poll takes so long: after this much silence the polls have run out, or the module is gone."""
 
 
+BAD_COMMAND = b"\x17"
+REFUSED_WITHIN = 0.1
+"""Seconds within which a module refuses a command that it does not know; tags come in the meantime."""
+POLL_TIME = 0.1
+"""Seconds that a single poll may take."""
+
+
 class M100Session(Session[M100Settings]):
     def __init__(self, link: Link, context: DriverContext, settings: M100Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._sequence = asyncio.Lock()
         self._heard_at = self.steady()
+        self._polls_forever = True  # as far as is known; some modules only take single polls
 
-    def frame(self, frame: bytes, now: int) -> None:
+    def frame(self, frame: bytes, now: int) -> bool:
         self._heard_at = self.steady()
         if frame[1] == NOTICE:
             epc, rssi = read_tag(frame)
-            self.rows.append((epc, 1, rssi, 0, now, 1))
+            self.rows.append((epc, self.only_port or 1, rssi, 0, now, 1))
             self.alive(now)
-        elif not self.answer(frame) and frame[2] == Cmd.ERROR:
+            return True
+        if self.answer(frame):
+            return True
+        if frame[2] == Cmd.ERROR and frame[5:6] == BAD_COMMAND and self._is_up:
+            self._polls_forever = False
+        elif frame[2] == Cmd.ERROR:
             self.alive(now)
+        return frame[2] == Cmd.ERROR
 
     async def prepare(self) -> Identity:
-        if self.ports != [1]:
+        if len(self.ports) != 1:
             raise DriverError("this module has one antenna: write a single antenna with port: 1", permanent=True)
         if self.settings.inputs:
             raise DriverError("inputs of this module are not supported: remove inputs", permanent=True)
@@ -53,8 +67,15 @@ class M100Session(Session[M100Settings]):
         model = await self._identify()
         firmware = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x01"), _is(Cmd.INFO))
         await self._configure()
-        self._start()
+        await self._first_poll()
         return Identity(model, _text(firmware) if firmware else "")
+
+    async def _first_poll(self) -> None:
+        """Whether the module polls without end when it is asked to: one that does not says so at once."""
+        frame = await self.exchange(frame_of(COMMAND, Cmd.POLLS, FOREVER), _refuses, patience=REFUSED_WITHIN)
+        if frame is not None:
+            self._polls_forever = False
+            self.complain("the module does not poll by itself; asking for every poll")
 
     async def _stop(self) -> None:
         for _ in range(ATTEMPTS):
@@ -65,7 +86,7 @@ class M100Session(Session[M100Settings]):
         for _ in range(ATTEMPTS):
             frame = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x00"), _is(Cmd.INFO))
             if frame is not None:
-                return _text(frame)
+                return _text(frame) or "M100 module"  # one that refuses to say is one
         hint = ""
         if self.link.framer.damaged:
             hint = ", and its frames have another check: firmware with the RCP dialect is not supported"
@@ -77,7 +98,7 @@ class M100Session(Session[M100Settings]):
             region = bytes([REGIONS[self.settings.region]])
             if await self._get(Cmd.GET_REGION) != region:
                 await self._set(Cmd.SET_REGION, region, f"set its region to {self.settings.region}")
-        power = self.powers[1]
+        power = self.powers[self.ports[0]]
         if power is not None:
             wanted = round(100 * power).to_bytes(2, "big", signed=True)
             if await self._get(Cmd.GET_POWER) != wanted:
@@ -96,16 +117,28 @@ class M100Session(Session[M100Settings]):
 
     def _start(self) -> None:
         self._heard_at = self.steady()
-        self.link.send(frame_of(COMMAND, Cmd.POLLS, FOREVER))
+        if self._polls_forever:
+            self.link.send(frame_of(COMMAND, Cmd.POLLS, FOREVER))
 
     async def work(self) -> NoReturn:
         while True:
-            await self.rest(0.1)
+            if self._polls_forever:
+                await self.rest(0.1)
+            else:
+                await self._poll()
             if not self.running.is_set():
                 await self._pause()
-            if self.steady() - self._heard_at > SILENCE:
+            if self._polls_forever and self.steady() - self._heard_at > SILENCE:
                 async with self._sequence:
                     await self._restart()
+            self.check_life()
+
+    async def _poll(self) -> None:
+        """One poll; its tags come as notices, so the question behind it says that it is over."""
+        async with self._sequence:
+            await self.exchange(frame_of(COMMAND, Cmd.POLL), _no_tag, patience=POLL_TIME)
+            if await self.exchange(frame_of(COMMAND, Cmd.GET_POWER), _is(Cmd.GET_POWER)) is not None:
+                self.alive(self.context.now())
 
     async def _pause(self) -> None:
         async with self._sequence:
@@ -119,9 +152,6 @@ class M100Session(Session[M100Settings]):
         if await self.exchange(frame_of(COMMAND, Cmd.GET_POWER), _is(Cmd.GET_POWER)) is not None:
             self.alive(self.context.now())
             self._start()
-        elif self.watch.overdue(self.steady()):
-            silent = f"{self.watch.limit / SECOND:g} s"
-            raise DriverError(f"{self.link.where}: the module has been silent for {silent}; power or cable?")
 
     async def set_output(self, port: int, state: bool) -> None:
         if not 1 <= port <= 4:
@@ -139,12 +169,22 @@ class M100Session(Session[M100Settings]):
         await self._stop()
 
 
+def _refuses(frame: bytes) -> bool:
+    return frame[2] == Cmd.ERROR and frame[5:6] == BAD_COMMAND
+
+
+def _no_tag(frame: bytes) -> bool:
+    return frame[2] == Cmd.ERROR
+
+
 def _is(cmd: int) -> Wanted:
     """The answer to `cmd`, or an error that is not just a poll without tags."""
     return lambda frame: frame[2] == cmd or (frame[2] == Cmd.ERROR and frame[5:6] != b"\x15")
 
 
 def _text(frame: bytes) -> str:
+    if read_frame(frame).cmd == Cmd.ERROR:
+        return ""
     return "".join(
         char for char in read_frame(frame).param[1:].decode("ascii", "replace") if char.isprintable()
     ).strip()

@@ -60,12 +60,16 @@ class Status(IntEnum):
     BAD_LENGTH = 0x0100
     BAD_OPCODE = 0x0101
     BAD_PARAMETER = 0x0105
+    TAG_BUFFER_FULL = 0x0601
     NO_TAGS = 0x0400
     NO_ANTENNA = 0x0503
     TOO_HOT = 0x0504
     BAD_MATCH = 0x0505
     ASSERTION = 0x7F01
 
+
+CANNOT: frozenset[int] = frozenset({0x0100, 0x0101, 0x0102, 0x0105, 0x0109})
+"""Statuses of a module that does not know a command, or not in this form."""
 
 STATUS_TEXT = {
     0x0100: "wrong length", 0x0101: "unknown command", 0x0102: "not implemented", 0x0103: "power too high",
@@ -100,6 +104,9 @@ REGIONS = {
 
 META = 0x001F
 """What we ask of each read: count, RSSI, antenna, frequency, timestamp."""
+
+NO_RSSI = -128
+"""RSSI in dBm of a read whose module says none: the weakest."""
 
 _HAS_META = 0x10
 _MULTI_SELECT = 0x88
@@ -146,6 +153,17 @@ def reply(op: int, status: int = 0, data: bytes = b"") -> bytes:
     return _seal(struct.pack(">BBH", len(data), op, status) + data)
 
 
+def whole(data: bytes, at: int) -> int:
+    """The size of the frame of either side, of any command, that is whole at `at` with a right check; 0 if none is."""
+    if data[at] != 0xFF or at + 2 >= len(data) or data[at + 1] > MAX_DATA:
+        return 0
+    for extra in (7, 5):
+        end = at + data[at + 1] + extra
+        if end <= len(data) and tm16(data[at + 1 : end - 2]) == data[end - 2] << 8 | data[end - 1]:
+            return end - at
+    return 0
+
+
 class Reply(NamedTuple):
     op: int
     status: int
@@ -179,7 +197,7 @@ def while_reading(op: int, data: bytes) -> bytes:
 
 class TagRead(NamedTuple):
     """One record: how many reads it stands for, `rssi` in dBm, `frequency` in kHz, `time` in ms since the cycle began.
-    What META left out is 0."""
+    What META left out is 0, as is an antenna that the module does not name, and `rssi` NO_RSSI."""
 
     reads: int
     rssi: int
@@ -209,33 +227,38 @@ class Layout:
         self._present = [bit for bit, _ in _FIELDS if meta & bit]
 
     def read(self, frame: bytes, at: int) -> TagRead:
-        """The record that begins at `at`. Raises `ValueError` when the frame is too short for what it says."""
+        """The record of a frame that begins at `at`. Raises `ValueError` when the frame is too short for it."""
+        return self.read_at(frame[:-2], at)[0]
+
+    def read_at(self, data: bytes, at: int) -> tuple[TagRead, int]:
+        """The record that begins at `at` of some data, and where the next begins: behind the tag's own CRC. Raises
+        `ValueError` when the data is too short for what it says."""
         try:
             if self._plain:
-                count, rssi, ports, high, low, time = self._fixed.unpack_from(frame, at)
+                count, rssi, ports, high, low, time = self._fixed.unpack_from(data, at)
             else:
-                count, rssi, ports, high, low, time = self._pick(self._fixed.unpack_from(frame, at))
+                count, rssi, ports, high, low, time = self._pick(self._fixed.unpack_from(data, at))
             at += self._fixed.size
             if self._embedded:
-                at += 2 + (int.from_bytes(frame[at : at + 2], "big") + 7) // 8
+                at += 2 + (int.from_bytes(data[at : at + 2], "big") + 7) // 8
             at += self._after
             if self._tag_type:
-                while frame[at] & 0x80:
+                while data[at] & 0x80:
                     at += 1
                 at += 1
-            bits, pc = _BITS_AND_PC.unpack_from(frame, at)
+            bits, pc = _BITS_AND_PC.unpack_from(data, at)
             end = at + 2 + bits // 8 - 2
             at += 4
             if pc & 0x0200:
-                at += 4 if frame[at] & 0x80 else 2
+                at += 4 if data[at] & 0x80 else 2
         except (struct.error, IndexError) as error:
             raise ValueError("a tag record is shorter than its fields") from error
-        if not at < end <= len(frame) - 4 or bits & 7:
+        if not at < end <= len(data) - 2 or bits & 7:
             raise ValueError(f"a tag record says {bits} bits of EPC, which do not fit")
-        return TagRead(count, rssi, (ports >> 4) or 16, high << 16 | low, time, frame[at:end])
+        return TagRead(count, rssi, (ports >> 4) or (16 if ports else 0), high << 16 | low, time, data[at:end]), end + 2
 
     def _pick(self, values: tuple[int, ...]) -> tuple[int, int, int, int, int, int]:
-        found = dict.fromkeys((0x0001, 0x0002, 0x0004, 0x0008, 0x0009, 0x0010), 0)
+        found = dict.fromkeys((0x0001, 0x0002, 0x0004, 0x0008, 0x0009, 0x0010), 0) | {0x0002: NO_RSSI}
         rest = iter(values)
         for bit in self._present:
             found[bit] = next(rest)

@@ -7,9 +7,11 @@ import struct
 from contextlib import suppress
 from typing import ClassVar, NoReturn
 
-from drivers.api import ClockQuality, DriverContext, DriverError, ProtocolError
+from drivers.api import ClockQuality, DriverContext, DriverError
 from drivers.serial.link import Link
+from drivers.serial.mercury.answers import is_answer, is_nested, is_started, is_stopped, refusal
 from drivers.serial.mercury.frames import (
+    CANNOT,
     COMMANDS_WHILE_READING,
     MODELS,
     PREAMBLE,
@@ -20,6 +22,7 @@ from drivers.serial.mercury.frames import (
     Op,
     Reply,
     Status,
+    TagRead,
     channel_of,
     command,
     meaning,
@@ -28,6 +31,7 @@ from drivers.serial.mercury.frames import (
     start_reading,
     while_reading,
 )
+from drivers.serial.mercury.rounds import Rounds
 from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.session import (
     ATTEMPTS,
@@ -37,13 +41,12 @@ from drivers.serial.session import (
     Identity,
     Session,
     Unidentified,
-    Wanted,
     Watch,
 )
 
 
 class MercurySession(Session[MercurySettings]):
-    clock: ClassVar[ClockQuality] = ClockQuality.UPTIME
+    clock_of_family: ClassVar[ClockQuality] = ClockQuality.UPTIME
 
     def __init__(self, link: Link, context: DriverContext, settings: MercurySettings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
@@ -51,6 +54,8 @@ class MercurySession(Session[MercurySettings]):
         self._firmware = b""
         self._sequence = asyncio.Lock()
         self._streaming = False
+        self._rounds: Rounds | None = None  # of a module that does not stream
+        self._nested: bool | None = None  # whether it takes commands while it streams
         self._directed: set[int] = set()
         cycle = round((self.settings.on + self.settings.off) * SECOND)
         self._anchor = Anchor(cycle)
@@ -59,60 +64,84 @@ class MercurySession(Session[MercurySettings]):
 
     # Frames of the module.
 
-    def frame(self, frame: bytes, now: int) -> None:
+    def frame(self, frame: bytes, now: int) -> bool:
         op, status = frame[2], frame[3] << 8 | frame[4]
-        if op == Op.READ_MULTIPLE and not self.answer(frame):
-            self._stream_frame(frame, status, now)
-        elif op == Op.BOOT and not self.answer(frame):
+        if self.answer(frame):
+            return True
+        if op == Op.READ_MULTIPLE:
+            return self._stream_frame(frame, status, now)
+        if op == Op.BOOT:
             self.link.fail(f"{self.link.where}: the module restarted by itself; is its power supply weak?")
         elif op == Op.AUTONOMOUS:
             self.link.fail(f"{self.link.where}: the module is in autonomous mode; clear it with the vendor's software")
-        else:
-            self.answer(frame)
+        return False
 
-    def _stream_frame(self, frame: bytes, status: int, now: int) -> None:
+    def _stream_frame(self, frame: bytes, status: int, now: int) -> bool:
         if status == Status.OK:
-            self._tag(frame, now)
-        elif status == Status.NO_TAGS:
+            return self._tag(frame, now)
+        if status == Status.NO_TAGS:
             self._anchor.set(now)
             self.alive(now)
-        elif status == Status.TOO_HOT:
+        elif status == Status.BAD_OPCODE:
+            self.link.fail(f"{self.link.where}: the module has gone back to its bootloader")
+        else:
+            self.trouble(status, now)
+        return True
+
+    def trouble(self, status: int, now: int) -> None:
+        """A round, or a cycle of the stream, that did not go as it should."""
+        if status == Status.TOO_HOT:
             self.condition(THROTTLED, now, "the module is over temperature and reads less; let it cool")
         elif status == Status.BAD_MATCH:
             self.condition(BAD_MATCH, now, "an antenna reflects the power it is given; check antennas and cables")
         elif status == Status.NO_ANTENNA:
             self._look_at_antennas = True
-        elif status == Status.BAD_OPCODE:
-            self.link.fail(f"{self.link.where}: the module has gone back to its bootloader")
         else:
             self.complain(f"status {status:04X}: {meaning(status)}")
 
-    def _tag(self, frame: bytes, now: int) -> None:
+    def _tag(self, frame: bytes, now: int) -> bool:
         try:
             tag = read_tag(frame)
+            if tag is not None:
+                self.row(tag, self._anchor.date(tag.time, now))
         except ValueError as error:
-            self.complain("tag record not understood", error=str(error), frame=frame.hex())
-            return
-        if tag is not None:
-            count, rssi, antenna, frequency, milliseconds, epc = tag
-            time = self._anchor.date(milliseconds, now)
-            self.rows.append((epc, antenna, rssi, channel_of(frequency), time, count or 1))
+            self.puzzled(str(error), frame)
+            return False
+        return True
+
+    def row(self, tag: TagRead, time: int, antenna: int = 0) -> None:
+        """A read. Raises `ValueError` where nobody can tell of which antenna."""
+        antenna = antenna or tag.antenna or self.only_port
+        if not antenna:
+            raise ValueError("a tag record names no antenna, and several are configured")
+        self.rows.append((tag.epc, antenna, tag.rssi, channel_of(tag.frequency), time, tag.reads or 1))
 
     # Commands.
 
     async def _call(self, op: Op, data: bytes = b"", *, refusable: bool = False) -> bytes:
         """The data of the module's answer. Raises `DriverError` on another status, unless it is `refusable`."""
+        answer = await self.reply(op, data)
+        if answer.status != Status.OK and not refusable:
+            raise refusal(self.link.where, op, answer)
+        return answer.data if answer.status == Status.OK else b""
+
+    async def reply(self, op: Op, data: bytes = b"", patience: float | None = None) -> Reply:
+        """The module's answer, whatever its status. Raises `DriverError` where there is none."""
         if self._streaming and not self._takes_commands():
             raise DriverError(f"{self.link.where}: this firmware takes no commands while it reads")
         if self._streaming:
-            frame = await self.ask(while_reading(op, data), _is_nested(op), op.words)
-            answer = Reply(op, frame[8] << 8 | frame[9], frame[10:-2])
-        else:
-            self._framing().expect(op)
-            answer = read_reply(await self.ask(command(op, data), _is(op), op.words))
-        if answer.status != Status.OK and not refusable:
-            raise refused(self.link.where, op, answer)
-        return answer.data if answer.status == Status.OK else b""
+            frame = await self.ask(while_reading(op, data), is_nested(op), op.words)
+            return Reply(op, frame[8] << 8 | frame[9], frame[10:-2])
+        self._framing().expect(op)
+        return read_reply(await self.ask(command(op, data), is_answer(op), op.words, patience=patience))
+
+    async def _try(self, op: Op, data: bytes) -> bool:
+        """A setting that not every model knows: whether it took it."""
+        answer = await self.reply(op, data)
+        if answer.status != Status.OK:
+            why = f"{answer.status:04X}, {meaning(answer.status)}"
+            self.complain(f"the module does not {op.words}; going on without it", status=why)
+        return answer.status == Status.OK
 
     def _framing(self) -> MercuryFraming:
         framing = self.link.framer.framing
@@ -120,8 +149,20 @@ class MercurySession(Session[MercurySettings]):
         return framing
 
     def _takes_commands(self) -> bool:
+        """Known of some models by their firmware; the others are asked once they stream, see `_ask_nested`."""
         since = COMMANDS_WHILE_READING.get(self._model)
-        return since is not None and self._firmware >= since
+        return bool(self._nested) if since is None else self._firmware >= since
+
+    async def _ask_nested(self) -> None:
+        """Whether a module that no table names answers a command within its stream."""
+        if not self._streaming or self._nested is not None or self._model in COMMANDS_WHILE_READING:
+            return
+        frame = await self.exchange(while_reading(Op.GET_INPUTS, b"\x01"), is_nested(Op.GET_INPUTS))
+        self._nested = frame is not None
+        if frame is None:  # it may have taken that for the end of the stream
+            async with self._sequence:
+                await self._stop()
+                await self._start()
 
     async def prepare(self) -> Identity:
         """Stop, make the module answer with CRCs, identify, boot, configure."""
@@ -132,6 +173,8 @@ class MercurySession(Session[MercurySettings]):
         self._model, self._firmware = version[4], version[12:16]
         await self._configure()
         await self._start()
+        if self._rounds is not None:
+            self.clock = ClockQuality.ARRIVAL
         model = MODELS.get(self._model, f"unknown model {self._model:02X}")
         return Identity(f"ThingMagic {model}", ".".join(f"{byte:02X}" for byte in self._firmware))
 
@@ -139,7 +182,7 @@ class MercurySession(Session[MercurySettings]):
         """A module streams on when its host has crashed; until it says that it stopped, nothing else is understood."""
         self._framing().expect(Op.STREAM)
         for _ in range(ATTEMPTS):
-            stopped = await self.exchange(STOP_READING, _is_stopped, patience=2 * self.settings.reply_timeout)
+            stopped = await self.exchange(STOP_READING, is_stopped, patience=2 * self.settings.reply_timeout)
             if stopped or not self.heard:
                 break
         await self.quiet(0.05, 3.0)
@@ -150,10 +193,10 @@ class MercurySession(Session[MercurySettings]):
         for wake in (b"", PREAMBLE):
             self._framing().expect(Op.SET_CONFIG)
             crc_on = wake + command(Op.SET_CONFIG, b"\x01\x1b\x01")
-            await self.exchange(crc_on, _is(Op.SET_CONFIG), patience=self.settings.reply_timeout / 2)
+            await self.exchange(crc_on, is_answer(Op.SET_CONFIG), patience=self.settings.reply_timeout / 2)
             self._framing().expect(Op.VERSION)
             for _ in range(ATTEMPTS if self.heard else 2):
-                frame = await self.exchange(command(Op.VERSION), _is(Op.VERSION))
+                frame = await self.exchange(command(Op.VERSION), is_answer(Op.VERSION))
                 if frame is not None:
                     return await self._booted(read_reply(frame))
         raise Unidentified(f"{self.link.where}: no Mercury module answers")
@@ -163,30 +206,31 @@ class MercurySession(Session[MercurySettings]):
         data = version.data
         if version.status == Status.BAD_OPCODE or (program and program[0] & 3 == 1):
             self._framing().expect(Op.BOOT)
-            boot = read_reply(await self.ask(command(Op.BOOT), _is(Op.BOOT), "start its firmware", patience=3.0))
+            boot = read_reply(await self.ask(command(Op.BOOT), is_answer(Op.BOOT), "start its firmware", patience=3.0))
             if boot.status != Status.OK:
-                raise refused(self.link.where, Op.BOOT, boot)
+                raise refusal(self.link.where, Op.BOOT, boot)
             data = boot.data
         if len(data) < 20:
-            raise ProtocolError(f"{self.link.where}: the module's version has {len(data)} bytes instead of 20")
-        return data
+            self.complain("the module's version is shorter than known", version=data.hex())
+        return data.ljust(20, b"\x00")
 
     async def _configure(self) -> None:
         await self._set_region()
-        await self._call(Op.SET_PROTOCOL, b"\x00\x05")
+        await self._try(Op.SET_PROTOCOL, b"\x00\x05")
         await self._call(Op.SET_CONFIG, b"\x01\x0c\x00", refusable=True)  # its own filter off: every read reaches us
         await self._call(Op.SET_CONFIG, b"\x01\x00\x00", refusable=True)  # one record for each antenna
         await self._call(Op.SET_GEN2, bytes([5, 0, self.settings.session]), refusable=True)
         await self._set_power()
         search = b"".join(bytes([port % 16 or 16, port % 16 or 16]) for port in self.ports)
-        await self._call(Op.SET_ANTENNAS, b"\x02" + search)
+        if not await self._try(Op.SET_ANTENNAS, b"\x02" + search):
+            self._rounds = Rounds(self)  # which set each antenna before they use it, as far as the module can
 
     async def _set_region(self) -> None:
         if self.settings.region:
             await self._call(Op.SET_REGION, bytes([REGIONS[self.settings.region]]))
             return
-        region = await self._call(Op.GET_REGION)
-        if region[:1] in (b"", b"\x00"):
+        answer = await self.reply(Op.GET_REGION)
+        if answer.status == Status.OK and answer.data[:1] in (b"", b"\x00"):
             raise DriverError(
                 f"{self.link.where}: the module has no region and would not transmit; write region: NA (or the "
                 "region of the site) in the reader's settings",
@@ -198,7 +242,7 @@ class MercurySession(Session[MercurySettings]):
         given = {port: round(100 * power) for port, power in self.powers.items() if power is not None}
         if not given:
             return
-        now = await self._call(Op.GET_READ_POWER, b"\x01")
+        now = await self._call(Op.GET_READ_POWER, b"\x01", refusable=True)
         if len(now) >= 7:
             most, least = struct.unpack_from(">hh", now, 3)
             for port, power in given.items():
@@ -215,39 +259,54 @@ class MercurySession(Session[MercurySettings]):
             await self._call(Op.SET_ANTENNAS, b"\x04" + b"".join(rows))
 
     async def _start(self) -> None:
+        """Begin to stream. A module that cannot reads by rounds."""
+        if self._rounds is not None:
+            return
         request = start_reading(round(1000 * self.settings.on), round(1000 * self.settings.off))
         for _ in range(ATTEMPTS):
             self._framing().expect(Op.STREAM)
             self._anchor.set(self.context.now())
-            frame = await self.exchange(request, _is_started)
+            frame = await self.exchange(request, is_started)
             if frame is not None:
                 break
             await self._stop()  # it may have started and its answer be lost
         else:
             raise DriverError(f"{self.link.where}: the module does not answer when asked to start reading")
         answer = read_reply(frame)
+        if answer.status in CANNOT:
+            self._read_by_rounds(answer)
+            return
         if answer.status != Status.OK:
-            raise refused(self.link.where, Op.STREAM, answer)
+            raise refusal(self.link.where, Op.STREAM, answer)
         self.watch.beat(self.steady())
         self._streaming = True
+
+    def _read_by_rounds(self, answer: Reply) -> None:
+        self.complain(
+            "the module does not stream; reading by rounds", status=f"{answer.status:04X}, {meaning(answer.status)}"
+        )
+        self._rounds = Rounds(self)
 
     # Reading.
 
     async def work(self) -> NoReturn:
         inputs_at = self._loop.time()
-        if self.settings.inputs and not self._takes_commands():
+        if self.settings.inputs:
+            await self._ask_nested()
+        if self.settings.inputs and self._streaming and not self._takes_commands():
             raise DriverError(
                 f"{self.link.where}: firmware {self._firmware.hex('.')} cannot report inputs while it reads; update "
                 "it or remove inputs from the reader's settings",
                 permanent=True,
             )
         while True:
-            await self.rest(self.settings.input_poll if self.settings.inputs else 0.25)
+            if self._rounds is not None:
+                await self._rounds.read()
+            else:
+                await self.rest(self.settings.input_poll if self.settings.inputs else 0.25)
             if not self.running.is_set():
                 await self._pause()
-            if self.watch.overdue(self.steady()):
-                silent = f"{self.watch.limit / SECOND:g} s"
-                raise DriverError(f"{self.link.where}: the module has been silent for {silent}; power or cable?")
+            self.check_life()
             # Whether the module is alive is for the watch to say; a look that got no answer is taken again.
             with suppress(DriverError):
                 if self._look_at_antennas:
@@ -256,9 +315,37 @@ class MercurySession(Session[MercurySettings]):
                     inputs_at = self._loop.time() + self.settings.input_poll
                     await self._check_inputs()
 
+    # What rounds need.
+
+    @property
+    def round_milliseconds(self) -> int:
+        """How long a round lasts."""
+        return round(1000 * self.settings.on)
+
+    def now(self) -> int:
+        """Microseconds UTC."""
+        return self.context.now()
+
+    def read_nothing(self, port: int, now: int) -> None:
+        """A round saw no tag."""
+        self.read_some(port, now)
+
+    def read_some(self, port: int, now: int) -> None:
+        """A round is over and its reads are there."""
+        self.refusals = 0
+        self.antenna(port, True, now)
+        self.flush()
+        self.alive(now)
+
+    def lost_antenna(self, port: int, now: int) -> None:
+        """A round found no antenna."""
+        self.antenna(port, False, now, "the module finds no antenna there; check antenna and cable")
+        self.alive(now)
+
     async def _pause(self) -> None:
         async with self._sequence:
-            await self._stop()
+            if self._rounds is None:
+                await self._stop()
         await self.held_back()  # outputs can be switched meanwhile
         async with self._sequence:
             await self._start()
@@ -300,29 +387,3 @@ class MercurySession(Session[MercurySettings]):
 
     async def leave(self) -> None:
         await self._stop()
-
-
-def refused(where: str, op: Op, answer: Reply) -> DriverError:
-    detail = ""
-    if answer.status == Status.ASSERTION and len(answer.data) > 4:
-        text = answer.data[4:].decode("ascii", "replace")
-        detail = f" at line {int.from_bytes(answer.data[:4], 'big')} of {text!r}"
-    return DriverError(
-        f"{where}: the module refuses to {op.words}: {answer.status:04X}, {meaning(answer.status)}{detail}"
-    )
-
-
-def _is(op: Op) -> Wanted:
-    return lambda frame: frame[2] == op
-
-
-def _is_nested(op: Op) -> Wanted:
-    return lambda frame: frame[2] == Op.STREAM and len(frame) >= 12 and frame[5] == 4 and frame[7] == op
-
-
-def _is_started(frame: bytes) -> bool:
-    return frame[2] == Op.STREAM and (frame[3:5] != b"\x00\x00" or frame[5:-2][:1] == b"\x01")
-
-
-def _is_stopped(frame: bytes) -> bool:
-    return frame[2] == Op.STREAM and (frame[3:5] == b"\x01\x00" or frame[5:-2][:1] == b"\x02")

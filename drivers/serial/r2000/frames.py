@@ -127,6 +127,14 @@ def _epc_end(frame: bytes) -> int:
     return 7 + 2 * (frame[5] >> 3)
 
 
+def whole(data: bytes, at: int) -> int:
+    """The size of the frame of either side, of any command, that is whole at `at` with a right check; 0 if none is."""
+    if data[at] != HEAD or at + 1 >= len(data) or data[at + 1] < 3:
+        return 0
+    end = at + data[at + 1] + 2
+    return end - at if end <= len(data) and sum(data[at:end]) & 0xFF == 0 else 0
+
+
 def frame_of(address: int, cmd: int, data: bytes = b"") -> bytes:
     """A frame of either side."""
     body = bytes([HEAD, len(data) + 3, address, cmd]) + data

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NoReturn
 
 from drivers.api import DriverContext, DriverError
@@ -38,23 +39,36 @@ ERROR_PAUSE = 0.2
 RESET_TIME = 2.0
 ROUND_PER_ANTENNA = 0.1
 FAST_PORTS = 4
+SILENT_ROUNDS = 3
+"""Rounds without an end after which a reader is taken not to know them; a damaged answer costs one."""
+PLAIN_ROUND = b"\x01"
 MAX_PORT = 16
 HARMLESS: frozenset[int] = frozenset({Code.NO_ANTENNA, Code.INVENTORY, Code.NO_TAG})
 
 
+class Kind(StrEnum):
+    """Ways to ask for a round, the best first. Not every reader knows each."""
+
+    FAST = "fast"  # over up to four antennas, switched by the reader
+    SESSION = "session"  # on the working antenna, in the session of the settings
+    PLAIN = "plain"  # on the working antenna
+
+
 @dataclass(slots=True, frozen=True)
 class Round:
-    """What to ask for: on which ports, and whether each needs to be made the working antenna first."""
+    """What to ask for, and on which ports. All but the fast one need the working antenna set first."""
 
     ports: tuple[int, ...]
-    switch: bool
+    kind: Kind
 
 
 class R2000Session(Session[R2000Settings]):
     def __init__(self, link: Link, context: DriverContext, settings: R2000Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._address = settings.address
-        self._rounds = self._plan()
+        self._kinds = [*Kind] if self._may_switch_fast() else [Kind.SESSION, Kind.PLAIN]
+        self._proven = False  # a round of the first of these kinds has ended well
+        self._silent = 0  # rounds in a row that had no end
         self._working = 0
         self._power: int | None = None
         self._missing: set[int] = set()
@@ -62,30 +76,32 @@ class R2000Session(Session[R2000Settings]):
         self._inputs_at = 0.0
         self._probe = 33
 
-    def _plan(self) -> list[Round]:
-        """One fast-switching round over all ports where that is possible, else a round for each port.
+    def _may_switch_fast(self) -> bool:
+        """The reports of fast switching name one of four ports, and what readers with more do is not settled."""
+        return len(self.ports) > 1 and self.ports[-1] <= FAST_PORTS and len(set(self.powers.values())) == 1
 
-        The reports of fast switching name one of four ports, and what readers with more do is not settled.
-        """
-        ports = tuple(self.ports)
-        if len(ports) == 1 or ports[-1] > FAST_PORTS or len(set(self.powers.values())) > 1:
-            return [Round((port,), switch=True) for port in ports]
-        return [Round(ports, switch=False)]
+    def _plan(self) -> list[Round]:
+        """One round over all ports where that is possible, else a round for each port."""
+        kind = self._kinds[0]
+        if kind is Kind.FAST:
+            return [Round(tuple(self.ports), kind)]
+        return [Round((port,), kind) for port in self.ports]
 
     # Frames of the reader.
 
-    def frame(self, frame: bytes, now: int) -> None:
+    def frame(self, frame: bytes, now: int) -> bool:
         if not self._mine(frame):
-            return
+            return False
         if is_tag(frame):
             epc, antenna, rssi, channel = read_tag(frame)
             if frame[3] != Cmd.FAST_SWITCH:
                 antenna = self._working or antenna  # of more than four ports the report has only the low two bits
             self.rows.append((epc, antenna, rssi, channel + 1, now, 1))
-            return
+            return True
         if frame[3] in ROUNDS and frame[1] == LEN_ANTENNA and frame[5] == Code.NO_ANTENNA:
             self._missing.add(frame[4] + 1)
-        self.answer(frame)
+            return True
+        return self.answer(frame)
 
     def _mine(self, frame: bytes) -> bool:
         return frame[2] == self._address or self._address == BROADCAST
@@ -119,9 +135,9 @@ class R2000Session(Session[R2000Settings]):
             frame = await self.exchange(request, self._is(Cmd.FIRMWARE))
             if not self.settings.echo:
                 self.check_echo(request)
-            if frame is not None and len(frame) >= 7:
+            if frame is not None:
                 self._address = frame[2]
-                return f"{frame[4]}.{frame[5]}"
+                return ".".join(map(str, read_frame(frame).data)) if len(frame) >= 7 else ""
         raise Unidentified(f"{self.link.where}: no R2000 reader with address {self._address} answers")
 
     async def _name(self) -> str:
@@ -146,26 +162,49 @@ class R2000Session(Session[R2000Settings]):
             code = answer.data[0] if answer.data else 0
             raise DriverError(f"{self.link.where}: the reader refuses to {what}: {meaning(code)}")
 
-    async def _use(self, port: int) -> None:
-        """Make `port` the working antenna, with its power."""
+    async def _use(self, port: int) -> bool:
+        """Make `port` the working antenna, with its power. False where the reader refuses: it has no such antenna."""
         await self._set_power(self.powers.get(port))
-        if self._working != port:
-            await self._set(Cmd.SET_ANTENNA, bytes([port - 1]), f"use antenna {port}")
-            self._working = port
+        if self._working == port:
+            return True
+        request = frame_of(self._address, Cmd.SET_ANTENNA, bytes([port - 1]))
+        answer = read_frame(await self.ask(request, self._is(Cmd.SET_ANTENNA), f"use antenna {port}"))
+        if answer.data != bytes([Code.SUCCESS]):
+            code = answer.data[0] if answer.data else 0
+            self.complain(f"the reader does not use antenna {port}", code=meaning(code))
+            if len(self.ports) > 1:
+                return False
+        self._working = port  # a reader of one antenna may refuse to switch
+        return True
 
     async def _set_power(self, power: float | None) -> None:
         if power is None or power == self._power:
             return
         if not 0 <= power <= 33 or power != int(power):
             raise DriverError(f"power {power:g} dBm: this reader takes whole dBm, 0 to 33", permanent=True)
-        await self._set(Cmd.SET_TEMPORARY_POWER, bytes([int(power)]), f"set its power to {power:g} dBm")
+        wanted = bytes([int(power)])
+        request = frame_of(self._address, Cmd.SET_TEMPORARY_POWER, wanted)
+        what = f"set its power to {power:g} dBm"
+        answer = await self.exchange(request, self._is(Cmd.SET_TEMPORARY_POWER))
+        if answer is None:
+            answer = await self.exchange(request, self._is(Cmd.SET_TEMPORARY_POWER))
+        if answer is None or read_frame(answer).data != bytes([Code.SUCCESS]):
+            await self._set_lasting_power(wanted, what)
         self._power = int(power)
+
+    async def _set_lasting_power(self, wanted: bytes, what: str) -> None:
+        """For a reader without a temporary power: into its flash, where it is another."""
+        frame = await self.exchange(frame_of(self._address, Cmd.GET_POWER), self._is(Cmd.GET_POWER))
+        found = read_frame(frame).data if frame is not None else b""
+        if not found or set(found) != set(wanted):
+            self.complain("the reader has no temporary power: writing it to its flash")
+            await self._set(Cmd.SET_POWER, wanted, what)
 
     # Reading.
 
     async def work(self) -> NoReturn:
         while True:
-            for round_ in self._rounds:
+            for round_ in self._plan():
                 if not self.running.is_set():
                     await self.held_back()
                 await self._round(round_)
@@ -174,34 +213,55 @@ class R2000Session(Session[R2000Settings]):
                 await self._check_inputs()
             if self.steady() - self._checked_at >= CHECK_EVERY:
                 await self._check()
-            if self.watch.overdue(self.steady()):
-                silent = f"{self.watch.limit / SECOND:g} s"
-                raise DriverError(f"{self.link.where}: the reader has been silent for {silent}; power or cable?")
+            self.check_life()
 
     async def _round(self, round_: Round) -> None:
-        if round_.switch:
-            await self._use(round_.ports[0])
-            request = session_round(self._address, self.settings.session)
-        else:
+        if round_.kind is not self._kinds[0]:
+            return  # it was given up while the plan was gone through
+        if round_.kind is Kind.FAST:
             await self._set_power(self.powers[round_.ports[0]])
             request = fast_switch(self._address, list(round_.ports))
+        elif not await self._use(round_.ports[0]):
+            self.antenna(round_.ports[0], False, self.context.now(), "the reader has no such antenna")
+            return
+        elif round_.kind is Kind.SESSION:
+            request = session_round(self._address, self.settings.session)
+        else:
+            request = frame_of(self._address, Cmd.REALTIME, PLAIN_ROUND)
         self._missing.clear()
         cmd = request[3]
         patience = self.settings.reply_timeout + ROUND_PER_ANTENNA * len(round_.ports)
         end = await self.exchange(
             request,
-            lambda frame: frame[3] == cmd and frame[1] in (LEN_ERROR, LEN_END),
+            lambda frame: frame[3] == cmd and frame[1] in (LEN_ERROR, LEN_END) and self._mine(frame),
             patience=patience,
             extend=True,
         )
+        self._silent = 0 if end is not None else self._silent + 1
         if end is not None:
             await self._ended(round_, end)
+        elif self._silent >= SILENT_ROUNDS and not self._proven:
+            self._simpler("it does not answer")
+
+    def _simpler(self, why: str) -> None:
+        """The reader does not know this kind of round: from now on it is asked for another."""
+        if len(self._kinds) > 1:
+            given_up = self._kinds.pop(0)
+            self._silent = 0
+            self.complain(f"the reader knows no {given_up} round; asking for {self._kinds[0]} ones", why=why)
 
     async def _ended(self, round_: Round, end: bytes) -> None:
         now = self.context.now()
         failed = end[1] == LEN_ERROR
         if failed and end[4] not in HARMLESS:
-            raise DriverError(f"{self.link.where}: the reader refuses to read: {meaning(end[4])}")
+            if self._proven or len(self._kinds) == 1:
+                self.refused(meaning(end[4]))
+            else:
+                self._simpler(meaning(end[4]))
+            await self.rest(ERROR_PAUSE)
+            return
+        self._proven = True
+        self.refusals = 0
         if failed and end[4] == Code.NO_ANTENNA:
             self._missing.update(round_.ports)
         for port in round_.ports:
@@ -222,7 +282,8 @@ class R2000Session(Session[R2000Settings]):
             if degrees >= self.settings.max_temperature:
                 self.condition(HOT, now, f"the reader is at {degrees} degrees Celsius", hold)
         for port in self.ports:
-            await self._use(port)
+            if not await self._use(port):
+                continue
             request = frame_of(self._address, Cmd.RETURN_LOSS, bytes([self._probe]))
             frame = await self.exchange(request, self._is(Cmd.RETURN_LOSS), patience=1.0)
             if frame is None or len(frame) != 6 or frame[4] >= 0x40:

@@ -8,7 +8,7 @@ alone, the others antenna and RSSI too.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from drivers.serial.framing import MORE, NEVER, mcrf4xx
@@ -26,6 +26,7 @@ class Cmd(IntEnum):
     SET_BAUD = 0x28
     SET_POWER = 0x2F
     SET_MODE_18 = 0x35
+    GET_MODE_18 = 0x36
     SET_ANTENNAS = 0x3F
     SET_OUTPUTS = 0x46
     GET_PINS = 0x47
@@ -58,14 +59,15 @@ STATUS_TEXT = {
     0xFE: "unknown command or wrong check",
     0xFF: "bad parameter",
 }
+REFUSALS = frozenset({Status.LENGTH, Status.COMMAND, Status.PARAMETER})
+"""Statuses of a reader that does not know a command, or not in this form."""
+
 WITH_TAGS = frozenset({Status.COMPLETE, Status.TIMEOUT, Status.MORE, Status.MEMORY_FULL})
 
 MODELS = {
     0x03: "RRU9803M", 0x08: "RRU9803M", 0x09: "UHFReader18", 0x0C: "UHFReader288M", 0x0F: "UHFReader86",
     0x10: "UHFReader86", 0x16: "RRU9883M", 0x20: "UHFReader288MP", 0x3D: "UHFEx10 (E310)", 0x8B: "UHFReader288ADV",
 }  # fmt: skip
-ONE_ANTENNA = frozenset({0x03, 0x08, 0x09})
-"""Reader types of the dialect without antenna and RSSI."""
 
 
 class Band(NamedTuple):
@@ -147,10 +149,49 @@ def read_command(frame: bytes) -> tuple[int, int, bytes]:
     return frame[1], frame[2], frame[3:-2]
 
 
-def inventory(address: int, q: int, session: int, antenna: int, scan_time: int, *, fast_id: bool = False) -> bytes:
+class Form(StrEnum):
+    """How much an inventory command says. Readers differ in what they take."""
+
+    FULL = "full"  # Q, session, target, antenna, scan time
+    SHORT = "short"  # Q and session, on the antennas that are set
+    BARE = "bare"  # nothing
+
+
+FORMS = (Form.FULL, Form.SHORT, Form.BARE)
+
+
+def inventory(
+    address: int,
+    q: int,
+    session: int,
+    antenna: int,
+    scan_time: int,
+    *,
+    fast_id: bool = False,
+    form: Form = Form.FULL,
+) -> bytes:
     """One round on `antenna` (from 1) of `scan_time` tenths of a second."""
     data = bytes([q | (0x20 if fast_id else 0), session, 0, 0x80 + antenna - 1, scan_time])
-    return command(address, Cmd.INVENTORY, data)
+    return command(address, Cmd.INVENTORY, {Form.FULL: data, Form.SHORT: data[:2], Form.BARE: b""}[form])
+
+
+_MODE_18 = slice(4, 10)
+"""Where the parameters of SET_MODE_18 are in the answer to GET_MODE_18: the mode first."""
+
+
+def answer_mode_18(found: bytes) -> bytes | None:
+    """What to send with SET_MODE_18 for answer mode, everything else as it is; None if it is in answer mode."""
+    return _mode_18(found, 0)
+
+
+def realtime_mode_18(found: bytes) -> bytes | None:
+    """As `answer_mode_18`, for the active mode, in which the reader sends what it reads."""
+    return _mode_18(found, 1)
+
+
+def _mode_18(found: bytes, mode: int) -> bytes | None:
+    now = found[_MODE_18].ljust(6, b"\x00")
+    return None if now[0] & 3 == mode and len(found) > _MODE_18.start else bytes([now[0] & ~3 | mode]) + now[1:]
 
 
 def band_data(band: int, first: int, last: int) -> bytes:
@@ -159,31 +200,43 @@ def band_data(band: int, first: int, last: int) -> bytes:
 
 
 class Info(NamedTuple):
-    """The answer to INFO. What a reader of one antenna does not say is 0."""
+    """The answer to INFO. What a reader does not say is None, and `antennas` 0. `has_antennas`: it says which of its
+    antennas are in use, as readers do that have more than one."""
 
     firmware: str
-    kind: int
-    band: int
-    first: int
-    last: int
-    power: int
-    scan_time: int
+    kind: int | None
+    band: int | None
+    first: int | None
+    last: int | None
+    power: int | None
+    scan_time: int | None
     antennas: int
     antenna_check: bool
+    has_antennas: bool
 
 
 def read_info(data: bytes) -> Info:
-    """Raises `ValueError` when `data` is too short."""
-    if len(data) < 8:
-        raise ValueError(f"reader information has {len(data)} bytes instead of at least 8")
-    more = data[8:12].ljust(4, b"\x00")
-    band = data[4] >> 6 << 2 | data[5] >> 6
-    firmware = f"{data[0]}.{data[1]:02d}"
-    return Info(firmware, data[2], band, data[5] & 63, data[4] & 63, data[6], data[7], more[0], bool(more[3]))
+    """Whatever of the answer came; some types stop early."""
+    firmware = f"{data[0]}.{data[1]:02d}" if len(data) > 1 else ""
+    kind, _, last, first, power, scan_time, antennas, _, _, check = (*data[2:12], *[None] * 10)[:10]
+    band = None if last is None or first is None else last >> 6 << 2 | first >> 6
+    return Info(
+        firmware,
+        kind,
+        band,
+        None if first is None else first & 63,
+        None if last is None else last & 63,
+        power,
+        scan_time,
+        antennas or 0,
+        bool(check),
+        antennas is not None,
+    )
 
 
 class Tag(NamedTuple):
-    """One tag of a reply. `rssi` as it came (0 to 255, no unit), `tid` empty unless FastID put it there."""
+    """One tag of a reply. `antenna` is 0 where the reply names none. `rssi` as it came (0 to 255, no unit), `tid` empty
+    unless FastID put it there."""
 
     epc: bytes
     antenna: int
@@ -194,11 +247,11 @@ class Tag(NamedTuple):
 TID_BYTES = 12
 
 
-def read_tags(data: bytes, *, one_antenna: bool) -> Iterator[Tag]:
-    """The tags of an inventory reply. Raises `ValueError` when they do not fill it exactly."""
-    antenna, at, tail = 1, 1, 0
-    if not one_antenna:
-        antenna, at, tail = data[0].bit_length() if data else 0, 2, 1
+def read_tags(data: bytes, *, antenna: bool, rssi: bool) -> Iterator[Tag]:
+    """The tags of an inventory reply that has a byte of antennas in front or not, and RSSI behind each EPC or not.
+    Raises `ValueError` when they do not fill it exactly."""
+    at, tail = (2, int(rssi)) if antenna else (1, int(rssi))
+    port = data[0].bit_length() if antenna and data else 0
     if len(data) < at:
         raise ValueError("an inventory reply is too short to have tags")
     for _ in range(data[at - 1]):
@@ -208,30 +261,40 @@ def read_tags(data: bytes, *, one_antenna: bool) -> Iterator[Tag]:
         end = at + 1 + size
         if end + tail > len(data):
             raise ValueError("an inventory reply ends inside a tag")
-        rssi = data[end] if tail else 0
-        yield _tag(data[at + 1 : end], antenna, rssi, with_tid=bool(data[at] & 0x80))
+        yield _tag(data[at + 1 : end], port, data[end] if tail else 0, with_tid=bool(data[at] & 0x80))
         at = end + tail
     if at != len(data):
         raise ValueError("an inventory reply has more than its tags")
 
 
-def read_realtime(data: bytes, *, one_antenna: bool) -> Tag:
-    """The tag of a real-time report. Raises `ValueError`."""
-    if one_antenna:
+def read_realtime(data: bytes, *, bare: bool) -> Tag:
+    """The tag of a real-time report, a `bare` EPC or antenna, length, EPC and RSSI. Raises `ValueError`."""
+    if bare:
         if not data:
             raise ValueError("a report without EPC")
-        return Tag(data, 1, 0, b"")
+        return Tag(data, 0, 0, b"")
     if len(data) < 4 or len(data) != 3 + (data[1] & 0x7F):
         raise ValueError("a report whose length is not that of its EPC")
     return _tag(data[2:-1], data[0].bit_length(), data[-1], with_tid=bool(data[1] & 0x80))
 
 
 def _tag(epc: bytes, antenna: int, rssi: int, *, with_tid: bool) -> Tag:
-    if not epc or not antenna:
-        raise ValueError("an inventory reply or report has a tag without EPC or antenna")
+    if not epc:
+        raise ValueError("an inventory reply or report has a tag without EPC")
     if with_tid and len(epc) > TID_BYTES:
         return Tag(epc[:-TID_BYTES], antenna, rssi, epc[-TID_BYTES:])
     return Tag(epc, antenna, rssi, b"")
+
+
+def whole(data: bytes, at: int) -> int:
+    """The size of the frame of either side, of any command, that is whole at `at` with a right check; 0 if none is."""
+    size = data[at] + 1
+    end = at + size
+    right = size > _SHORTEST and end <= len(data) and mcrf4xx(data[at : end - 2]) == data[end - 1] << 8 | data[end - 2]
+    return size if right else 0
+
+
+_SHORTEST = 4
 
 
 def without_pc(epc: bytes) -> bytes:

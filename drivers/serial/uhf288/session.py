@@ -1,6 +1,8 @@
 """The talk with a UHFReader: force its answer mode, configure what differs, then round after round.
 
-These readers keep their settings and their mode in flash: nothing is written that is already there.
+These readers keep their settings and their mode in flash: nothing is written that is already there. What a reader can
+do is learnt from what it answers, as hundreds of types share these frames: how its reports are laid out (`dialect`),
+which form of the inventory command it takes, whether it has a real-time mode and heartbeats.
 """
 
 from __future__ import annotations
@@ -8,28 +10,31 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar, NoReturn
 
-from drivers.api import DriverContext, DriverError, ProtocolError, ReaderLoss, RssiUnit
+from drivers.api import DriverContext, DriverError, ReaderLoss, RssiUnit
 from drivers.serial.link import Link
 from drivers.serial.session import SECOND, Identity, Session, Unidentified, Wanted, Watch
+from drivers.serial.uhf288.dialect import Dialect
 from drivers.serial.uhf288.frames import (
     BANDS,
     BROADCAST,
+    FORMS,
     MODELS,
-    ONE_ANTENNA,
+    REFUSALS,
     STATUS_TEXT,
     WITH_TAGS,
     Cmd,
+    Form,
     Info,
     Reply,
     Status,
     Tag,
+    answer_mode_18,
     band_data,
     command,
     inventory,
     read_info,
-    read_realtime,
     read_reply,
-    read_tags,
+    realtime_mode_18,
     without_pc,
 )
 from drivers.serial.uhf288.settings import Uhf288Settings
@@ -39,6 +44,8 @@ TRIES = 5
 
 ERROR_PAUSE = 0.1
 MAX_POWER = 33
+ASK_ALIVE = SECOND
+"""A reader in real-time mode that sends no heartbeats is asked for a sign of life so often, in microseconds."""
 
 
 class Uhf288Session(Session[Uhf288Settings]):
@@ -47,7 +54,14 @@ class Uhf288Session(Session[Uhf288Settings]):
     def __init__(self, link: Link, context: DriverContext, settings: Uhf288Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._address = settings.address
-        self._one_antenna = False
+        self._dialect = Dialect(names_antenna=True)
+        self._forms = [*FORMS]
+        self._proven = False  # the first of the forms has been answered with a round
+        self._fast_id = settings.fast_id
+        self._sends_unasked = settings.mode == "realtime"
+        self._has_mode_18 = False
+        self._heartbeats = False
+        self._asked_alive = 0
         self._outputs: int | None = None
         self._inputs_at = 0.0
         scan = round(settings.scan_time * SECOND)
@@ -55,31 +69,44 @@ class Uhf288Session(Session[Uhf288Settings]):
 
     # Frames of the reader.
 
-    def frame(self, frame: bytes, now: int) -> None:
+    def frame(self, frame: bytes, now: int) -> bool:
         _, cmd, status, data = reply = read_reply(frame)
         if not self._mine(frame):
-            return
+            return False
+        understood = True
         try:
             if cmd == Cmd.INVENTORY and status in WITH_TAGS:
-                for tag in read_tags(data, one_antenna=self._one_antenna):
+                for tag in self._dialect.tags(data):
                     self._row(tag, now)
             elif cmd == Cmd.REALTIME:
-                self._realtime(reply, now)
+                understood = self._realtime(reply, now)
         except ValueError as error:
-            self.complain("report not understood", error=str(error), frame=frame.hex())
-        self.answer(frame)
+            self.puzzled(str(error), frame)
+            understood = False
+        return self.answer(frame) or understood
 
-    def _realtime(self, report: Reply, now: int) -> None:
+    def _realtime(self, report: Reply, now: int) -> bool:
         if report.status == Status.OK:
-            self._row(read_realtime(report.data, one_antenna=self._one_antenna), now)
+            self._row(self._dialect.report(report.data), now)
         elif report.status == Status.HEARTBEAT:
+            self._heartbeats = True
             self.alive(now)
+        else:
+            self.puzzled(f"report with status {report.status:02X}", bytes(report.data))
+            return False
+        return True
 
     def _row(self, tag: Tag, now: int) -> None:
+        antenna = tag.antenna or self.only_port
+        if not antenna:
+            self.fault = DriverError(
+                f"{self.link.where}: the reader's reports name no antenna: configure one antenna", permanent=True
+            )
+            return
         epc = without_pc(tag.epc) if self.settings.epc_with_pc else tag.epc
         if tag.tid:
             self.tids[epc] = tag.tid
-        self.rows.append((epc, tag.antenna, tag.rssi, 0, now, 1))
+        self.rows.append((epc, antenna, tag.rssi, 0, now, 1))
 
     def _mine(self, frame: bytes) -> bool:
         return frame[1] == self._address or self._address == BROADCAST
@@ -91,15 +118,18 @@ class Uhf288Session(Session[Uhf288Settings]):
 
     async def prepare(self) -> Identity:
         info = await self._identify()
-        self._one_antenna = info.kind in ONE_ANTENNA
-        if self._one_antenna:
-            await self._ask(Cmd.SET_MODE_18, bytes(6), "go to answer mode")
-        self._check_ports()
-        await self.quiet(0.05, 3.0)
+        self._dialect = Dialect(names_antenna=info.has_antennas)
+        if not info.has_antennas:
+            self._forms.reverse()
+        await self._leave_active_mode()
+        self._check_inputs_setting()
+        await self._settle()
         await self._configure(info)
+        if len(self.ports) > 1 and not info.has_antennas:
+            await self._try_antennas()
         if self.settings.mode == "realtime":
             await self._start_realtime(info)
-        model = MODELS.get(info.kind, f"UHFReader of unknown type {info.kind:02X}")
+        model = "UHFReader" if info.kind is None else MODELS.get(info.kind, f"UHFReader of type {info.kind:02X}")
         return Identity(model, info.firmware)
 
     async def _identify(self) -> Info:
@@ -118,17 +148,46 @@ class Uhf288Session(Session[Uhf288Settings]):
             raise Unidentified(f"{self.link.where}: no UHFReader with address {self._address} answers")
         answer = read_reply(frame)
         self._address = answer.address
-        try:
-            return read_info(answer.data)
-        except ValueError as error:
-            raise ProtocolError(f"{self.link.where}: {error}") from error
+        info = read_info(answer.data)
+        if info.kind is None:
+            self.complain("reader information not understood", frame=frame.hex())
+        return info
 
-    def _check_ports(self) -> None:
-        most = 1 if self._one_antenna else 8
-        if self.ports[-1] > most:
-            raise DriverError(f"antenna {self.ports[-1]}: this reader has ports 1 to {most}", permanent=True)
+    async def _leave_active_mode(self) -> None:
+        """Older readers have a work mode of their own, with parameters of the site's: only the mode is changed."""
+        request = command(self._address, Cmd.GET_MODE_18)
+        frame = await self.exchange(request, self._is(Cmd.GET_MODE_18, Cmd.UNKNOWN))
+        answer = None if frame is None else read_reply(frame)
+        if answer is None or answer.cmd != Cmd.GET_MODE_18 or answer.status != Status.OK:
+            return
+        self._has_mode_18 = True
+        wanted = answer_mode_18(answer.data)
+        if wanted is not None:
+            await self._try(Cmd.SET_MODE_18, wanted, "go to answer mode")
+
+    async def _settle(self) -> None:
+        """Wait until it sends nothing any more. One that cannot be stopped is listened to, if it is understood."""
+        try:
+            await self.quiet(0.05, 3.0)
+        except Unidentified:
+            if not self._dialect.fits:
+                raise
+            self._sends_unasked = True
+            self.complain("the reader goes on sending by itself; listening to it")
+
+    def _check_inputs_setting(self) -> None:
         if set(self.settings.inputs) - {1}:
             raise DriverError("this reader has one input; write inputs: [1]", permanent=True)
+
+    async def _try_antennas(self) -> None:
+        """Ask for a short round on the last antenna: a reader that has but one refuses the command."""
+        frame = await self._inventory(Form.FULL, self.ports[-1], 1)
+        if frame is None or frame[2] != Cmd.INVENTORY or frame[3] in REFUSALS:
+            raise DriverError(
+                f"antenna {self.ports[-1]}: this reader knows no antenna by number: configure one antenna",
+                permanent=True,
+            )
+        self._forms = [*FORMS]
 
     async def _configure(self, info: Info) -> None:
         if self.settings.band:
@@ -144,8 +203,8 @@ class Uhf288Session(Session[Uhf288Settings]):
         if power is not None and power != info.power:
             await self._ask(Cmd.SET_POWER, bytes([power]), f"set its power to {power} dBm")
         scan_time = round(self.settings.scan_time * 10)
-        if self._one_antenna and scan_time != info.scan_time:
-            await self._ask(Cmd.SET_SCAN_TIME, bytes([scan_time]), "set its scan time")
+        if not info.has_antennas and scan_time != info.scan_time:
+            await self._try(Cmd.SET_SCAN_TIME, bytes([scan_time]), "set its scan time")
 
     def _power(self) -> int | None:
         powers = {power for power in self.powers.values() if power is not None}
@@ -163,10 +222,20 @@ class Uhf288Session(Session[Uhf288Settings]):
     async def _ask(self, cmd: Cmd, data: bytes, what: str) -> Reply:
         request = command(self._address, cmd, data)
         answer = read_reply(await self.ask(request, self._is(cmd, Cmd.UNKNOWN), what))
-        if answer.status != Status.OK:
+        if answer.cmd != cmd or answer.status != Status.OK:
             meaning = STATUS_TEXT.get(answer.status, "meaning unknown")
             raise DriverError(f"{self.link.where}: the reader refuses to {what}: {answer.status:02X}, {meaning}")
         return answer
+
+    async def _try(self, cmd: Cmd, data: bytes, what: str) -> bool:
+        """As `_ask`, for what not every reader can: whether it did."""
+        try:
+            await self._ask(cmd, data, what)
+        except DriverError as error:
+            self.check()
+            self.complain("the reader cannot do something; going on without it", error=str(error))
+            return False
+        return True
 
     # Reading.
 
@@ -174,44 +243,66 @@ class Uhf288Session(Session[Uhf288Settings]):
         while True:
             if not self.running.is_set():
                 await self._pause()
-            if self.settings.mode == "answer":
-                for port in self.ports:
-                    await self._round(port)
-            else:
+            if self._sends_unasked:
                 await self.rest(0.1)
+                await self._ask_alive()
+            else:
+                for port in self.ports if self._forms[0] is Form.FULL else self.ports[:1]:
+                    await self._round(port)
             if self.settings.inputs and self._loop.time() >= self._inputs_at:
                 self._inputs_at = self._loop.time() + self.settings.input_poll
                 await self._check_inputs()
-            if self.watch.overdue(self.steady()):
-                silent = f"{self.watch.limit / SECOND:g} s"
-                raise DriverError(f"{self.link.where}: the reader has been silent for {silent}; power or cable?")
+            self.check_life()
 
     async def _pause(self) -> None:
-        if self.settings.mode == "realtime":
-            await self._ask(Cmd.SET_MODE, b"\x00", "go to answer mode")
+        if self._sends_unasked:
+            await self._set_realtime(on=False)
         await self.held_back()
-        if self.settings.mode == "realtime":
-            await self._ask(Cmd.SET_MODE, b"\x01", "go to real-time mode")
+        if self._sends_unasked:
+            await self._set_realtime(on=True)
+
+    async def _inventory(self, form: Form, port: int, scan_time: int) -> bytes | None:
+        """The frame that ends a round, None if none comes."""
+        settings = self.settings
+        request = inventory(
+            self._address, settings.q, settings.session, port, scan_time, fast_id=self._fast_id, form=form
+        )
+        patience = settings.scan_time + settings.reply_timeout
+        return await self.exchange(request, self._is_end, patience=patience, extend=True)
 
     async def _round(self, port: int) -> None:
-        settings = self.settings
-        scan_time = round(settings.scan_time * 10)
-        if self._one_antenna:
-            request = command(self._address, Cmd.INVENTORY)
-        else:
-            request = inventory(self._address, settings.q, settings.session, port, scan_time, fast_id=settings.fast_id)
-        patience = settings.scan_time + settings.reply_timeout
         begun = self.context.now()
-        end = await self.exchange(request, self._is_end, patience=patience, extend=True)
-        if end is not None:
+        end = await self._inventory(self._forms[0], port, round(self.settings.scan_time * 10))
+        if end is None:
+            return
+        refused = end[2] == Cmd.UNKNOWN or end[3] in REFUSALS
+        if refused and not self._proven:
+            await self._simpler(end[3])
+        elif end[2] == Cmd.INVENTORY:
+            self._proven = self._proven or not refused
             await self._ended(port, end[3], begun)
 
+    async def _simpler(self, status: int) -> None:
+        """The reader refuses this form of the command: the next time another is sent."""
+        if self._fast_id:
+            self._fast_id = False
+            self.complain("the reader takes no command with FastID: TIDs are not read")
+            return
+        refused = self._forms.pop(0)
+        if not self._forms:
+            meaning = STATUS_TEXT.get(status, "meaning unknown")
+            raise DriverError(f"{self.link.where}: the reader refuses to read: status {status:02X}, {meaning}")
+        if refused is Form.FULL:
+            mask = sum(1 << port - 1 for port in self.ports)
+            await self._try(Cmd.SET_ANTENNAS, bytes([mask]), "use its antennas")
+
     def _is_end(self, frame: bytes) -> bool:
-        return frame[2] == Cmd.INVENTORY and frame[3] != Status.MORE and self._mine(frame)
+        ends = (frame[2] == Cmd.INVENTORY and frame[3] != Status.MORE) or frame[2] == Cmd.UNKNOWN
+        return ends and self._mine(frame)
 
     async def _ended(self, port: int, status: int, begun: int) -> None:
         now = self.context.now()
-        if status == Status.ANTENNA:
+        if status == Status.ANTENNA or (status == Status.PARAMETER and len(self.ports) > 1):
             self.antenna(port, False, now, "the reader finds no antenna there; check antenna and cable")
             await self.rest(ERROR_PAUSE)
         elif status in WITH_TAGS or status == Status.NO_TAG:
@@ -219,16 +310,39 @@ class Uhf288Session(Session[Uhf288Settings]):
             if status == Status.MEMORY_FULL:
                 self.emit(ReaderLoss(self.context.reader, now, begun, now, "reader-memory-full"))
         else:
-            meaning = STATUS_TEXT.get(status, "meaning unknown")
-            raise DriverError(f"{self.link.where}: the reader refuses to read: status {status:02X}, {meaning}")
+            self.refused(f"{status:02X}, {STATUS_TEXT.get(status, 'meaning unknown')}")
+            await self.rest(ERROR_PAUSE)
+            return
+        self.refusals = 0
         self.alive(now)
 
     async def _start_realtime(self, info: Info) -> None:
         mask = sum(1 << port - 1 for port in self.ports)
-        if not self._one_antenna and info.antennas != mask:
-            await self._ask(Cmd.SET_ANTENNAS, bytes([mask]), "use its antennas")
-        await self._ask(Cmd.HEARTBEAT, b"\x81", "send heartbeats")
-        await self._ask(Cmd.SET_MODE, b"\x01", "go to real-time mode")
+        if info.has_antennas and info.antennas != mask:
+            await self._try(Cmd.SET_ANTENNAS, bytes([mask]), "use its antennas")
+        await self._try(Cmd.HEARTBEAT, b"\x81", "send heartbeats")
+        if not await self._set_realtime(on=True):
+            self._sends_unasked = False
+            self.complain("the reader has no real-time mode; asking it for every round")
+
+    async def _set_realtime(self, *, on: bool) -> bool:
+        """Whether the reader went into real-time mode, or out of it."""
+        what = "go to real-time mode" if on else "go to answer mode"
+        if not self._has_mode_18:
+            return await self._try(Cmd.SET_MODE, bytes([on]), what)
+        frame = await self.exchange(command(self._address, Cmd.GET_MODE_18), self._is(Cmd.GET_MODE_18))
+        data = b"" if frame is None else read_reply(frame).data
+        wanted = realtime_mode_18(data) if on else answer_mode_18(data)
+        return wanted is None or await self._try(Cmd.SET_MODE_18, wanted, what)
+
+    async def _ask_alive(self) -> None:
+        """A sign of life from a reader that sends by itself, but no heartbeats."""
+        now = self.steady()
+        if self._heartbeats or now - self._asked_alive < ASK_ALIVE:
+            return
+        self._asked_alive = now
+        if await self.exchange(command(self._address, Cmd.INFO), self._is(Cmd.INFO)) is not None:
+            self.alive(self.context.now())
 
     async def _check_inputs(self) -> None:
         frame = await self.exchange(command(self._address, Cmd.GET_PINS), self._is(Cmd.GET_PINS))
@@ -247,5 +361,5 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._outputs = wanted
 
     async def leave(self) -> None:
-        if self.settings.mode == "realtime":
-            await self._ask(Cmd.SET_MODE, b"\x00", "go to answer mode")
+        if self._sends_unasked:
+            await self._set_realtime(on=False)

@@ -28,3 +28,8 @@ class Uhf288Settings(BusSettings):
     scan_time: Annotated[float, Field(ge=0.1, le=25.5)] = 0.3
     fast_id: bool = False
     epc_with_pc: bool = False
+
+    @property
+    def bus_address(self) -> int | None:
+        """A reader that sends by itself cannot share its port."""
+        return self.address if self.mode == "answer" else None

@@ -1,0 +1,65 @@
+"""How a UHFReader lays out the tags of its reports: hundreds of types share the frames and differ in what is inside.
+
+An inventory reply has a byte of antennas in front or not, and a byte of RSSI behind each EPC or not. A report that is
+sent unasked is the EPC alone, or antenna, length, EPC and RSSI. A reply that fits one layout hardly ever fits another,
+since its tags must fill it to the byte; so the layout of a reader is the one that its replies fit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from drivers.serial.uhf288.frames import Tag, read_realtime, read_tags
+
+
+class Shape(NamedTuple):
+    """What the tags of a reply have beside their EPCs."""
+
+    antenna: bool
+    rssi: bool
+
+
+FULL, BARE = Shape(True, True), Shape(False, False)
+_OTHERS = (FULL, BARE, Shape(False, True), Shape(True, False))
+
+
+class Dialect:
+    """The layout of one reader. `fits` once a report was read with it; until then, and again after a report that does
+    not fit, all layouts are tried. `names_antenna` is where to begin."""
+
+    def __init__(self, *, names_antenna: bool) -> None:
+        self.shape = FULL if names_antenna else BARE
+        self.fits = False
+
+    def tags(self, data: bytes) -> list[Tag]:
+        """The tags of an inventory reply. Raises `ValueError` when they fit no layout."""
+        try:
+            tags = list(read_tags(data, antenna=self.shape.antenna, rssi=self.shape.rssi))
+        except ValueError:
+            for shape in _OTHERS:
+                try:
+                    tags = list(read_tags(data, antenna=shape.antenna, rssi=shape.rssi))
+                except ValueError:
+                    continue
+                if tags and all(len(tag.epc) % 2 == 0 for tag in tags):
+                    self.shape = shape
+                    break
+            else:
+                raise
+        self.fits = self.fits or bool(tags)
+        return tags
+
+    def report(self, data: bytes) -> Tag:
+        """The tag of a report that was sent unasked. Raises `ValueError` when it fits no layout."""
+        bare = bool(data) and len(data) % 2 == 0  # an EPC is whole words
+        try:
+            tag = read_realtime(data, bare=False)
+        except ValueError:
+            if not bare:
+                raise
+            tag = read_realtime(data, bare=True)
+        else:
+            if bare and not self.shape.antenna:
+                tag = read_realtime(data, bare=True)
+        self.fits = True
+        return tag

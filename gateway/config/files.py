@@ -1,0 +1,58 @@
+"""What is wrong with a file that the configuration names, or with its own: looked at before it is opened.
+
+Opening a FIFO waits for whoever writes to it, and a device may never end: only plain files are read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_CREDENTIALS = Path("/run/credentials")
+"""Where systemd puts credentials: they exist only while the service runs."""
+
+SECRETS = ("password_file", "token_file", "key_file")
+"""How the names of settings end whose files hold secrets."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a FIFO (a named pipe), of which nobody knows when it ends"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+def no_plain_file(path: Path) -> str:
+    """What `path` is instead of a plain file, or nothing. Raises OSError where there is no telling."""
+    mode = path.stat().st_mode
+    return next((f"is {kind}: write the path of a file" for of_kind, kind in _KINDS if of_kind(mode)), "")
+
+
+def unusable(path: Path) -> str:
+    """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
+    if path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ:
+        return ""
+    try:
+        if what := no_plain_file(path):
+            return f"{path} {what}"
+        with path.open("rb"):
+            return ""
+    except FileNotFoundError:
+        return f"there is no file {path}: create it, or correct the path"
+    except PermissionError:
+        return f"{path} cannot be read by this user: change its owner or mode"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror}): correct the path"
+
+
+def exposed(path: Path) -> str:
+    """That everybody on this machine may read a secret, or nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    if not mode & stat.S_IROTH:
+        return ""
+    return f"{path} may be read by everybody on this machine: chmod o= {path}"

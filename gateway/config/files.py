@@ -56,3 +56,16 @@ def exposed(path: Path) -> str:
     if not mode & stat.S_IROTH:
         return ""
     return f"{path} may be read by everybody on this machine: chmod o= {path}"
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The bytes of a plain file, opened so that nothing is waited for. Raises OSError, also where it is longer than
+    `most` or no plain file any more."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is no plain file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"{path} is longer than {most} bytes")
+    return content

@@ -6,15 +6,13 @@ several, without one it is of the zone that it is named after.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.config.sources import ExpectedColumns
 from gateway.errors import Refused
 from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.table import Row, Table
 from gateway.text import did_you_mean, printable
 
 MAX_LINES = 200_000
@@ -22,11 +20,6 @@ MAX_LINES = 200_000
 
 MAX_NAMED = 5
 """Unknown places that are named in the log; the others are counted."""
-
-_DELIMITERS = ",;\t"
-_SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
-_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
-_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,81 +48,30 @@ def read_csv(
 ) -> Found:
     """The sets in a file. `stem` is its name without ``.csv``; `zones` maps what a zone may be called, in lower case,
     to its id. Raises Refused, naming the line."""
-    rows = _rows(_text(content))
-    number, header = next(rows, (1, []))
-    names = [name.strip() for name in header]
-    uid_at = _column(names, columns.uid, number)
-    zone_at = None if columns.zone is None else _column(names, columns.zone, number)
-    fixed = None if zone_at is not None else _zone_of_name(stem, zones)
+    table = Table(content, MAX_LINES)
+    remedy = "correct it, or expected.columns of the configuration"
+    for column in (columns.uid, columns.zone):
+        if column is not None:
+            table.need(column, remedy)
+    fixed = None if columns.zone is not None else _zone_of_name(stem, zones)
     sets: dict[str, dict[str, None]] = {} if fixed is None else {fixed: {}}
     left_out: dict[str, int] = {}
-    for number, cells in rows:
-        if len(cells) != len(names):
-            raise Refused(f"line {number}: has {len(cells)} cells and the header {len(names)}: save the file again")
+    for row in table.rows():
         zone = fixed
-        if zone_at is not None:
-            place = cells[zone_at].strip()
+        if columns.zone is not None:
+            place = row.text(columns.zone)
             zone = zones.get(place.lower())
             if zone is None:
                 left_out[place] = left_out.get(place, 0) + 1
                 continue
         if zone is not None:
-            sets.setdefault(zone, {})[_uid(cells[uid_at], number, identifiers)] = None
+            sets.setdefault(zone, {})[_uid(row, columns.uid, identifiers)] = None
     if not sets:
         raise Refused(
             f"no line is of a zone of this gateway: {Found({}, left_out).remark() or 'there is no line'}; name the "
             "places in expected.zones of the configuration"
         )
     return Found({zone: sorted(uids) for zone, uids in sorted(sets.items())}, left_out)
-
-
-def _text(content: bytes) -> str:
-    """The text of a file: UTF-16 where it says so, else UTF-8, else what spreadsheets on Windows write."""
-    try:
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            text = content.decode("utf-16")
-        else:
-            text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    if "\0" in text:
-        raise Refused("not a text: it has NUL bytes; save the sheet as CSV, an .xlsx file that is renamed is none")
-    return text
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Lines that are not empty, each with its number, split by the delimiter that the header has most of."""
-    skipped = 0
-    said = _SEP.match(text)
-    if said:
-        delimiter, text, skipped = said[1], text[said.end() :], 1
-    else:
-        head = re.sub(r'"[^"]*"', "", text.split("\n", 1)[0])
-        delimiter = max(_DELIMITERS, key=head.count)
-    if delimiter not in _DELIMITERS:
-        raise Refused(f"line 1: {printable(delimiter, 4)!r} does not separate cells: use a comma, semicolon or tab")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            if reader.line_num > MAX_LINES:
-                raise Refused(f"more than {MAX_LINES} lines: split the file")
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num + skipped, cells
-    except csv.Error as error:
-        raise Refused(f"line {reader.line_num + skipped}: not CSV: {error}") from None
-
-
-def _column(names: list[str], wanted: str, line: int) -> int:
-    folded = [name.lower() for name in names]
-    if folded.count(wanted.lower()) > 1:
-        raise Refused(f"line {line}: two columns are named {wanted!r}: rename one")
-    if wanted.lower() not in folded:
-        has = ", ".join(repr(printable(name, 40)) for name in names[:20]) or "no column"
-        raise Refused(
-            f"line {line}: no column {wanted!r}; the header has {has}: correct it, or expected.columns of the "
-            "configuration"
-        )
-    return folded.index(wanted.lower())
 
 
 def _zone_of_name(stem: str, zones: Mapping[str, str]) -> str:
@@ -143,17 +85,11 @@ def _zone_of_name(stem: str, zones: Mapping[str, str]) -> str:
     return zone
 
 
-def _uid(cell: str, line: int, identifiers: IdentifierMap) -> str:
-    text = cell.strip()
-    formula = _FORMULA.fullmatch(text)
-    text = formula[1].strip() if formula else text.lstrip("'")
+def _uid(row: Row, column: str, identifiers: IdentifierMap) -> str:
+    text = row.identifier(column)
     if not text:
-        raise Refused(f"line {line}: has no UID")
-    if _ROUNDED.fullmatch(text):
-        raise Refused(
-            f"line {line}: {text!r} was rounded by the spreadsheet: format the column as text, fill it again, save"
-        )
+        raise Refused(f"line {row.number}: has no UID")
     try:
         return identifiers.uid(text)
     except Refused as refusal:
-        raise Refused(f"line {line}: {refusal}") from None
+        raise Refused(f"line {row.number}: {refusal}") from None

@@ -6,17 +6,21 @@ the columns ``epc`` and ``identifier``.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.config.files import read_plain
 from gateway.errors import Refused
+from gateway.sources.table import Table
 from gateway.text import printable
 
 MAX_ENTRIES = 500_000
 """Tags of a large site in a year; some 100 MB in memory."""
+
+MAX_BYTES = 64 << 20
+"""Of the file: some 100 bytes for each of the most entries."""
 
 _EPC = re.compile(r"(?:[0-9A-F]{2}){2,62}")
 _METRC = re.compile(r"[0-9A-F]{24}")
@@ -59,24 +63,25 @@ class IdentifierMap:
 def read_identifiers(path: Path) -> IdentifierMap:
     """The map in a CSV file. Raises Refused, naming the line, where it is not one."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return IdentifierMap(_entries(csv.DictReader(file), path))
-    except (OSError, UnicodeError, csv.Error) as error:
+        content = read_plain(path, MAX_BYTES)
+    except OSError as error:
         raise Refused(f"the identifier map {path} cannot be read: {error}") from error
+    try:
+        return IdentifierMap(_entries(Table(content, MAX_ENTRIES), path))
+    except Refused as refusal:
+        raise Refused(f"the identifier map {path}: {refusal}") from None
 
 
-def _entries(rows: csv.DictReader[str], path: Path) -> dict[str, str]:
-    if not {"epc", "identifier"} <= set(rows.fieldnames or ()):
-        raise Refused(f"{path}:1: the identifier map needs the columns epc and identifier")
+def _entries(table: Table, path: Path) -> dict[str, str]:
+    for column in ("epc", "identifier"):
+        table.need(column, "the identifier map needs the columns epc and identifier")
     uids: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        identifier, epc = row["identifier"] or "", (row["epc"] or "").upper()
+    for row in table.rows():
+        identifier, epc = row.identifier("identifier"), row.identifier("epc").upper()
         if not identifier or len(identifier) > 100 or not _EPC.fullmatch(epc):
-            raise Refused(f"{path}:{number}: needs an EPC in hex and an identifier")
+            raise Refused(f"line {row.number}: needs an EPC in hex and an identifier")
         if uids.setdefault(identifier, epc) != epc:
-            raise Refused(f"{path}:{number}: {printable(identifier, 60)!r} has two EPCs: correct one")
-        if len(uids) > MAX_ENTRIES:
-            raise Refused(f"{path}: more than {MAX_ENTRIES} entries: remove those of tags that are used up")
+            raise Refused(f"line {row.number}: {printable(identifier, 60)!r} has two EPCs: correct one")
     _no_shared(uids.items(), path)
     return uids
 
@@ -85,5 +90,5 @@ def _no_shared(pairs: Iterable[tuple[str, str]], path: Path) -> None:
     seen: dict[str, str] = {}
     for identifier, epc in pairs:
         if epc in seen:
-            raise Refused(f"{path}: EPC {epc} has two identifiers, {seen[epc]!r} and {identifier!r}: correct one")
+            raise Refused(f"EPC {epc} has two identifiers, {seen[epc]!r} and {identifier!r}: correct one")
         seen[epc] = identifier

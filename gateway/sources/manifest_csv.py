@@ -6,8 +6,6 @@ not known.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.floor.gate.manifest import MAX_LINES
 from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.table import Row, Table
 from gateway.sources.times import read_time
 from gateway.text import printable
 
@@ -33,23 +32,31 @@ _ONCE = ("manifest", "version", "direction", "as_of")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-class _Row:
+class _Line:
     """A line of the file by our names for its columns."""
 
-    def __init__(self, number: int, cells: Mapping[str, str]) -> None:
-        self.number = number
-        self.cells = cells
+    def __init__(self, row: Row, columns: Mapping[str, str]) -> None:
+        self.number = row.number
+        self._row = row
+        self._columns = columns
 
     def text(self, name: str) -> str:
-        return self.cells.get(name, "").strip()
+        """The cell, empty where there is none."""
+        return self._row.text(self._columns.get(name, name))
+
+    def identifier(self, name: str) -> str:
+        """The cell, freed of what spreadsheets do to identifiers. Raises Refused where that cannot be undone."""
+        return self._row.identifier(self._columns.get(name, name))
 
     def flag(self, name: str) -> bool | None:
+        """True or false; None where the cell is empty. Raises Refused for anything else."""
         text = self.text(name).lower()
         if text and text not in _WORDS:
             raise Refused(f"line {self.number}: {name} is {printable(text, 40)!r}: write true or false")
         return _WORDS.get(text)
 
     def number_of(self, name: str) -> float | None:
+        """A number; None where the cell is empty. Raises Refused for anything else."""
         text = self.text(name)
         try:
             return float(text) if text else None
@@ -57,6 +64,7 @@ class _Row:
             raise Refused(f"line {self.number}: {name} is {printable(text, 40)!r}: write a number") from None
 
     def time(self, name: str, zone: str) -> str | None:
+        """A time; None where there is none. Raises Refused for anything else."""
         try:
             moment = read_time(self.text(name), zone)
         except Refused as refusal:
@@ -103,37 +111,17 @@ def read_csv(
     }
 
 
-def _rows(content: bytes, columns: Mapping[str, str]) -> list[_Row]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refused(f"not UTF-8: byte {error.start}: save the file as UTF-8") from None
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    ours = {name: name for name in COLUMNS} | {theirs: name for name, theirs in columns.items()}
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        names = [ours.get((name or "").strip()) for name in reader.fieldnames or ()]
-        missing = [columns.get(name, name) for name in _NEEDED if name not in names]
-        if missing:
-            raise Refused(f"line 1: no column {missing[0]}: the header names the columns")
-        if len({name for name in names if name}) < sum(1 for name in names if name):
-            raise Refused("line 1: two columns have one name")
-        rows: list[_Row] = []
-        for cells in reader:
-            if None in cells or None in cells.values():
-                raise Refused(f"line {reader.line_num}: has more or fewer cells than the header")
-            if len(rows) >= MAX_LINES:
-                raise Refused(f"more than {MAX_LINES} lines: split the manifest")
-            known = {ours[name.strip()]: value for name, value in cells.items() if name.strip() in ours}
-            rows.append(_Row(reader.line_num, known))
-    except csv.Error as error:
-        raise Refused(f"not CSV: {error}") from None
-    return rows
+def _rows(content: bytes, columns: Mapping[str, str]) -> list[_Line]:
+    table = Table(content, MAX_LINES)
+    for name in COLUMNS:
+        table.once(columns.get(name, name))
+    for name in _NEEDED:
+        table.need(columns.get(name, name))
+    return [_Line(row, columns) for row in table.rows()]
 
 
-def _line(row: _Row, as_of: str, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:
-    label = row.text("uid")
+def _line(row: _Line, as_of: str, zone: str, identifiers: IdentifierMap) -> dict[str, Any]:
+    label = row.identifier("uid")
     try:
         uid = identifiers.uid(label)
     except Refused as refusal:
@@ -158,7 +146,7 @@ def _line(row: _Row, as_of: str, zone: str, identifiers: IdentifierMap) -> dict[
     }
 
 
-def _lab(row: _Row, as_of: str, zone: str) -> dict[str, Any] | None:
+def _lab(row: _Line, as_of: str, zone: str) -> dict[str, Any] | None:
     """The certificate as one result that stands for all that is required; None where the file says nothing of it."""
     if not row.text("coa_passed"):
         return None

@@ -43,7 +43,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
         if sum(len(batch.rows) for batch in items if isinstance(batch, Batch)) > 50:
             enough.set()
 
-    settings = {"device": str(tmp_path / "reader"), **SETTINGS[family]}
+    settings = {"device": str(tmp_path / "reader"), **SETTINGS.get(family, {})}
     running = asyncio.create_task(build_driver(factory(family), take, settings, [1]).run())
     await asyncio.wait_for(enough.wait(), 20)
     process.stdin.write(b"counters\nnonsense\ninput 1 on\n")

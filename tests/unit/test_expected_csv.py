@@ -103,7 +103,7 @@ def test_too_many_lines(monkeypatch):
     monkeypatch.setattr(expected_csv, "MAX_LINES", 3)
     assert len(parse(f"uid\n{A}\n{B}\n").sets["vault"]) == 2
     with pytest.raises(Refused, match="more than 3 lines"):
-        parse(f"uid\n{A}\n{B}\n{C}\n")
+        parse(f"uid\n{A}\n{B}\n{C}\n{A}\n")
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: f"uid\n{text}".encode())))

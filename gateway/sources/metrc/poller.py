@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
+from gateway.config.files import read_plain
 from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError
 from gateway.inputs import Submit
@@ -31,6 +32,8 @@ _PERMANENT_PAUSE = 600.0
 
 _MOST_SAID = 1_000
 """Manifests of which something is said only once."""
+
+_LONGEST_KEY_FILE = 4096
 
 _NAMED = 5
 """Packages that a message about missing facts names."""
@@ -289,7 +292,7 @@ def _expect(said: Object, name: str, count: int, what: str) -> None:
 def _key(path: Path) -> str:
     """A key in a file of its own. Raises Refused, naming the file and never what is in it."""
     try:
-        text = path.read_text(encoding="ascii").strip()
+        text = read_plain(path, _LONGEST_KEY_FILE).decode("ascii").strip()
     except (OSError, UnicodeError):
         raise Refused(f"the key file {path} cannot be read: create it, readable for the service only") from None
     if not text or len(text) > 200 or not text.isprintable():

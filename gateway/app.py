@@ -36,6 +36,7 @@ from gateway.service.grounded import Grounded
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
 from gateway.service.pipeline import Pipeline
+from gateway.service.quarantine import QuarantineCommands
 from gateway.service.recovery import recover
 from gateway.service.reload import Change, carry_over, compare
 from gateway.service.state_topics import StateTopics
@@ -185,6 +186,7 @@ class App:
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
         self.commands = Commands(self.pipeline, self.readers, self.history, self._now)
+        self.commands.add(QuarantineCommands(self.ledger, lambda: self.mqtt.released()).handlers)
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
         self.page = Page(
@@ -262,6 +264,7 @@ class App:
             lambda epoch, sequence: self.ledger.acknowledge(sequence, epoch),
             self._now,
             self._log,
+            commands=self.commands.names,
         )
         self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers)
         self._mqtt_task = self._group.create_task(self.mqtt.run(), name="mqtt")

@@ -42,7 +42,12 @@ class TlsConfig(Section):
 
 
 class MqttConfig(Section):
-    """The broker. The password is read from `password_file` at every connection, never from the configuration."""
+    """The broker. The password is read from `password_file` at every connection, never from the configuration.
+
+    `session_expiry`: seconds for which the broker keeps commands for a gateway that is away; 0: it keeps none.
+    `max_packet_size`: bytes that the broker takes, where it does not say so itself (MQTT 3.1.1): larger events go in
+    parts.
+    """
 
     host: str = "localhost"
     port: Port = 1883
@@ -53,6 +58,8 @@ class MqttConfig(Section):
     password_file: FilePath | None = None
     keepalive: Annotated[int, Field(ge=5, le=3600)] = 30
     window: Annotated[int, Field(ge=1, le=1000)] = 100
+    session_expiry: Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)] = 3600.0
+    max_packet_size: Annotated[int, Field(ge=1024, le=268_435_455)] | None = None
     tls: TlsConfig | None = None
 
 

@@ -16,9 +16,10 @@ from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Event, Fact
 from gateway.ledger.marks import Marks
+from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
-from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Quarantined, Recovery, Refuse
+from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Recovery
 from gateway.ledger.writer import Progress, Writer
 
 __all__ = ["Ledger", "LedgerStats", "Quarantined", "Recovery"]
@@ -150,9 +151,31 @@ class Ledger:
         them. Bounded as `read` is."""
         return await self._writer.ask(lambda store: store.committed(after, limit, max_bytes))
 
-    async def quarantined(self, limit: int) -> list[Quarantined]:
-        """The oldest events that the broker refused, with the reasons."""
-        return await self._writer.ask(lambda store: store.quarantined(limit))
+    async def quarantined(self, limit: int, after: int = 0, topic: str | None = None) -> list[Quarantined]:
+        """Events that were set apart, behind the sequence number `after`, in order, with the reasons."""
+        await self.flush()
+        return await self._writer.ask(lambda store: store.quarantine.look(after, limit, topic))
+
+    async def release(self, sequences: Sequence[int] | None = None, topic: str | None = None) -> int:
+        """Has events in quarantine sent again: these, those on `topic`, or all; returns how many."""
+        await self.flush()
+        wanted = list(sequences) if sequences is not None else None
+        return await self._writer.ask(lambda store: store.quarantine.release(wanted, topic))
+
+    async def quarantined_topics(self) -> list[str]:
+        """The topics of events in quarantine that may be tried again by themselves."""
+        await self.flush()
+        return await self._writer.ask(lambda store: store.quarantine.topics())
+
+    async def quarantined_on(self, topic: str, after: int, limit: int) -> list[Event]:
+        """These events on `topic` behind the sequence number `after`, in order."""
+        await self.flush()
+        return await self._writer.ask(lambda store: store.quarantine.on_topic(topic, after, limit))
+
+    async def released(self, limit: int) -> list[Event]:
+        """The oldest events in quarantine that are to be sent again by command, in order."""
+        await self.flush()
+        return await self._writer.ask(lambda store: store.quarantine.released(limit))
 
     def published(self, sequence: int) -> None:
         """The broker has confirmed, or refused, every event up to `sequence`.
@@ -165,9 +188,13 @@ class Ledger:
             self._published = sequence
             self._writer.deliver(self._published, self._acknowledged)
 
-    def refuse(self, sequence: int, reason: str) -> None:
-        """The broker will not take this event: it goes to quarantine, and publishing goes on behind it."""
-        self._put(Refuse(sequence, reason, self._now()))
+    def set_apart(self, event: Event, reason: str, final: bool) -> None:
+        """The broker does not take this event: it goes to quarantine, and publishing goes on behind it."""
+        self._put(SetApart(event.sequence, reason, self._now(), final))
+
+    def delivered(self, event: Event) -> None:
+        """The broker has taken an event that was in quarantine."""
+        self._put(Delivered(event.sequence))
 
     def acknowledge(self, sequence: int, epoch: str) -> None:
         """The backend has every event of `epoch` up to `sequence`. Raises `Refused` where that cannot be."""

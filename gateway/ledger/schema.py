@@ -39,6 +39,16 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE quarantine (sequence INTEGER PRIMARY KEY, reason TEXT NOT NULL, time INTEGER NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE quarantine ADD COLUMN topic TEXT NOT NULL DEFAULT '';
+    ALTER TABLE quarantine ADD COLUMN final INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE quarantine ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+    UPDATE quarantine SET
+        topic = COALESCE((SELECT topic FROM event WHERE event.sequence = quarantine.sequence), ''),
+        final = reason LIKE '%0x95%';
+    CREATE INDEX quarantine_by_topic ON quarantine (topic, sequence) WHERE final = 0;
+    CREATE INDEX quarantine_released ON quarantine (sequence) WHERE released = 1;
+    """,
 )
 
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables

@@ -20,6 +20,7 @@ from gateway.errors import LedgerError
 from gateway.events.envelope import GENESIS, Event, Fact, seal
 from gateway.ledger import lock, schema
 from gateway.ledger.marks import Marks
+from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.retention import Range, Retention
 
 
@@ -69,26 +70,7 @@ class GiveUp:
     last: int
 
 
-@dataclass(slots=True, frozen=True)
-class Refuse:
-    """The broker does not take an event and will not: it is kept aside with the reason."""
-
-    sequence: int
-    reason: str
-    time: int
-
-
-Operation: TypeAlias = Append | Checkpoint | GiveUp | Refuse
-
-
-@dataclass(slots=True, frozen=True)
-class Quarantined:
-    """An event that the broker refused at `time`, and why."""
-
-    sequence: int
-    reason: str
-    time: int
-    topic: str
+Operation: TypeAlias = Append | Checkpoint | GiveUp | SetApart | Delivered
 
 
 class Store:
@@ -186,15 +168,6 @@ class Store:
             events.append((sequence, payload))
         return events
 
-    def quarantined(self, limit: int) -> list[Quarantined]:
-        """The oldest events that the broker refused."""
-        rows = self._connection.execute(
-            "SELECT q.sequence, q.reason, q.time, event.topic FROM quarantine AS q JOIN event USING (sequence) "
-            "ORDER BY q.sequence LIMIT ?",
-            (limit,),
-        )
-        return [Quarantined(*row) for row in rows]
-
     def bytes_on_disk(self) -> int:
         """The size of the file and of its write-ahead log."""
         size = 0
@@ -220,6 +193,7 @@ class Store:
             schema.verify(db, self._path)
         self.epoch = epoch
         self.retention = Retention(db, self._settings)
+        self.quarantine = Quarantine(db)
         self.marks = self._read_marks()
         db.execute("UPDATE ledger SET clean = 0")
         newer = db.execute(
@@ -282,8 +256,11 @@ class Store:
                 case GiveUp(first, last):
                     self._insert(rows, marks)
                     self.retention.give_up(marks, first, last)
-                case Refuse():
-                    self._refuse(operation, marks)
+                case SetApart():
+                    self._insert(rows, marks)
+                    self.quarantine.set_apart(operation, marks)
+                case Delivered():
+                    self.quarantine.delivered(operation, marks)
         self._insert(rows, marks)
         return prevhash
 
@@ -298,15 +275,6 @@ class Store:
         db.execute("DELETE FROM meta")
         db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         db.execute("UPDATE ledger SET checkpoint_sequence = ?, checkpoint_position = ?", (sequence, position))
-
-    def _refuse(self, refused: Refuse, marks: Marks) -> None:
-        new = self._connection.execute(
-            "INSERT OR IGNORE INTO quarantine SELECT sequence, ?, ? FROM event WHERE sequence = ?",
-            (refused.reason, refused.time, refused.sequence),
-        ).rowcount
-        marks.quarantined += new
-        if refused.sequence <= marks.settled:
-            marks.quarantined_settled += new
 
     def _deliver(self, marks: Marks, published: int, acknowledged: int) -> None:
         settled = marks.settled

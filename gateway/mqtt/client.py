@@ -1,179 +1,125 @@
-"""The MQTT connection on top of aiomqtt: `gateway.mqtt.interface.Connection`, with outcomes that can be believed.
+"""The MQTT connection: `gateway.mqtt.interface.Connection` with paho-mqtt as its codec.
 
-aiomqtt 2.5 takes a refused PUBACK for success, lets a publish wait for its whole timeout after the connection was
-cut, and sends again by itself when a client object connects twice. `Client` below overrides the hooks where that
-happens and is used for one connection only. The hooks are private, hence the narrow version range of the dependency
-and the contract test that looks at each of them.
+paho encodes and decodes packets and watches the keep-alive; asyncio has the socket and TLS; acknowledgements, the
+window and the outcome of every message are kept here. One private method of paho is replaced (`_create_socket`); all
+the rest is its public interface. A `Client` makes one connection, opened once and closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import socket
-import ssl
-import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, cast
 
-import aiomqtt
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import LinkError
-from gateway.mqtt.interface import ACCEPTED, LOST_CODE, Message, Outcome, Properties, Receive
-from gateway.mqtt.reasons import connect_problem, ended, refused_connect
+from gateway.mqtt import answers, codec, wire
+from gateway.mqtt.interface import ACCEPTED, LOST_CODE, TOO_LARGE_CODE, Features, Message, Outcome, Properties, Receive
+from gateway.mqtt.reasons import connack_code, connect_problem, ended, refused_connect
+from gateway.mqtt.settings import BrokerRefusal, LoginCut, Settings
 
-MAX_PACKET = (1 << 20) + (64 << 10)
-"""Bytes of the largest packet taken from the broker: the largest command, its topic and its properties."""
-
-MAX_INCOMING = 20
-"""Receive Maximum that we announce: as many as mosquitto's own default."""
-
-MAX_UNSENT = 256
-"""Packets on their way into the socket above which QoS 0 messages are left out: telemetry never piles up."""
+MAX_UNSENT = 256 << 10
+"""Bytes on their way into the socket above which QoS 0 messages are left out: telemetry never piles up."""
 
 CONNECT_SECONDS = 10.0
 SUBSCRIBE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
-PACKET_TOO_LARGE = 0x95
-
-_PLAIN_YES = frozenset({b"", b"\x00", b"\x00\x00", b"\x10", b"\x10\x00"})
-"""What follows the packet id in a PUBACK that means success, or success without a subscriber (MQTT 5, 3.4.2)."""
+_LARGEST = 268_435_455 + 5
+_PINGS = 1.0  # seconds between two looks at the keep-alive
 
 
-@dataclass(slots=True, frozen=True)
-class Will:
-    """The retained QoS 1 message that the broker publishes when the connection ends without a word."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(slots=True, frozen=True)
-class Settings:
-    """What is needed to connect once. `password` is only ever handed to the broker."""
-
-    host: str
-    port: int
-    version: str
-    client_id: str
-    keepalive: int
-    will: Will
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def address(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-class Client(aiomqtt.Client):
+class Client(asyncio.Protocol):
     """One connection: made, opened once, closed."""
 
     def __init__(self, settings: Settings, receive: Receive) -> None:
-        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
         self._settings = settings
         self._receive = receive
         self._five = settings.version == "5"
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        self.blameable = False
+        self.features = Features(settings.version, settings.retain, settings.qos, session=settings.session > 0)
         self.window = 65535  # what MQTT 5 takes where the broker says nothing; there is no limit in 3.1.1
-        self._max_packet = 268_435_455
+        self.max_packet = settings.max_packet or _LARGEST
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._unwritten: list[bytes] = []
+        self._packets = wire.Packets(codec.MAX_PACKET, self._five)
+        self._skipped = 0  # bytes of the payload of the message that is being decoded, which were not kept
         self._outcomes: dict[int, asyncio.Future[Outcome]] = {}  # by packet id: sent and not acknowledged
         self._held: deque[tuple[asyncio.Future[Outcome], tuple[Any, ...]]] = deque()  # beyond the window
-        self._packed: tuple[Properties | None, _Packed | None] = (None, None)
-        super().__init__(
-            settings.host,
-            settings.port,
-            identifier=settings.client_id,
-            username=settings.username,
-            password=settings.password,
-            protocol=aiomqtt.ProtocolVersion.V5 if self._five else aiomqtt.ProtocolVersion.V311,
-            clean_session=None if self._five else True,
-            keepalive=settings.keepalive,
-            timeout=CONNECT_SECONDS,
-            tls_context=settings.tls,
-            will=aiomqtt.Will(settings.will.topic, settings.will.payload, qos=1, retain=True),
-            properties=_connect_properties() if self._five else None,
-            # The window is kept here, in `send`. paho's own would walk all its messages at every PUBACK.
-            max_inflight_messages=0,
-        )
-        self._client.disable_logger()  # it would format a line for each packet
-        self._client._handle_pubackcomp = self._on_acknowledgement  # type: ignore[method-assign, assignment]
-        self._client._sock_recv = self._receive_bytes  # type: ignore[method-assign, assignment]
-        self._client._ssl_wrap_socket = self._start_tls  # type: ignore[method-assign, assignment]
-        self._client.connect_timeout = CONNECT_SECONDS
-        # The one notice of the end that aiomqtt gives when reading or writing fails with an exception.
-        self._disconnected.add_done_callback(self._on_ended)
+        self._subscriptions: dict[int, asyncio.Future[list[Outcome]]] = {}
+        self._packed: tuple[Properties | None, codec.Packed | None] = (None, None)
+        self._codec = codec.build(settings, wire.Pipe(self._write))
+        self._codec.on_connect = self._on_connect
+        self._codec.on_message = self._on_message
+        self._codec.on_disconnect = self._on_disconnect
 
     # Opening and closing
 
     async def open(self) -> None:
         """Connects and logs in. Raises `LinkError`, which says what is wrong."""
         try:
-            await self.__aenter__()
-        except BaseException as error:
-            self._end("not connected")
-            self._client._reset_sockets()
-            if isinstance(error, aiomqtt.MqttError):
-                raise LinkError(f"{self._where} gave no answer that MQTT knows: {self._hint}") from None
-            raise
-
-    def _client_connect(self) -> None:
-        """Runs in a thread, because it looks up the name, connects and does the TLS handshake."""
-        try:
-            super()._client_connect()
-        except (OSError, ValueError) as error:
-            raise LinkError(f"{self._where}: {connect_problem(error, self._settings.tls is not None)}") from error
-
-    def _start_tls(self, sock: socket.socket) -> ssl.SSLSocket:
-        """Runs in that thread. paho's own leaves the socket open when the handshake fails."""
-        assert self._settings.tls is not None
-        wrapped = self._settings.tls.wrap_socket(
-            sock, server_hostname=self._settings.host, do_handshake_on_connect=False
-        )
-        try:
-            wrapped.settimeout(CONNECT_SECONDS)
-            wrapped.do_handshake()
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await self._connect()
+            except TimeoutError as error:
+                raise LinkError(f"{self._where}: {connect_problem(error, self._settings.tls is not None)}") from error
+            codec.log_in(self._codec, self._settings)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await self._connected
+            except TimeoutError:
+                raise LoginCut(f"{self._where} gave no answer that MQTT knows: {self._hint}") from None
         except BaseException:
-            wrapped.close()
+            self._end("not connected")
             raise
-        return wrapped
+        self._watch_keepalive()
 
-    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        if self.lost.done():  # cancelled while the thread was still connecting
-            sock.close()
-            raise LinkError(f"{self._where}: given up")
-        super()._on_socket_open(client, userdata, sock)
-
-    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        """aiomqtt asks the loop to begin writing some time later, when the socket may be closed already."""
-        if threading.get_ident() == self._thread:
-            self._loop.add_writer(sock.fileno(), self._write)
-        else:  # only during `_client_connect`
-            super()._on_socket_register_write(client, userdata, sock)
-
-    def _write(self) -> None:
+    async def _connect(self) -> None:
+        """The TCP connection and the TLS handshake, at the first of the broker's addresses where both work."""
+        settings = self._settings
+        problem: OSError | ValueError = OSError("the name has no address")
         try:
-            self._client.loop_write()
-        except Exception as error:  # paho lets some errors of the socket through
-            self._end(str(error))
+            found = await self._loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+            for _, _, _, _, address in found:
+                try:
+                    await self._loop.create_connection(
+                        lambda: self,
+                        str(address[0]),
+                        settings.port,
+                        ssl=settings.tls,
+                        server_hostname=settings.host if settings.tls is not None else None,
+                    )
+                    return
+                except (OSError, ValueError) as error:
+                    problem = error
+        except (OSError, ValueError) as error:
+            problem = error
+        raise LinkError(f"{self._where}: {connect_problem(problem, settings.tls is not None)}") from problem
+
+    def _watch_keepalive(self) -> None:
+        if not self.lost.done():
+            self._codec.loop_misc()
+            self._loop.call_later(_PINGS, self._watch_keepalive)
 
     async def close(self) -> None:
         """Says goodbye where it still can, and frees the socket. Never raises."""
-        self.timeout = GOODBYE_SECONDS
-        with contextlib.suppress(aiomqtt.MqttError):
-            if not self.lost.done():
-                await self.__aexit__(None, None, None)
+        transport = self._transport
+        if transport is not None and not self.lost.done():
+            self._codec.on_disconnect = None
+            self._codec.disconnect()
+            self._flush()
         self._end("closed by the gateway")
-        self._client._reset_sockets()
+        if transport is not None:
+            await asyncio.wait([self._closed], timeout=GOODBYE_SECONDS)
+            transport.abort()
 
     @property
     def _where(self) -> str:
@@ -185,7 +131,71 @@ class Client(aiomqtt.Client):
         version = "3.1.1" if self._five else "5"
         return f"check that it is an MQTT broker, whether its port is one {port}, or set mqtt.version to '{version}'"
 
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self.lost.done():  # given up while it was connecting
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._closed.done():
+            self._closed.set_result(None)
+        if not self.lost.done():
+            self.blameable = self._connected.done()
+        self._end(ended(None) + (f" ({error})" if error is not None and str(error) else ""))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for packet in self._packets.feed(data):
+                if self.lost.done():
+                    return
+                self._take(packet)
+        except Exception as error:  # from the codec too: whatever the broker sends ends this connection at most
+            self._fail(f"it does not speak MQTT ({error or type(error).__name__})")
+
+    def _take(self, packet: wire.Packet) -> None:
+        match packet.kind:
+            case wire.PUBACK:
+                self._settle(int.from_bytes(packet.body[:2], "big"), codec.outcome(packet.body[2:3]))
+            case wire.SUBACK:
+                self._take_suback(packet.body)
+            case wire.CONNACK if len(packet.body) > 1 and packet.body[1]:
+                self._refused(packet.body[1])
+            case wire.DISCONNECT:
+                code = packet.body[0] if packet.body else 0
+                self.blameable = code not in answers.BLAMELESS_ENDS
+                self._fail(ended(code))
+            case _:
+                self._skipped = packet.skipped
+                self._codec.pipe.feed(packet.encode())
+                if self._codec.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    self._fail("it does not speak MQTT (a packet that cannot be read)")
+
+    def _write(self, data: bytes) -> None:
+        """Joins what is written in one turn of the event loop: one system call, not one for each packet."""
+        if not self._unwritten:
+            self._loop.call_soon(self._flush)
+        self._unwritten.append(bytes(data))
+
+    def _flush(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        if self._transport is not None and not self._transport.is_closing() and unwritten:
+            self._transport.write(b"".join(unwritten))
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     # Sending
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self._outcomes) + len(self._held)
 
     def send(
         self, topic: str, payload: bytes, *, qos: int, retain: bool = False, properties: Properties | None = None
@@ -193,86 +203,65 @@ class Client(aiomqtt.Client):
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         packed = self._pack(properties)
         size = len(topic.encode()) + len(payload) + (len(packed.content) if packed else 1) + 9
-        if size > self._max_packet:
-            outcome.set_result(
-                Outcome(PACKET_TOO_LARGE, f"{size} bytes are more than the {self._max_packet} that the broker takes")
-            )
-        elif self.lost.done():
+        message = (topic, payload, qos, retain and self.features.retain, packed)
+        if self.lost.done():
             outcome.set_result(Outcome(LOST_CODE, self.lost.result()))
+        elif size > self.max_packet:
+            outcome.set_result(
+                Outcome(TOO_LARGE_CODE, f"{size} bytes are more than the {self.max_packet} that the broker takes")
+            )
+        elif qos > self.features.qos:
+            outcome.set_result(Outcome(0x9B, "the broker takes no QoS 1"))
         elif qos == 0:
-            outcome.set_result(self._send_unacknowledged(topic, payload, retain, packed))
+            outcome.set_result(self._send_unacknowledged(message))
         elif len(self._outcomes) < self.window:
-            self._send(outcome, (topic, payload, qos, retain, packed))
+            self._send(outcome, message)
         else:
-            self._held.append((outcome, (topic, payload, qos, retain, packed)))
+            self._held.append((outcome, message))
         return outcome
 
-    def _send(self, outcome: asyncio.Future[Outcome], packet: tuple[Any, ...]) -> None:
-        info = self._client.publish(*packet)
+    def _send(self, outcome: asyncio.Future[Outcome], message: tuple[Any, ...]) -> None:
+        info = self._codec.publish(*message)
+        self._codec.drop_out_messages()  # whether it is acknowledged is known here
         if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._outcomes[info.mid] = outcome
         else:
             outcome.set_result(Outcome(LOST_CODE, paho.error_string(info.rc)))
 
-    def _send_unacknowledged(self, topic: str, payload: bytes, retain: bool, packed: _Packed | None) -> Outcome:
-        if len(self._client._out_packet) >= MAX_UNSENT:
+    def _send_unacknowledged(self, message: tuple[Any, ...]) -> Outcome:
+        if self._transport is not None and self._transport.get_write_buffer_size() > MAX_UNSENT:
             return Outcome(LOST_CODE, "the network is slower than the telemetry")
-        info = self._client.publish(topic, payload, 0, retain, packed)  # type: ignore[arg-type]
-        return ACCEPTED if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else Outcome(LOST_CODE, paho.error_string(info.rc))
+        rc = self._codec.publish(*message).rc
+        return ACCEPTED if rc == MQTTErrorCode.MQTT_ERR_SUCCESS else Outcome(LOST_CODE, paho.error_string(rc))
 
-    def _pack(self, properties: Properties | None) -> _Packed | None:
+    def _pack(self, properties: Properties | None) -> codec.Packed | None:
         """`properties` in bytes; the last ones are kept, since a burst of messages shares them."""
         if not self._five or properties is None:
             return None
         if properties is not self._packed[0]:
-            self._packed = (properties, _Packed(properties))
+            self._packed = (properties, codec.Packed(properties))
         return self._packed[1]
 
     async def listen(self, filters: Sequence[str]) -> list[Outcome]:
-        subscribing = asyncio.ensure_future(self.subscribe([(topic, 1) for topic in filters], timeout=math.inf))
-        ends: set[asyncio.Future[Any]] = {subscribing, self.lost}
+        rc, packet_id = codec.subscribe(self._codec, filters, self._five)
+        granted: asyncio.Future[list[Outcome]] = self._loop.create_future()
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or packet_id is None or self.lost.done():
+            raise LinkError(f"{self._where}: the connection ended before the subscription")
+        self._subscriptions[packet_id] = granted
+        ends: set[asyncio.Future[Any]] = {granted, self.lost}
         try:
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if self.lost.done():
-                raise LinkError(f"{self._where}: the connection ended during the subscription: {self.lost.result()}")
-            return [_outcome(code) for code in subscribing.result()]
-        except (TimeoutError, aiomqtt.MqttError) as error:
-            raise LinkError(f"{self._where} does not answer a subscription ({error})") from error
+        except TimeoutError:
+            raise LinkError(f"{self._where} does not answer a subscription") from None
         finally:
-            subscribing.cancel()
+            self._subscriptions.pop(packet_id, None)
+        if not granted.done():
+            raise LinkError(f"{self._where}: the connection ended during the subscription: {self.lost.result()}")
+        outcomes = granted.result()
+        return [*outcomes, *[Outcome(0x80, "no answer for this one")] * len(filters)][: len(filters)]
 
     # What comes back
-
-    def _on_acknowledgement(self, command: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
-        """paho makes a reason code and a property set of every PUBACK, the larger half of the work for a message.
-
-        Those that say nothing but yes are taken here; paho sees the others.
-        """
-        client = self._client
-        packet = client._in_packet["packet"]
-        if command != "PUBACK" or bytes(packet[2:]) not in _PLAIN_YES:
-            return paho.Client._handle_pubackcomp(client, command)
-        packet_id = int.from_bytes(packet[:2], "big")
-        if client._out_messages.pop(packet_id, None) is not None:
-            client._inflight_messages -= 1
-            self._settle(packet_id, ACCEPTED)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def _receive_bytes(self, size: int) -> bytes:
-        """paho reads the rest of a packet by its length, and believes any length. 3.1.1 cannot tell the broker ours."""
-        if size > MAX_PACKET:
-            self._end(
-                f"the broker sent a packet of {size} bytes, more than {MAX_PACKET}; if it is a retained message "
-                "below cmd/, clear it, and limit the size of messages in the broker (mosquitto: message_size_limit)"
-            )
-            raise ConnectionAbortedError("packet too large")
-        return paho.Client._sock_recv(self._client, size)
-
-    def _on_publish(
-        self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: PahoProperties
-    ) -> None:
-        self._settle(mid, _outcome(reason_code))
 
     def _settle(self, packet_id: int, result: Outcome) -> None:
         outcome = self._outcomes.pop(packet_id, None)
@@ -281,88 +270,89 @@ class Client(aiomqtt.Client):
         while self._held and len(self._outcomes) < self.window:
             self._send(*self._held.popleft())
 
-    def _on_connect(
-        self,
-        client: Any,
-        userdata: Any,
-        flags: Any,
-        reason_code: ReasonCode,
-        properties: PahoProperties | None = None,
-    ) -> None:
-        self.window = getattr(properties, "ReceiveMaximum", self.window)
-        self._max_packet = getattr(properties, "MaximumPacketSize", self._max_packet)
-        if reason_code.value != 0 and not self._connected.done():
-            self._connected.set_exception(LinkError(f"{self._where}: {refused_connect(reason_code)}"))
-        super()._on_connect(client, userdata, flags, reason_code, properties)
+    def _take_suback(self, body: bytes) -> None:
+        at = 2
+        if self._five:
+            length, at = wire.read_variable_integer(body, at)
+            at += length
+        granted = self._subscriptions.get(int.from_bytes(body[:2], "big"))
+        if granted is not None and not granted.done():
+            granted.set_result([codec.outcome(body[index : index + 1]) for index in range(at, len(body))])
 
-    def _on_disconnect(
-        self,
-        client: Any,
-        userdata: Any,
-        flags: Any,
-        reason_code: ReasonCode,
-        properties: PahoProperties | None = None,
-    ) -> None:
+    def _refused(self, code: int) -> None:
         if not self._connected.done():
-            self._connected.set_exception(LinkError(f"{self._where} closed the connection during login: {self._hint}"))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-        self._end(ended(reason_code))
+            code = connack_code(code)
+            self._connected.set_exception(BrokerRefusal(f"{self._where}: {refused_connect(code)}", code))
+        self._end("refused")
 
-    def _on_ended(self, disconnected: asyncio.Future[None]) -> None:
-        error = None if disconnected.cancelled() else disconnected.exception()
-        self._end(f"{error}" if error else "disconnected")
+    def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: PahoProperties | None) -> None:
+        says = codec.said(properties)
+        self.window = int(says.get("ReceiveMaximum", self.window))
+        self.max_packet = min(self.max_packet, int(says.get("MaximumPacketSize", self.max_packet)))
+        session = self._settings.session > 0
+        self.features = Features(
+            version=self._settings.version,
+            retain=self._settings.retain and says.get("RetainAvailable", 1) != 0,
+            qos=min(self._settings.qos, int(says.get("MaximumQoS", 1))),
+            wildcards=says.get("WildcardSubscriptionAvailable", 1) != 0,
+            session=not session or says.get("SessionExpiryInterval", 1) != 0,
+            resumed=bool(flags.session_present),
+        )
         if not self._connected.done():
-            self._connected.set_exception(LinkError(f"{self._where} does not speak MQTT ({error}): {self._hint}"))
+            self._connected.set_result(None)
+
+    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        self._end(ended(0x8D))  # it is the only reason for which paho ends a connection by itself
+
+    def _fail(self, reason: str) -> None:
+        """The broker's bytes end the connection."""
+        if not self._connected.done():
+            self._connected.set_exception(LinkError(f"{self._where}: {reason}: {self._hint}"))
+        self._end(f"MQTT broker: {reason}" if reason.startswith("it ") else reason)
 
     def _end(self, reason: str) -> None:
         """From here on nothing is sent any more, and every outcome that was awaited is lost."""
-        if not self.lost.done():
-            self.lost.set_result(reason)
+        if self.lost.done():
+            return
+        self.lost.set_result(reason)
+        if not self._connected.done():
+            self._connected.set_exception(
+                LoginCut(f"{self._where} closed the connection during login ({reason}): {self._hint}")
+            )
+        if not self._connected.cancelled():
+            self._connected.exception()  # it need not be awaited
         unknown = Outcome(LOST_CODE, reason)
         for outcome in [*self._outcomes.values(), *(held for held, _ in self._held)]:
             if not outcome.done():
                 outcome.set_result(unknown)
         self._outcomes.clear()
         self._held.clear()
+        if self._transport is not None:
+            self._transport.close()
 
     def _on_message(self, client: Any, userdata: Any, message: paho.MQTTMessage) -> None:
         properties = getattr(message, "properties", None)
-        with contextlib.suppress(UnicodeDecodeError):  # a topic that is not text is none of ours
-            self._receive(
-                Message(
-                    message.topic,
-                    bytes(message.payload),
-                    message.retain,
-                    getattr(properties, "ResponseTopic", None),
-                    getattr(properties, "CorrelationData", None),
-                )
+        packet_id, qos = message.mid, message.qos
+
+        def acknowledge() -> None:
+            if qos == 1 and not self.lost.done():
+                self._codec.ack(packet_id, 1)
+
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # a topic that is not text is none of ours
+            acknowledge()
+            return
+        self._receive(
+            Message(
+                topic,
+                bytes(message.payload),
+                bool(message.retain),
+                getattr(properties, "ResponseTopic", None),
+                getattr(properties, "CorrelationData", None),
+                len(message.payload) + self._skipped,
+                packet_id if qos else 0,
+                bool(message.dup),
+                acknowledge,
             )
-
-
-class _Packed:
-    """Properties of a PUBLISH, encoded once for many messages. paho asks properties for nothing but `pack()`."""
-
-    def __init__(self, properties: Properties) -> None:
-        encoder = PahoProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        encoder.PayloadFormatIndicator = 1
-        encoder.ContentType = properties.content_type
-        if properties.user:
-            encoder.UserProperty = list(properties.user)
-        if properties.correlation is not None:
-            encoder.CorrelationData = properties.correlation
-        self.content: bytes = encoder.pack()  # type: ignore[no-untyped-call]
-
-    def pack(self) -> bytes:
-        return self.content
-
-
-def _outcome(code: ReasonCode | int) -> Outcome:
-    return Outcome(code.value, str(code)) if isinstance(code, ReasonCode) else Outcome(code)
-
-
-def _connect_properties() -> PahoProperties:
-    properties = PahoProperties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = 0
-    properties.ReceiveMaximum = MAX_INCOMING
-    properties.MaximumPacketSize = MAX_PACKET
-    return properties
+        )

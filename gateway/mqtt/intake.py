@@ -3,14 +3,17 @@
 A command is a JSON object on ``cmd/{name}``. The answer goes to the response topic of the message (MQTT 5), with its
 correlation data, and otherwise to ``res/{name}``. Commands are carried out one after the other, in the order in which
 they came. One that cannot be understood is refused, with the reason, and changes nothing.
+
+A command is acknowledged to the broker once it is done and answered: until then the broker keeps it. A burst is taken
+in as fast as it is carried out, never dropped: in MQTT 5 by the Receive Maximum, else by reading no further.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
@@ -18,14 +21,22 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from drivers.api import Log
 from gateway.errors import Refused
-from gateway.mqtt.interface import Connection, Message, Properties
+from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Properties
 from gateway.mqtt.stats import MqttStats
 
 MAX_PAYLOAD = 1 << 20
 """Bytes of a command: room for a manifest of 500 packages with all its facts, which is 290 kB, and some to spare."""
 
-MAX_WAITING = 64
-"""Messages that wait to be carried out: a count of every zone at once, and 64 MiB at the very most."""
+MAX_WAITING = 1_000
+MAX_WAITING_BYTES = 16 << 20
+"""Messages that wait to be carried out, and their bytes, above which no more is read from the broker. In MQTT 5 they
+are never so many; what comes in one piece with the last of them is still taken."""
+
+MAX_ANSWERING = 200
+"""Answers that the broker has not acknowledged, above which no command is begun."""
+
+ANSWER_SECONDS = 10.0
+"""For the broker to take an answer, after which the command is acknowledged all the same."""
 
 MAX_REMEMBERED = 256
 MAX_REMEMBERED_BYTES = 4 << 20
@@ -70,44 +81,81 @@ class Intake:
     under the request's name for when the backend asks again.
     """
 
-    def __init__(self, base: str, handler: Handler, on_ack: AckTaker, log: Log, stats: MqttStats) -> None:
+    def __init__(
+        self, base: str, handler: Handler, on_ack: AckTaker, log: Log, stats: MqttStats, names: Sequence[str] = ()
+    ) -> None:
+        self._names = names  # of the commands there are, for brokers without wildcards
         self._base = base
         self._handler = handler
         self._on_ack = on_ack
         self._log = log
         self._stats = stats
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue(MAX_WAITING)
+        self._waiting: deque[Message] = deque()
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        self._paused = False
         self._connection: Connection | None = None
         self._answers = _Answers()
+        self._seen = _Seen()
+        self._answering: set[asyncio.Task[None]] = set()
 
     def receive(self, message: Message) -> None:
         """Takes a message from the broker; it is carried out by `run`."""
-        try:
-            self._waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            self._stats.commands_dropped += 1
-            if self._stats.commands_dropped % MAX_WAITING == 1:
-                self._log.warning("commands come faster than they can be carried out; some are dropped unanswered")
+        self._waiting.append(message)
+        self._waiting_bytes += len(message.payload)
+        self._arrived.set()
+        self._hold()
+
+    def _hold(self) -> None:
+        """Reads no further while too much waits."""
+        full = len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES
+        if full and not self._paused and self._connection is not None:
+            self._paused = True
+            self._stats.commands_held += 1
+            self._connection.pause()
+        elif self._paused and len(self._waiting) <= MAX_WAITING // 2 and self._waiting_bytes <= MAX_WAITING_BYTES // 2:
+            self._paused = False
+            if self._connection is not None:
+                self._connection.resume()
 
     async def open(self, connection: Connection) -> None:
         """Subscribes over a new connection, which from now on carries the answers. Raises `LinkError`."""
         self._connection = connection
-        filters = [f"{self._base}cmd/+", f"{self._base}ack"]
-        for topic, outcome in zip(filters, await connection.listen(filters), strict=True):
-            if not outcome.accepted:
-                self._log.error(
-                    "the MQTT broker refused a subscription: check its access rules", topic=topic, reason=outcome.reason
-                )
+        self._paused = False
+        self._hold()
+        names = [f"{self._base}cmd/{name}" for name in self._names]
+        every = [f"{self._base}cmd/+"] if connection.features.wildcards or not names else names
+        refused = await self._listen(connection, [*every, f"{self._base}ack"])
+        if every[0] in refused and every is not names and names:
+            del refused[every[0]]
+            refused |= await self._listen(connection, names)
+        for topic, outcome in refused.items():
+            self._log.error(
+                "the MQTT broker refused a subscription: check its access rules", topic=topic, reason=str(outcome)
+            )
+
+    async def _listen(self, connection: Connection, filters: list[str]) -> dict[str, Outcome]:
+        outcomes = zip(filters, await connection.listen(filters), strict=True)
+        return {topic: outcome for topic, outcome in outcomes if not outcome.accepted}
 
     async def run(self) -> NoReturn:
         """Carries out what was received, for ever."""
         while True:
-            message = await self._waiting.get()
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            message = self._waiting.popleft()
+            self._waiting_bytes -= len(message.payload)
+            self._hold()
             kind = message.topic.removeprefix(self._base)
+            if kind.startswith("cmd/"):
+                while len(self._answering) >= MAX_ANSWERING:
+                    await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
+                await self._take_command(kind.removeprefix("cmd/"), message)
+                continue
             if kind == "ack":
                 self._take_ack(message)
-            elif kind.startswith("cmd/"):
-                await self._take_command(kind.removeprefix("cmd/"), message)
+            message.acknowledge()
 
     def _take_ack(self, message: Message) -> None:
         """It may be retained: it only ever says more than before, and reaches a gateway that was away."""
@@ -128,7 +176,7 @@ class Intake:
             _check(message, self._base)
             command = _parse(_Command, message.payload)
             request = command.request
-            answer = self._answers.find(name, request, message.payload)
+            answer = self._answers.find(name, request, message.payload) or self._seen.find(message)
             if answer is not None:
                 self._stats.commands_repeated += 1
             else:
@@ -138,7 +186,8 @@ class Intake:
             self._stats.commands_refused += 1
             self._log.warning("a command is refused", command=_short(name), request=request, reason=str(refusal))
             answer = _encode({"status": "refused", "reason": str(refusal)}, request)
-        await self._answer(name, message, answer)
+        self._seen.remember(message, answer)
+        self._answer(name, message, answer)
 
     async def _carry_out(self, name: str, request: str | None, arguments: dict[str, Any]) -> bytes:
         try:
@@ -160,18 +209,34 @@ class Intake:
         self._stats.commands_done += 1
         return answer
 
-    async def _answer(self, name: str, message: Message, answer: bytes) -> None:
+    def _answer(self, name: str, message: Message, answer: bytes) -> None:
+        """Sends the answer; once it is with the broker, the command is acknowledged."""
         connection = self._connection
         topic = message.response_topic
         if topic is None or _bad_response_topic(topic, self._base):
             topic = f"{self._base}res/{name}"
-        if connection is not None and not connection.lost.done():
-            properties = Properties("application/json", correlation=message.correlation)
-            outcome = await connection.send(topic, answer, qos=1, properties=properties)
-            if outcome.accepted:
-                return
+        if connection is None or connection.lost.done():
+            self._undelivered(name, topic, "there is no connection")
+            message.acknowledge()
+            return
+        properties = Properties("application/json", correlation=message.correlation)
+        outcome = connection.send(topic, answer, qos=min(1, connection.features.qos), properties=properties)
+        task = asyncio.create_task(self._finish(name, topic, message, outcome), name="mqtt-answer")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _finish(self, name: str, topic: str, message: Message, outcome: asyncio.Future[Outcome]) -> None:
+        await asyncio.wait([outcome], timeout=ANSWER_SECONDS)
+        result = outcome.result() if outcome.done() else Outcome(LOST_CODE, "the broker does not acknowledge it")
+        if not result.accepted:
+            self._undelivered(name, topic, str(result))
+        message.acknowledge()
+
+    def _undelivered(self, name: str, topic: str, reason: str) -> None:
         self._stats.answers_undelivered += 1
-        self._log.warning("the answer to a command could not be delivered", command=_short(name), topic=topic)
+        self._log.warning(
+            "the answer to a command could not be delivered", command=_short(name), topic=topic, reason=reason
+        )
 
 
 def _check(message: Message, base: str) -> None:
@@ -180,8 +245,9 @@ def _check(message: Message, base: str) -> None:
             "the command was published with the retain flag, so it would be carried out again at every reconnect: "
             "publish it without, and clear the retained message with an empty one"
         )
-    if len(message.payload) > MAX_PAYLOAD:
-        raise Refused(f"the payload has {len(message.payload)} bytes; at most {MAX_PAYLOAD} are taken")
+    size = max(message.size, len(message.payload))
+    if size > MAX_PAYLOAD:
+        raise Refused(f"the payload has {size} bytes; at most {MAX_PAYLOAD} are taken")
     problem = message.response_topic is not None and _bad_response_topic(message.response_topic, base)
     if problem:
         raise Refused(f"the response topic {problem}; this answer goes to the default topic")
@@ -255,6 +321,36 @@ class _Answers:
         while len(self._by_request) > MAX_REMEMBERED or self._bytes > MAX_REMEMBERED_BYTES:
             _, (_, oldest) = self._by_request.popitem(last=False)
             self._bytes -= len(oldest)
+
+
+class _Seen:
+    """The newest answers by packet, so that a command which the broker sends again is not carried out again.
+
+    The broker sends a command again, marked so, where the connection ended before it was acknowledged.
+    """
+
+    def __init__(self) -> None:
+        self._by_packet: OrderedDict[int, tuple[bytes, bytes]] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, message: Message) -> bytes | None:
+        """The answer to this very message, where the broker had sent it before."""
+        digest, answer = self._by_packet.get(message.packet_id, (b"", b""))
+        return answer if message.again and message.packet_id and digest == _digest_of(message) else None
+
+    def remember(self, message: Message, answer: bytes) -> None:
+        if not message.packet_id:
+            return
+        _, before = self._by_packet.pop(message.packet_id, (b"", b""))
+        self._by_packet[message.packet_id] = (_digest_of(message), answer)
+        self._bytes += len(answer) - len(before)
+        while len(self._by_packet) > MAX_REMEMBERED or self._bytes > MAX_REMEMBERED_BYTES:
+            _, (_, oldest) = self._by_packet.popitem(last=False)
+            self._bytes -= len(oldest)
+
+
+def _digest_of(message: Message) -> bytes:
+    return _digest(message.topic, message.payload + b"\0" + (message.correlation or b""))
 
 
 def _digest(name: str, payload: bytes) -> bytes:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.events.envelope import Event
 
 LOST_CODE = -1
 """The code of an outcome that is not known: the connection ended first."""
+
+TOO_LARGE_CODE = 0x95
+"""The reason code of MQTT 5 for a packet that is larger than the broker takes."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +34,9 @@ class Outcome:
     def lost(self) -> bool:
         return self.code == LOST_CODE
 
+    def __str__(self) -> str:
+        return f"{self.reason} (0x{self.code:02x})" if self.code >= 0 else self.reason
+
 
 ACCEPTED = Outcome(0)
 
@@ -44,15 +50,53 @@ class Properties:
     correlation: bytes | None = None
 
 
+def _nothing() -> None:
+    """A message of QoS 0 is not acknowledged."""
+
+
 @dataclass(slots=True, frozen=True)
 class Message:
-    """A message from the broker."""
+    """A message from the broker.
+
+    `size` is that of the payload in bytes: larger than `payload` where it was too large to be kept. `again`: the
+    broker says that it has sent this message before. `acknowledge` tells the broker that the message is safe; until
+    then the broker keeps it and sends it again over the next connection.
+    """
 
     topic: str
     payload: bytes
     retain: bool = False
     response_topic: str | None = None
     correlation: bytes | None = None
+    size: int = 0
+    packet_id: int = 0
+    again: bool = False
+    acknowledge: Callable[[], None] = field(default=_nothing, compare=False)
+
+
+@dataclass(slots=True, frozen=True)
+class Features:
+    """What the broker has, as far as it says so (CONNACK of MQTT 5, section 3.2.2.3; 3.1.1 says nothing)."""
+
+    version: str = "5"
+    retain: bool = True
+    qos: int = 1
+    wildcards: bool = True
+    session: bool = True  # it keeps a session while the gateway is away
+    resumed: bool = False  # it had kept one
+
+    def missing(self) -> list[str]:
+        """What is not had, each with what it means, for the operator."""
+        lacks = []
+        if not self.retain:
+            lacks.append("no retained messages: who subscribes late sees a state when it next changes")
+        if self.qos < 1:
+            lacks.append("no QoS 1: events cannot be acknowledged and wait in the ledger; use another broker")
+        if not self.wildcards:
+            lacks.append("no wildcards: each command is subscribed to by its name")
+        if not self.session:
+            lacks.append("no persistent session: a command published while the gateway is away is lost")
+        return lacks
 
 
 class Connection(Protocol):
@@ -64,8 +108,26 @@ class Connection(Protocol):
         ...
 
     @property
+    def blameable(self) -> bool:
+        """The broker ended the connection, and did not say that it was for a reason of its own."""
+        ...
+
+    @property
+    def features(self) -> Features: ...
+
+    @property
     def window(self) -> int:
         """How many QoS 1 messages the broker takes before it has acknowledged one (its Receive Maximum)."""
+        ...
+
+    @property
+    def max_packet(self) -> int:
+        """Bytes of the largest packet that the broker takes, as far as is known."""
+        ...
+
+    @property
+    def unacknowledged(self) -> int:
+        """QoS 1 messages sent over this connection and not acknowledged, those that were given up included."""
         ...
 
     def send(
@@ -82,6 +144,12 @@ class Connection(Protocol):
         """Subscribes with QoS 1: an outcome for each filter. Raises `LinkError` when the connection ends first."""
         ...
 
+    def pause(self) -> None:
+        """Takes no more from the network until `resume`: the back-pressure for QoS 0 and MQTT 3.1.1."""
+        ...
+
+    def resume(self) -> None: ...
+
 
 Receive = Callable[[Message], None]
 """Takes a message from the broker, at once."""
@@ -97,7 +165,7 @@ class Standing(Protocol):
 
     @property
     def published(self) -> int:
-        """The broker has taken or refused every event up to here."""
+        """Every event up to here is with the broker or set apart."""
         ...
 
     @property
@@ -117,16 +185,32 @@ class Outbox(Protocol):
     def stats(self) -> Standing: ...
 
     async def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
-        """Committed events behind `after`, in order, without those that were refused.
+        """Committed events behind `after`, in order, without those that are set apart.
 
         At most `limit`, and no more than `max_bytes` of payload unless the first alone is larger.
         """
         ...
 
     def published(self, sequence: int) -> None:
-        """The broker has confirmed or refused every event up to this one."""
+        """Every event up to this one is with the broker or set apart."""
         ...
 
-    def refuse(self, sequence: int, reason: str) -> None:
-        """The broker will not take this event."""
+    def set_apart(self, event: Event, reason: str, final: bool) -> None:
+        """The broker does not take this event: it is kept in quarantine. `final`: only a command sends it again."""
+        ...
+
+    def delivered(self, event: Event) -> None:
+        """The broker has taken an event that was in quarantine."""
+        ...
+
+    async def quarantined_topics(self) -> list[str]:
+        """The topics of events in quarantine that may be tried again by themselves."""
+        ...
+
+    async def quarantined_on(self, topic: str, after: int, limit: int) -> list[Event]:
+        """These events on `topic` behind the sequence number `after`, in order."""
+        ...
+
+    async def released(self, limit: int) -> list[Event]:
+        """The oldest events in quarantine that are to be sent again by command, in order."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from paho.mqtt.reasoncodes import ReasonCode
+from gateway.mqtt.answers import name
 
 
 def connect_problem(error: OSError | ValueError, tls: bool) -> str:
@@ -39,19 +39,30 @@ _REMEDIES = {
     0x88: "it is not available now",
     0x8A: "it has banned this client: see the broker's log",
     0x97: "its quota is exceeded: see the broker's log",
+    0x9A: "it has no retained messages",
+    0x9B: "it takes no QoS 1",
     0x9F: "it limits the rate of connections",
 }
 
 
-def refused_connect(reason: ReasonCode) -> str:
-    """A refusal in the broker's CONNACK (MQTT 5, section 3.2.2.2; paho gives those of 3.1.1 the same numbers)."""
-    return _REMEDIES.get(reason.value, f"it refuses the connection ({reason})")
+_OF_3_1_1 = {1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87}
+"""The return codes of a CONNACK of MQTT 3.1.1 (section 3.2.2.3) as reason codes of MQTT 5."""
 
 
-def ended(reason: ReasonCode) -> str:
-    """Why a connection has ended: the broker's DISCONNECT (3.14.2), or 0x80, which paho makes of a closed socket."""
-    match reason.value:
-        case 0x80:
+def connack_code(code: int) -> int:
+    """The reason code of a refusal in a CONNACK, in the numbers of MQTT 5."""
+    return _OF_3_1_1.get(code, code)
+
+
+def refused_connect(code: int) -> str:
+    """A refusal in the broker's CONNACK (MQTT 5, section 3.2.2.2), in words."""
+    return _REMEDIES.get(code, f"it refuses the connection: {name(code)} (0x{code:02x})")
+
+
+def ended(code: int | None) -> str:
+    """Why a connection has ended: the code of the broker's DISCONNECT (3.14.2), None where it said nothing."""
+    match code:
+        case None:
             return (
                 "the broker or the network closed it; if this repeats, look for another client with the same client id"
             )
@@ -59,5 +70,7 @@ def ended(reason: ReasonCode) -> str:
             return "nothing came for the keep-alive time"
         case 0x8E:
             return "another client has connected with the same client id: check mqtt.client_id of both"
+        case 0x00:
+            return "the broker ended it in order"
         case _:
-            return str(reason).lower()
+            return f"the broker ended it: {name(code).lower()} (0x{code:02x})"

@@ -8,10 +8,11 @@ it is then. After a reconnect the whole board is published again, because the br
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from typing import NoReturn
 
 from drivers.api import Log
-from gateway.errors import LinkError
 from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
 
@@ -21,24 +22,40 @@ MAX_TOPICS = 10_000
 BURST = 20
 """States sent before the broker must have acknowledged one: they share its window with the events."""
 
-ACK_SECONDS = 60.0
+ACK_SECONDS = 5.0
+"""Seconds after which a state that the broker has not acknowledged is sent again."""
+
+RETRY_SECONDS = 30.0
+"""Seconds after which a state that the broker refused is sent again, unless it has changed before."""
+
+DEADLY = 2
+"""Connections that end at one state alone before it is left out."""
 
 _FORGET = b""
 """The retained payload that makes a broker forget a topic (MQTT 5, section 3.3.1.3)."""
 
+_RETAIN_NOT_SUPPORTED = 0x9A
+
 
 class Board:
-    """The newest payload of each topic below `base`."""
+    """The newest payload of each topic below `base`. `quiet` says when nothing must be sent beside an event."""
 
-    def __init__(self, base: str, interval: float, log: Log, stats: MqttStats) -> None:
+    def __init__(
+        self, base: str, interval: float, log: Log, stats: MqttStats, quiet: Callable[[], bool] = lambda: False
+    ) -> None:
         self._base = base
         self._interval = interval  # seconds: a topic is published at most so often
         self._log = log
         self._stats = stats
+        self._quiet = quiet
         self._payloads: dict[str, bytes] = {}
         self._changed: dict[str, None] = {}  # in the order of the changes
         self._wake = asyncio.Event()
-        self._refused: set[str] = set()
+        self._refused: dict[str, float] = {}  # when it is to be sent again
+        self._awaited: list[str] = []
+        self._suspects: dict[str, None] = {}  # topics that were awaited when the broker ended a connection
+        self._deaths: Counter[str] = Counter()
+        self._retain = True
 
     def set(self, topic: str, payload: bytes) -> None:
         """Puts `payload` on the board at `topic`, such as ``state/zone/vault``. The same again does nothing."""
@@ -62,29 +79,95 @@ class Board:
         self._refused.clear()
         self._changed.update((topic, None) for topic in self._payloads if topic.startswith("state/"))
         while True:
-            if self._changed:
+            self._take_up_refused()
+            if self._changed and not self._quiet():
                 await self._publish(connection)
+                await asyncio.sleep(self._interval)
+            elif self._changed:
                 await asyncio.sleep(self._interval)
             else:
                 self._wake.clear()
+                await self._sleep()
+
+    async def try_suspects(self, connection: Connection) -> None:
+        """States that may have ended a connection, one at a time and before anything else is sent."""
+        for topic in list(self._suspects):
+            if topic in self._payloads and self._deaths[topic] < DEADLY:
+                await self._publish_burst(connection, [topic])
+            if connection.lost.done():
+                return
+            del self._suspects[topic]
+
+    def cut(self, blame: bool) -> None:
+        """The connection has ended. `blame`: the broker ended it, and a state may have been the cause."""
+        awaited, self._awaited = self._awaited, []
+        if not blame or not awaited:
+            return
+        if awaited == list(self._suspects)[:1]:
+            self._condemn(awaited[0])
+        else:
+            self._suspects.update(dict.fromkeys(awaited))
+
+    def _condemn(self, topic: str) -> None:
+        self._deaths[topic] += 1
+        if self._deaths[topic] < DEADLY:
+            return
+        if self._retain:
+            self._retain = False
+            self._deaths.clear()
+            self._log.warning(
+                "the MQTT broker ends the connection at retained messages: states are published without retain",
+                topic=self._base + topic,
+            )
+        else:
+            self._log.error(
+                "the MQTT broker ends the connection at a state: it is left out until the next start",
+                topic=self._base + topic,
+                bytes=len(self._payloads.get(topic, b"")),
+            )
+
+    async def _sleep(self) -> None:
+        """Until something has changed or a refused state is due."""
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, min(self._refused.values()) - now) if self._refused else None):
                 await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _take_up_refused(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for topic in [topic for topic, due in self._refused.items() if due <= now]:
+            del self._refused[topic]
+            self._changed[topic] = None
 
     async def _publish(self, connection: Connection) -> None:
         changed, self._changed = list(self._changed), {}
-        try:
-            for start in range(0, len(changed), BURST):
-                burst = [self._start(connection, topic) for topic in changed[start : start + BURST]]
-                async with asyncio.timeout(ACK_SECONDS):
-                    for topic, payload, outcome in burst:
-                        self._note(topic, payload, await outcome)
-        except TimeoutError:
-            raise LinkError(f"the MQTT broker has not acknowledged a state for {ACK_SECONDS:.0f} s") from None
+        for start in range(0, len(changed), BURST):
+            await self._publish_burst(
+                connection, [topic for topic in changed[start : start + BURST] if self._deaths[topic] < DEADLY]
+            )
 
-    def _start(self, connection: Connection, topic: str) -> tuple[str, bytes, asyncio.Future[Outcome]]:
-        retained = topic.startswith("state/")
-        payload = self._payloads[topic]
-        outcome = connection.send(self._base + topic, payload, qos=1 if retained else 0, retain=retained)
-        return topic, payload, outcome
+    async def _publish_burst(self, connection: Connection, topics: list[str]) -> None:
+        started = [(topic, self._payloads[topic], self._start(connection, topic)) for topic in topics]
+        self._awaited = [topic for topic, _, outcome in started if not outcome.done()]
+        if started:
+            await asyncio.wait([outcome for _, _, outcome in started], timeout=ACK_SECONDS)
+        for topic, payload, outcome in started:
+            if outcome.done():
+                self._note(topic, payload, outcome.result())
+            else:
+                self._changed[topic] = None
+        if not connection.lost.done():
+            self._awaited = []
+
+    def _start(self, connection: Connection, topic: str) -> asyncio.Future[Outcome]:
+        state = topic.startswith("state/")
+        retain = state and self._retain
+        qos = 1 if state else 0
+        return connection.send(
+            self._base + topic, self._payloads[topic], qos=min(qos, connection.features.qos), retain=retain
+        )
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:
         if outcome.accepted:
@@ -93,6 +176,12 @@ class Board:
                 del self._payloads[topic]
         elif not outcome.lost:
             self._stats.states_refused += 1
-            if topic not in self._refused:  # once for each connection
-                self._refused.add(topic)
-                self._log.error("the MQTT broker refused a state", topic=self._base + topic, reason=outcome.reason)
+            if outcome.code == _RETAIN_NOT_SUPPORTED:
+                self._retain = False
+            if not self._refused:  # once for as long as any is refused
+                self._log.error(
+                    "the MQTT broker refuses states; they are sent again",
+                    topic=self._base + topic,
+                    reason=str(outcome),
+                )
+            self._refused[topic] = asyncio.get_running_loop().time() + RETRY_SECONDS

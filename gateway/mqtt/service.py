@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import NoReturn
 
@@ -15,12 +15,12 @@ from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
 from gateway.errors import LinkError
-from gateway.mqtt.client import Will
 from gateway.mqtt.intake import AckTaker, Handler, Intake
 from gateway.mqtt.interface import Connection, Outbox
 from gateway.mqtt.link import Link
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.retained import Board
+from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
 
 BOARD_SECONDS = 0.25
@@ -44,16 +44,17 @@ class MqttService:
         now: Callable[[], int],
         log: Log,
         rng: Random | None = None,
+        commands: Sequence[str] = (),
     ) -> None:
         self.base = topic_base(config)
         self.stats = MqttStats()
-        self.board = Board(self.base, BOARD_SECONDS, log, self.stats)
         self._config = config
         self._ledger = ledger
         self._now = now
         self._since = now()
         self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats)
-        self._intake = Intake(self.base, handler, on_ack, log, self.stats)
+        self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
+        self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands)
         self._link = Link(
             config,
             will=self._will,
@@ -71,6 +72,10 @@ class MqttService:
     def wake(self) -> None:
         """Events were committed to the ledger. Call it on the event loop."""
         self._publisher.wake()
+
+    def released(self) -> None:
+        """Events in quarantine are to be sent again. Call it on the event loop."""
+        self._publisher.released()
 
     async def run(self) -> NoReturn:
         """Until cancelled; then says goodbye to the broker. Raises what is not an error of the link."""
@@ -91,8 +96,10 @@ class MqttService:
     async def _serve(self, connection: Connection) -> NoReturn:
         # Commands first: whoever sees the gateway come online may send some.
         await self._intake.open(connection)
+        self.stats.connected = True
         self.board.set(STATE, self._birth())
         try:
+            await self.board.try_suspects(connection)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_watch(connection), name="mqtt-watch")
                 tasks.create_task(self.board.serve(connection), name="mqtt-board")
@@ -105,6 +112,8 @@ class MqttService:
         except asyncio.CancelledError:
             await self._say_goodbye(connection)
             raise
+        finally:
+            self.board.cut(connection.lost.done() and connection.blameable)
         raise AssertionError("unreachable: the tasks run until the connection ends")
 
     async def _say_goodbye(self, connection: Connection) -> None:

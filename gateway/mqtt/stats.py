@@ -26,7 +26,7 @@ class MqttStats:
     commands_refused: int = 0
     commands_failed: int = 0
     commands_repeated: int = 0  # answered from memory
-    commands_dropped: int = 0  # came faster than they could be done, by more than the queue holds
+    commands_held: int = 0  # times that no more was read from the broker until some were done
     answers_undelivered: int = 0
     acks: int = 0
     acks_refused: int = 0

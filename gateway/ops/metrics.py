@@ -114,7 +114,7 @@ def _commands(snapshot: Snapshot) -> Values:
     yield ("refused",), mqtt.commands_refused
     yield ("failed",), mqtt.commands_failed
     yield ("repeated",), mqtt.commands_repeated
-    yield ("dropped",), mqtt.commands_dropped
+    yield ("held",), mqtt.commands_held
 
 
 def _acks(snapshot: Snapshot) -> Values:

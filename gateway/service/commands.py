@@ -5,7 +5,7 @@ A command that changes what the floor says becomes an input of the floor, journa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -66,6 +66,15 @@ class Commands:
             "status": self._status,
         }
 
+    @property
+    def names(self) -> list[str]:
+        """The commands there are."""
+        return sorted({*self._handlers, *QUESTIONS, *FLOOR_COMMANDS} - _INTERNAL)
+
+    def add(self, handlers: Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]) -> None:
+        """More commands by name, each with what carries it out."""
+        self._handlers |= handlers
+
     async def handle(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """Does the command `name`; returns its result. Raises `Refused` and changes nothing where it is wrong."""
         handler = self._handlers.get(name)
@@ -75,8 +84,7 @@ class Commands:
             return await self._history.asked(name, {"limit": _ANSWERED} | args, self._now())
         if name in FLOOR_COMMANDS and name not in _INTERNAL:
             return await self.submit(name, args)
-        known = sorted({*self._handlers, *QUESTIONS, *FLOOR_COMMANDS} - _INTERNAL)
-        raise Refused(f"there is no command {name!r}; there are: {', '.join(known)}")
+        raise Refused(f"there is no command {name!r}; there are: {', '.join(self.names)}")
 
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""

@@ -155,15 +155,39 @@ async def test_a_refused_event_is_put_aside_and_the_others_go_on(make_broker: Ma
             assert await mqtt.drain(5)
         await subscriber.until(lambda it: len(it.messages) >= 10)
     assert ledger.refusals == {6: "Not authorized (0x87)", 7: "Not authorized (0x87)"}
+    assert not any(ledger.final.values())
     assert sequences(subscriber) == [1, 2, 3, 4, 5, 8, 9, 10, 11, 12]
     assert (mqtt.stats.published, mqtt.stats.refused) == (10, 2)
 
 
-async def test_an_event_too_large_for_the_broker_is_put_aside(make_broker: MakeBroker) -> None:
+@pytest.mark.parametrize(("version", "settings"), [("5", {}), ("3.1.1", {"max_packet_size": 2000})])
+async def test_an_event_too_large_for_the_broker_goes_in_parts(
+    make_broker: MakeBroker, version: str, settings: dict[str, int]
+) -> None:
+    """MQTT 5 brokers say what they take; for others it is in the configuration."""
     broker = make_broker("allow_anonymous true", "max_packet_size 2000")
     ledger = MemoryLedger()
     ledger.add(1)
-    ledger.add(1, size=3000)
+    ledger.add(1, size=30_000)
+    ledger.add(1)
+    with Subscriber(broker.port, EVENTS) as subscriber:
+        async with service(broker.port, ledger, version=version, **settings) as mqtt:
+            assert await mqtt.drain(10)
+            assert mqtt.stats.connects == 1
+        await subscriber.until(lambda it: it.on(EVENTS) and it.last(EVENTS).get("sequence") == 3)
+    first, *parts, last = [orjson.loads(message.payload) for message in subscriber.on(EVENTS)]
+    assert (first["sequence"], last["sequence"]) == (1, 3)
+    assert [part["data"]["part"] for part in parts] == list(range(1, parts[0]["data"]["parts"] + 1))
+    assert {part["type"] for part in parts} == {"rfid.part.v1"}
+    assert "".join(part["data"]["text"] for part in parts).encode() == ledger.events[1].payload
+    assert not ledger.refusals
+
+
+async def test_an_event_that_fits_in_no_part_is_set_apart(make_broker: MakeBroker) -> None:
+    broker = make_broker("allow_anonymous true", "max_packet_size 500")
+    ledger = MemoryLedger()
+    ledger.add(1)
+    ledger.add(1, size=30_000)
     ledger.add(1)
     with Subscriber(broker.port, EVENTS) as subscriber:
         async with service(broker.port, ledger) as mqtt:
@@ -171,7 +195,8 @@ async def test_an_event_too_large_for_the_broker_is_put_aside(make_broker: MakeB
             assert mqtt.stats.connects == 1
         await subscriber.until(lambda it: len(it.messages) >= 2)
     assert sequences(subscriber) == [1, 3]
-    assert "more than the 2000" in ledger.refusals[2]
+    assert "more than the 500" in ledger.refusals[2]
+    assert ledger.final[2]
 
 
 @pytest.mark.parametrize(("receive_maximum", "window", "expected"), [(7, 100, 7), (0, 5, 5)])

@@ -13,8 +13,9 @@ import pytest
 import structlog
 
 from gateway.errors import LinkError
-from gateway.mqtt.client import Client, Will
-from gateway.mqtt.link import Link, read_settings
+from gateway.mqtt.client import Client
+from gateway.mqtt.link import Link
+from gateway.mqtt.settings import Will, read_settings
 from gateway.mqtt.stats import MqttStats
 from tests.conftest import MakeBroker
 from tests.support import certificates
@@ -212,13 +213,13 @@ async def test_a_broker_of_the_other_version_is_recognised(impostor: Any) -> Non
         await connect_once(port, version="5")
 
 
-async def test_a_packet_beyond_the_limit_ends_the_connection(impostor: Any) -> None:
-    port = await impostor(b"\x20\x02\x00\x00" + b"\x30\xff\xff\xff\x7f")  # CONNACK; PUBLISH of 268,435,455 bytes
+async def test_a_packet_beyond_the_limit_that_is_no_message_ends_the_connection(impostor: Any) -> None:
+    port = await impostor(b"\x20\x02\x00\x00" + b"\x90\xff\xff\xff\x7f")  # CONNACK; SUBACK of 268,435,455 bytes
     client = Client(read_settings(config(port, version="3.1.1"), Will("will", b"")), lambda message: None)
     await client.open()
     reason = await asyncio.wait_for(asyncio.shield(client.lost), 5)
     await client.close()
-    assert "sent a packet of 268435455 bytes, more than 1114112" in reason
+    assert "sent a packet of 268435455 bytes" in reason
 
 
 async def test_a_broker_that_stays_away_is_one_line_in_the_log() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.config import LedgerConfig
-from gateway.ledger.store import Append, Checkpoint, GiveUp, Refuse, Store
+from gateway.ledger.quarantine import Delivered, SetApart
+from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Store
 from tests.support.ledgers import SOURCE, START, facts
 
 MAX_EVENTS = 1000
@@ -41,7 +42,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (found.sequence, found.checkpoint_sequence) == (self.sequence, self.checkpoint)
         assert len(found.newer) == self.sequence - self.checkpoint
 
-    def write(self, *group: Append | Checkpoint | GiveUp | Refuse) -> None:
+    def write(self, *group: Operation) -> None:
         self.store.write(group, self.published, self.acknowledged, START)
 
     @rule(count=st.sampled_from([1, 30, 400, 1500]))
@@ -68,9 +69,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(ahead=st.integers(1, 20))
     def refuse(self, ahead: int) -> None:
         sequence = min(self.published + ahead, self.sequence)
-        self.write(Refuse(sequence, "refused", START))
+        self.write(SetApart(sequence, "refused", START, False))
         if sequence not in self.given_up:
             self.refused.add(sequence)
+
+    @precondition(lambda self: self.refused)
+    @rule(which=st.integers(0, 100))
+    def deliver_from_quarantine(self, which: int) -> None:
+        sequence = sorted(self.refused)[which % len(self.refused)]
+        self.write(Delivered(sequence))
+        self.write(Delivered(sequence))
+        self.refused.discard(sequence)
 
     @rule()
     def give_up_what_is_too_much(self) -> None:
@@ -115,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         assert undelivered <= set(stored)
         assert marks.undelivered == len(undelivered)
-        assert {event.sequence for event in self.store.quarantined(10_000)} == self.refused
+        assert {event.sequence for event in self.store.quarantine.look(0, 10_000, None)} == self.refused
         readable = [event.sequence for event in self.store.read(0, 1_000_000, 1 << 40)]
         assert readable == [sequence for sequence in stored if sequence not in self.refused]
         assert not self.sequence or self.sequence in stored, "the newest stays"

@@ -15,7 +15,7 @@ class Standing:
 
 
 class MemoryLedger:
-    """Events by `add`; `marks` are the calls of `published`, `refusals` those of `refuse`."""
+    """Events by `add`; `marks` are the calls of `published`, `refusals` are in quarantine."""
 
     epoch = "epoch-1"
 
@@ -23,6 +23,9 @@ class MemoryLedger:
         self.events: list[Event] = []
         self.marks: list[int] = []
         self.refusals: dict[int, str] = {}
+        self.final: dict[int, bool] = {}  # of those in `refusals`: only a command sends them again
+        self.again: set[int] = set()  # those that a command has released
+        self.recovered: list[int] = []  # those that the broker has taken from quarantine
         self.reads: list[tuple[int, int]] = []
         self._published = published
 
@@ -51,6 +54,25 @@ class MemoryLedger:
         self.marks.append(sequence)
         self._published = sequence
 
-    def refuse(self, sequence: int, reason: str) -> None:
-        assert sequence == self._published + 1, "refused before what came before it was settled"
-        self.refusals[sequence] = reason
+    def set_apart(self, event: Event, reason: str, final: bool) -> None:
+        self.refusals[event.sequence] = reason
+        self.final[event.sequence] = final
+        self.again.discard(event.sequence)
+
+    def delivered(self, event: Event) -> None:
+        self.refusals.pop(event.sequence, None)
+        self.again.discard(event.sequence)
+        self.recovered.append(event.sequence)
+
+    async def quarantined_topics(self) -> list[str]:
+        return sorted({self.events[sequence - 1].topic for sequence in self.refusals if not self.final[sequence]})
+
+    async def quarantined_on(self, topic: str, after: int, limit: int) -> list[Event]:
+        return [
+            self.events[sequence - 1]
+            for sequence in sorted(self.refusals)
+            if sequence > after and not self.final[sequence] and self.events[sequence - 1].topic == topic
+        ][:limit]
+
+    async def released(self, limit: int) -> list[Event]:
+        return [self.events[sequence - 1] for sequence in sorted(self.again)][:limit]

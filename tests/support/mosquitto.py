@@ -99,6 +99,11 @@ class Broker:
             process.kill()
             process.wait(timeout=10)
 
+    def reload(self) -> None:
+        """Has it read its files again, access rules among them."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+
     def restart(self) -> None:
         self.stop()
         self.start()

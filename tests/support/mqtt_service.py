@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import structlog
@@ -41,11 +41,18 @@ async def service(
     ledger: Outbox | None = None,
     handler: Handler = no_commands,
     on_ack: AckTaker = lambda epoch, sequence: None,
+    commands: Sequence[str] = (),
     **mqtt: Any,
 ) -> AsyncIterator[MqttService]:
     """A running service, stopped in order at the end. `mqtt` are keys of that section of the configuration."""
     it = MqttService(
-        config(port, **mqtt), ledger or MemoryLedger(), handler, on_ack, clock.wall, structlog.get_logger()
+        config(port, **mqtt),
+        ledger or MemoryLedger(),
+        handler,
+        on_ack,
+        clock.wall,
+        structlog.get_logger(),
+        commands=commands,
     )
     task = asyncio.create_task(it.run())
     try:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import GENESIS
+from gateway.events.envelope import GENESIS, Event
 from gateway.ledger import ledger as ledger_module
 from gateway.ledger.schema import APPLICATION_ID, MIGRATIONS
 from tests.support.ledgers import SOURCE, START, TestLedger, content_of, fact, facts, run_module, until
@@ -192,24 +192,47 @@ async def test_refused_events_go_to_quarantine_and_publishing_goes_on_behind_the
     ledger.append(facts(1, 5), 1)
     await ledger.flush()
     ledger.published(1)
-    ledger.refuse(2, "not authorised (0x87)")
-    ledger.refuse(3, "not authorised (0x87)")
-    ledger.refuse(77, "is not there")
+    for number, final in ((2, False), (3, True), (77, False)):  # the last one is not there
+        ledger.set_apart(Event(number, "", "", b""), "not authorised (0x87)", final)
     await ledger.flush()
     assert await ledger.numbers() == [1, 4, 5]
     await until(lambda: ledger.stats().quarantined == 2)
     assert (ledger.stats().published, ledger.stats().pending) == (3, 2)
     kept = await ledger.quarantined(10)
-    assert [(event.sequence, event.reason, event.time) for event in kept] == [
-        (2, "not authorised (0x87)", START),
-        (3, "not authorised (0x87)", START),
+    assert [(event.sequence, event.reason, event.time, event.final) for event in kept] == [
+        (2, "not authorised (0x87)", START, False),
+        (3, "not authorised (0x87)", START, True),
     ]
+    assert [event.sequence for event in await ledger.quarantined(10, after=2)] == [3]
+    assert [event.sequence for event in await ledger.quarantined_on(kept[0].topic, 0, 10)] == [2]
     await ledger.close()
 
     again = TestLedger(path)
     assert again.start().published == 3
     assert await again.numbers() == [1, 4, 5]
     await again.close()
+
+
+async def test_what_is_released_from_quarantine_leaves_it_when_it_is_delivered(path: Path) -> None:
+    ledger = TestLedger(path)
+    ledger.start()
+    ledger.append(facts(1, 5), 1)
+    await ledger.flush()
+    for event in await ledger.read(0, 3, 1 << 20):
+        ledger.set_apart(event, "packet too large (0x95)", True)
+    ledger.published(5)
+    assert await ledger.quarantined_topics() == []
+    assert await ledger.released(10) == []
+    assert await ledger.release([2, 3, 4]) == 2
+    first, second = await ledger.released(10)
+    ledger.delivered(first)
+    ledger.set_apart(second, "packet too large (0x95)", True)
+    await ledger.flush()
+    assert [(event.sequence, event.released) for event in await ledger.quarantined(10)] == [(1, False), (3, False)]
+    await until(lambda: ledger.stats().quarantined == 2)
+    assert await ledger.release(topic="events/alarm/nowhere") == 0
+    assert await ledger.release() == 2
+    await ledger.close()
 
 
 async def test_room_ends_when_too_much_waits_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +355,7 @@ async def test_stats_say_where_it_stands(path: Path) -> None:
 def test_released_migrations_are_never_edited() -> None:
     """An older file has been through exactly these; add a new one behind them and its hash here."""
     hashes = [hashlib.sha256("".join(script.split()).encode()).hexdigest()[:16] for script in MIGRATIONS]
-    assert hashes == ["1b81f8c1e219aa73"]
+    assert hashes == ["1b81f8c1e219aa73", "6b66b9887f84e28d"]
 
 
 async def test_a_file_of_each_older_version_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gateway.errors import LedgerError
-from gateway.events.envelope import LOSS
+from gateway.events.envelope import LOSS, Event
 from tests.support.ledgers import SECOND, START, TestLedger, facts, run_module, until
 
 DAY = 86_400 * SECOND
@@ -181,7 +181,7 @@ async def test_drop_oldest_gives_up_quarantined_events_first(path: Path) -> None
     ledger.start()
     await commit(ledger, 1, 900)
     for sequence in (2, 3, 7):
-        ledger.refuse(sequence, "refused")
+        ledger.set_apart(Event(sequence, "", "", b""), "refused", True)
     await ledger.flush()
     ledger.published(10)
     await commit(ledger, 901, 1020)
@@ -196,13 +196,15 @@ async def test_quarantined_events_outlive_delivered_ones(path: Path) -> None:
     ledger = TestLedger(path, max_events=1000)
     ledger.start()
     await commit(ledger, 1, 1000)
-    ledger.refuse(5, "refused")
+    ledger.set_apart(Event(5, "", "", b""), "refused", True)
     ledger.published(1000)
     await commit(ledger, 1001, 1500)
     await tidy(ledger)
     assert [event.sequence for event in await ledger.quarantined(10)] == [5]
     assert (await ledger.numbers())[0] == 502
     await until(lambda: ledger.stats().stored == 1000)
+    ledger.delivered(Event(5, "", "", b""))  # it was only kept for its delivery
+    await until(lambda: ledger.stats().stored == 999)
     await ledger.close()
 
 

@@ -1,97 +1,86 @@
-"""The private hooks of aiomqtt and paho on which `gateway.mqtt.client` builds, each looked at.
+"""What `gateway.mqtt.client` makes of a broker's bytes, and the one private method of paho on which it builds.
 
-A new release of either that moves one of them fails here, with its name, before it fails in the field.
+A new release of paho that moves the method, or changes what is public, fails here before it fails in the field.
 """
 
 from __future__ import annotations
 
 import inspect
 from importlib.metadata import version
+from typing import Any
 
-import aiomqtt
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
-from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.mqtt.client import Client, Settings, Will
-from gateway.mqtt.interface import ACCEPTED, Message, Outcome, Properties
+from gateway.errors import LinkError
+from gateway.mqtt import answers, codec, wire
+from gateway.mqtt.answers import Answer, classify
+from gateway.mqtt.client import Client
+from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
+from gateway.mqtt.settings import BrokerRefusal, Settings, Will
 
-SETTINGS = Settings("localhost", 1883, "5", "contract", 30, Will("will", b"{}"), "user", "hidden")
-
-
-def connected(received: list[Message] | None = None) -> Client:
-    """A client that believes it is connected; what it sends stays in paho's queue."""
-    client = Client(SETTINGS, (received if received is not None else []).append)
-    client._client._sock = _Socket()
-    client._on_socket_register_write = lambda *_: None  # type: ignore[method-assign]
-    client._client.on_socket_register_write = client._on_socket_register_write
-    return client
+WILL = Will("will", b"{}")
 
 
-class _Socket:
-    def fileno(self) -> int:
-        return -1
-
-    def close(self) -> None: ...
+def settings(version: str = "5", **more: Any) -> Settings:
+    return Settings("localhost", 1883, version, "contract", 30, WILL, "user", "hidden", **more)
 
 
-async def feed(client: Client, packet: bytes) -> None:
-    """Hands paho one packet, fixed header included, as if it came from the socket."""
-    queue = bytearray(packet)
+class Network:
+    """A transport that keeps what is written to it."""
 
-    def receive(size: int) -> bytes:
-        if not queue:
-            raise BlockingIOError
-        taken = bytes(queue[:size])
-        del queue[:size]
-        return taken
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.reading = True
+        self.closed = False
+        self.unsent = 0
 
-    client._client._sock_recv = receive
-    client._client.loop_read()
-    assert not queue
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
 
-def test_the_versions_are_those_that_were_looked_at() -> None:
-    assert version("aiomqtt").startswith("2.5.")
+def logged_in(connack: bytes = b"\x20\x03\x00\x00\x00", **more: Any) -> tuple[Client, Network, list[Message]]:
+    """A client whose CONNECT the broker has answered with `connack`; what it sends from now on is in the network."""
+    received: list[Message] = []
+    client, network = Client(settings(**more), received.append), Network()
+    client.connection_made(network)  # type: ignore[arg-type]
+    codec.log_in(client._codec, client._settings)
+    client.data_received(connack)
+    client._flush()
+    network.written.clear()
+    return client, network, received
+
+
+def packets(network: Network, client: Client) -> list[wire.Packet]:
+    client._flush()
+    return list(wire.Packets(1 << 20, five=True).feed(bytes(network.written)))
+
+
+def test_paho_has_what_is_built_upon() -> None:
     assert version("paho-mqtt").startswith("2.")
-
-
-@pytest.mark.parametrize(
-    ("method", "parameters"),
-    [
-        (aiomqtt.Client._on_publish, ["self", "client", "userdata", "mid", "reason_code", "properties"]),
-        (aiomqtt.Client._on_connect, ["self", "client", "userdata", "flags", "reason_code", "properties"]),
-        (aiomqtt.Client._on_disconnect, ["self", "client", "userdata", "flags", "reason_code", "properties"]),
-        (aiomqtt.Client._on_message, ["self", "client", "userdata", "message"]),
-        (aiomqtt.Client._on_socket_open, ["self", "client", "userdata", "sock"]),
-        (aiomqtt.Client._on_socket_register_write, ["self", "client", "userdata", "sock"]),
-        (aiomqtt.Client._client_connect, ["self"]),
-        (paho.Client._handle_pubackcomp, ["self", "cmd"]),
-        (paho.Client._sock_recv, ["self", "bufsize"]),
-        (paho.Client._ssl_wrap_socket, ["self", "tcp_sock"]),
-        (paho.Client._reset_sockets, ["self", "sockpair_only"]),
-    ],
-)
-def test_the_hooks_take_what_we_think(method: object, parameters: list[str]) -> None:
-    assert list(inspect.signature(method).parameters) == parameters  # type: ignore[arg-type]
-
-
-async def test_paho_calls_our_hooks() -> None:
-    client = Client(SETTINGS, lambda message: None)
-    inner = client._client
-    assert inner.on_connect == client._on_connect
-    assert inner.on_disconnect == client._on_disconnect
-    assert inner.on_publish == client._on_publish
-    assert inner.on_message == client._on_message
-    assert inner.on_socket_open == client._on_socket_open
-    assert inner.on_socket_register_write == client._on_socket_register_write
-    assert inner._handle_pubackcomp == client._on_acknowledgement
-    assert inner._ssl_wrap_socket == client._start_tls
-    assert not client._connected.done()
-    assert not client._disconnected.done()
+    assert list(inspect.signature(paho.Client._create_socket).parameters) == ["self"]
+    for name in ("connect", "loop_read", "loop_misc", "publish", "subscribe", "ack", "disconnect", "drop_out_messages"):
+        assert callable(getattr(paho.Client, name)), name
 
 
 @pytest.mark.parametrize(
@@ -104,95 +93,165 @@ async def test_paho_calls_our_hooks() -> None:
         (b"\x40\x03\x00\x01\x87", Outcome(0x87, "Not authorized")),
         (b"\x40\x04\x00\x01\x97\x00", Outcome(0x97, "Quota exceeded")),
         (b"\x40\x0a\x00\x01\x99\x06\x1f\x00\x03bad", Outcome(0x99, "Payload format invalid")),  # with a reason string
-        (b"\x40\x0a\x00\x01\x00\x06\x1f\x00\x03yes", Outcome(0, "Success")),
+        (b"\x40\x0a\x00\x01\x00\x06\x1f\x00\x03yes", ACCEPTED),
     ],
 )
 async def test_the_reason_code_of_a_puback_decides(puback: bytes, expected: Outcome) -> None:
-    client = connected()
+    client, _, _ = logged_in()
     outcome = client.send("topic", b"payload", qos=1)
     assert not outcome.done()
-    await feed(client, puback)
+    for byte in puback:  # however the network cuts it
+        client.data_received(bytes([byte]))
     assert outcome.result() == expected
-    assert not client._outcomes
-    assert not client._client._out_messages, "paho keeps what it has sent"
-    assert client._client._inflight_messages == 0
+    assert client.unacknowledged == 0
+
+
+async def test_any_refusal_is_of_one_of_three_kinds_and_ends_nothing() -> None:
+    client, _, _ = logged_in()
+    for packet_id, code in enumerate(range(0x80, 0x100), 1):
+        outcome = client.send("topic", b"payload", qos=1)
+        client.data_received(bytes([0x40, 4, 0, packet_id, code, 0]))
+        assert outcome.result().code == code
+        assert classify(code) in (Answer.NOT_NOW, Answer.UNTIL_MENDED, Answer.NEVER)
+    assert not client.lost.done()
 
 
 async def test_a_puback_for_nothing_that_was_sent_is_ignored() -> None:
-    client = connected()
+    client, _, _ = logged_in()
     outcome = client.send("topic", b"payload", qos=1)
     for puback in (b"\x40\x02\x00\x09", b"\x40\x03\x00\x09\x87"):
-        await feed(client, puback)
+        client.data_received(puback)
     assert not outcome.done()
     assert not client.lost.done()
 
 
-async def test_all_outcomes_are_lost_at_once_when_the_connection_ends() -> None:
-    client = connected()
-    client.window = 2
-    client._connected.set_result(None)
+@pytest.mark.parametrize(
+    ("end", "reason", "blameable"),
+    [
+        (b"\xe0\x01\x8e", "same client id", False),
+        (b"\xe0\x01\x8b", "server shutting down", False),
+        (b"\xe0\x01\x95", "packet too large", True),
+        (b"\xe0\x02\x81\x00", "malformed", True),
+        (b"\xe0\x01\xee", "does not name", True),
+        (None, "closed it", True),
+    ],
+)
+async def test_all_outcomes_are_lost_at_once_when_the_connection_ends(
+    end: bytes | None, reason: str, blameable: bool
+) -> None:
+    client, _, _ = logged_in(b"\x20\x06\x00\x00\x03\x21\x00\x02")  # Receive Maximum 2
     outcomes = [client.send("topic", b"payload", qos=1) for _ in range(4)]
-    client._on_disconnect(client._client, None, None, ReasonCode(PacketTypes.DISCONNECT, identifier=0x8E))
+    if end is None:
+        client.connection_lost(None)
+    else:
+        client.data_received(end)
     assert all(outcome.result().lost for outcome in outcomes)
-    assert "same client id" in client.lost.result()
+    assert reason in client.lost.result()
+    assert client.blameable == blameable
     assert client.send("topic", b"payload", qos=1).result().lost
 
 
 async def test_what_is_beyond_the_receive_maximum_waits_its_turn() -> None:
-    client = connected()
-    properties = PahoProperties(PacketTypes.CONNACK)
-    properties.ReceiveMaximum = 2
-    client._on_connect(client._client, None, None, ReasonCode(PacketTypes.CONNACK, identifier=0), properties)
+    client, network, _ = logged_in(b"\x20\x06\x00\x00\x03\x21\x00\x02")
     assert client.window == 2
     outcomes = [client.send(f"topic/{number}", b"payload", qos=1) for number in range(5)]
-    assert list(client._client._out_messages) == [1, 2]
-    await feed(client, b"\x40\x02\x00\x01")
-    assert list(client._client._out_messages) == [2, 3]
-    await feed(client, b"\x40\x02\x00\x02")
-    await feed(client, b"\x40\x02\x00\x03")
+    assert len(packets(network, client)) == 2
+    client.data_received(b"\x40\x02\x00\x01")
+    assert len(packets(network, client)) == 3
+    client.data_received(b"\x40\x02\x00\x02\x40\x02\x00\x03")
     assert [outcome.done() for outcome in outcomes] == [True, True, True, False, False]
-    assert list(client._client._out_messages) == [4, 5]
+    assert len(packets(network, client)) == 5
 
 
-async def test_telemetry_is_left_out_where_it_would_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.mqtt.client.MAX_UNSENT", 3)
-    client = connected()
-    assert [client.send("telemetry", b"", qos=0).result().accepted for _ in range(5)] == [True] * 3 + [False] * 2
+async def test_telemetry_is_left_out_where_it_would_pile_up() -> None:
+    client, network, _ = logged_in()
+    assert client.send("telemetry", b"", qos=0).result().accepted
+    network.unsent = 1 << 20
+    assert not client.send("telemetry", b"", qos=0).result().accepted
 
 
 async def test_paho_takes_packed_properties_as_it_takes_its_own() -> None:
-    client = connected()
+    client, network, _ = logged_in()
     client.send("t", b"p", qos=1, properties=Properties("application/json", (("a", "b"),), b"\x01"))
-    ours = bytes(client._client._out_packet[0]["packet"])
     expected = PahoProperties(PacketTypes.PUBLISH)
     expected.PayloadFormatIndicator = 1
     expected.ContentType = "application/json"
     expected.UserProperty = [("a", "b")]
     expected.CorrelationData = b"\x01"
-    reference = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-    reference._sock = _Socket()  # type: ignore[assignment]
-    reference.on_socket_register_write = lambda *_: None
+    written: list[bytes] = []
+    reference = codec.Codec(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    reference.pipe = wire.Pipe(lambda data: written.append(bytes(data)))
+    reference.connect("localhost")
     reference.publish("t", b"p", 1, False, expected)
-    assert ours == bytes(reference._out_packet[0]["packet"])
+    client._flush()
+    assert bytes(network.written) == written[-1]
 
 
-async def test_a_message_comes_with_what_is_needed_to_answer_it() -> None:
-    received: list[Message] = []
-    client = connected(received)
+async def test_a_message_comes_with_what_is_needed_to_answer_it_and_is_acknowledged_by_hand() -> None:
+    client, network, received = logged_in()
     properties = b"\x08\x00\x01r" + b"\x09\x00\x01c"
-    body = b"\x00\x05cmd/x" + bytes([len(properties)]) + properties + b"{}"
-    await feed(client, bytes([0x31, len(body)]) + body)
-    assert received == [Message("cmd/x", b"{}", True, "r", b"c")]
+    body = b"\x00\x05cmd/x\x00\x07" + bytes([len(properties)]) + properties + b"{}"
+    client.data_received(bytes([0x3B, len(body)]) + body)  # QoS 1, retained, sent again
+    assert received == [Message("cmd/x", b"{}", True, "r", b"c", 2, 7, True)]
+    assert packets(network, client) == []
+    received[0].acknowledge()
+    assert [(packet.kind, packet.body[:2]) for packet in packets(network, client)] == [(wire.PUBACK, b"\x00\x07")]
 
 
-async def test_a_packet_longer_than_the_limit_is_not_read() -> None:
-    client = connected()
-    client._connected.set_result(None)
-    client._client._in_packet.update(command=0x30, have_remaining=1, to_process=1_200_000)
-    client._client._sock_recv = client._receive_bytes  # type: ignore[method-assign,assignment]
-    client._client.loop_read()
-    assert "more than 1114112" in client.lost.result()
+@pytest.mark.parametrize("piece", [7, 1000, 1 << 21])
+async def test_a_message_that_is_too_large_is_passed_over(piece: int) -> None:
+    client, _, received = logged_in(version="3.1.1", connack=b"\x20\x02\x00\x00")
+    size = 1_200_000
+    body = b"\x00\x05cmd/x\x00\x07" + b"x" * size
+    data = b"\x33" + wire.variable_integer(len(body)) + body + b"\x30\x08\x00\x05cmd/y1"
+    for start in range(0, len(data), piece):
+        client.data_received(data[start : start + piece])
+    assert [(message.topic, message.payload, message.size) for message in received] == [
+        ("cmd/x", b"", size),
+        ("cmd/y", b"1", 1),
+    ]
+    assert not client.lost.done()
+
+
+async def test_what_is_too_large_and_no_message_ends_the_connection() -> None:
+    client, _, _ = logged_in()
+    client.data_received(b"\x90\xff\xff\xff\x7f")
+    assert "268435455 bytes" in client.lost.result()
+
+
+async def test_a_broker_says_what_it_has_not() -> None:
+    lacks = b"\x24\x00" + b"\x25\x00" + b"\x28\x00" + b"\x11\x00\x00\x00\x00" + b"\x27\x00\x00\x08\x00"
+    client, _, _ = logged_in(b"\x20" + bytes([3 + len(lacks), 0, 0, len(lacks)]) + lacks, session=60)
+    assert client.features == Features("5", retain=False, qos=0, wildcards=False, session=False)
+    assert len(client.features.missing()) == 4
+    assert client.max_packet == 2048
+    assert client.send("topic", b"x" * 3000, qos=1).result().code == 0x95
+    assert client.send("topic", b"", qos=1).result().code == 0x9B
+
+
+@pytest.mark.parametrize(("version", "code", "meant"), [("5", 0x87, 0x87), ("5", 0xEE, 0xEE), ("3.1.1", 5, 0x87)])
+async def test_a_refused_login_is_told_with_its_code(version: str, code: int, meant: int) -> None:
+    client, _, _ = logged_in(bytes([0x20, 2, 0, code]), version=version)
+    error = client._connected.exception()
+    assert isinstance(error, BrokerRefusal)
+    assert isinstance(error, LinkError)
+    assert error.code == meant
+
+
+async def test_no_more_is_read_until_there_is_room() -> None:
+    client, network, _ = logged_in()
+    client.pause()
+    assert not network.reading
+    client.resume()
+    assert network.reading
+
+
+def test_every_listed_code_has_a_kind_and_a_name() -> None:
+    assert all(answers.name(code) for code in range(256))
+    assert classify(0x97) is Answer.NOT_NOW
+    assert classify(0x87) is Answer.UNTIL_MENDED
+    assert classify(0x95) is Answer.NEVER
 
 
 def test_the_password_is_not_shown() -> None:
-    assert "hidden" not in repr(SETTINGS)
+    assert "hidden" not in repr(settings())

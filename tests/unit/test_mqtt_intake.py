@@ -17,9 +17,10 @@ from gateway.errors import Refused
 from gateway.mqtt import intake
 from gateway.mqtt import retained as board
 from gateway.mqtt.intake import Intake
-from gateway.mqtt.interface import ACCEPTED, Message, Outcome, Properties
+from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
 from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats
+from tests.support.subscriber import until
 
 BASE = "rfid/v1/leafworks/dock/"
 
@@ -28,10 +29,16 @@ class Recorder:
     """A connection that accepts everything and keeps what was sent."""
 
     window = 20
+    max_packet = 1 << 20
+    blameable = False
+    unacknowledged = 0
 
-    def __init__(self, subscription: Outcome = ACCEPTED) -> None:
+    def __init__(self, subscription: Outcome = ACCEPTED, wildcards: bool = True) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.sent: list[tuple[str, Any]] = []
+        self.features = Features(wildcards=wildcards)
+        self.filters: list[str] = []
+        self.reading: list[bool] = []
         self._subscription = subscription
 
     def send(
@@ -43,7 +50,18 @@ class Recorder:
         return outcome
 
     async def listen(self, filters: Sequence[str]) -> list[Outcome]:
+        self.filters += filters
         return [self._subscription for _ in filters]
+
+    def pause(self) -> None:
+        self.reading.append(False)
+
+    def resume(self) -> None:
+        self.reading.append(True)
+
+
+async def done(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {}
 
 
 async def answers_to(*messages: Message, handler: Any = None) -> tuple[list[tuple[str, Any]], MqttStats]:
@@ -74,11 +92,70 @@ async def test_a_refused_subscription_is_logged_and_raises_nothing() -> None:
     assert [entry["topic"] for entry in logs] == [BASE + "cmd/+", BASE + "ack"]
 
 
-async def test_a_flood_of_commands_is_cut_off_at_the_bound() -> None:
-    flood = [Message(f"{BASE}cmd/n{number}", b"{}") for number in range(intake.MAX_WAITING + 50)]
-    sent, stats = await answers_to(*flood)
-    assert len(sent) == intake.MAX_WAITING
-    assert stats.commands_dropped == 50
+async def test_a_broker_without_wildcards_is_subscribed_to_by_name() -> None:
+    it = Intake(BASE, None, None, structlog.get_logger(), MqttStats(), ["count", "status"])  # type: ignore[arg-type]
+    connection = Recorder(wildcards=False)
+    await it.open(connection)
+    assert connection.filters == [BASE + "cmd/count", BASE + "cmd/status", BASE + "ack"]
+
+
+async def test_a_flood_of_commands_is_held_back_and_every_one_is_answered() -> None:
+    """What has been read is taken, and no more is read until half of it is done."""
+    stats = MqttStats()
+    it = Intake(BASE, done, lambda epoch, sequence: None, structlog.get_logger(), stats)
+    connection = Recorder()
+    await it.open(connection)
+    acknowledged: list[int] = []
+    for number in range(intake.MAX_WAITING + 500):
+        it.receive(
+            Message(f"{BASE}cmd/n{number}", b"{}", packet_id=1, acknowledge=lambda n=number: acknowledged.append(n))
+        )
+    assert connection.reading == [False]
+    assert acknowledged == []
+    running = asyncio.create_task(it.run())
+    await until(lambda: len(acknowledged) == intake.MAX_WAITING + 500)
+    running.cancel()
+    assert connection.reading == [False, True]
+    assert acknowledged == sorted(acknowledged)
+    assert len(connection.sent) == intake.MAX_WAITING + 500
+
+
+async def test_a_command_is_acknowledged_when_it_is_done_and_not_before() -> None:
+    go = asyncio.Event()
+    order: list[str] = []
+
+    async def handler(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        await go.wait()
+        order.append("done")
+        return {}
+
+    it = Intake(BASE, handler, lambda epoch, sequence: None, structlog.get_logger(), MqttStats())
+    await it.open(Recorder())
+    it.receive(Message(BASE + "cmd/count", b"{}", packet_id=1, acknowledge=lambda: order.append("acknowledged")))
+    running = asyncio.create_task(it.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert order == []
+    go.set()
+    await until(lambda: len(order) == 2)
+    running.cancel()
+    assert order == ["done", "acknowledged"]
+
+
+async def test_a_command_that_the_broker_sends_again_is_done_once() -> None:
+    """The connection ended before it was acknowledged. The same packet id without the mark is a new command."""
+    calls: list[str] = []
+
+    async def handler(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        calls.append(name)
+        return {"call": len(calls)}
+
+    first = Message(BASE + "cmd/count", b"{}", packet_id=7)
+    again = Message(BASE + "cmd/count", b"{}", packet_id=7, again=True)
+    other = Message(BASE + "cmd/count", b'{"zone": "a"}', packet_id=7, again=True)
+    sent, stats = await answers_to(first, again, first, other, handler=handler)
+    assert [answer["result"]["call"] for _, answer in sent] == [1, 1, 2, 3]
+    assert stats.commands_repeated == 1
 
 
 async def test_what_is_remembered_is_bounded_by_count_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,400 @@
+"""Everything that is on its way to the broker: what is sent next, what an answer means, what is set apart.
+
+No I/O and no clock: times are arguments, seconds of any one clock. The rules:
+
+- Events leave in the order of their sequence. A refused event holds back the later ones of its topic, no others.
+- A refusal for now slows the pace; a refusal until something is mended does not. Both are sent again after a pause
+  that doubles. An event that is refused on and on while others are taken is set apart.
+- What is not answered while later events are, was passed over: it is sent again, as a new packet. Where nothing is
+  answered at all, the oldest alone is sent again until something is.
+- Where the broker ends the connection, the events that were awaited are sent one at a time over the next ones. One at
+  which connections end alone, `DEADLY` times, is set apart; a later one of at least its size after one more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from gateway.events.envelope import Event
+from gateway.mqtt.answers import Answer
+from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
+from gateway.mqtt.pace import Pace
+from gateway.mqtt.patience import (
+    CROWD,
+    DEADLY,
+    FIRST_PAUSE,
+    LIMITS,
+    LONGEST_PAUSE,
+    LONGEST_PROBE,
+    OVERTAKEN,
+    SILENCE,
+    STREAK,
+)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A topic that waits after a refusal."""
+
+    until: float
+    pause: float
+    since: float
+    queue: list[tuple[int, Delivery]] = field(default_factory=list)
+    probing: bool = False
+
+
+class Outgoing:
+    """The events between the ledger and the broker. It outlives a connection."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
+        self.denied: set[str] = set()  # topics with events in quarantine that go before later ones
+        self.settled: list[Delivery] = []  # set apart, or taken from quarantine: to be told to the ledger
+        self.silences = 0  # copies that were given up unanswered so far
+        self._stream: dict[int, Delivery] = {}  # in the order of sequence, from the mark on
+        self._errands: dict[int, Delivery] = {}  # from quarantine
+        self._fresh: deque[Delivery] = deque()
+        self._again: list[tuple[int, Delivery]] = []
+        self._held: dict[str, _Held] = {}
+        self._flight: dict[int, Delivery] = {}  # by number, in the order of sending
+        self._number = 0
+        self._answered = 0  # the newest number that was acknowledged
+        self._taken = 0
+        self._heard = 0.0  # when the last acknowledgement came
+        self._since = 0.0  # since when there has always been an event awaited
+        self._round_trip = 0.0
+        self._probe: Delivery | None = None  # while nothing is answered
+        self._probes = 0
+        self._paced = False  # only the rate kept the next event from being sent
+        self._deadly = math.inf  # bytes of the smallest event at which connections ended
+        self._streak = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flight)
+
+    @property
+    def waiting(self) -> int:
+        """Events that are here and have not been settled."""
+        return len(self._stream) + len(self._errands)
+
+    @property
+    def unsent(self) -> int:
+        """Events that were read and have never been sent."""
+        return len(self._fresh)
+
+    @property
+    def crowded(self) -> bool:
+        return len(self._stream) >= CROWD
+
+    @property
+    def alone(self) -> bool:
+        """A suspected event is awaited or comes next: nothing else is to be sent beside it."""
+        head = self._peek()
+        return any(delivery.suspect for delivery in self._flight.values()) or (head is not None and self._solo(head))
+
+    def silent_for(self, now: float) -> float:
+        """Seconds for which events have been awaited and nothing was acknowledged."""
+        return now - max(self._since, self._heard) if self._flight or self._probe is not None else 0.0
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Events of the ledger, behind those that were added before."""
+        for event in events:
+            delivery = self._stream[event.sequence] = Delivery(event)
+            self._fresh.append(delivery)
+
+    def add_quarantined(self, events: Iterable[Event]) -> int:
+        """Events from quarantine, to be sent again; returns how many are new here."""
+        new = 0
+        for event in events:
+            if event.sequence not in self._errands:
+                delivery = self._errands[event.sequence] = Delivery(event, quarantined=True)
+                heappush(self._again, (event.sequence, delivery))
+                new += 1
+        return new
+
+    # Sending
+
+    def next(self, now: float) -> Delivery | None:
+        """The event to be sent now, if there is one; it is then taken as sent."""
+        self._paced = False
+        if self._probe is not None:
+            return self._send(self._probe, now) if self._probe.stage is Stage.WAITING else None
+        while (head := self._peek()) is not None:
+            if self._must_wait(head):
+                self._pop(head)
+                self._hold_back(head)
+            elif self._flight and (self._solo(head) or self._solo_in_flight() or self._streak >= STREAK):
+                return None
+            elif not self.pace.allows(now, len(self._flight)):
+                self._paced = self.pace.wait(now) > 0
+                return None
+            else:
+                self._pop(head)
+                self.pace.sent()
+                return self._send(head, now)
+        return None
+
+    def _peek(self) -> Delivery | None:
+        """The waiting event with the lowest sequence; the smallest one where every event seems to end connections."""
+        while self._again and self._again[0][1].stage is not Stage.WAITING:
+            heappop(self._again)
+        while self._fresh and self._fresh[0].stage is not Stage.WAITING:
+            self._fresh.popleft()
+        head: Delivery | None = self._fresh[0] if self._fresh else None
+        if self._again and (head is None or self._again[0][0] < head.event.sequence):
+            head = self._again[0][1]
+        if head is not None and self._streak >= STREAK:
+            waiting = [*(delivery for _, delivery in self._again), *self._fresh]
+            return min((one for one in waiting if one.stage is Stage.WAITING), key=lambda one: one.size)
+        return head
+
+    def _pop(self, head: Delivery) -> None:
+        """Takes off the head. A control from the middle is passed over later, as it is no longer waiting."""
+        if self._again and self._again[0][1] is head:
+            heappop(self._again)
+        elif self._fresh and self._fresh[0] is head:
+            self._fresh.popleft()
+
+    def _must_wait(self, delivery: Delivery) -> bool:
+        """Whether its topic keeps an event from being sent."""
+        topic = delivery.event.topic
+        if delivery.quarantined:
+            return False
+        held = self._held.get(topic)
+        return topic in self.denied or (held is not None and not (held.probing and delivery.refusals))
+
+    def _hold_back(self, delivery: Delivery) -> None:
+        """An event waits for its topic, in quarantine or here."""
+        topic = delivery.event.topic
+        if topic in self.denied:
+            delivery.reason = delivery.reason or "an earlier event of its topic was refused"
+            self._set_apart(delivery, Step.TOPIC_DENIED)
+        else:
+            delivery.go(Step.TOPIC_WAITS)
+            heappush(self._held[topic].queue, (delivery.event.sequence, delivery))
+
+    def _solo(self, delivery: Delivery) -> bool:
+        return delivery.suspect or delivery.size >= self._deadly
+
+    def _solo_in_flight(self) -> bool:
+        return len(self._flight) == 1 and self._solo(next(iter(self._flight.values())))
+
+    def _send(self, delivery: Delivery, now: float) -> Delivery:
+        if not self._flight and self._probe is None:
+            self._since = now
+        delivery.go(Step.SEND)
+        self._number += 1
+        delivery.number = self._number
+        delivery.sent_at = now
+        delivery.copies += 1
+        if delivery.copies == 1:
+            delivery.first = self._number
+        self._flight[self._number] = delivery
+        return delivery
+
+    # Answers
+
+    def answered(self, delivery: Delivery, number: int, answer: Answer, reason: str, now: float) -> None:
+        """The copy `number` of an event got `answer`. Answers to copies that were given up count only as a yes."""
+        if answer is Answer.TAKEN:
+            self._take(delivery, number, now)
+        elif delivery.number == number and delivery.stage is Stage.SENT:
+            if answer is Answer.CUT:
+                return  # all of them are: see `cut`
+            self._flight.pop(number, None)
+            delivery.reason = reason
+            self._refuse(delivery, answer, now)
+
+    def _take(self, delivery: Delivery, number: int, now: float) -> None:
+        self._taken += 1
+        self._heard = now
+        self._answered = max(self._answered, number)
+        self._probe, self._probes, self._streak = None, 0, 0
+        self.pace.taken(now)
+        if delivery.stage is Stage.SENT and delivery.number == number:
+            self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
+        self._flight.pop(delivery.number, None)
+        if delivery.size >= self._deadly:
+            self._deadly = math.inf  # it was not the size
+        was = delivery.stage
+        delivery.go(Answer.TAKEN)
+        if delivery.quarantined:
+            self._errands.pop(delivery.event.sequence, None)
+        if delivery.quarantined or was in (Stage.SET_APART, Stage.SET_APART_FOR_GOOD):
+            self.settled.append(delivery)
+        held = self._held.get(delivery.event.topic)
+        if held is not None and delivery.sent_at > held.since:
+            self._let_go(delivery.event.topic)
+
+    def _refuse(self, delivery: Delivery, answer: Answer, now: float) -> None:
+        self.silences += answer is Answer.SILENCE
+        self._count(delivery, now)
+        if answer in (Answer.NOT_NOW, Answer.SILENCE):
+            self.pace.trouble(now, delivery.sent_at)
+        limit = LIMITS.get(answer)
+        if limit is not None and (self._exhausted(delivery, answer, now) or delivery.quarantined):
+            if answer is Answer.SILENCE and delivery.quarantined and delivery.refusals < limit.refusals:
+                self._wait_again(delivery, Answer.SILENCE)
+                return
+            if answer is Answer.UNTIL_MENDED:
+                self.denied.add(delivery.event.topic)
+            self._set_apart(delivery, Step.PATIENCE_ENDS)
+            self._release_topic(delivery.event.topic)
+        elif answer is Answer.SILENCE:
+            self._wait_again(delivery, answer)
+        elif delivery.go(answer) is Stage.DEFERRED:
+            self._defer(delivery, answer, now)
+        else:
+            self._note(delivery)
+            self._release_topic(delivery.event.topic)
+
+    def _count(self, delivery: Delivery, now: float) -> None:
+        if not delivery.refusals:
+            delivery.refused_at, delivery.taken_before = now, self._taken
+        delivery.refusals += 1
+
+    def _exhausted(self, delivery: Delivery, answer: Answer, now: float) -> bool:
+        limit = LIMITS[answer]
+        long = now - delivery.refused_at
+        enough = delivery.refusals >= limit.refusals
+        others = self._taken > delivery.taken_before
+        if answer is Answer.SILENCE:
+            others = self._answered > delivery.first
+        return enough and ((others and long >= limit.seconds) or (self.crowded and long >= limit.crowded))
+
+    def _defer(self, delivery: Delivery, answer: Answer, now: float) -> None:
+        topic = delivery.event.topic
+        held = self._held.get(topic)
+        if held is None:
+            held = self._held[topic] = _Held(now + FIRST_PAUSE, FIRST_PAUSE, now)
+        elif held.probing:
+            held.pause = min(held.pause * 2, LONGEST_PAUSE)
+            held.until, held.since, held.probing = now + held.pause, now, False
+        heappush(held.queue, (delivery.event.sequence, delivery))
+
+    def _wait_again(self, delivery: Delivery, cause: Answer | Step) -> None:
+        delivery.go(cause)
+        heappush(self._again, (delivery.event.sequence, delivery))
+
+    def _release_topic(self, topic: str) -> None:
+        """The event that was asked about is out of the way: the next one of its topic shows how things are."""
+        if topic in self._held:
+            self._let_go(topic)
+
+    def _let_go(self, topic: str) -> None:
+        for _, delivery in self._held.pop(topic).queue:
+            if delivery.stage is Stage.DEFERRED:
+                self._wait_again(delivery, Step.DUE)
+
+    def _set_apart(self, delivery: Delivery, step: Step) -> None:
+        delivery.go(step)
+        self._note(delivery)
+
+    def _note(self, delivery: Delivery) -> None:
+        self.settled.append(delivery)
+        if delivery.quarantined:
+            self._errands.pop(delivery.event.sequence, None)
+
+    # Silence and time
+
+    def look(self, now: float) -> None:
+        """To be called several times a second: finds what was passed over, and what has waited long enough."""
+        overtaken = max(OVERTAKEN, 4 * self._round_trip)
+        passed_over = []
+        for number, delivery in self._flight.items():
+            if number > self._answered or now - delivery.sent_at < overtaken:
+                break
+            passed_over.append(delivery)
+        for delivery in passed_over:
+            del self._flight[delivery.number]
+            delivery.reason = "the broker acknowledged later events and not this one"
+            self._refuse(delivery, Answer.SILENCE, now)
+        self._look_for_silence(now)
+        for topic in [topic for topic, held in self._held.items() if not held.probing and held.until <= now]:
+            self._ask_again(topic)
+
+    def _look_for_silence(self, now: float) -> None:
+        if not self._flight:
+            return
+        awaited = self._probe if self._probe is not None else next(iter(self._flight.values()))
+        since = max(awaited.sent_at, self._heard)
+        if awaited.stage is not Stage.SENT or now - since <= self._patience() * min(2**self._probes, LONGEST_PROBE):
+            return
+        del self._flight[awaited.number]
+        awaited.reason = "the broker does not acknowledge it"
+        self._probe = None
+        self._count(awaited, now)
+        self.silences += 1
+        if self._exhausted(awaited, Answer.SILENCE, now):
+            self._set_apart(awaited, Step.PATIENCE_ENDS)
+        else:
+            self._probes += 1
+            self._probe = awaited
+            awaited.go(Answer.SILENCE)
+
+    def _patience(self) -> float:
+        return max(SILENCE, 8 * self._round_trip)
+
+    def _ask_again(self, topic: str) -> None:
+        """The oldest event of a topic that was held back is sent: the others wait for what becomes of it."""
+        held = self._held[topic]
+        while held.queue:
+            _, delivery = heappop(held.queue)
+            if delivery.stage is Stage.DEFERRED:
+                held.probing = True
+                self._wait_again(delivery, Step.DUE)
+                return
+        del self._held[topic]
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until `look` or `next` may have something to do by themselves, None for never."""
+        if not (self._flight or self._held or self._again or self._fresh):
+            return None
+        waits = [0.25]
+        if self._paced:
+            waits.append(max(self.pace.wait(now), 0.001))
+        return min(waits)
+
+    # The end of a connection
+
+    def cut(self, blame: bool) -> None:
+        """The connection has ended. `blame`: the broker ended it, and an event may have been the cause."""
+        awaited = list(self._flight.values())
+        self._flight.clear()
+        self._probe, self._probes = None, 0
+        for delivery in awaited:
+            if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery):
+                continue
+            delivery.suspect = delivery.suspect or blame
+            self._wait_again(delivery, Answer.CUT)
+        for held in self._held.values():
+            held.probing = False
+
+    def _condemned(self, delivery: Delivery) -> bool:
+        """Counts a connection against an event; True where it is set apart for that."""
+        delivery.deaths += 1
+        if self._streak >= STREAK or delivery.deaths < (1 if delivery.size >= self._deadly else DEADLY):
+            return False
+        self._streak += 1
+        self._deadly = min(self._deadly, delivery.size)
+        delivery.reason = (
+            f"the broker ended the connection {delivery.copies} times at this event of {delivery.size} bytes"
+        )
+        self._set_apart(delivery, Step.ENDS_CONNECTIONS)
+        return True
+
+    def advance(self) -> int | None:
+        """Moves on over the settled events at the front; returns the last of them, None where there is none."""
+        last = None
+        while self._stream:
+            sequence, delivery = next(iter(self._stream.items()))
+            if delivery.stage not in DONE:
+                break
+            del self._stream[sequence]
+            last = sequence
+        return last

@@ -1,0 +1,108 @@
+"""How fast events are sent: a window and a rate that adapt to what the broker acknowledges (AIMD).
+
+At first only the window limits. When the broker refuses for now, or passes over events without a word, the window is
+halved and the rate falls below what was acknowledged (multiplicative decrease); while all is well both grow again
+step by step (additive increase), and after a minute the rate has no limit again. Times are seconds of any one clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+DECREASE = 0.7
+"""A rate is cut to this share of what was acknowledged: room for what waits to be sent again."""
+
+SLOWEST = 0.5
+"""Events per second at the least: a broker that takes nothing is asked every other second."""
+
+GROWTH = 0.05
+"""Share of the rate by which it grows in a second, at least by half an event per second."""
+
+UNKNOWN = 30.0
+"""Events per second that are tried where nothing has been acknowledged of late."""
+
+FORGET = 60.0
+"""Seconds without trouble after which the rate has no limit."""
+
+_BUCKETS = 10  # seconds of acknowledgements that are remembered, a count for each
+
+
+class Pace:
+    """The window and the rate for one broker; they outlive a connection."""
+
+    def __init__(self, widest: int) -> None:
+        self._widest = widest
+        self.window = float(widest)
+        self.rate = math.inf
+        self._tokens = 1.0
+        self._filled_at = 0.0
+        self._cut_at = -math.inf
+        self._grown_at = 0.0
+        self._acknowledged: deque[tuple[int, int]] = deque(maxlen=_BUCKETS)  # (second, count)
+
+    @property
+    def slow(self) -> bool:
+        """The broker does not take all that could be sent."""
+        return self.rate != math.inf
+
+    def allows(self, now: float, outstanding: int) -> bool:
+        """Whether one more event may be sent."""
+        if outstanding >= int(self.window):
+            return False
+        if self.rate == math.inf:
+            return True
+        self._fill(now)
+        return self._tokens >= 1.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the rate allows an event."""
+        if self.rate == math.inf:
+            return 0.0
+        self._fill(now)
+        return max(0.0, (1.0 - self._tokens) / self.rate)
+
+    def sent(self) -> None:
+        """An event was sent."""
+        if self.rate != math.inf:
+            self._tokens -= 1.0
+
+    def taken(self, now: float) -> None:
+        """The broker has acknowledged an event."""
+        second = int(now)
+        if self._acknowledged and self._acknowledged[-1][0] == second:
+            self._acknowledged[-1] = (second, self._acknowledged[-1][1] + 1)
+        else:
+            self._acknowledged.append((second, 1))
+        if self.window < self._widest:
+            self.window = min(self._widest, self.window + 1.0 / self.window)
+        if self.rate != math.inf:
+            self._grow(now)
+
+    def trouble(self, now: float, sent_at: float) -> None:
+        """The broker did not take an event of `sent_at`. What was sent before the last cut says nothing new."""
+        if sent_at <= self._cut_at:
+            return
+        measured = self._measured(now)
+        known = float(measured) if measured > 1 else UNKNOWN  # nothing is known of a broker that was silent altogether
+        self.rate = max(SLOWEST, min(self.rate, known) * DECREASE)
+        self.window = max(1.0, self.window / 2)
+        self._cut_at = self._grown_at = self._filled_at = now
+        self._tokens = 0.0
+
+    def _grow(self, now: float) -> None:
+        if now - self._cut_at > FORGET:
+            self.rate = math.inf
+            return
+        if self.rate < 2 * self._measured(now):  # a rate that is not made use of has not been tried
+            self.rate += max(0.5, self.rate * GROWTH) * (now - self._grown_at)
+        self._grown_at = now
+
+    def _measured(self, now: float) -> int:
+        """The most that was acknowledged in one of the last seconds."""
+        return max((count for second, count in self._acknowledged if second >= int(now) - _BUCKETS), default=0)
+
+    def _fill(self, now: float) -> None:
+        burst = max(1.0, self.rate / 10)
+        self._tokens = min(burst, self._tokens + (now - self._filled_at) * self.rate)
+        self._filled_at = now

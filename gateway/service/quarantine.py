@@ -1,0 +1,88 @@
+"""The commands about the quarantine: what is in it, and what is to be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.clock import rfc3339
+from gateway.errors import Refused
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.quarantine import Quarantined
+
+MAX_LISTED = 100
+"""Events in one answer, which has some 30 kB then; `after` asks for the next ones."""
+
+_Model = TypeVar("_Model", bound="_Arguments")
+
+Sequence = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _List(_Arguments):
+    """`after`: a sequence number. `topic`: as in the list, such as ``events/alarm/vault``."""
+
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
+    topic: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+
+class _Release(_Arguments):
+    """Which events: by number, by topic, or all of them; exactly one of the three."""
+
+    sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1_000)] | None = None
+    topic: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    all: bool = False
+
+
+class QuarantineCommands:
+    """`quarantine.list` and `quarantine.release`. `released` is called when there is something to be sent again."""
+
+    def __init__(self, ledger: Ledger, released: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._released = released
+        self.handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "quarantine.list": self._list,
+            "quarantine.release": self._release,
+        }
+
+    async def _list(self, args: dict[str, Any]) -> dict[str, Any]:
+        wanted = _validated(_List, args)
+        found = await self._ledger.quarantined(wanted.limit, wanted.after, wanted.topic)
+        return {"total": self._ledger.stats().quarantined, "events": [_described(event) for event in found]}
+
+    async def _release(self, args: dict[str, Any]) -> dict[str, Any]:
+        wanted = _validated(_Release, args)
+        if (wanted.sequences is not None) + (wanted.topic is not None) + wanted.all != 1:
+            raise Refused("say which events: sequences, or topic, or all")
+        count = await self._ledger.release(wanted.sequences, wanted.topic)
+        if not count:
+            raise Refused("none of these is in quarantine: see quarantine.list")
+        self._released()
+        return {"released": count}
+
+
+def _described(event: Quarantined) -> dict[str, Any]:
+    return {
+        "sequence": event.sequence,
+        "id": event.id,
+        "topic": event.topic,
+        "bytes": event.size,
+        "reason": event.reason,
+        "time": rfc3339(event.time),
+        "tried_again": "by command" if event.final else "by itself",
+        "released": event.released,
+    }
+
+
+def _validated(model: type[_Model], args: dict[str, Any]) -> _Model:
+    try:
+        return model.model_validate(args)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+        raise Refused(f"the arguments are wrong: {what}") from error

@@ -1,0 +1,286 @@
+"""What is sent when, and what becomes of it: a broker as a function, and a clock that is only a number."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.events.envelope import Event
+from gateway.mqtt.answers import Answer, classify
+from gateway.mqtt.delivery import DONE, TABLE, Delivery, Stage, Step
+from gateway.mqtt.outgoing import Outgoing
+from gateway.mqtt.pace import Pace
+
+CLOSE = -2
+"""What a broker answers that ends the connection instead."""
+
+Broker = Callable[[float, Event], int | None]
+"""(time, event): a reason code, None for no answer, or `CLOSE`."""
+
+
+def events(count: int, topics: int = 2, sizes: dict[int, int] | None = None) -> list[Event]:
+    return [
+        Event(number, f"id-{number}", f"events/movement/{number % topics}", b"x" * (sizes or {}).get(number, 200))
+        for number in range(1, count + 1)
+    ]
+
+
+@dataclass
+class World:
+    """A broker and everything that is on its way to it, one millisecond away."""
+
+    broker: Broker
+    outgoing: Outgoing = field(default_factory=lambda: Outgoing(Pace(100)))
+    now: float = 0.0
+    taken: list[int] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+    apart: dict[int, Delivery] = field(default_factory=dict)
+    mark: int = 0
+    connections: int = 1
+    _coming: list[tuple[float, int, Delivery, int, int]] = field(default_factory=list)
+
+    def run(self, until: float, done: Callable[[], bool] = lambda: False) -> World:
+        while self.now < until and not done():
+            self.outgoing.look(self.now)
+            self._send()
+            self._settle()
+            wait = self.outgoing.wait(self.now)
+            step = self.now + (wait if wait is not None else 1.0)
+            self.now = max(min(step, self._coming[0][0]) if self._coming else step, self.now + 1e-6)
+            while self._coming and self._coming[0][0] <= self.now:
+                _, _, delivery, number, code = heapq.heappop(self._coming)
+                self.outgoing.answered(delivery, number, classify(code), hex(code), self.now)
+        self._settle()
+        return self
+
+    def _send(self) -> None:
+        while (delivery := self.outgoing.next(self.now)) is not None:
+            sequence = delivery.event.sequence
+            code = self.broker(self.now, delivery.event)
+            self.sent.append(sequence)
+            if code == CLOSE:
+                self._reconnect()
+                return
+            if code is not None:
+                heapq.heappush(self._coming, (self.now + 0.001, len(self.sent), delivery, delivery.number, code))
+            if code == 0:
+                self.taken.append(sequence)
+
+    def _reconnect(self) -> None:
+        """What the broker had acknowledged arrives before the end does."""
+        for _, _, delivery, number, code in sorted(self._coming, key=lambda one: one[:2]):
+            self.outgoing.answered(delivery, number, classify(code), hex(code), self.now)
+        self._coming.clear()
+        self.outgoing.cut(blame=True)
+        self.connections += 1
+        self.now += 0.5
+
+    def _settle(self) -> None:
+        for delivery in self.outgoing.settled:
+            if delivery.stage is Stage.ACKNOWLEDGED:
+                self.apart.pop(delivery.event.sequence, None)
+            else:
+                self.apart[delivery.event.sequence] = delivery
+        self.outgoing.settled = []
+        self.mark = self.outgoing.advance() or self.mark
+
+
+def deliver(count: int, broker: Broker, until: float = 300.0, **more: object) -> World:
+    world = World(broker)
+    world.outgoing.add(events(count, **more))  # type: ignore[arg-type]
+    return world.run(until, lambda: world.mark == count)
+
+
+def bucket(rate: float) -> Callable[[float], bool]:
+    """True `rate` times a second."""
+    left, at = rate, 0.0
+
+    def free(now: float) -> bool:
+        nonlocal left, at
+        left, at = min(rate, left + (now - at) * rate), now
+        if left < 1:
+            return False
+        left -= 1
+        return True
+
+    return free
+
+
+def test_without_trouble_everything_goes_at_once_in_order() -> None:
+    world = deliver(1000, lambda now, event: 0)
+    assert world.taken == list(range(1, 1001))
+    assert world.now < 1.1
+
+
+@pytest.mark.parametrize("answer", [0x97, 0x96, 0x80, 0xEE, None])
+@pytest.mark.parametrize("rate", [5.0, 20.0, 200.0])
+def test_a_limit_of_messages_a_second_is_found_and_made_use_of(rate: float, answer: int | None) -> None:
+    """However the broker shows it: everything gets through, at half the limit or more, and nothing is set apart."""
+    free = bucket(rate)
+    world = deliver(400, lambda now, event: 0 if free(now) else answer)
+    assert sorted(world.taken) == list(range(1, 401))
+    assert not world.apart
+    assert world.now < 2 * 400 / rate + 10
+    assert len(world.sent) < 700
+
+
+def test_the_rate_is_without_limit_again_when_the_trouble_is_over() -> None:
+    world = deliver(300, lambda now, event: 0 if now > 5 else 0x97)
+    assert world.mark == 300
+    world.outgoing.add(Event(number, "", "t", b"") for number in range(301, 4301))
+    world.run(400, lambda: world.mark == 4300)
+    assert not world.outgoing.pace.slow
+
+
+@pytest.mark.parametrize("answer", [0x87, 0x8A, 0x90])
+def test_what_everything_is_refused_for_is_waited_for_in_order(answer: int) -> None:
+    """Access rules that are wrong for eight seconds: nothing is set apart, and nothing is out of order afterwards."""
+    world = deliver(150, lambda now, event: 0 if now > 8 else answer)
+    assert world.taken == list(range(1, 151))
+    assert not world.apart
+    assert world.now < 20
+
+
+def test_a_topic_that_alone_is_denied_goes_to_quarantine_and_the_others_go_on() -> None:
+    world = deliver(100, lambda now, event: 0x87 if event.topic.endswith("/1") else 0, until=60)
+    assert world.mark == 100
+    assert world.taken == list(range(2, 101, 2))
+    assert sorted(world.apart) == list(range(1, 100, 2))
+    assert {delivery.stage for delivery in world.apart.values()} == {Stage.SET_APART}
+    assert len(world.sent) < 110, "the denied topic was asked again and again"
+
+
+def test_a_refusal_for_good_is_set_apart_at_once_and_never_sent_again() -> None:
+    world = deliver(10, lambda now, event: 0x99 if event.sequence == 4 else 0)
+    assert world.apart[4].stage is Stage.SET_APART_FOR_GOOD
+    assert world.sent.count(4) == 1
+    assert world.taken == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("answer", [0x80, 0xEE, None])
+def test_an_event_that_is_refused_for_now_for_ever_does_not_stop_the_others(answer: int | None) -> None:
+    world = deliver(50, lambda now, event: answer if event.sequence == 7 else 0, topics=3)
+    assert world.mark == 50
+    assert set(world.apart) == {7}
+    assert world.apart[7].stage is Stage.SET_APART
+    assert sorted(world.taken) == sorted(set(range(1, 51)) - {7})
+
+
+def test_one_lost_acknowledgement_on_a_busy_site_is_asked_for_again() -> None:
+    lost: list[int] = []
+
+    def broker(now: float, event: Event) -> int | None:
+        if event.sequence == 21 and not lost:
+            lost.append(21)
+            return None
+        return 0
+
+    world = deliver(500, broker)
+    assert world.mark == 500
+    assert world.sent.count(21) == 2
+    assert world.now < 3
+
+
+def test_a_broker_that_is_silent_gets_one_event_at_a_time_until_it_answers() -> None:
+    world = deliver(300, lambda now, event: 0 if now > 30 else None, until=60)
+    assert world.mark == 300
+    assert len(world.sent) < 300 + 120
+    assert world.now < 50
+
+
+@pytest.mark.parametrize("topics", [1, 3])
+def test_an_event_at_which_connections_end_is_set_apart_by_name_and_size(topics: int) -> None:
+    sizes = {40: 5000}
+    world = deliver(100, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, topics=topics, sizes=sizes)
+    assert world.taken == [number for number in range(1, 101) if number != 40]
+    assert world.sent.count(40) == 4
+    assert "4 times at this event of 5000 bytes" in world.apart[40].reason
+    assert world.apart[40].stage is Stage.SET_APART_FOR_GOOD
+
+
+def test_the_next_event_of_that_size_costs_one_connection() -> None:
+    sizes = {number: 5000 + number for number in range(20, 200, 20)}
+    world = deliver(200, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=sizes)
+    assert set(world.apart) == set(sizes)
+    assert world.taken == [number for number in range(1, 201) if number not in sizes]
+    assert world.connections <= 1 + 4 + len(sizes)
+
+
+def test_a_broker_at_which_every_connection_ends_is_not_blamed_on_the_events() -> None:
+    world = deliver(100, lambda now, event: 0 if now > 120 else CLOSE)
+    assert len(world.apart) <= 3
+    assert sorted([*world.taken, *world.apart]) == list(range(1, 101))
+
+
+def test_many_events_that_end_connections_in_a_row_do_not_stop_those_behind_them() -> None:
+    sizes = {number: 9000 - number for number in range(10, 30)}  # each smaller than the one before
+    world = deliver(60, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=sizes)
+    assert set(world.apart) == set(sizes)
+    assert sorted(world.taken) == [number for number in range(1, 61) if number not in sizes]
+
+
+def test_cut_connections_that_are_nobodys_fault_set_nothing_apart() -> None:
+    cuts = iter(range(3, 400, 17))
+    when = [next(cuts)]
+
+    def broker(now: float, event: Event) -> int:
+        if len(world.sent) >= when[0]:
+            when[0] = next(cuts, 10**9)
+            return CLOSE
+        return 0
+
+    world = World(broker)
+    world.outgoing.add(events(300))
+    world.run(300, lambda: world.mark == 300)
+    assert world.taken == list(range(1, 301))
+    assert not world.apart
+
+
+def test_what_comes_from_quarantine_is_sent_and_told_of() -> None:
+    world = deliver(10, lambda now, event: 0x99 if event.sequence == 4 and now < 5 else 0)
+    world.now = 6.0
+    assert world.outgoing.add_quarantined([world.apart[4].event]) == 1
+    assert world.outgoing.add_quarantined([world.apart[4].event]) == 0, "it is under way already"
+    world.run(10)
+    assert not world.apart
+    assert world.taken[-1] == 4
+    assert world.mark == 10
+
+
+ANSWERS = [0, 0, 0, 0, 0x97, 0x87, 0x99, 0xEE, None, CLOSE]
+
+
+@given(st.lists(st.sampled_from(ANSWERS), max_size=120), st.integers(1, 60), st.integers(1, 3))
+def test_whatever_a_broker_answers_each_event_is_taken_or_set_apart(
+    script: list[int | None], count: int, topics: int
+) -> None:
+    answers: Iterable[int | None] = iter(script)
+    world = deliver(count, lambda now, event: next(answers, 0), until=3000, topics=topics)  # type: ignore[call-overload]
+    assert world.mark == count
+    assert set(world.taken) | set(world.apart) == set(range(1, count + 1))
+
+
+@given(st.lists(st.sampled_from(ANSWERS), max_size=60), st.integers(1, 40))
+def test_one_at_a_time_the_order_of_each_topic_is_kept(script: list[int | None], count: int) -> None:
+    """More than one at a time, a broker that refuses one and takes the next has changed the order itself."""
+    answers: Iterable[int | None] = iter(script)
+    world = World(lambda now, event: next(answers, 0), Outgoing(Pace(1)))  # type: ignore[call-overload]
+    world.outgoing.add(events(count))
+    world.run(3000, lambda: world.mark == count)
+    for parity in (0, 1):
+        first = [number for number in dict.fromkeys(world.taken) if number % 2 == parity]
+        assert first == sorted(first)
+
+
+def test_the_table_leads_everywhere_and_nowhere_back_from_what_is_done() -> None:
+    reached = {stage for row in TABLE.values() for stage in row.values()}
+    assert reached | {Stage.WAITING} == set(Stage)
+    for stage in DONE:
+        assert set(TABLE[stage].values()) <= {Stage.ACKNOWLEDGED}
+    assert {*TABLE[Stage.SENT]} >= {*Answer}, "an answer to what was sent is missing"
+    assert {step for row in TABLE.values() for step in row if isinstance(step, Step)} == set(Step)

@@ -10,10 +10,10 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.config import Config
 from gateway.errors import LinkError
-from gateway.mqtt.client import Will
 from gateway.mqtt.interface import Connection
 from gateway.mqtt.link import Link
 from gateway.mqtt.service import STATE, topic_base
+from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
 
 

@@ -1,8 +1,8 @@
-"""What is said of a reader when its setup is done: what its configuration told, and what it refused."""
+"""What is said of a reader beside its events: what its configuration told, what it refused, what others do to it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from drivers.api import AntennaStatus, Item, ReaderCondition
 from drivers.llrp.memory import Memory
@@ -11,6 +11,9 @@ from drivers.llrp.setup import Setup
 
 FOREIGN_ACCESS_SPEC = "foreign-access-spec"
 """AccessSpecs that are not ours are in the reader and stay there."""
+
+FOREIGN_ACCESS = "foreign-access"
+"""Reports carry results of AccessSpecs that are not ours."""
 
 SETTINGS_REFUSED = "settings-refused"
 """Something that the reader was to do, it refused."""
@@ -38,3 +41,19 @@ def conditions(reader: str, now: int, setup: Setup, memory: Memory) -> list[Item
             items.append(ReaderCondition(reader, now, name, bool(what), what))
             (memory.lasting.add if what else memory.lasting.discard)(name)
     return items
+
+
+def inputs(found: Element) -> list[tuple[int, bool]]:
+    """The general purpose inputs of which the reader knows the level, and that."""
+    return [
+        (port["GPIPortNum"], bool(port["State"]))
+        for port in found.all("GPIPortCurrentState")
+        if port["State"] in (0, 1)  # 2 is unknown
+    ]
+
+
+def foreign_access(reader: str, now: int, specs: Iterable[int]) -> ReaderCondition:
+    """Another program acts on tags while we read."""
+    named = ", ".join(map(str, sorted(specs)))
+    detail = f"another program's AccessSpec ({named}) reads or writes tags while we read: remove it"
+    return ReaderCondition(reader, now, FOREIGN_ACCESS, True, detail)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.api import AntennaStatus, InputChange, Item, ReaderCondition, ReaderLoss
-from drivers.llrp.clock import Stamps
+from drivers.api import AntennaStatus, ClockQuality, InputChange, Item, ReaderCondition, ReaderLoss
+from drivers.llrp.clock import Reading, Stamps
 from drivers.llrp.commands import text
 from drivers.llrp.protocol.element import Element
 
@@ -33,6 +33,12 @@ class When:
     t: int
     arrival: int
     last_read: int | None
+
+
+def when_of(stamps: Stamps, stamp: int, reading: Reading, arrival: int, last_read: int | None) -> When:
+    """The time of an event that the reader stamped `stamp` and that arrived at `arrival`."""
+    is_timed = stamps is not Stamps.NONE and reading.quality is not ClockQuality.ARRIVAL
+    return When(stamp + reading.offset if is_timed else arrival, arrival, last_read)
 
 
 def translate(reader: str, data: Element, when: When) -> list[Item]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from drivers.api import (
-    ClockQuality,
     DriverContext,
     DriverError,
     Item,
@@ -30,7 +29,7 @@ from drivers.api import (
 from drivers.llrp import announce
 from drivers.llrp.clock import ReaderTime, Stamps
 from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, text
-from drivers.llrp.events import STRAGGLING, Conditions, Inputs, When, stamp_of, translate
+from drivers.llrp.events import STRAGGLING, Conditions, Inputs, stamp_of, translate, when_of
 from drivers.llrp.memory import Memory
 from drivers.llrp.oddities import Oddities
 from drivers.llrp.owed import Owed
@@ -42,9 +41,6 @@ from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, St
 
 VERSION_SILENCE = 2.0
 """A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
-
-FOREIGN_ACCESS = "foreign-access"
-"""Reports carry results of AccessSpecs that are not ours."""
 
 _ACTIVE = 2
 _STARTED = 0
@@ -117,9 +113,7 @@ class Session:
         """Reports came with results of AccessSpecs, none of which is ours."""
         self._heard(now, at)
         if self.is_up:
-            named = ", ".join(map(str, sorted(specs)))
-            detail = f"another program's AccessSpec ({named}) reads or writes tags while we read: remove it"
-            self._condition(ReaderCondition(self._reader, now, FOREIGN_ACCESS, True, detail))
+            self._condition(announce.foreign_access(self._reader, now, specs))
 
     def hurry(self, now: int) -> None:
         """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
@@ -278,9 +272,8 @@ class Session:
         """Antennas and inputs as the reader reported them when it was asked for its configuration."""
         used = {antenna.port for antenna in self._context.antennas}
         self._emit_all(announce.antennas(self._reader, self._now, self._setup.found, used))
-        for port in self._setup.found.all("GPIPortCurrentState"):
-            if port["State"] in (0, 1):  # 2 is unknown
-                self._input(port["GPIPortNum"], bool(port["State"]), self._now)
+        for port, state in announce.inputs(self._setup.found):
+            self._input(port, state, self._now)
 
     # What the reader says by itself
 
@@ -311,8 +304,8 @@ class Session:
         self._emit_all(self._conditions.alive(self._reader, self._now))
 
     def _error(self, message: Message) -> None:
-        # Readers that choke on the version may not even copy the message id.
-        self._commands.error(message, self._at, any_id=self.state is State.VERSION)
+        # Readers that choke on a message may not even copy its id; we use none that is 0.
+        self._commands.error(message, self._at, any_id=self.state is State.VERSION or message.id == 0)
 
     def _notified(self, message: Message) -> None:
         data = message.body.find("ReaderEventNotificationData")
@@ -325,9 +318,7 @@ class Session:
             return
         if self.state is State.READING and self.time.event(stamps, stamp, self._now):
             self._tell_clock()
-        reading = self.time.reading
-        is_timed = stamps is not Stamps.NONE and reading.quality is not ClockQuality.ARRIVAL
-        when = When(stamp + reading.offset if is_timed else self._now, self._now, self._memory.last_read)
+        when = when_of(stamps, stamp, self.time.reading, self._now, self._memory.last_read)
         for item in translate(self._reader, data, when):
             if isinstance(item, ReaderCondition):
                 self._condition(item)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from drivers.api import Antenna, DriverError, Log
 from drivers.llrp.capabilities import Capabilities, read_capabilities
-from drivers.llrp.commands import Refusal
+from drivers.llrp.commands import NO_ANSWER, Refusal
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import (
     build_config,
@@ -162,7 +162,10 @@ class Setup:
     def no_configure(self, refusal: Refusal) -> None:
         """One thing that a reader does not know makes it refuse all that came with it: they are sent one by one."""
         piece = self._config.popleft()
-        if self._is_whole:
+        if refusal is NO_ANSWER:
+            self._is_whole = False
+            self._refused(piece.name, refusal)
+        elif self._is_whole:
             self._is_whole = False
             self._log.warning("the reader refuses its configuration; sending it piece by piece", error=str(refusal))
             self._config.extend(config_pieces(piece))

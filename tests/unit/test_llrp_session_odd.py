@@ -9,10 +9,9 @@ import pytest
 
 from drivers.api import DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
 from drivers.comprehension import PATIENCE
-from drivers.llrp.announce import FOREIGN_ACCESS_SPEC, SETTINGS_REFUSED
+from drivers.llrp.announce import FOREIGN_ACCESS, FOREIGN_ACCESS_SPEC, SETTINGS_REFUSED
 from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
 from drivers.llrp.protocol.element import E, Element
-from drivers.llrp.session import FOREIGN_ACCESS
 from drivers.llrp.setup import State
 from tests.support.llrp_bench import HOLDS, OK, Bench, failed
 

@@ -48,9 +48,13 @@ class Readers:
         return running.supervisor
 
     async def apply(self, configs: Iterable[ReaderConfig]) -> None:
-        """Makes the running readers those of `configs`: unchanged ones go on untouched."""
+        """Makes the running readers those of `configs`: unchanged ones go on, changed ones are down meanwhile."""
         wanted = {config.id: config for config in configs}
-        await self._stop([r for r in self._running.values() if wanted.get(r.config.id) != r.config])
+        leaving = [r for r in self._running.values() if wanted.get(r.config.id) != r.config]
+        await self._stop(leaving)
+        for running in leaving:
+            if running.config.id in wanted:
+                running.supervisor.say_down("its configuration has changed")
         for config in wanted.values():
             if config.id not in self._running:
                 self._start(config)
@@ -68,6 +72,7 @@ class Readers:
                 supervisor.pause()
 
     def resume(self) -> None:
+        """Lets every reader go on."""
         if self._paused:
             self._paused = False
             self._log.info("readers go on")
@@ -84,6 +89,8 @@ class Readers:
             now=self._now,
             log=self._log.bind(reader=config.id),
         )
+        if self._paused:
+            supervisor.pause()
         driver = factory(config.driver).build(context, settings_for(config))
         task = self._group.create_task(supervisor.run(driver), name=f"reader {config.id}")
         self._running[config.id] = _Running(config, supervisor, task)

@@ -102,9 +102,17 @@ class Supervisor:
         if self._driver is not None:
             self._driver.resume()
 
+    def say_down(self, reason: str) -> None:
+        """Says that the reader is down, unless that was said."""
+        if not self._told_down:
+            self._told_down = True
+            self._sink(ReaderDown(self.reader, self._now(), reason))
+
     async def run(self, driver: Driver) -> None:
         """Runs `driver` for ever. When cancelled, lets it leave the reader in order."""
         self._driver = driver
+        if self._paused:
+            driver.pause()
         delays = self._delays()
         try:
             while True:
@@ -174,9 +182,7 @@ class Supervisor:
             self._failures = 0 if stood >= STEADY else self._failures + 1
         self._tell_log(reason, stood, permanent)
         self.last_error = reason
-        if not self._told_down:
-            self._told_down = True
-            self._sink(ReaderDown(self.reader, self._now(), reason))
+        self.say_down(reason)
 
     def _tell_log(self, reason: str, stood: float, permanent: bool) -> None:
         """One line for each new reason; of a reader that fails again and again, ever fewer."""

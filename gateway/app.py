@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from drivers.api import Item, ReaderUp
+from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import ConfigError, InUse, LedgerError
@@ -182,6 +183,8 @@ class App:
             self.config, found, self.ledger, self.journal, self.recorder, self.clock, self._log
         )
         await self.ledger.flush()
+        last = int(found.meta.get("last_tick", 0))
+        self._away = max(0.0, (self._now() - last) / SECOND) if last else None
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
@@ -193,7 +196,7 @@ class App:
             lambda: self.config, lambda: self.pipeline.floor, self.readers, self.commands, self.history, self._now
         )
         self._group = group
-        self._start_mqtt()
+        self._start_mqtt(self._away)
         self.vitals = Vitals(self, self._log)
         await self.vitals.start()
         background = [
@@ -256,7 +259,8 @@ class App:
         with contextlib.suppress(LedgerError):
             await self.ledger.close()
 
-    def _start_mqtt(self) -> None:
+    def _start_mqtt(self, away: float | None = None) -> None:
+        """`away`: seconds since the run before, for which the broker may have kept commands."""
         self.mqtt = MqttService(
             self.config,
             self.ledger,
@@ -265,6 +269,7 @@ class App:
             self._now,
             self._log,
             commands=self.commands.names,
+            away=away,
         )
         self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers)
         self._mqtt_task = self._group.create_task(self.mqtt.run(), name="mqtt")

@@ -11,6 +11,7 @@ from drivers.emulators import command as emulate
 from gateway import __version__
 from gateway.errors import ConfigError, RfidError
 from gateway.history import command as history
+from gateway.service import quarantine_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(run=_replay)
 
     history.register(commands)
+    quarantine_command.register(commands)
     emulate.register(commands)
     return parser
 

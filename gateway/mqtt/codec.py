@@ -47,7 +47,8 @@ def build(settings: Settings, pipe: Pipe) -> Codec:
     codec.max_inflight_messages_set(0)  # the window is the client's
     if settings.username is not None:
         codec.username_pw_set(settings.username, settings.password)
-    codec.will_set(settings.will.topic, settings.will.payload, settings.qos, settings.retain)
+    if settings.will is not None:
+        codec.will_set(settings.will.topic, settings.will.payload, settings.qos, settings.retain)
     return codec
 
 

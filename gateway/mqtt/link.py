@@ -46,6 +46,7 @@ class Link:
         log: Log,
         stats: MqttStats,
         rng: Random,
+        away: float | None = None,
     ) -> None:
         self._config = config
         self._will = will
@@ -57,7 +58,8 @@ class Link:
         self._last_problem = ""
         self._missing: list[str] = []
         self._ladder = Ladder(config.mqtt.version)
-        self._left = math.inf  # when the last connection ended; before the first nothing is known
+        # When the last connection ended: of an earlier run it is only known where `away`, in seconds, is given.
+        self._left = asyncio.get_running_loop().time() - away if away is not None else math.inf
 
     async def run(self) -> NoReturn:
         """Until cancelled. Errors of the link are logged and tried again; all others come out."""
@@ -81,7 +83,10 @@ class Link:
     async def _connection(self) -> AsyncIterator[Connection]:
         settings = await asyncio.to_thread(read_settings, self._config, self._will(), self._ladder.ask)
         if self._outdated(settings):
-            await self._open_and_close(replace(settings, fresh=True))
+            settings = replace(settings, fresh=True)
+            if settings.version == "3.1.1":  # what is fresh there is not kept
+                await self._open_and_close(settings)
+                settings = replace(settings, fresh=False)
         client = Client(settings, self._receive)
         await self._open(client)
         self._stats.connects += 1
@@ -107,9 +112,10 @@ class Link:
         await client.close()
 
     def _outdated(self, settings: Settings) -> bool:
-        """What the broker kept is older than the configuration allows. In MQTT 5 the broker sees to that itself."""
+        """What the broker kept may be older than the configuration allows. Brokers of MQTT 5 see to that too, in time
+        of their own."""
         away = asyncio.get_running_loop().time() - self._left
-        return settings.version == "3.1.1" and 0 < settings.session < away < math.inf
+        return 0 < settings.session < away < math.inf
 
     def _tell(self, features: Features) -> None:
         """One line for the connection, and one for what this broker has not, where that is news."""

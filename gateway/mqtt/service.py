@@ -33,7 +33,10 @@ STATE = "state/gateway"
 
 
 class MqttService:
-    """Publishes what is in `ledger`, keeps the retained topics of `board`, carries out commands."""
+    """Publishes what is in `ledger`, keeps the retained topics of `board`, carries out commands.
+
+    `commands`: the names of those there are. `away`: seconds since the gateway last ran, where that is known.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class MqttService:
         log: Log,
         rng: Random | None = None,
         commands: Sequence[str] = (),
+        away: float | None = None,
     ) -> None:
         self.base = topic_base(config)
         self.stats = MqttStats()
@@ -63,6 +67,7 @@ class MqttService:
             log=log,
             stats=self.stats,
             rng=rng or Random(),
+            away=away,
         )
 
     @property

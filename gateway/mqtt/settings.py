@@ -44,7 +44,7 @@ class Settings:
     version: str
     client_id: str
     keepalive: int
-    will: Will
+    will: Will | None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
@@ -71,7 +71,7 @@ class LoginCut(LinkError):
     """The broker did not answer the login, or closed the connection instead, which may be its way to refuse."""
 
 
-def read_settings(config: Config, will: Will, ask: Ask | None = None) -> Settings:
+def read_settings(config: Config, will: Will | None, ask: Ask | None = None) -> Settings:
     """What the next connection needs. Reads the password and the certificates, so not on the event loop."""
     mqtt = config.mqtt
     ask = ask or Ask(mqtt.version)

@@ -9,13 +9,15 @@ import orjson
 import pytest
 
 from gateway.errors import Refused
-from tests.support.mosquitto import Broker
-from tests.support.mqtt_service import BASE, service
+from gateway.mqtt.request import request
+from tests.support.mosquitto import Broker, free_port
+from tests.support.mqtt_service import BASE, config, service
 from tests.support.proxy import proxy
 from tests.support.subscriber import Subscriber, until
 
 pytestmark = pytest.mark.usefixtures("impatient_link")
 
+VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
 COUNT = BASE + "cmd/count"
 DEFAULT = BASE + "res/count"
 
@@ -227,3 +229,113 @@ async def test_the_backends_mark_is_taken_retained_or_not(broker: Broker) -> Non
             await until(lambda: len(marks) == 2)
             assert mqtt.stats.acks_refused == len(wrong)
     assert marks == [("epoch-1", 7), ("epoch-1", 9)]
+
+
+@VERSIONS
+async def test_a_command_published_while_the_gateway_is_away_is_done_when_it_is_back(
+    broker: Broker, version: str
+) -> None:
+    floor = Floor()
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        async with service(broker.port, handler=floor.handle, version=version) as mqtt:
+            await until(lambda: mqtt.connected)
+        for number in range(100):
+            backend.publish(COUNT, {"zone": "vault", "request": f"r-{number}"})
+        async with service(broker.port, handler=floor.handle, version=version):
+            await backend.until(lambda it: len(it.on(DEFAULT)) == 100)
+    assert len(floor.done) == 100
+
+
+@VERSIONS
+async def test_without_a_session_nothing_waits_for_a_gateway_that_is_away(broker: Broker, version: str) -> None:
+    floor = Floor()
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        for _ in range(2):
+            async with service(broker.port, handler=floor.handle, version=version, session_expiry=0) as mqtt:
+                await until(lambda: mqtt.connected)
+                backend.publish(COUNT, {"zone": "vault"})
+                await until(lambda: mqtt.stats.commands_done == 1)
+            backend.publish(COUNT, {"zone": "too late"}).wait_for_publish(10)
+    assert floor.done == [("count", {"zone": "vault"})] * 2
+
+
+@VERSIONS
+async def test_what_waited_longer_than_the_session_may_last_is_thrown_away(
+    broker: Broker, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MQTT 5: by the broker. 3.1.1: by the gateway, for it knows how long it was cut off."""
+    monkeypatch.setattr("gateway.mqtt.link.FIRST_DELAY", 4.0)
+    monkeypatch.setattr("gateway.mqtt.link.LONGEST_DELAY", 4.0)
+    floor = Floor()
+    settings: dict[str, Any] = {"version": version, "session_expiry": 1}
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        async with proxy(broker.port) as network, service(network.port, handler=floor.handle, **settings) as mqtt:
+            await until(lambda: mqtt.connected)
+            network.target = free_port()  # nobody there
+            network.cut()
+            backend.publish(COUNT, {"zone": "too late"}).wait_for_publish(10)
+            await asyncio.sleep(1.5)
+            network.target = broker.port
+            await until(lambda: mqtt.connected, 20)
+            backend.publish(COUNT, {"zone": "vault"})
+            await backend.until(lambda it: it.on(DEFAULT))
+    assert floor.done == [("count", {"zone": "vault"})]
+
+
+@VERSIONS
+async def test_what_waited_since_an_earlier_run_is_thrown_away_if_that_is_too_long_ago(
+    broker: Broker, version: str
+) -> None:
+    floor = Floor()
+    settings: dict[str, Any] = {"handler": floor.handle, "version": version, "session_expiry": 3600}
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        async with service(broker.port, **settings) as mqtt:
+            await until(lambda: mqtt.connected)
+        backend.publish(COUNT, {"zone": "too late"}).wait_for_publish(10)
+        async with service(broker.port, away=4000.0, **settings) as mqtt:
+            await until(lambda: mqtt.connected)
+            backend.publish(COUNT, {"zone": "vault"})
+            await backend.until(lambda it: it.on(DEFAULT))
+    assert floor.done == [("count", {"zone": "vault"})]
+
+
+@VERSIONS
+async def test_three_thousand_commands_at_once_are_all_answered(broker: Broker, version: str) -> None:
+    floor = Floor()
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        async with service(broker.port, handler=floor.handle, version=version) as mqtt:
+            await until(lambda: mqtt.connected)
+            for number in range(3000):
+                backend.publish(COUNT, {"zone": "vault", "request": f"r-{number}"})
+            await backend.until(lambda it: len(it.on(DEFAULT)) >= 3000, 30)
+            assert mqtt.stats.connects == 1
+    assert len(floor.done) == 3000
+    assert len({orjson.loads(message.payload)["request"] for message in backend.on(DEFAULT)}) == 3000
+
+
+async def test_a_command_that_was_not_done_when_the_gateway_ended_is_done_by_the_next_one(broker: Broker) -> None:
+    """It was never acknowledged, so the broker has it still."""
+    begun = asyncio.Event()
+
+    async def never(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        await asyncio.sleep(3600)
+        return {}
+
+    floor = Floor()
+    with Subscriber(broker.port, BASE + "res/#") as backend:
+        async with service(broker.port, handler=never) as mqtt:
+            await until(lambda: mqtt.connected)
+            backend.publish(COUNT, {"zone": "vault"})
+            await begun.wait()
+        async with service(broker.port, handler=floor.handle):
+            await backend.until(lambda it: it.last(DEFAULT))
+    assert floor.done == [("count", {"zone": "vault"})]
+
+
+async def test_a_command_from_the_command_line_is_answered(broker: Broker) -> None:
+    floor = Floor()
+    async with service(broker.port, handler=floor.handle) as mqtt:
+        await until(lambda: mqtt.connected)
+        answer = await request(config(broker.port), "count", {"zone": "vault"})
+    assert (answer["status"], answer["result"]) == ("ok", {"tags": 1})

@@ -42,6 +42,7 @@ async def service(
     handler: Handler = no_commands,
     on_ack: AckTaker = lambda epoch, sequence: None,
     commands: Sequence[str] = (),
+    away: float | None = None,
     **mqtt: Any,
 ) -> AsyncIterator[MqttService]:
     """A running service, stopped in order at the end. `mqtt` are keys of that section of the configuration."""
@@ -53,6 +54,7 @@ async def service(
         clock.wall,
         structlog.get_logger(),
         commands=commands,
+        away=away,
     )
     task = asyncio.create_task(it.run())
     try:

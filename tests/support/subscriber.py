@@ -48,13 +48,15 @@ class Subscriber:
         if not flags.session_present:
             client.subscribe([(topic, paho.SubscribeOptions(qos=1)) for topic in self._filters])
 
-    def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False, **properties: Any) -> None:
+    def publish(
+        self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False, **properties: Any
+    ) -> paho.MQTTMessageInfo:
         """Publishes bytes or JSON; `properties` are MQTT 5 ones by paho's names, such as ``ResponseTopic``."""
         sent = Properties(PacketTypes.PUBLISH)
         for name, value in properties.items():
             setattr(sent, name, value)
         content = payload if isinstance(payload, bytes) else orjson.dumps(payload)
-        self.client.publish(topic, content, qos, retain, sent)
+        return self.client.publish(topic, content, qos, retain, sent)
 
     def on(self, topic: str) -> list[paho.MQTTMessage]:
         return [message for message in list(self.messages) if message.topic == topic]

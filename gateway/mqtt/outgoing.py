@@ -16,35 +16,22 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from gateway.events.envelope import Event
 from gateway.mqtt.answers import Answer
 from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
+from gateway.mqtt.held import HeldTopics
 from gateway.mqtt.pace import Pace
 from gateway.mqtt.patience import (
     CROWD,
     DEADLY,
-    FIRST_PAUSE,
     LIMITS,
-    LONGEST_PAUSE,
     LONGEST_PROBE,
     OVERTAKEN,
     SILENCE,
     STREAK,
 )
-
-
-@dataclass(slots=True)
-class _Held:
-    """A topic that waits after a refusal."""
-
-    until: float
-    pause: float
-    since: float
-    queue: list[tuple[int, Delivery]] = field(default_factory=list)
-    probing: bool = False
 
 
 class Outgoing:
@@ -59,7 +46,7 @@ class Outgoing:
         self._errands: dict[int, Delivery] = {}  # from quarantine
         self._fresh: deque[Delivery] = deque()
         self._again: list[tuple[int, Delivery]] = []
-        self._held: dict[str, _Held] = {}
+        self._held = HeldTopics()
         self._flight: dict[int, Delivery] = {}  # by number, in the order of sending
         self._number = 0
         self._answered = 0  # the newest number that was acknowledged
@@ -165,8 +152,7 @@ class Outgoing:
         topic = delivery.event.topic
         if delivery.quarantined:
             return False
-        held = self._held.get(topic)
-        return topic in self.denied or (held is not None and not (held.probing and delivery.refusals))
+        return topic in self.denied or self._held.holds(delivery)
 
     def _hold_back(self, delivery: Delivery) -> None:
         """An event waits for its topic, in quarantine or here."""
@@ -175,8 +161,7 @@ class Outgoing:
             delivery.reason = delivery.reason or "an earlier event of its topic was refused"
             self._set_apart(delivery, Step.TOPIC_DENIED)
         else:
-            delivery.go(Step.TOPIC_WAITS)
-            heappush(self._held[topic].queue, (delivery.event.sequence, delivery))
+            self._held.keep(delivery)
 
     def _solo(self, delivery: Delivery) -> bool:
         return delivery.suspect or delivery.size >= self._deadly
@@ -227,9 +212,7 @@ class Outgoing:
             self._errands.pop(delivery.event.sequence, None)
         if delivery.quarantined or was in (Stage.SET_APART, Stage.SET_APART_FOR_GOOD):
             self.settled.append(delivery)
-        held = self._held.get(delivery.event.topic)
-        if held is not None and delivery.sent_at > held.since:
-            self._let_go(delivery.event.topic)
+        self._let_go(self._held.taken(delivery, self._taken))
 
     def _refuse(self, delivery: Delivery, answer: Answer, now: float) -> None:
         self.silences += answer is Answer.SILENCE
@@ -244,14 +227,14 @@ class Outgoing:
             if answer is Answer.UNTIL_MENDED:
                 self.denied.add(delivery.event.topic)
             self._set_apart(delivery, Step.PATIENCE_ENDS)
-            self._release_topic(delivery.event.topic)
+            self._let_go(self._held.free(delivery.event.topic))
         elif answer is Answer.SILENCE:
             self._wait_again(delivery, answer)
         elif delivery.go(answer) is Stage.DEFERRED:
-            self._defer(delivery, answer, now)
+            self._held.refused(delivery, self._taken, now)
         else:
             self._note(delivery)
-            self._release_topic(delivery.event.topic)
+            self._let_go(self._held.free(delivery.event.topic))
 
     def _count(self, delivery: Delivery, now: float) -> None:
         if not delivery.refusals:
@@ -267,29 +250,13 @@ class Outgoing:
             others = self._answered > delivery.first
         return enough and ((others and long >= limit.seconds) or (self.crowded and long >= limit.crowded))
 
-    def _defer(self, delivery: Delivery, answer: Answer, now: float) -> None:
-        topic = delivery.event.topic
-        held = self._held.get(topic)
-        if held is None:
-            held = self._held[topic] = _Held(now + FIRST_PAUSE, FIRST_PAUSE, now)
-        elif held.probing:
-            held.pause = min(held.pause * 2, LONGEST_PAUSE)
-            held.until, held.since, held.probing = now + held.pause, now, False
-        heappush(held.queue, (delivery.event.sequence, delivery))
-
     def _wait_again(self, delivery: Delivery, cause: Answer | Step) -> None:
         delivery.go(cause)
         heappush(self._again, (delivery.event.sequence, delivery))
 
-    def _release_topic(self, topic: str) -> None:
-        """The event that was asked about is out of the way: the next one of its topic shows how things are."""
-        if topic in self._held:
-            self._let_go(topic)
-
-    def _let_go(self, topic: str) -> None:
-        for _, delivery in self._held.pop(topic).queue:
-            if delivery.stage is Stage.DEFERRED:
-                self._wait_again(delivery, Step.DUE)
+    def _let_go(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            self._wait_again(delivery, Step.DUE)
 
     def _set_apart(self, delivery: Delivery, step: Step) -> None:
         delivery.go(step)
@@ -315,8 +282,7 @@ class Outgoing:
             delivery.reason = "the broker acknowledged later events and not this one"
             self._refuse(delivery, Answer.SILENCE, now)
         self._look_for_silence(now)
-        for topic in [topic for topic, held in self._held.items() if not held.probing and held.until <= now]:
-            self._ask_again(topic)
+        self._let_go(self._held.due(self._taken, now))
 
     def _look_for_silence(self, now: float) -> None:
         if not self._flight:
@@ -340,17 +306,6 @@ class Outgoing:
     def _patience(self) -> float:
         return max(SILENCE, 8 * self._round_trip)
 
-    def _ask_again(self, topic: str) -> None:
-        """The oldest event of a topic that was held back is sent: the others wait for what becomes of it."""
-        held = self._held[topic]
-        while held.queue:
-            _, delivery = heappop(held.queue)
-            if delivery.stage is Stage.DEFERRED:
-                held.probing = True
-                self._wait_again(delivery, Step.DUE)
-                return
-        del self._held[topic]
-
     def wait(self, now: float) -> float | None:
         """Seconds until `look` or `next` may have something to do by themselves, None for never."""
         if not (self._flight or self._held or self._again or self._fresh):
@@ -372,8 +327,7 @@ class Outgoing:
                 continue
             delivery.suspect = delivery.suspect or blame
             self._wait_again(delivery, Answer.CUT)
-        for held in self._held.values():
-            held.probing = False
+        self._held.cut()
 
     def _condemned(self, delivery: Delivery) -> bool:
         """Counts a connection against an event; True where it is set apart for that."""

@@ -137,10 +137,11 @@ def test_the_rate_is_without_limit_again_when_the_trouble_is_over() -> None:
     assert not world.outgoing.pace.slow
 
 
+@pytest.mark.parametrize("topics", [1, 2, 7])
 @pytest.mark.parametrize("answer", [0x87, 0x8A, 0x90])
-def test_what_everything_is_refused_for_is_waited_for_in_order(answer: int) -> None:
+def test_what_everything_is_refused_for_is_waited_for_in_order(answer: int, topics: int) -> None:
     """Access rules that are wrong for eight seconds: nothing is set apart, and nothing is out of order afterwards."""
-    world = deliver(150, lambda now, event: 0 if now > 8 else answer)
+    world = deliver(150, lambda now, event: 0 if now > 8 else answer, topics=topics)
     assert world.taken == list(range(1, 151))
     assert not world.apart
     assert world.now < 20

@@ -1,0 +1,96 @@
+"""Topics that wait after a refusal: the oldest event of each is sent again after a pause, the others stay behind it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from gateway.mqtt.delivery import Delivery, Stage, Step
+from gateway.mqtt.patience import FIRST_PAUSE, LONGEST_PAUSE
+
+
+@dataclass(slots=True)
+class _Held:
+    until: float
+    pause: float
+    since: float
+    taken: int  # events that the broker had taken by the last refusal
+    queue: list[tuple[int, Delivery]] = field(default_factory=list)
+    asking: bool = False  # the oldest event is under way
+
+    @property
+    def oldest(self) -> float:
+        return self.queue[0][0] if self.queue and not self.asking else -math.inf
+
+
+class HeldTopics:
+    """The topics by name. What it returns are events that wait no longer."""
+
+    def __init__(self) -> None:
+        self._topics: dict[str, _Held] = {}
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether an event has to wait: its topic does, and it is not the one that is asked about."""
+        held = self._topics.get(delivery.event.topic)
+        return held is not None and not (held.asking and delivery.refusals)
+
+    def keep(self, delivery: Delivery) -> None:
+        """Puts an event to those of its topic."""
+        delivery.go(Step.TOPIC_WAITS)
+        heappush(self._topics[delivery.event.topic].queue, (delivery.event.sequence, delivery))
+
+    def refused(self, delivery: Delivery, taken: int, now: float) -> None:
+        """An event was refused, and its topic waits, longer each time. `taken`: events taken so far."""
+        held = self._topics.get(delivery.event.topic)
+        if held is None:
+            held = self._topics[delivery.event.topic] = _Held(now + FIRST_PAUSE, FIRST_PAUSE, now, taken)
+        elif held.asking:
+            held.pause = min(held.pause * 2, LONGEST_PAUSE)
+            held.until, held.since, held.asking = now + held.pause, now, False
+        held.taken = taken
+        heappush(held.queue, (delivery.event.sequence, delivery))
+
+    def due(self, taken: int, now: float) -> list[Delivery]:
+        """The events to ask with. While nothing at all is taken it is the oldest one alone, so that everything goes on
+        in its order afterwards."""
+        due = [topic for topic, held in self._topics.items() if not held.asking and held.until <= now]
+        if self._all_refused(taken):
+            oldest = min(self._topics, key=lambda topic: self._topics[topic].oldest)
+            due = [topic for topic in due if topic == oldest]
+        return [delivery for topic in due if (delivery := self._ask(topic)) is not None]
+
+    def _ask(self, topic: str) -> Delivery | None:
+        held = self._topics[topic]
+        while held.queue:
+            _, delivery = heappop(held.queue)
+            if delivery.stage is Stage.DEFERRED:
+                held.asking = True
+                return delivery
+        del self._topics[topic]
+        return None
+
+    def taken(self, delivery: Delivery, taken: int) -> list[Delivery]:
+        """The broker took an event, which is the last of `taken`: its topic is free. Where nothing had been taken since
+        the refusals, what was mended for one is mended for all."""
+        held = self._topics.get(delivery.event.topic)
+        if held is None or delivery.sent_at <= held.since:
+            return []
+        topics = list(self._topics) if self._all_refused(taken - 1) else [delivery.event.topic]
+        return [freed for topic in topics for freed in self.free(topic)]
+
+    def _all_refused(self, taken: int) -> bool:
+        return len(self._topics) > 1 and all(held.taken == taken for held in self._topics.values())
+
+    def free(self, topic: str) -> list[Delivery]:
+        """The topic waits no longer."""
+        held = self._topics.pop(topic, None)
+        return [one for _, one in held.queue if one.stage is Stage.DEFERRED] if held is not None else []
+
+    def cut(self) -> None:
+        """The connection has ended, and nothing is under way."""
+        for held in self._topics.values():
+            held.asking = False

@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 
-MODULES = ["llrp_decode", "wire_to_verdict", "portal", "memory", "ledger", "puback", "serial_frames"]
+MODULES = ["llrp_decode", "wire_to_verdict", "portal", "memory", "ledger", "history", "puback", "serial_frames"]
 
 
 def main(wanted: list[str]) -> None:

@@ -20,6 +20,10 @@ from demo.loading import load_van
 from demo.summary import Reckoning, reckon
 from demo.watch import Watcher
 from gateway.app import App
+from gateway.config import Config
+from gateway.history.questions import Questions
+from gateway.history.schema import open_reader
+from gateway.history.text import lines
 from gateway.mqtt.service import topic_base
 from gateway.ops.logs import Logs
 
@@ -65,7 +69,17 @@ async def main(seconds: float | None) -> int:
                     watching.cancel()
             finally:
                 logs.close()
+            _ask(config)
             return _report(reckon(readers.made(), folder / "reads", site.CLOCKLESS), watcher, committed)
+
+
+def _ask(config: Config) -> None:
+    """What the history says of the package on hold, as `rfid-gateway trail` prints it."""
+    with contextlib.closing(open_reader(config.history_file)) as reader:
+        trail = Questions(reader).trail(site.uid(site.ON_HOLD))
+    print(f"\nAsked of the history: rfid-gateway trail {site.uid(site.ON_HOLD)[-6:]}")
+    for line in lines(trail):
+        print(f"  {line}")
 
 
 def _report(reads: Reckoning, watcher: Watcher, committed: int) -> int:

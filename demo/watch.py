@@ -66,6 +66,8 @@ def describe(event: dict[str, Any]) -> tuple[str, str]:
             return "count", f"{event['subject']}: {data['population']} packages, confidence {data['confidence']:.2f}"
         case "rfid.gate.v1":
             return "gate", f"{event['subject']}: {_gate(data)}"
+        case "rfid.alarm.v1":
+            return "alarm", f"{event['subject']}: {data['alarm']} {data['state']}, {data['reason']}"
         case "rfid.loss.v1":
             return "loss", f"{event['subject']}: {data['cause']}"
         case kind:

@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,8 @@ from gateway.ops.logs import Logger, Logs
 from gateway.ops.notify import Notifier
 from gateway.readers.fleet import Readers
 from gateway.recording.recorder import Recorder
+from gateway.service.alarms import Alarms
+from gateway.service.cameras import export
 from gateway.service.commands import Commands
 from gateway.service.dock_page import Page
 from gateway.service.event_clock import EventClock
@@ -41,6 +44,7 @@ from gateway.service.quarantine import QuarantineCommands
 from gateway.service.recovery import recover
 from gateway.service.reload import Change, carry_over, compare
 from gateway.service.state_topics import StateTopics
+from gateway.service.webhook import Webhook
 from gateway.sources.start import identifiers, sources
 
 _STATE_INTERVAL = 1.0
@@ -175,7 +179,14 @@ class App:
         files.callback(self.journal.close)
         found = self.ledger.start()
         files.push_async_callback(self._close_ledger)
-        self.history = History(self.config.history_file, found.epoch, self.ledger.committed, self._log)
+        self.history = History(
+            self.config.history_file,
+            found.epoch,
+            self.ledger.committed,
+            self._log,
+            lambda: self.ledger.busy,
+            self.config.cameras,
+        )
         files.push_async_callback(self.history.close)
         if self.recorder is not None:
             files.push_async_callback(asyncio.to_thread, self.recorder.close)
@@ -188,12 +199,20 @@ class App:
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
-        self.commands = Commands(self.pipeline, self.readers, self.history, self._now)
+        self.alarms = Alarms(self.history, lambda: self.page.changed(), self._log)
+        self.commands = Commands(self.pipeline, self.readers, self.history, self.alarms, self._now)
         self.commands.add(QuarantineCommands(self.ledger, lambda: self.mqtt.released()).handlers)
+        self.commands.add({"camera.export": partial(export, self.config.cameras)})
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
         self.page = Page(
-            lambda: self.config, lambda: self.pipeline.floor, self.readers, self.commands, self.history, self._now
+            lambda: self.config,
+            lambda: self.pipeline.floor,
+            self.readers,
+            self.commands,
+            self.history,
+            self.alarms,
+            self._now,
         )
         self._group = group
         self._start_mqtt(self._away)
@@ -207,6 +226,7 @@ class App:
             group.create_task(self.notifier.watchdog(self.vitals.health.progress), name="watchdog"),
             group.create_task(self.lights.run(), name="lights"),
             group.create_task(self.history.run(), name="history"),
+            group.create_task(self.alarms.run(), name="alarms"),
             *(group.create_task(work, name=name) for name, work in self._optional()),
         ]
         await self.readers.apply(self.config.readers)
@@ -224,6 +244,10 @@ class App:
 
     def _optional(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs only where the configuration asks for it, with the libraries that only it needs."""
+        source = source_of(self.config.site, self.config.gateway)
+        for webhook in self.config.alarms.webhooks:
+            sender = Webhook(webhook, self.history, self.config.history_file, source, self._log)
+            yield f"webhook {webhook.name}", sender.run()
         yield from sources(self.config, self.commands.submit, self.commands.identifiers, self._now, self._log)
         if self.config.web is not None:
             try:
@@ -271,7 +295,7 @@ class App:
             commands=self.commands.names,
             away=away,
         )
-        self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers)
+        self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers, self.alarms)
         self._mqtt_task = self._group.create_task(self.mqtt.run(), name="mqtt")
 
     async def _tick(self) -> None:

@@ -122,6 +122,7 @@ _PARAMETERS = {
     "zone": "The zone.",
     "portal": "The portal of the dock; `manifests` for what is about no dock.",
     "dock": "The dock.",
+    "door": "The door, as the access-control system names it.",
     "reader": "The reader.",
     "subject": "What is measured.",
     "name": "The name of the command.",
@@ -131,6 +132,7 @@ _TOPICS = {
     "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
     "count": ("send", "events/count/{zone}", "What is in a zone", False),
     "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
+    "access": ("send", "events/access/{door}", "What happened at a door, as an access-control system says", False),
     "gate": ("send", "events/gate/{portal}", "A gate session: its packages and its verdict", False),
     "loss": ("send", "events/loss", "What was lost, and when", False),
     "clock-step": ("send", "events/clock-step", "The clock of the machine was set, and by how much", False),
@@ -150,6 +152,7 @@ _EVENT_CHANNELS = {
     "count": events.COUNT,
     "gate": events.GATE,
     "alarm": events.ALARM,
+    "access": events.ACCESS,
     "loss": events.LOSS,
     "clock-step": events.CLOCK_STEP,
 }

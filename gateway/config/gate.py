@@ -135,12 +135,14 @@ class GateConfig(Section):
 
 class WatchConfig(Section):
     """A watch list. Its tags may be seen in the zones `allowed`, or everywhere but in the zones `forbidden`, or, with
-    neither, nowhere. An alarm is repeated at most every `repeat` seconds."""
+    neither, nowhere. An alarm is repeated for the same place at most every `repeat` seconds, and cleared once the tag
+    has been where it may be for `clear_after`."""
 
     name: Identifier
     allowed: Annotated[list[Identifier], Field(max_length=1000)] = []
     forbidden: Annotated[list[Identifier], Field(max_length=1000)] = []
     repeat: Seconds = 300.0
+    clear_after: Annotated[float, Field(ge=0, le=3600)] = 30.0
 
     @model_validator(mode="after")
     def _one_of_them(self) -> WatchConfig:

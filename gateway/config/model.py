@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import ConfigDict, Field, model_validator
 
+from gateway.config.alarms import AlarmsConfig
 from gateway.config.base import HEX_PATTERN as HEX_PATTERN
 from gateway.config.base import IDENTIFIER_PATTERN as IDENTIFIER_PATTERN
 from gateway.config.base import FilePath as FilePath
@@ -21,6 +22,7 @@ from gateway.config.base import Identifier as Identifier
 from gateway.config.base import Port as Port
 from gateway.config.base import Seconds as Seconds
 from gateway.config.base import Section as Section
+from gateway.config.cameras import Cameras
 from gateway.config.counts import CountsConfig
 from gateway.config.gate import Docks, GateConfig, Watch
 from gateway.config.sources import ExpectedConfig, ManifestsConfig
@@ -237,6 +239,8 @@ class Config(Section):
     journal: JournalConfig = JournalConfig()
     recording: RecordingConfig | None = None
     http: HttpConfig = HttpConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
+    cameras: Cameras = []
     web: WebConfig | None = None
     log: LogConfig = LogConfig()
 

@@ -20,9 +20,10 @@ GATE = "rfid.gate.v1"
 ALARM = "rfid.alarm.v1"
 LOSS = "rfid.loss.v1"
 CLOCK_STEP = "rfid.clock-step.v1"
+ACCESS = "rfid.access.v1"
 
 _PLACELESS = {LOSS: "events/loss", CLOCK_STEP: "events/clock-step"}
-_TOPIC_KIND = {MOVEMENT: "movement", COUNT: "count", GATE: "gate", ALARM: "alarm"}
+_TOPIC_KIND = {MOVEMENT: "movement", COUNT: "count", GATE: "gate", ALARM: "alarm", ACCESS: "access"}
 
 GENESIS = "0" * 64
 """`prevhash` of the first event of an epoch."""

@@ -266,6 +266,28 @@ class Alarm(Part):
     reason: str
 
 
+class AlarmNoted(Part):
+    """`by` has taken note of an alarm about `subject` at `time`; ``cleared`` where only a person can end it."""
+
+    alarm: Identifier
+    state: Literal["acknowledged", "cleared"]
+    subject: str
+    uid: Uid | None
+    by: str
+    reason: str
+    time: Time
+
+
+class Access(Part):
+    """An access-control system said what happened at a door; the event's time is its own, `received` is ours."""
+
+    door: Identifier
+    person: str
+    action: str
+    source: str
+    received: Time
+
+
 class Loss(Part):
     """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
 
@@ -316,7 +338,8 @@ MODELS: dict[str, type[Envelope[Any]]] = {
     events.MOVEMENT: Envelope[Movement | Passage | GroupPassage],
     events.COUNT: Envelope[CountData],
     events.GATE: Envelope[GateData],
-    events.ALARM: Envelope[Alarm | GateAlarm],
+    events.ALARM: Envelope[Alarm | GateAlarm | AlarmNoted],
+    events.ACCESS: Envelope[Access],
     events.LOSS: Envelope[Loss],
     events.CLOCK_STEP: Envelope[ClockStep],
 }

@@ -32,6 +32,7 @@ from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import CLOCK_STEP, Fact
+from gateway.floor import statements
 from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts.counts import Counts
 from gateway.floor.counts.plan import Plan
@@ -57,8 +58,9 @@ MAX_PENDING = 10_000
 GAP = 600 * SECOND
 """Ticks further apart than this mean that nobody was counting (suspended, or the clock was set): counts begin again."""
 
+_NEWS = (Restart, ReaderUp, ReaderDown, ReaderAlive, ReaderClock, ReaderCondition, AntennaStatus)
 
-COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS)
+COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
 """The commands that are the floor's."""
 
 KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch")
@@ -102,7 +104,7 @@ class Floor:
             config, self._places, self._timeline, self._presence, self._portals, self._window, self.stats
         )
         self._counts = Counts(config, self._places, self._timeline, self._presence, self._sightings.foreign, evidence)
-        self._docks = Docks(config, self._places, self._timeline.watch)
+        self._docks = Docks(config, self._places, self._timeline.watch, self._presence.zone_of)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
         self._pending = Pending()
@@ -116,17 +118,11 @@ class Floor:
             Batch: self._batch,
             Tick: self._tick,
             Command: self._command,
-            Restart: self._news,
             Dropped: self._readers.take,
             ClockStep: self._clock_step,
-            ReaderUp: self._news,
-            ReaderDown: self._news,
-            ReaderAlive: self._news,
-            ReaderClock: self._news,
-            ReaderCondition: self._news,
             ReaderLoss: self._readers.take,
-            AntennaStatus: self._news,
             InputChange: self._input,
+            **dict.fromkeys(_NEWS, self._news),
         }
 
     # ---- inputs
@@ -140,8 +136,8 @@ class Floor:
 
     def admit(self, command: Command) -> None:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
-        if command.name in GATE_COMMANDS:
-            self.gate.admit(command)
+        if command.name in GATE_COMMANDS or command.name in statements.COMMANDS:
+            (self.gate if command.name in GATE_COMMANDS else statements).admit(command)
             return
         if command.name not in COUNT_COMMANDS:
             raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
@@ -180,6 +176,8 @@ class Floor:
         except Refused:
             self.stats.ignored += 1
             return []
+        if command.name in statements.COMMANDS:
+            return statements.facts(command)
         if command.name in KNOWLEDGE:
             return self.gate.command(command)
         self._pending.add(command.t, command)
@@ -276,9 +274,9 @@ class Floor:
         self._say(self._presence.fire(end), facts)
 
     def _say(self, said: list[Fact], facts: list[Fact]) -> None:
-        """Adds what presence says; a departure is also news for the expected sets."""
+        """Adds what presence says: a departure is also news for the expected sets, a move for the watch lists."""
         self._counts.departed(said)
-        facts += said
+        facts += said + self._docks.moved(said)
 
     # ---- state
 

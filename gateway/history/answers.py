@@ -77,9 +77,11 @@ class Item(Answer):
 
 class Stay(Answer):
     """What was known of a tag from `since` to `until` (null: it still holds). `state`: ``present``; ``unseen``, which
-    does not say that it is gone: it was last seen in `zone`; ``away``."""
+    does not say that it is gone: it was last seen in `zone`; ``away``. `overtaken`: the next event said what was so
+    from an earlier time on (a pass is judged a moment after it), so that this one held at no time."""
 
     entry: Literal["stay"] = "stay"
+    overtaken: bool
     zone: str | None
     state: Literal["present", "unseen", "away"]
     since: Time
@@ -156,6 +158,21 @@ class Alarm(Answer):
     note: str | None
     cleared: Time | None
     cleared_reason: str | None
+    event: Source
+
+
+class Notice(Answer):
+    """One word about an alarm: it was raised (or is still so), acknowledged, or cleared."""
+
+    time: Time
+    kind: str
+    subject: str
+    state: Literal["raised", "acknowledged", "cleared"]
+    place: str
+    uid: str | None
+    since: Time
+    reason: str
+    by: str | None
     event: Source
 
 

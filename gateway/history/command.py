@@ -12,7 +12,9 @@ from gateway.clock import wall
 from gateway.config.file import load
 from gateway.errors import HistoryError
 from gateway.history import schema
+from gateway.history.answers import Trail
 from gateway.history.asking import read
+from gateway.history.footage import with_footage
 from gateway.history.questions import Questions
 from gateway.history.text import lines
 
@@ -44,12 +46,15 @@ def _run(args: argparse.Namespace) -> int:
     names = ("what", "zone", "batch", "at", "before", "after", "limit")
     given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
     question = read(args.question, given)
-    path = load(args.config).history_file
+    config = load(args.config)
+    path = config.history_file
     with closing(schema.open_reader(path)) as connection:
         try:
             answer = question.answer(Questions(connection), wall())
         except sqlite3.Error as error:
             raise HistoryError(f"the history {path} cannot be read: {error}") from error
+    if isinstance(answer, Trail):
+        answer = with_footage(answer, config.cameras)
     if args.json:
         print(answer.model_dump_json())
     else:

@@ -19,7 +19,7 @@ Portion: TypeAlias = Sequence[tuple[int, bytes]]
 
 Row: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = dict[str, list[Row]]
-"""Table to rows, in the order of its columns. ``alarm`` holds what was said: `store` makes lives of it."""
+"""Table to rows, in the order of its columns. What is in ``notice`` makes the lives in ``alarm``."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -211,7 +211,7 @@ def _alarm(number: int, event: Event, data: Event, origins: Origins) -> Iterator
     uid = data.get("uid")
     places = data.get("places") or [data["zone"] if data.get("zone") else event["subject"]]
     since = micros_of(data["since"]) if data.get("since") else micros_of(event["time"])
-    yield "alarm", (
+    yield "notice", (
         number, micros_of(event["time"]), data["alarm"], alarm_subject(data), data["state"], event["subject"], uid,
         since, str(data["reason"])[:_TEXT], _json(places), data.get("by"),
     )  # fmt: skip

@@ -21,7 +21,9 @@ from gateway.history.answers import (
     Holds,
     Inside,
     Line,
+    Notice,
     Package,
+    Source,
     Trail,
     Unwatched,
     Where,
@@ -93,7 +95,10 @@ class Questions:
                 "SELECT * FROM alarm WHERE uid = ? AND raised < ? ORDER BY raised_event DESC", uid, end
             )
             entries: list[tuple[int, int, Any]] = []
-            entries += [(row["since"], row["event"], parts.stay(row)) for row in stays]
+            # What was overtaken stands before what overtook it.
+            entries += [
+                (min(row["since"], row["until"] or row["since"]), row["event"], parts.stay(row)) for row in stays
+            ]
             entries += [(row["first"], row["event"], parts.passage(row)) for row in passes]
             entries += [(row["time"], row["event"], parts.decision(row)) for row in gates]
             entries += [(row["ended"], row["event"], parts.counted(row)) for row in counts]
@@ -195,6 +200,22 @@ class Questions:
                 ]
                 more, lines = more or len(lines) > MAX_TAGS, lines[:MAX_TAGS]
             return Counts(holds=holds, counts=[parts.count(row) for row in rows], lines=lines, more=more)
+
+    def notices(self, after: Source | None, limit: int = MAX_LISTED) -> list[Notice]:
+        """What was said of alarms behind the event `after`, in order; without one, from the beginning. An epoch that
+        the history does not know is taken to be before all that it does."""
+        with self._view() as (parts, _):
+            number = 0
+            if after is not None:
+                epochs = self._all("SELECT number FROM epoch WHERE name = ?", (after.epoch,))
+                number = epochs[0][0] * EPOCH_SPAN + after.sequence if epochs else 0
+            rows = self._all("SELECT * FROM notice WHERE event > ? ORDER BY event LIMIT ?", (number, limit))
+            return [parts.notice(row) for row in rows]
+
+    def newest(self) -> Source | None:
+        """The newest event that the history holds."""
+        with self._view() as (_, holds):
+            return None if holds.epoch is None else Source(epoch=holds.epoch, sequence=holds.sequence)
 
     # ---- what they are made of
 

@@ -12,6 +12,7 @@ from gateway.history.answers import (
     Evidence,
     GateDecision,
     Item,
+    Notice,
     Pass,
     Source,
     Stay,
@@ -32,11 +33,13 @@ class Parts:
 
     def stay(self, row: sqlite3.Row) -> Stay:
         """A row of ``stay`` joined with its ``origin``."""
+        until = row["until"]
         return Stay(
+            overtaken=until is not None and until < row["since"],
             zone=row["zone"],
             state=row["state"],
             since=row["since"],
-            until=row["until"],
+            until=until,
             movement=row["movement"],
             before=row["before"],
             portal=row["portal"],
@@ -89,6 +92,11 @@ class Parts:
             last_said=row["said"],
             event=self.source(row["raised_event"]),
         )
+
+    def notice(self, row: sqlite3.Row) -> Notice:
+        """A row of ``notice``."""
+        keys = [key for key in Notice.model_fields if key != "event"]
+        return Notice(**{key: row[key] for key in keys}, event=self.source(row["event"]))
 
     def unwatched(self, row: sqlite3.Row) -> Unwatched:
         """A row of ``alarm`` that says what did not see."""

@@ -18,7 +18,7 @@ from gateway.errors import HistoryError
 
 APPLICATION_ID: Final = 0x52464853  # "RFHS"
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Layout of the tables. A file of another version is not migrated: it is made again from the ledger."""
 
 EPOCH_SPAN: Final = 10**12
@@ -109,6 +109,12 @@ CREATE INDEX alarm_open ON alarm (raised_event) WHERE cleared IS NULL;
 CREATE INDEX alarm_uid ON alarm (uid, raised_event) WHERE uid IS NOT NULL;
 CREATE INDEX alarm_raised ON alarm (raised);
 
+-- Every word about an alarm, in order: for whoever is to be told of each.
+CREATE TABLE notice (
+    event INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL,
+    place TEXT NOT NULL, uid TEXT, since INTEGER NOT NULL, reason TEXT NOT NULL, places TEXT NOT NULL, by TEXT
+) STRICT;
+
 CREATE TABLE loss (
     event INTEGER PRIMARY KEY, reader TEXT NOT NULL, cause TEXT NOT NULL, started INTEGER NOT NULL,
     ended INTEGER NOT NULL, certain INTEGER NOT NULL
@@ -137,8 +143,8 @@ CREATE INDEX tag_end ON tag (substr(uid, -4));
 """
 
 DATA: Final = (
-    "epoch", "gap", "unread", "origin", "stay", "pass", "gate_item", "verdict", "count", "count_line", "alarm", "loss",
-    "access", "item", "tag",
+    "epoch", "gap", "unread", "origin", "stay", "pass", "gate_item", "verdict", "count", "count_line", "alarm",
+    "notice", "loss", "access", "item", "tag",
 )  # fmt: skip
 """Every table, for whoever compares two histories."""
 

@@ -27,6 +27,7 @@ _STEP = (
 _WIDTH = {
     "gap": 2, "unread": 2, "origin": 6, "pass": 14, "gate_item": 12, "verdict": 12, "count": 17, "count_line": 4,
     "loss": 6, "access": 6,
+    "notice": 11,
 }  # fmt: skip
 """Columns of the tables whose rows are put in as they are."""
 
@@ -165,7 +166,7 @@ class Store:
             db.execute(_CLOSE_STAYS)
             db.execute(_OPEN_STAYS)
             db.execute("DELETE FROM step")
-        for said in rows["alarm"]:
+        for said in rows["notice"]:
             self._alarm(*said)
 
     def _alarm(

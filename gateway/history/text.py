@@ -122,6 +122,7 @@ def _entry(entry: Entry) -> str:
         case Stay():
             place = entry.zone or entry.before
             portal = f" through {entry.portal}" if entry.portal else ""
+            portal += " (overtaken by the next)" if entry.overtaken else ""
             proof = entry.evidence
             return (
                 f"{_WORDS.get(entry.movement, entry.movement)} {place}{portal}, confidence {entry.confidence:.2f}: "

@@ -29,6 +29,10 @@ __all__ = ["Ledger", "LedgerStats", "Quarantined", "Recovery"]
 _QUEUED_FACTS = 20_000
 
 
+# Facts that wait for the disk when it cannot keep up: two of the largest commits.
+_BUSY_FACTS = 4_000
+
+
 @dataclass(slots=True, frozen=True)
 class LedgerStats:
     """Where the ledger stands. Sequence numbers, counts of events, bytes and seconds."""
@@ -216,6 +220,11 @@ class Ledger:
     def room(self) -> bool:
         """False while readers must be held back: too much waits for the disk, the disk fails, or the file is full."""
         return self._room
+
+    @property
+    def busy(self) -> bool:
+        """More waits for the disk than the next commits will take: whoever can wait should."""
+        return self._facts_put - self._facts_done > _BUSY_FACTS
 
     def stats(self) -> LedgerStats:
         last, marks = self._last, self._marks

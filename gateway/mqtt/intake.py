@@ -58,7 +58,7 @@ AckTaker = Callable[[str, int], None]
 
 
 class _Command(BaseModel):
-    """What every command has: an object, and perhaps the name of the request. The rest is for the handler."""
+    """What every command has: an object, and perhaps the name of the request. All of it goes to the handler."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
@@ -180,7 +180,8 @@ class Intake:
             if answer is not None:
                 self._stats.commands_repeated += 1
             else:
-                answer = await self._carry_out(name, request, dict(command.model_extra or {}))
+                named = {} if request is None else {"request": request}
+                answer = await self._carry_out(name, request, dict(command.model_extra or {}) | named)
                 self._answers.remember(name, request, message.payload, answer)
         except Refused as refusal:
             self._stats.commands_refused += 1

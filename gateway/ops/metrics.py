@@ -60,6 +60,8 @@ class Snapshot:
     clock_lead: int = 0
     checkpoints: int = 0
     log_lines_dropped: int = 0
+    alarms_open: Mapping[str, int] = field(default_factory=dict)
+    history_behind: int = 0
 
 
 Values = Iterable[tuple[tuple[str, ...], float]]
@@ -275,6 +277,19 @@ FAMILIES: tuple[Family, ...] = (
     Family("ledger_commits", "counter", "Attempts to commit.", _one(lambda s: s.ledger.commits)),
     Family("checkpoints", "counter", "Checkpoints of the floor's state on disk.", _one(lambda s: s.checkpoints)),
     Family("start_refused", "gauge", "1 while the gateway cannot start.", _one(lambda s: 0)),
+    Family(
+        "alarms_open",
+        "gauge",
+        "Open alarms: raised, and of which somebody has taken note.",
+        _each(lambda s: s.alarms_open),
+        ("state",),
+    ),
+    Family(
+        "history_behind_events",
+        "gauge",
+        "Events on disk that the history does not hold yet.",
+        _one(lambda s: s.history_behind),
+    ),
     Family(
         "log_lines_dropped",
         "counter",

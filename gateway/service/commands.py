@@ -19,6 +19,7 @@ from gateway.history.asking import QUESTIONS
 from gateway.history.history import History
 from gateway.inputs import Command
 from gateway.readers.fleet import Readers
+from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
 from gateway.sources.identifiers import IdentifierMap
 
@@ -55,15 +56,24 @@ class _Status(_Arguments):
 class Commands:
     """The commands by name. `handle` is what the MQTT intake calls."""
 
-    def __init__(self, pipeline: Pipeline, readers: Readers, history: History, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        readers: Readers,
+        history: History,
+        alarms: Alarms,
+        now: Callable[[], int],
+    ) -> None:
         self.identifiers = IdentifierMap()
         self._pipeline = pipeline
         self._readers = readers
         self._history = history
+        self._alarms = alarms
         self._now = now
         self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "output": self._output,
             "status": self._status,
+            "alarm.acknowledge": self._acknowledge,
         }
 
     @property
@@ -88,12 +98,17 @@ class Commands:
 
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""
-        command = Command(self._now(), name, self.identifiers.apply(args) if name == "manifest" else args)
+        command = Command(self._now(), name, self.identifiers.resolve(name, args))
         self._pipeline.floor.admit(command)
         self._pipeline.take(command)
         if name in _BULKY:
             self._pipeline.hurry_checkpoint()
         return {"accepted": rfc3339(command.t)}
+
+    async def _acknowledge(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Takes note of an alarm that is open: the floor's command, with what the alarm itself says."""
+        alarm = self._alarms.find(str(args.get("alarm")), str(args.get("subject")))
+        return await self.submit("alarm.acknowledge", args | {"place": alarm.place, "uid": alarm.uid})
 
     async def _output(self, args: dict[str, Any]) -> dict[str, Any]:
         wanted = _validated(_Output, args)

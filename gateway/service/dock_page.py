@@ -10,6 +10,7 @@ from gateway.config import Config
 from gateway.floor import Floor
 from gateway.history.history import History
 from gateway.readers.fleet import Readers
+from gateway.service.alarms import Alarms
 from gateway.service.commands import Commands
 
 
@@ -23,6 +24,7 @@ class Page:
         readers: Readers,
         commands: Commands,
         history: History,
+        alarms: Alarms,
         now: Callable[[], int],
     ) -> None:
         self._config = config
@@ -30,6 +32,7 @@ class Page:
         self._readers = readers
         self._commands = commands
         self._history = history
+        self._alarms = alarms
         self._now = now
         self._notices: set[asyncio.Event] = set()
 
@@ -59,6 +62,10 @@ class Page:
                 | {"phase": supervisor.phase, "error": supervisor.last_error, "docks": sorted(watched)}
             )
         return found
+
+    def alarms(self) -> tuple[int, list[dict[str, Any]], str]:
+        shown = [alarm.model_dump(mode="json") for alarm in self._alarms.open]
+        return self._alarms.number, shown, self._alarms.problem()
 
     async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
         return await self._history.asked(question, args, self._now())

@@ -11,6 +11,7 @@ from drivers.api import ClockQuality
 from gateway import __version__
 from gateway.clock import SECOND
 from gateway.config import Config
+from gateway.history.history import History
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
 from gateway.ops.health import Health, ReaderState, Standing
@@ -19,6 +20,7 @@ from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
 from gateway.readers.supervisor import Phase
+from gateway.service.alarms import Alarms
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 
@@ -33,6 +35,8 @@ class Parts(Protocol):
     pipeline: Pipeline
     readers: Readers
     mqtt: MqttService
+    alarms: Alarms
+    history: History
 
 
 class Vitals:
@@ -93,6 +97,8 @@ class Vitals:
             clock_lead=parts.clock.lead,
             checkpoints=parts.pipeline.checkpoints,
             log_lines_dropped=parts.logs.dropped,
+            alarms_open=parts.alarms.by_state(),
+            history_behind=max(0, parts.ledger.stats().sequence - max(0, parts.history.sequence)),
         )
 
     def _healthz(self) -> Answer:
@@ -117,6 +123,10 @@ class Vitals:
         )
 
     def _worries(self) -> Iterator[str]:
+        if number := self._parts.alarms.number:
+            yield f"{number} alarms are open: see the page Alarms, or ask `alarms`"
+        if why := self._parts.alarms.problem():
+            yield f"the history is behind, and what is known of alarms with it: {why}"
         lead = self._parts.clock.lead
         if lead > SECOND:
             yield (

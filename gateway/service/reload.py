@@ -8,7 +8,20 @@ from gateway.config import Config
 from gateway.floor import Floor
 
 # What these say is open or held for as long as the process lives.
-_FIXED = ("site", "gateway", "ledger", "history", "journal", "recording", "http", "manifests", "expected", "web")
+_FIXED = (
+    "site",
+    "gateway",
+    "ledger",
+    "history",
+    "journal",
+    "recording",
+    "http",
+    "alarms",
+    "cameras",
+    "manifests",
+    "expected",
+    "web",
+)
 
 
 @dataclass(slots=True, frozen=True)

@@ -23,6 +23,10 @@ MAX_BYTES = 64 << 20
 """Of the file: some 100 bytes for each of the most entries."""
 
 _EPC = re.compile(r"(?:[0-9A-F]{2}){2,62}")
+_BIOTRACK = re.compile(r"[0-9]{16}")
+_LISTS = {"watch": "uids", "expected": "uids", "reads": "uids", "count": "expected"}
+"""The argument of a command that lists UIDs."""
+
 _METRC = re.compile(r"[0-9A-F]{24}")
 
 
@@ -48,6 +52,33 @@ class IdentifierMap:
         if not isinstance(deliveries, list):
             return args
         return args | {"deliveries": [self._delivery(delivery) for delivery in deliveries]}
+
+    def resolve(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a command with UIDs in place of what the state system calls its packages.
+
+        Raises Refused for an identifier that is in no map and can be no tag's EPC: it would never be found, and a watch
+        list or a count would look right all the same.
+        """
+        if name == "manifest":
+            return self.apply(args)
+        key = _LISTS.get(name)
+        given = args.get(key) if key is not None else None
+        if key is None or not isinstance(given, list):
+            return args
+        return args | {key: [self._resolve(one) for one in given]}
+
+    def _resolve(self, given: Any) -> Any:
+        """What is wrong in another way is left for the command itself to refuse."""
+        if not isinstance(given, str):
+            return given
+        if (known := self._uids.get(given)) is not None:
+            return known
+        if _BIOTRACK.fullmatch(given):
+            raise Refused(
+                f"{given} is an identifier of 16 digits and no EPC, so that no tag could ever match it: "
+                f"give manifests.identifiers_file, which says which tag carries it"
+            )
+        return given
 
     def _delivery(self, delivery: Any) -> Any:
         if not isinstance(delivery, dict) or not isinstance(delivery.get("lines"), list):

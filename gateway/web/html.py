@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import TypeAlias
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
@@ -41,6 +42,22 @@ def join(*children: Child) -> Html:
         elif child is not None:
             parts.append(text(child))
     return Html("".join(parts))
+
+
+def cells(columns: Sequence[str], *contents: Sequence[Child]) -> Html:
+    """A row of a table: a heading and a cell for each further column. Each cell knows the name of its column, which a
+    phone shows beside it."""
+    first, *others = contents
+    row = [el("th", *first, scope="row")]
+    row += [el("td", *content, data_label=name) for name, content in zip(columns[1:], others, strict=True)]
+    return el("tr", row)
+
+
+def table(columns: Sequence[str], rows: list[Html]) -> Html:
+    """Rows that `cells` has made, with their headings."""
+    head = el("tr", [el("th", column, scope="col") for column in columns])
+    inside = el("table", el("thead", head), el("tbody", rows))
+    return el("div", inside, class_="table", tabindex=0, role="region", aria_label=", ".join(columns))
 
 
 def _attribute(key: str, value: Value) -> str:

@@ -22,11 +22,16 @@ class WebPort(Protocol):
         """``Floor.reader_state`` of every reader with `phase` and `error` of its supervisor, and `docks`: the ids of
         the docks whose portal it watches."""
 
+    def alarms(self) -> tuple[int, list[dict[str, Any]], str]:
+        """How many alarms are open, the newest of them as `gateway.history.answers.Alarm` has them, and why that is
+        not known, or nothing."""
+
     async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """The history's answer to a question of `gateway.history.asking`, ready for JSON. Raises `Refused`."""
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
-        """Carries out ``gate.open``, ``gate.close`` or ``gate.confirm`` for `who`, who belongs into the event as `by`.
+        """Carries out ``gate.open``, ``gate.close``, ``gate.confirm`` or ``alarm.acknowledge`` for `who`, who belongs
+        into the event as `by`.
 
         Raises `Refused`, with words for whoever pressed the button.
         """

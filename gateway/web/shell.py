@@ -9,7 +9,13 @@ from gateway.web.assets import Assets
 from gateway.web.html import Html, el, join
 from gateway.web.icons import icon
 
-_NAVIGATION = (("/", "Docks"), ("/zones", "Zones"), ("/readers", "Readers"))
+_NAVIGATION = (
+    ("/", "Docks"),
+    ("/alarms", "Alarms"),
+    ("/zones", "Zones"),
+    ("/counts", "Counts"),
+    ("/readers", "Readers"),
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -32,14 +38,21 @@ class Shell:
         kind = view.split("/")[0]
         body = join(
             self._bar(path, title, visitor),
+            el("div", parts["strip"], data_part="strip"),
             el("div", icon("offline"), el("span", "Not live", class_="word"),
                el("span", "", id="offline-words"), id="offline", class_="offline", hidden=True),
-            el("main", [el("div", part, data_part=name, class_=f"part-{name}") for name, part in parts.items()],
+            el("main", [el("div", part, data_part=name, class_=f"part-{name}") for name, part in parts.items()
+                        if name != "strip"],
                class_=kind, id="main"),
             el("p", "", id="announce", class_="unseen", aria_live="assertive", role="status"),
             el("dialog", id="ask", aria_labelledby="ask-title"),
         )  # fmt: skip
         return self._page(title, body, data_view=view, data_build=self._assets.build, data_csrf=visitor.csrf)
+
+    def still(self, path: str, title: str, content: Html, strip: Html, visitor: Visitor, what: str = "") -> str:
+        """A page that is made once; `what` stands in its search field, `strip` says what is alarming."""
+        bar = self._bar(path, title, visitor, what, follows=False)
+        return self._page(title, join(bar, strip, el("main", content, class_="still", id="main")))
 
     def login(self, target: str, csrf: str, error: str = "") -> str:
         form = el(
@@ -61,7 +74,7 @@ class Shell:
         body = el("main", el("h1", title), el("p", words), el("p", el("a", "All docks", href="/")), class_="message")
         return self._page(f"{status} {title}", body)
 
-    def _bar(self, path: str, title: str, visitor: Visitor) -> Html:
+    def _bar(self, path: str, title: str, visitor: Visitor, what: str = "", *, follows: bool = True) -> Html:
         links = [
             el("a", words, href=href, aria_current="page" if href == path else None) for href, words in _NAVIGATION
         ]
@@ -74,7 +87,26 @@ class Shell:
             "header",
             el("h1", title),
             el("nav", links, aria_label="Pages"),
-            el("span", el("span", "", class_="dot"), el("span", "Connecting", id="live-words"), id="live"),
+            el(
+                "form",
+                el(
+                    "input",
+                    name="what",
+                    type="search",
+                    aria_label="Find a package: UID, last digits, batch, product",
+                    placeholder="UID, batch, product",
+                    value=what,
+                    maxlength=200,
+                    autocomplete="off",
+                ),
+                el("button", "Find", type="submit", class_="small"),
+                action="/find",
+                method="get",
+                role="search",
+            ),
+            el("span", el("span", "", class_="dot"), el("span", "Connecting", id="live-words"), id="live")
+            if follows
+            else None,
             el("span", visitor.name, class_="who") if visitor.can_leave else Html(""),
             el("button", "Theme", id="theme", type="button", class_="small", hidden=True),
             leave,

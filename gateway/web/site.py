@@ -1,7 +1,8 @@
 """The pages and actions as an ASGI application.
 
 ======================  ================================================================
-``/``                   all docks; `/zones` and `/readers` likewise
+``/``                   all docks; `/zones`, `/readers` and `/alarms` likewise
+``/find, /tags, …``     what asks the history (gateway.web.history_pages)
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
 ``/events?view=…``      what changes on a page, as server-sent events
 ``POST …/{action}``     opens or closes the session of a dock, or confirms a look into the van: JSON in, JSON out
@@ -28,17 +29,19 @@ from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.web import api
 from gateway.web.actions import ACTIONS, arguments, form
+from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
 from gateway.web.dock_view import dock_name, dock_parts
 from gateway.web.guard import Guard
 from gateway.web.headers import SecurityHeaders
+from gateway.web.history_pages import HistoryPages
 from gateway.web.hub import Full, Hub, Parts
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(zones|readers|docks/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(r"/(zones|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
@@ -61,12 +64,14 @@ class _Site:
                 Route("/", self._overview),
                 Route("/zones", self._zones),
                 Route("/readers", self._readers),
+                Route("/alarms", self._alarms),
                 Route("/docks/{dock}", self._dock),
                 Route("/docks/{dock}/{action}", self._act, methods=["POST"]),
                 Route("/events", self._events),
                 Route("/login", self._login, methods=["GET", "POST"]),
                 Route("/logout", self._logout, methods=["POST"]),
                 Route("/static/{name}", self._static),
+                *HistoryPages(port, guard, self._shell, log).routes,
                 *api.Api(port, guard, self._attempts).routes,
             ],
             middleware=[Middleware(SecurityHeaders)],
@@ -84,6 +89,9 @@ class _Site:
 
     async def _readers(self, request: Request) -> Response:
         return self._page(request, "/readers", "Readers", "readers")
+
+    async def _alarms(self, request: Request) -> Response:
+        return self._page(request, "/alarms", "Alarms", "alarms")
 
     async def _dock(self, request: Request) -> Response:
         dock = request.path_params["dock"]
@@ -104,11 +112,16 @@ class _Site:
 
     def _parts(self, view: str) -> Parts:
         """Raises HTTPException 404 for a view that there is not."""
+        return {"strip": strip(self._port.alarms()), **self._own_parts(view)}
+
+    def _own_parts(self, view: str) -> Parts:
         match view.split("/"):
             case ["docks"]:
                 return docks_parts(self._port.dock_state(dock) for dock in self._port.docks())
             case ["zones"]:
                 return zones_parts(self._port.zones())
+            case ["alarms"]:
+                return alarms_parts(self._port.alarms())
             case ["readers"]:
                 return readers_parts(self._port.readers())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
@@ -202,7 +215,7 @@ class _Site:
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
         asked = request.url.path.startswith(f"{api.ROOT}/")
-        if asked or (request.method == "POST" and request.url.path.startswith("/docks/")):
+        if asked or (request.method == "POST" and request.url.path.startswith(("/docks/", "/alarms/"))):
             return JSONResponse({"error": words}, status, headers)
         phrase = HTTPStatus(status).phrase
         return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.web.dock_view import dock_name, moment, progress_bar
-from gateway.web.html import Html, el, join
+from gateway.web.html import Html, el, join, table
 from gateway.web.icons import icon
 from gateway.web.wording import counts_of, number, shown
 
@@ -37,7 +37,7 @@ def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
     """A row for each zone: how many are there, how well it is watched, and its last count."""
     rows = [_zone_row(zone) for zone in zones]
     columns = ("Zone", "Present", "Not seen", "Watched", "Last count")
-    return {"zones": _table(columns, rows) if rows else _nothing("The configuration has no zones.")}
+    return {"zones": table(columns, rows) if rows else _nothing("The configuration has no zones.")}
 
 
 def _zone_row(zone: Mapping[str, Any]) -> Html:
@@ -50,11 +50,11 @@ def _zone_row(zone: Mapping[str, Any]) -> Html:
         watched = _status("bad", "warning", words if zone["watched"] else f"not watched: {words}")
     return el(
         "tr",
-        el("th", zone["name"] or zone["zone"], scope="row"),
-        el("td", zone["population"], class_="big"),
-        el("td", zone["not_seen"], class_="big" if zone["not_seen"] else "big none"),
-        el("td", watched),
-        el("td", _count_words(zone["last_count"])),
+        el("th", el("a", zone["name"] or zone["zone"], href=f"/zones/{zone['zone']}"), scope="row"),
+        el("td", zone["population"], class_="big", data_label="Present"),
+        el("td", zone["not_seen"], class_="big" if zone["not_seen"] else "big none", data_label="Not seen"),
+        el("td", watched, data_label="Watched"),
+        el("td", _count_words(zone["last_count"]), data_label="Last count"),
     )
 
 
@@ -71,7 +71,7 @@ def readers_parts(readers: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
     """A row for each reader: up or not, what is wrong with it, its clock and its reads."""
     rows = [_reader_row(reader) for reader in readers]
     columns = ("Reader", "State", "Antennas", "Clock", "Reads")
-    return {"readers": _table(columns, rows) if rows else _nothing("The configuration has no readers.")}
+    return {"readers": table(columns, rows) if rows else _nothing("The configuration has no readers.")}
 
 
 def _reader_row(reader: Mapping[str, Any]) -> Html:
@@ -96,21 +96,16 @@ def _reader_row(reader: Mapping[str, Any]) -> Html:
             since,
             el("small", why, class_="why") if why else None,
             join([el("small", f"{name}: {words}") for name, words in reader["conditions"].items()]),
+            data_label="State",
         ),
-        el("td", antennas),
-        el("td", str(reader["clock"]["quality"] or "not known")),
-        el("td", el("b", f"{reader['reads']:,}"), el("small", f"{late:,} late") if late else None),
+        el("td", antennas, data_label="Antennas"),
+        el("td", str(reader["clock"]["quality"] or "not known"), data_label="Clock"),
+        el("td", el("b", f"{reader['reads']:,}"), el("small", f"{late:,} late") if late else None, data_label="Reads"),
     )
 
 
 def _status(kind: str, symbol: str, words: str) -> Html:
     return el("span", icon(symbol), words, class_=f"status {kind}")
-
-
-def _table(columns: Iterable[str], rows: list[Html]) -> Html:
-    head = el("tr", [el("th", column, scope="col") for column in columns])
-    return el("div", el("table", el("thead", head), el("tbody", rows)), class_="table", tabindex=0, role="region",
-              aria_label="Table")  # fmt: skip
 
 
 def _nothing(words: str) -> Html:

@@ -43,7 +43,10 @@ async def over_mqtt(subscriber: Subscriber, name: str, **args: Any) -> Any:
 
 async def test_a_running_gateway_answers_and_its_history_can_be_made_again(make_daemon, broker, tmp_path):
     async with LlrpEmulator(population(TAGS, rate=100), name="vault") as vault:
-        daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+        daemon = make_daemon(
+            tmp_path / "gateway",
+            config(tmp_path / "gateway", broker.port, {"vault": vault}, watch=[{"name": "destroyed"}]),
+        )
         with Subscriber(broker.port, BASE + "events/#", "answers/#") as subscriber:
             await daemon.start()
             await subscriber.until(lambda it: len(movements(events_of(it))) >= TAGS, 20)
@@ -68,6 +71,8 @@ async def test_a_running_gateway_answers_and_its_history_can_be_made_again(make_
             refused = await over_mqtt(subscriber, "zone", zone="vault-1", at="noon")
             assert refused["status"] != "ok"
 
+            await an_alarm_lives(subscriber, uid)
+
             chance = random.Random(7)
             for _ in range(2):  # what a kill leaves is gone on with
                 await daemon.kill()
@@ -86,6 +91,28 @@ async def test_a_running_gateway_answers_and_its_history_can_be_made_again(make_
         assert {table: found[: len(killed[table])] for table, found in again.items() if table != "epoch"} == {
             table: found for table, found in killed.items() if table != "epoch"
         }
+
+
+async def an_alarm_lives(subscriber: Subscriber, uid: str) -> None:
+    """Raised, kept in the retained topic, acknowledged by name, cleared."""
+    subject = f"destroyed/{uid}"
+    subscriber.publish(BASE + "cmd/watch", {"list": "destroyed", "uids": [uid]}, ResponseTopic="answers/here")
+    with Subscriber(subscriber.port, BASE + "state/alarms", client_id="wall") as wall:
+        alarms = await wall.until(lambda it: (state := it.last(BASE + "state/alarms")) and state["alarms"])
+        assert [(alarm["kind"], alarm["subject"], alarm["state"]) for alarm in alarms] == [
+            ("watch-list", subject, "raised")
+        ]
+        nothing = await over_mqtt(subscriber, "alarm.acknowledge", alarm="watch-list", subject="other", by="Dana")
+        assert nothing["status"] == "refused"
+        noted = await over_mqtt(
+            subscriber, "alarm.acknowledge", alarm="watch-list", subject=subject, by="Dana", note="on my way"
+        )
+        assert noted["status"] == "ok"
+        await wall.until(lambda it: it.last(BASE + "state/alarms")["alarms"][0]["acknowledged_by"] == "Dana")
+        await over_mqtt(subscriber, "watch", list="destroyed", mode="remove", uids=[uid])
+        await wall.until(lambda it: it.last(BASE + "state/alarms")["open"] == 0)
+    answer = await over_mqtt(subscriber, "alarms", open=False)
+    assert [alarm["state"] for alarm in answer["result"]["alarms"]] == ["cleared"]
 
 
 async def caught_up(daemon: Any, history: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -56,7 +56,7 @@ async def test_a_command_is_done_and_answered(broker: Broker, version: str) -> N
             assert backend.last(topic) == {"status": "ok", "result": {"tags": 1}, "request": "r-1"}
             assert getattr(answer.properties, "CorrelationData", None) == (b"\x00\x01" if version == "5" else None)
             assert not answer.retain
-    assert floor.done == [("count", {"zone": "vault"})]
+    assert floor.done == [("count", {"zone": "vault", "request": "r-1"})]
 
 
 async def test_without_a_response_topic_the_answer_goes_to_the_default_one(broker: Broker) -> None:
@@ -94,7 +94,7 @@ async def test_a_command_that_comes_twice_is_done_once(broker: Broker) -> None:
             backend.publish(COUNT, {"zone": "dock", "request": "r-1"})
             await backend.until(lambda it: len(it.on(DEFAULT)) == 4)
             assert "was used for another command" in backend.last(DEFAULT)["reason"]
-    assert floor.done == [("count", {"zone": "vault"})]
+    assert floor.done == [("count", {"zone": "vault", "request": "r-1"})]
 
 
 async def test_a_command_outlives_its_connection(broker: Broker) -> None:

@@ -23,7 +23,7 @@ class Subscriber:
 
     def __init__(self, port: int, *filters: str, client_id: str = "subscriber", **options: Any) -> None:
         self.messages: list[paho.MQTTMessage] = []
-        self._port = port
+        self.port = port
         self._filters = filters
         self._subscribed = threading.Event()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, **options)
@@ -35,7 +35,7 @@ class Subscriber:
     def __enter__(self) -> Subscriber:
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600
-        self.client.connect("127.0.0.1", self._port, clean_start=False, properties=session)
+        self.client.connect("127.0.0.1", self.port, clean_start=False, properties=session)
         self.client.loop_start()
         assert self._subscribed.wait(10), "the subscriber was not subscribed within 10 s"
         return self

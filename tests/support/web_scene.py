@@ -54,6 +54,8 @@ class FakeGateway:
         self.now = 0.0
         self.asked: list[tuple[str, dict[str, Any], str]] = []
         self.override: dict[str, Any] = {}
+        self.open_alarms: list[dict[str, Any]] = []
+        self.problem = ""
         self.history: Questions | None = None
         self.reader_changes: dict[str, dict[str, Any]] = {}
         self._subscribers: list[asyncio.Event] = []
@@ -82,6 +84,9 @@ class FakeGateway:
             subscriber.set()
 
     # ---- the port
+
+    def alarms(self) -> tuple[int, list[dict[str, Any]], str]:
+        return len(self.open_alarms), self.open_alarms, self.problem
 
     async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
         if self.history is None:

@@ -192,6 +192,12 @@ def test_portals_that_are_no_docks_are_not_the_gates(gate):
     assert gate.passed(transit(1, 1, dock="portal-x")) == []
 
 
+def test_a_package_that_is_carried_out_with_no_session_and_no_manifest_is_an_alarm(gate):
+    facts = run(gate, [transit(2, 1)])
+    assert [alarm["alarm"] for alarm in alarms(facts)] == ["no-session"]
+    assert alarms(run(Gate(config()), [manifest(0, [1]), transit(2, 1)])) == [], "its delivery was waiting"
+
+
 def test_without_opening_on_a_pass_a_package_that_leaves_is_an_alarm():
     docks = [DOCKS[0] | {"open_on_pass": False}]
     gate = Gate(config(docks=docks))
@@ -336,20 +342,34 @@ def test_a_watched_tag_where_it_may_not_be_is_an_alarm_at_once(gate):
 def test_an_alarm_is_repeated_never_more_than_its_rate(gate):
     run(gate, [command(0, "watch", list="destroyed", uids=[uid(1)])])
     facts = sighted(gate, *[(seconds, "vault" if seconds % 2 else "dock") for seconds in range(1, 200)])
-    times = [fact.time for fact in facts]
-    assert times == [at(1), at(61), at(121), at(181)]
-    assert [fact.data["sightings"] for fact in facts] == [1, 61, 121, 181]
+    said = [(fact.time, fact.data["zone"], fact.data["sightings"]) for fact in facts]
+    assert said == [
+        (at(second + later), zone, second + later)
+        for second in (1, 61, 121, 181)
+        for zone, later in (("vault", 0), ("dock", 1))
+    ], "each place at once, and each for itself no more than once a minute"
     assert {fact.data["since"] for fact in facts} == {rfc3339(at(1))}
 
 
 def test_an_alarm_is_cleared_when_the_tag_is_where_it_may_be(gate):
     run(gate, [command(0, "watch", list="quarantine", uids=[uid(1)])])
-    facts = sighted(gate, (1, "cage"), (2, "vault"), (3, "cage"), (4, "cage"), (5, "vault"))
-    assert [(alarm["state"], alarm["zone"]) for alarm in alarms(facts)] == [
-        ("raised", "vault"),
-        ("cleared", "vault"),
-        ("raised", "vault"),
-    ]
+    facts = sighted(gate, (1, "cage"), (2, "vault"), (3, "cage"), (20, "cage"), (21, "vault"), (22, "cage"))
+    assert [(alarm["state"], alarm["zone"]) for alarm in alarms(facts)] == [("raised", "vault")], "held"
+    facts = sighted(gate, (51, "cage"), (52, "cage"), (53, "cage"), (54, "vault"))
+    assert [(alarm["state"], alarm["zone"]) for alarm in alarms(facts)] == [("cleared", "vault"), ("raised", "vault")]
+    assert facts[0].time == at(52)
+
+
+def test_a_list_of_the_checkpoint_before_goes_on(gate):
+    run(gate, [command(0, "watch", list="destroyed", uids=[uid(1)])])
+    sighted(gate, (1, "vault"))
+    dump = gate.dump()["watch"]
+    dump[uid(1)][0]["destroyed"] |= {"said": at(1)}
+    del dump[uid(1)][0]["destroyed"]["back"]
+    again = Gate(config())
+    again.load(gate.dump() | {"watch": dump})
+    assert alarms(sighted(again, (30, "vault"))) == []
+    assert len(alarms(sighted(again, (31, "dock"), (70, "vault")))) == 2
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,20 @@ def test_a_trail_is_everything_about_a_tag_in_order_with_its_gaps(history: Histo
     assert (first.evidence.antennas, first.evidence.reads, first.event.sequence) == (["r/1"], 12, 1)
 
 
+def test_what_is_overtaken_stands_before_what_overtook_it(history: History) -> None:
+    """Not seen on its shelf at 410, when the portal's word of a pass at 400 was still to come."""
+    history.take(
+        make.movement("arrived", 1, 0, target="vault"),
+        make.movement("not_seen", 1, 410, source="vault"),
+        make.movement("departed", 1, 400, source="vault"),
+    )
+    stays = [entry for entry in history.ask().trail(uid(1)).entries if isinstance(entry, Stay)]
+    assert [(stay.movement, stay.overtaken) for stay in stays] == [
+        ("arrived", False), ("not_seen", True), ("departed", False),
+    ]  # fmt: skip
+    assert history.ask().zone("vault", START + 411 * SECOND).tags == []
+
+
 def test_a_long_trail_is_given_from_its_end_and_goes_on(history: History) -> None:
     history.take(
         *(

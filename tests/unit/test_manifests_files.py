@@ -397,6 +397,21 @@ def test_a_backend_may_leave_the_uid_to_the_identifier_map():
 
 
 @pytest.mark.parametrize(
+    ("name", "key"), [("watch", "uids"), ("expected", "uids"), ("reads", "uids"), ("count", "expected")]
+)
+def test_an_identifier_that_no_tag_carries_is_mapped_or_refused(name, key):
+    """Sixteen digits of BioTrack are hex too, and would be waited for as an EPC of eight bytes that never comes."""
+    known = IdentifierMap({"0012345678901234": uid(7), "PAG1.X": uid(8)})
+    args = {key: ["0012345678901234", "PAG1.X", uid(9)], "zone": "vault"}
+    assert known.resolve(name, args) == {key: [uid(7), uid(8), uid(9)], "zone": "vault"}
+    for identifiers in (known, IdentifierMap()):
+        with pytest.raises(Refused, match="identifiers_file"):
+            identifiers.resolve(name, {key: [uid(9), "0099999999999999"]})
+    assert IdentifierMap().resolve(name, {key: None}) == {key: None}
+    assert IdentifierMap().resolve("gate.open", {"dock": "0099999999999999"}) == {"dock": "0099999999999999"}
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("epc,name\nE200,X\n", "needs the columns"),

@@ -80,7 +80,10 @@ def gateway():
 def test_a_quiet_gateway_makes_progress(gateway):
     gateway.turn(10 * COMMIT_LIMIT)
     assert gateway.health.progress()
-    assert gateway.health.report() == (200, {"status": "ok", "reasons": [], "readers": {"dock-a": "up"}})
+    assert gateway.health.report() == (
+        200,
+        {"status": "ok", "reasons": [], "readers": {"dock-a": "up"}},
+    )
 
 
 def test_a_pipeline_that_stops_is_no_progress(gateway):

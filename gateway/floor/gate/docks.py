@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.config import Config
-from gateway.events.envelope import Fact
+from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.gate import Gate
 from gateway.floor.migrations import Content
 from gateway.floor.places import Places
@@ -15,11 +15,13 @@ from gateway.floor.snapshot import seal_json
 
 
 class Docks:
-    """A `Gate` that knows which antennas watch its portals, and where each antenna looks."""
+    """A `Gate` that knows which antennas watch its portals, and where each antenna looks. `zone_of` gives the zone
+    that presence has a tag in, None for a tag that it does not know."""
 
-    def __init__(self, config: Config, places: Places, watch: Watch) -> None:
+    def __init__(self, config: Config, places: Places, watch: Watch, zone_of: Callable[[bytes], str | None]) -> None:
         self._places = places
         self._watch = watch
+        self._zone_of = zone_of
         self._portals = {portal.id: portal for portal in config.portals}
         self._looks_at = {
             (reader.id, antenna.port): antenna.zone or self._side(antenna.portal, antenna.side)
@@ -28,7 +30,8 @@ class Docks:
         self.gate = Gate(config, self._dark)
 
     def seen(self, closed: Sequence[Closed], t: int) -> list[Fact]:
-        """Tells of watched tags in windows that closed. The usual case, none in sight, is one comparison of sets."""
+        """Tells of watched tags in windows that closed: where presence has them, or, where it does not know them, where
+        they are seen. The usual case, none in sight, is one comparison of sets."""
         watched = self.gate.watched
         facts: list[Fact] = []
         if watched:
@@ -36,8 +39,27 @@ class Docks:
                 place = self._looks_at.get((window.reader, window.port))
                 if place is not None:
                     for epc in window.among(watched):
-                        facts += self.gate.sighted(epc.hex().upper(), place, t)
+                        if self._zone_of(epc) in (None, place):
+                            facts += self.gate.sighted(epc.hex().upper(), place, t)
         return facts
+
+    def moved(self, said: Sequence[Fact]) -> list[Fact]:
+        """Tells of watched tags that have come to another zone, or have left through a portal."""
+        watched = self.gate.watched
+        facts: list[Fact] = []
+        for fact in said if watched else ():
+            if fact.type == MOVEMENT and bytes.fromhex(fact.data.get("epc", "")) in watched:
+                facts += self._moved(fact)
+        return facts
+
+    def _moved(self, fact: Fact) -> list[Fact]:
+        data = fact.data
+        match data["movement"]:
+            case "arrived" | "moved":
+                return self.gate.sighted(data["uid"], data["to"], fact.time)
+            case "departed" if data.get("portal") is not None:
+                return self.gate.sighted(data["uid"], data["portal"], fact.time)
+        return []
 
     def snapshot(self) -> dict[str, bytes]:
         """All parts of the gate's state."""

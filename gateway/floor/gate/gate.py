@@ -236,15 +236,16 @@ class Gate:
         return facts + self._sessions.passed(dock, p)
 
     def _without_session(self, dock: str, p: Pass) -> list[Fact]:
-        """A first pass opens a session, or says that something passes without one."""
+        """A first pass opens a session. What leaves without one, or on no manifest that could be meant, is an alarm."""
         if p.direction in (Direction.STATIC, Direction.RETURNED):
             return []
         facts = self._sessions.came_back(dock, p) if p.direction is Direction.IN else []
         key = self._expected(dock, p)
         outward = p.direction is Direction.OUT
-        if self._docks[dock].open_on_pass and (outward or key is not None):
+        opens = self._docks[dock].open_on_pass
+        if opens and (outward or key is not None):
             facts += self._sessions.open(dock, key, p.start, "gateway", "first pass")
-        elif outward:
+        if outward and not (opens and key is not None):
             detail = {"dock": dock, "uid": p.uid, "reason": f"{p.uid} left through dock {dock} without a session"}
             facts += self._alarms.say(self._docks[dock].portal, "no-session", dock, detail, p.end)
         return facts

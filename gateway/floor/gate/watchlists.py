@@ -1,8 +1,9 @@
 """Watch lists: tags that must not be where they are seen, and where each of them has been.
 
-An alarm is raised at the first sighting in a place where the tag may not be, repeated while it goes on being seen
-there but never more often than the list allows, and cleared when the tag is seen where it may be or is taken from the
-list. Only tags on a list cost anything: the others are one look into a dictionary.
+An alarm is raised when a tag is where it may not be, by the judgement of presence and of the portals: a stray read by
+a neighbour's antenna does not move a package. It is raised again at once for each new place, and for the same one
+never more often than the list allows. It is cleared when the tag has been where it may be for a while, or is taken
+from the list. Only tags on a list cost anything: the others are one look into a dictionary.
 """
 
 from __future__ import annotations
@@ -24,16 +25,28 @@ MAX_CUSTODY = 8
 """Stays of a watched tag that are remembered: where it is, and how it came there."""
 
 
+MAX_PLACES = 16
+"""Places of one alarm for which it is remembered when it was said last; beyond it one may be said again sooner."""
+
+
 @dataclass(slots=True)
 class _Entry:
-    """A tag on one list. `raised` and `said` are 0 while there is no alarm; `count` counts its sightings."""
+    """A tag on one list. `raised` is 0 while there is no alarm; `count` counts the sightings since. `said` is when it
+    was said last by place; `back` since when the tag has been where it may be, 0 while it is not."""
 
     reason: str
     as_of: int
     raised: int = 0
-    said: int = 0
     count: int = 0
     zone: str = ""
+    back: int = 0
+    said: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, dump: Mapping[str, Any]) -> _Entry:
+        """What `asdict` gave; checkpoints of versions before have one time for all places."""
+        said = dump["said"]
+        return cls(**{**dump, "said": dict(said) if isinstance(said, dict) else {dump["zone"]: said}})
 
 
 @dataclass(slots=True)
@@ -94,7 +107,7 @@ class WatchLists:
         return facts
 
     def sighted(self, uid: str, zone: str, t: int) -> list[Fact]:
-        """A tag was seen in a zone."""
+        """A tag is in a zone, as a sighting there or a pass has shown."""
         tag = self._tags.get(uid)
         if tag is None:
             return []
@@ -106,7 +119,7 @@ class WatchLists:
         facts: list[Fact] = []
         for name in sorted(tag.lists):
             if self._allowed(self._config[name], zone):
-                facts += self._clear(uid, name, tag, t, f"seen in {zone}, where it may be")
+                facts += self._back(uid, name, tag, zone, t)
             else:
                 facts += self._alarm(uid, name, tag, zone, t)
         return facts
@@ -118,19 +131,34 @@ class WatchLists:
     def _alarm(self, uid: str, name: str, tag: _Tag, zone: str, t: int) -> list[Fact]:
         entry = tag.lists[name]
         entry.count += 1
-        entry.zone = zone
-        if entry.raised and t - entry.said < micros(self._config[name].repeat):
+        entry.zone, entry.back = zone, 0
+        said = entry.said.get(zone)
+        if entry.raised and said is not None and t - said < micros(self._config[name].repeat):
             return []
         entry.raised = entry.raised or t
-        entry.said = t
+        entry.said.pop(zone, None)
+        while len(entry.said) >= MAX_PLACES:
+            del entry.said[next(iter(entry.said))]
+        entry.said[zone] = t
         return [self._fact(uid, name, tag, t, "raised", entry.reason or f"on the watch list {name}")]
+
+    def _back(self, uid: str, name: str, tag: _Tag, zone: str, t: int) -> list[Fact]:
+        """The tag is where it may be; that has to last before the alarm is cleared."""
+        entry = tag.lists[name]
+        if not entry.raised:
+            return []
+        entry.back = entry.back or t
+        if t - entry.back < micros(self._config[name].clear_after):
+            return []
+        return self._clear(uid, name, tag, t, f"back in {zone}, where it may be")
 
     def _clear(self, uid: str, name: str, tag: _Tag, t: int, why: str) -> list[Fact]:
         entry = tag.lists[name]
         if not entry.raised:
             return []
         fact = self._fact(uid, name, tag, t, "cleared", why)
-        entry.raised = entry.said = entry.count = 0
+        entry.raised = entry.count = entry.back = 0
+        entry.said = {}
         return [fact]
 
     def _fact(self, uid: str, name: str, tag: _Tag, t: int, state: str, reason: str) -> Fact:
@@ -161,7 +189,7 @@ class WatchLists:
     def load(self, dump: Mapping[str, Any]) -> None:
         """Takes over what was watched on lists that are still configured."""
         for uid, (lists, custody) in dump.items():
-            kept = {name: _Entry(**entry) for name, entry in lists.items() if name in self._config}
+            kept = {name: _Entry.load(entry) for name, entry in lists.items() if name in self._config}
             if kept:
                 self._tags[uid] = _Tag(kept, [list(stay) for stay in custody])
         self._gather()

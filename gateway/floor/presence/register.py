@@ -14,7 +14,7 @@ from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import PATIENCE, Contest, Rival
 from gateway.floor.presence.silence import FIRST_MEAN, Gone, Silence
-from gateway.floor.presence.table import CHUNK_BITS, Columns
+from gateway.floor.presence.table import CHUNK_BITS, Columns, State
 from gateway.floor.readers.antennas import Cause, Watch
 
 
@@ -69,6 +69,14 @@ class Whereabouts:
         self.rivals.pop(slot, None)
         self.late.pop(slot, None)
         self.tags.release(slot)
+
+    def zone_of(self, epc: bytes) -> str | None:
+        """The id of the zone that a tag is in, or was in last; empty while its arrival is not decided, None for a tag
+        that is not known."""
+        slot = self.tags.slots.get(epc)
+        if slot is None:
+            return None
+        return "" if self.tags.state[slot] == State.SETTLING else self.places.zones[self.zone(slot)].id
 
     def zone(self, slot: int) -> int:
         return self.places.zone_of[self.tags.antenna[slot]]

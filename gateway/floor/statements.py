@@ -1,0 +1,96 @@
+"""What people and other systems state, and the gateway passes on as events: it holds nothing of it and decides nothing.
+
+``alarm.acknowledge``: somebody has taken note of an alarm. ``access``: an access-control system saw a door or a badge.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from gateway.clock import SECOND, rfc3339
+from gateway.config.base import Identifier
+from gateway.errors import Refused
+from gateway.events.envelope import ACCESS, ALARM, Fact
+from gateway.floor.gate.commands import Arguments, Who, read
+from gateway.floor.gate.manifest import Text, Time, Uid
+from gateway.inputs import Command
+from gateway.text import printable
+
+COMMANDS = ("alarm.acknowledge", "access")
+"""The commands that become events and nothing else."""
+
+MAX_AHEAD = 300 * SECOND
+"""How far another system's clock may run before ours."""
+
+ENDLESS = frozenset({"manifest-refused", "no-session"})
+"""Alarms about something that happened, which nothing but a person can end: taking note of one clears it."""
+
+_Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: printable(text, 200))]
+
+
+class Acknowledge(Arguments):
+    """`by` has taken note of the alarm `alarm` about `subject`, as the history names the two. `place` and `uid` are
+    those of the alarm."""
+
+    alarm: Identifier
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+    by: Who
+    note: Text = ""
+    place: Identifier
+    uid: Uid | None = None
+
+
+class Access(Arguments):
+    """`person` did `action` at a door, such as ``granted``, ``denied``, ``forced`` or ``held open``; `source` is the
+    system that says so."""
+
+    door: Identifier
+    person: _Line = ""
+    action: Annotated[_Line, Field(min_length=1)]
+    source: Annotated[_Line, Field(min_length=1)] = "access control"
+    time: Time | None = None
+
+
+def admit(command: Command) -> None:
+    """Raises Refused, saying why, where the command cannot become an event."""
+    _facts(command)
+
+
+def facts(command: Command) -> list[Fact]:
+    """The events that the command becomes; none where `admit` would refuse it."""
+    try:
+        return _facts(command)
+    except Refused:
+        return []
+
+
+def _facts(command: Command) -> list[Fact]:
+    if command.name == "access":
+        return [_access(read(Access, "access", command.args), command.t)]
+    return _acknowledged(read(Acknowledge, "alarm.acknowledge", command.args), command.t)
+
+
+def _access(said: Access, t: int) -> Fact:
+    when = t if said.time is None else said.time
+    if when > t + MAX_AHEAD:
+        raise Refused("access: the time is in the future: set the clock of the access-control system")
+    data = {"door": said.door, "person": said.person, "action": said.action, "source": said.source}
+    return Fact(ACCESS, said.door, when, data | {"received": rfc3339(t)})
+
+
+def _acknowledged(said: Acknowledge, t: int) -> list[Fact]:
+    data: dict[str, Any] = {
+        "alarm": said.alarm,
+        "state": "acknowledged",
+        "subject": said.subject,
+        "uid": said.uid,
+        "by": said.by,
+        "reason": said.note,
+        "time": rfc3339(t),
+    }
+    facts = [Fact(ALARM, said.place, t, data)]
+    if said.alarm in ENDLESS:
+        facts.append(Fact(ALARM, said.place, t, data | {"state": "cleared", "reason": f"dealt with by {said.by}"}))
+    return facts

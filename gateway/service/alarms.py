@@ -1,0 +1,96 @@
+"""The alarms that are open now, kept from the history: for pages, the retained topic, health, metrics and the log.
+
+The history follows what is on disk, so what is open here survives a restart, and comes a moment after the event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import orjson
+
+from gateway.errors import Refused
+from gateway.history.answers import Alarm, Notice
+from gateway.history.history import History
+from gateway.history.questions import Questions
+from gateway.ops.logs import Logger
+
+SHOWN = 200
+"""Open alarms that are kept to be shown; all are counted."""
+
+RETAINED = 50
+"""Open alarms in the retained topic: some 20 kB."""
+
+RETRY = 5.0
+"""Seconds before a history that could not be asked is asked again."""
+
+
+class Alarms:
+    """`open` are the newest, `number` counts all. `run` until cancelled; `changed` is called after each change."""
+
+    def __init__(self, history: History, changed: Callable[[], None], log: Logger) -> None:
+        self.open: list[Alarm] = []
+        self.number = 0
+        self.known = False
+        """Whether the history has been asked at all: before that, nothing is known of alarms."""
+        self._history = history
+        self._changed = changed
+        self._log = log
+
+    def problem(self) -> str:
+        """Why it is not known what is alarming; nothing where it is."""
+        return self._history.problem
+
+    def by_state(self) -> dict[str, int]:
+        """How many are raised, and of how many somebody has taken note. Those that are not kept count as raised."""
+        noted = sum(1 for alarm in self.open if alarm.state == "acknowledged")
+        return {"raised": self.number - noted, "acknowledged": noted}
+
+    def find(self, kind: str, subject: str) -> Alarm:
+        """The open alarm with these names. Raises `Refused` where there is none."""
+        for alarm in self.open:
+            if (alarm.kind, alarm.subject) == (kind, subject):
+                return alarm
+        raise Refused(f"no alarm {kind!r} about {subject!r} is open: `alarms` lists those that are")
+
+    def state(self) -> bytes:
+        """The retained topic ``state/alarms``."""
+        alarms = [alarm.model_dump(mode="json", exclude={"entry"}) for alarm in self.open[:RETAINED]]
+        return orjson.dumps({"open": self.number, "alarms": alarms, "problem": self.problem()})
+
+    async def run(self) -> None:
+        """Follows the history until it is cancelled."""
+        await self._history.until(0)
+        said = sequence = None
+        while True:
+            try:
+                if sequence is None:
+                    said = await self._history.ask(Questions.newest)
+                    await self._look()
+                sequence = self._history.sequence
+                while notices := await self._history.ask(partial(Questions.notices, after=said)):
+                    said = notices[-1].event
+                    for notice in notices:
+                        self._say(notice)
+                    await self._look()
+                await self._history.until(sequence + 1)
+            except Refused as error:
+                self._log.error("it is not known what is alarming", reason=str(error))
+                await asyncio.sleep(RETRY)
+
+    async def _look(self) -> None:
+        answer = await self._history.ask(lambda questions: questions.alarms(limit=SHOWN))
+        self.open, self.number, self.known = answer.alarms, answer.open, True
+        self._changed()
+
+    def _say(self, notice: Notice) -> None:
+        detail: dict[str, Any] = {"alarm": notice.kind, "about": notice.subject, "reason": notice.reason}
+        if notice.state == "raised":
+            self._log.warning("alarm", **detail)
+        elif notice.state == "acknowledged":
+            self._log.info("an alarm was acknowledged", by=notice.by, **detail)
+        else:
+            self._log.info("an alarm was cleared", **detail)

@@ -1,0 +1,33 @@
+"""Tables as CSV that a spreadsheet opens right: UTF-8 with a mark, UIDs as text, and no cell that is a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+_NUMERIC = re.compile(r"[0-9.,]{12,}|[0-9]+E[0-9]+", re.IGNORECASE)
+"""Text that a spreadsheet would take for a number and round: long runs of digits, and hexadecimal with one E."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""How a cell begins that a spreadsheet may carry out (OWASP, CSV Injection)."""
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """The table. Numbers stay numbers; text is text, whatever it looks like."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+
+
+def cell(value: object) -> object:
+    """A value as a cell: an apostrophe before text that would not be taken for text."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\x00", "")
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or _NUMERIC.fullmatch(text.strip()) else text

@@ -1,0 +1,205 @@
+"""Pages that ask the history: find, a tag, a zone's contents, counts; their downloads; and taking note of an alarm.
+
+=============================  =======================================================
+``/find?what=…``               what the search field of every page finds
+``/tags/{uid}``                where a tag is and how it came there; ``.csv`` its trail
+``/zones/{zone}?at=…``         who is or was in a zone; ``.csv`` likewise
+``/counts``, ``/counts/{zone}``  counts, and what the newest of a zone said; ``.csv``
+``/alarms.csv``                alarms, also those that are over
+``POST /alarms/acknowledge``   somebody has taken note of an alarm
+=============================  =======================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import Refused
+from gateway.ops.logs import Logger
+from gateway.web import downloads
+from gateway.web.actions import arguments
+from gateway.web.alarm_views import strip
+from gateway.web.guard import Guard
+from gateway.web.history_views import counts, found, trail, zone
+from gateway.web.html import Html, el
+from gateway.web.interface import WebPort
+from gateway.web.shell import Shell
+
+Rows = Iterable[Sequence[object]]
+
+
+class HistoryPages:
+    """The pages as routes. They are made once for each look, and do not follow what happens."""
+
+    def __init__(self, port: WebPort, guard: Guard, shell: Shell, log: Logger) -> None:
+        self._port = port
+        self._guard = guard
+        self._shell = shell
+        self._log = log
+        self.routes = [
+            Route("/find", self._find),
+            Route("/tags/{uid}.csv", self._download(_trail_csv, "trail", "uid")),
+            Route("/tags/{uid}", self._tag),
+            Route("/zones/{zone}.csv", self._download(_zone_csv, "zone", "zone")),
+            Route("/zones/{zone}", self._zone),
+            Route("/counts", self._counts),
+            Route("/counts/{zone}.csv", self._download(_count_csv, "counts", "zone")),
+            Route("/counts/{zone}", self._counts),
+            Route("/alarms.csv", self._download(_alarms_csv, "alarms", None)),
+            Route("/alarms/acknowledge", self._acknowledge, methods=["POST"]),
+        ]
+
+    async def _find(self, request: Request) -> Response:
+        what = request.query_params.get("what", "").strip()[:200]
+        if self._guard.who(request) is None:
+            return RedirectResponse("/login?next=/", 303)
+        if not what:
+            words = "Search for a UID or its last four digits, a batch, a product, or scan a code."
+            return self._still(request, "/find", "Find", el("p", words, class_="nothing"))
+        answer = await self._ask("where", {"what": what, "limit": 100})
+        if len(answer["packages"]) == 1 and not answer["more"]:
+            return RedirectResponse(f"/tags/{answer['packages'][0]['uid']}", 303)
+        return self._still(request, "/find", "Find", found(answer), what)
+
+    async def _tag(self, request: Request) -> Response:
+        uid = request.path_params["uid"]
+        if self._guard.who(request) is None:
+            return RedirectResponse("/login?next=/", 303)
+        asked = {"what": uid} | _given(request, "before")
+        answer = await self._ask("trail", asked)
+        if answer["uid"] != uid:
+            raise HTTPException(404, f"Nothing is known of {uid[:64]}.")
+        where = await self._ask("where", {"what": uid})
+        return self._still(request, f"/tags/{uid}", f"…{uid[-6:]}", trail(answer, where["packages"][0]))
+
+    async def _zone(self, request: Request) -> Response:
+        if self._guard.who(request) is None:
+            return RedirectResponse("/login?next=/zones", 303)
+        wanted = request.path_params["zone"]
+        names = {entry["zone"]: entry["name"] or entry["zone"] for entry in self._port.zones()}
+        answer = await self._ask("zone", {"zone": wanted, "limit": 500} | _given(request, "at", "after"))
+        if wanted not in names and not answer["tags"]:
+            raise HTTPException(404, f"There is no zone {wanted[:64]}.")
+        name = names.get(wanted, wanted)
+        return self._still(request, "/zones", name, zone(answer, name, request.query_params.get("at")))
+
+    async def _counts(self, request: Request) -> Response:
+        if self._guard.who(request) is None:
+            return RedirectResponse("/login?next=/counts", 303)
+        wanted = request.path_params.get("zone")
+        answer = await self._ask("counts", {"limit": 100} | ({"zone": wanted} if wanted else {}))
+        return self._still(request, "/counts", f"Counts of {wanted}" if wanted else "Counts", counts(answer))
+
+    async def _acknowledge(self, request: Request) -> Response:
+        who = self._guard.who(request)
+        if who is None:
+            raise HTTPException(401, "Log in first.")
+        self._guard.check_origin(request, request.headers.get("x-csrf-token", ""))
+        args = await arguments(request, frozenset({"alarm", "subject", "note"}))
+        try:
+            result = await self._port.command("alarm.acknowledge", args, who)
+        except Refused as refusal:
+            return JSONResponse({"error": str(refusal)}, 409)
+        return JSONResponse({"result": result})
+
+    def _download(
+        self, make: Callable[[Mapping[str, Any]], tuple[Sequence[str], Rows]], question: str, key: str | None
+    ) -> Callable[[Request], Any]:
+        async def download(request: Request) -> Response:
+            if self._guard.who(request) is None:
+                raise HTTPException(401, "Log in first.")
+            name = request.path_params[key] if key is not None else question
+            asked = _given(request, "at", "before", "after")
+            if key is not None:
+                asked |= {"what" if key == "uid" else key: name}
+            else:
+                asked |= {"open": "false"}
+            content = downloads.table(*make(await self._ask(question, asked)))
+            headers = {
+                "content-disposition": f"attachment; filename*=UTF-8''{quote(f'{question}-{name}.csv', safe='')}"
+            }
+            return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+        return download
+
+    async def _ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._port.ask(question, args)
+        except Refused as refusal:
+            raise HTTPException(400, str(refusal)) from None
+
+    def _still(self, request: Request, path: str, title: str, content: Html, what: str = "") -> Response:
+        visitor = self._guard.visitor(request)
+        alarms = strip(self._port.alarms())
+        response = HTMLResponse(self._shell.still(path, title, content, alarms, visitor, what))
+        self._guard.remember(request, response)
+        return response
+
+
+def _given(request: Request, *names: str) -> dict[str, str]:
+    return {name: value for name in names if (value := request.query_params.get(name))}
+
+
+def _trail_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
+    """The stays and everything else, a line each; what an entry does not have is empty."""
+    keys = (
+        "entry", "since", "until", "first", "last", "time", "raised", "start", "end", "zone", "state", "movement",
+        "before", "after", "portal", "direction", "dock", "manifest", "status", "verdict", "reasons", "said", "detail",
+        "kind", "place", "what", "reason", "door", "person", "action", "camera", "confidence",
+    )  # fmt: skip
+    proof = ("reads", "strongest_rssi", "rssi_unit", "antennas", "clock", "algorithm", "config")
+    columns = ("uid", *keys, *(f"evidence_{name}" for name in proof), "epoch", "sequence")
+
+    def line(entry: Mapping[str, Any]) -> list[object]:
+        evidence = entry.get("evidence") or {}
+        source = entry.get("event") or {}
+        said = [" ".join(value) if isinstance(value := evidence.get(name), list) else value for name in proof]
+        return [answer["uid"], *(entry.get(key) for key in keys), *said, source.get("epoch"), source.get("sequence")]
+
+    return columns, (line(entry) for entry in answer["entries"])
+
+
+def _zone_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
+    columns = (
+        "zone",
+        "at",
+        "uid",
+        "product",
+        "batch",
+        "state",
+        "since",
+        "last_read",
+        "confidence",
+        "reads",
+        "sequence",
+    )
+    return columns, (
+        [answer["zone"], answer["at"], tag["uid"], tag["product"], tag["batch"], tag["stay"]["state"],
+         tag["stay"]["since"], tag["stay"]["evidence"]["last"], tag["stay"]["confidence"],
+         tag["stay"]["evidence"]["reads"], tag["stay"]["event"]["sequence"]]
+        for tag in answer["tags"]
+    )  # fmt: skip
+
+
+def _count_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
+    columns = ("zone", "ended", "uid", "said", "product", "batch", "detail")
+    newest = answer["counts"][0] if answer["counts"] else {"zone": "", "ended": ""}
+    return columns, (
+        [newest["zone"], newest["ended"], line["uid"], line["said"], line["product"], line["batch"], line["detail"]]
+        for line in answer["lines"]
+    )
+
+
+def _alarms_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
+    columns = (
+        "kind", "subject", "place", "uid", "state", "since", "raised", "last_said", "repeats", "reason",
+        "acknowledged", "acknowledged_by", "note", "cleared", "cleared_reason",
+    )  # fmt: skip
+    return columns, ([alarm[name] for name in columns] for alarm in answer["alarms"])

@@ -1,0 +1,178 @@
+"""Alarms by webhook: in order and each once, across refusals and restarts, in the forms of the two receivers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway.config.alarms import AlarmsConfig, WebhookConfig
+from gateway.history.history import History
+from gateway.service import webhook as webhooks
+from gateway.service.webhook import Webhook
+from tests.support import history_events as make
+from tests.support.history_events import EPOCH, sealed, uid
+from tests.support.ledgers import until
+
+EVIL = '"}]\r\nX-Injected: 1\n<script>\x1b[2J'
+
+
+class Receiver:
+    """A server that answers with the next of `answers` (200 when there are none left) and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.got: list[tuple[str, dict[str, str], Any]] = []
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.answers.pop(0) if receiver.answers else 200
+                if status == 200:
+                    receiver.got.append((self.path, dict(self.headers), json.loads(body)))
+                self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+
+class Site:
+    """A history that follows a list of events, and a webhook that follows it."""
+
+    def __init__(self, folder: Path, receiver: Receiver, form: str = "ntfy", **more: Any) -> None:
+        self.events: list[tuple[int, bytes]] = []
+        self._folder = folder
+        url = f"{receiver.url}/{'api/v2/alerts' if form == 'alertmanager' else 'topic'}"
+        self._config = WebhookConfig.model_validate({"name": "night", "url": url, "form": form, **more})
+
+    def say(self, *facts: Any) -> None:
+        self.events += sealed(list(facts), len(self.events) + 1)
+        if hasattr(self, "history"):
+            self.history.wake()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        async def read(after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
+            return self.events[after : after + limit]
+
+        log = structlog.get_logger()
+        path = self._folder / "history.db"
+        self.history = History(path, EPOCH, read, log)
+        tasks = [
+            asyncio.create_task(self.history.run()),
+            asyncio.create_task(Webhook(self._config, self.history, path, "site/gw", log).run()),
+        ]
+        await self.history.until(len(self.events))
+        await until(lambda: (self._folder / "history.db-webhook-night").exists())
+        yield self
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.history.close()
+
+
+def said(state: str, second: float, reason: str = "QA-17", **more: Any) -> Any:
+    return make.alarm("watch-list", state, second, list="quarantine", uid=uid(1), zone="dock", reason=reason, **more)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("gateway.history.history.GATHER", 0.0)
+
+
+async def test_every_word_in_order_though_the_receiver_was_away(tmp_path: Path, receiver: Receiver) -> None:
+    site = Site(tmp_path, receiver)
+    receiver.answers = [503, 500, 429]
+    async with site.running():
+        site.say(said("raised", 1), said("acknowledged", 5, by="Dana"), said("cleared", 9))
+        await until(lambda: len(receiver.got) == 3)
+    titles = [content["title"] for _, _, content in receiver.got]
+    assert titles == [
+        "watch-list at dock", "watch-list at dock, noted by Dana", "watch-list at dock, cleared",
+    ]  # fmt: skip
+    path, headers, first = receiver.got[0]
+    assert (path, headers["Content-Type"]) == ("/", "application/json")
+    assert (first["topic"], first["priority"]) == ("topic", 5)
+
+
+async def test_what_was_before_is_nobodys_news_and_a_restart_repeats_nothing(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    site = Site(tmp_path, receiver)
+    site.say(said("raised", 1))
+    async with site.running():
+        site.say(said("cleared", 2))
+        await until(lambda: len(receiver.got) == 1)
+    site.say(said("raised", 30))  # while nobody sends
+    async with site.running():
+        await until(lambda: len(receiver.got) == 2)
+        site.say(said("cleared", 40))
+        await until(lambda: len(receiver.got) == 3)
+    assert [content["title"].endswith("cleared") for _, _, content in receiver.got] == [True, False, True]
+
+
+@pytest.mark.parametrize("status", [400, 404, 302])
+async def test_what_is_refused_for_good_holds_up_nothing(tmp_path: Path, receiver: Receiver, status: int) -> None:
+    receiver.answers = [status]
+    site = Site(tmp_path, receiver)
+    async with site.running():
+        site.say(said("raised", 1), said("cleared", 2))
+        await until(lambda: len(receiver.got) == 1)
+    assert receiver.got[0][0] == "/"
+    assert receiver.got[0][2]["title"] == "watch-list at dock, cleared"
+
+
+async def test_alertmanager_is_told_when_it_began_and_ended(tmp_path: Path, receiver: Receiver) -> None:
+    (tmp_path / "token").write_text("secret-token\n")
+    site = Site(tmp_path, receiver, "alertmanager", token_file=str(tmp_path / "token"))
+    async with site.running():
+        site.say(said("raised", 1, EVIL), said("acknowledged", 2, by="Dana"), said("cleared", 60))
+        await until(lambda: len(receiver.got) == 2)
+    path, headers, (raised,) = receiver.got[0]
+    assert (path, headers["Authorization"]) == ("/api/v2/alerts", "Bearer secret-token")
+    assert raised["labels"]["alertname"] == "rfid-watch-list"
+    assert raised["annotations"]["description"] == EVIL
+    assert raised["startsAt"] == "2026-02-14T09:00:01.000000Z"
+    assert raised["endsAt"] > "2026-02-21"
+    assert receiver.got[1][2][0]["endsAt"] == "2026-02-14T09:01:00.000000Z"
+    assert receiver.got[1][2][0]["labels"] == raised["labels"]
+
+
+@pytest.mark.parametrize(
+    "webhook",
+    [
+        {"name": "a", "url": "ftp://host/x", "form": "ntfy"},
+        {"name": "a", "url": "http://user:secret@host/x", "form": "ntfy"},
+        {"name": "a", "url": "http://host/x y", "form": "ntfy"},
+        {"name": "a", "url": "http://host/x", "form": "slack"},
+    ],
+)
+def test_a_wrong_webhook_is_refused(webhook: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="webhooks"):
+        AlarmsConfig.model_validate({"webhooks": [webhook]})

@@ -154,7 +154,8 @@ class CountEstimate(Part):
     `interval` begins with what was seen; at `level` the truth lies in it, unless tags that cannot be read at all stand
     apart from the others. `missed` are those that are not in `population` of the count. `unheard`: tags that are too
     weak to be heard, judged from the levels of the others; null where these say nothing, and then `population` is a
-    lower bound.
+    lower bound. `new_lately` are tags that were read for the first time in the last third of the rounds; `covered` is
+    false where the count does not show that it has been all over the zone, and there may be more beyond `interval`.
     """
 
     population: Annotated[float, Field(ge=0)]
@@ -165,6 +166,8 @@ class CountEstimate(Part):
     rounds: Count
     seen_once: Count
     seen_twice: Count
+    new_lately: Count
+    covered: bool
     unheard: Annotated[float, Field(ge=0)] | None
     method: Literal["chao2", "chao2+levels"]
     lower_bound: bool

@@ -51,11 +51,18 @@ def _rival_1(view: list[Any]) -> list[Any]:
     return [values[name] for name in _RIVAL_2]
 
 
+def counts_1(content: Content) -> Content:
+    """Running counts follow tags by EPC, no longer by slot (algorithm count/4): their rounds begin again."""
+    again = {"tags": [[], []], "near": [], "fresh": [], "rounds": 0, "blind": 0, "quiet": 0, "too_many": False}
+    running = [count | again for count in content["counts"]["running"]]
+    return content | {"counts": content["counts"] | {"running": running}}
+
+
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (),
     "presence": (presence_1,),
     "portals": (),
-    "counts": (),
+    "counts": (counts_1,),
     "gate": (),
 }
 """In the order in which the sections are loaded."""

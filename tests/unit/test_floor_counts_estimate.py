@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from json import dumps, loads
 from random import Random
 
 import pytest
@@ -61,12 +61,16 @@ def test_the_ends_are_in_order_whatever_was_seen(case):
     assert -1e-9 <= found.coverage <= 1
 
 
+def tag(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
 def counted(chances: list[float], random: Random) -> Running:
     """A count of tags that each round sees with chances of their own, until it ends by itself."""
     count = Running("vault", "command", None, 0, 60, 1, True, {"r1/1": 0}, round_dark={"r1/1": 0})
     while not count.finished:
-        seen = [(slot, False) for slot, chance in enumerate(chances) if random.random() < chance]
-        count.close_round(count.next, seen, {"r1/1": 0})
+        seen = [tag(number) for number, chance in enumerate(chances) if random.random() < chance]
+        count.close_round(count.next, seen, [], {"r1/1": 0})
     return count
 
 
@@ -88,7 +92,7 @@ def test_the_interval_holds_the_truth(name, tags):
     held, total, trials = 0, 0.0, 120
     for _ in range(trials):
         count = counted([draw(random) for _ in range(tags)], random)
-        found = estimate(count.frequencies(range(tags)), count.rounds)
+        found = estimate(count.frequencies(map(tag, range(tags))), count.rounds)
         assert found is not None
         held += found.seen <= tags <= found.high
         total += found.population
@@ -102,7 +106,7 @@ def test_it_is_a_lower_bound_where_tags_differ_without_limit():
     seen, guessed, trials = 0, 0.0, 60
     for _ in range(trials):
         count = counted([random.random() for _ in range(200)], random)
-        found = estimate(count.frequencies(range(200)), count.rounds)
+        found = estimate(count.frequencies(map(tag, range(200))), count.rounds)
         assert found is not None
         seen += found.seen
         guessed += found.population
@@ -111,11 +115,11 @@ def test_it_is_a_lower_bound_where_tags_differ_without_limit():
 
 def test_a_count_goes_on_while_tags_keep_coming():
     count = Running("vault", "command", None, 0, 100, 1, True, {"r1/1": 0}, round_dark={"r1/1": 0})
-    for slot in range(20):
-        count.close_round(count.next, [(slot, False)], {"r1/1": 0})
+    for number in range(20):
+        count.close_round(count.next, [tag(number)], [], {"r1/1": 0})
         assert not count.finished
     for quiet in range(1, QUIET_ROUNDS + 1):
-        count.close_round(count.next, [(0, False)], {"r1/1": 0})
+        count.close_round(count.next, [tag(0)], [], {"r1/1": 0})
         assert count.finished == ("no new tags" if quiet == QUIET_ROUNDS else "")
 
 
@@ -128,21 +132,41 @@ def test_a_count_of_nothing_new_takes_the_fewest_rounds():
 def test_rounds_in_which_nobody_watches_are_no_looks():
     count = Running("vault", "command", None, 0, 20, 1, True, {"r1/1": 0}, round_dark={"r1/1": 0})
     while not count.finished:
-        count.close_round(count.next, [], {"r1/1": count.next})
+        count.close_round(count.next, [], [], {"r1/1": count.next})
     assert (count.finished, count.rounds, count.blind) == ("time limit", 0, 20)
 
 
-def test_a_slot_that_changes_hands_begins_anew():
-    count = Running("vault", "command", None, 0, 20, 1, True, {}, round_dark={})
-    for fresh in (False, False, True):
-        count.close_round(count.next, [(7, fresh)], {})
-    assert count.frequencies([7]) == {1: 1}
-    assert Counter(count.tags) == {7: 1}
+def walked(tags: int, rounds: int, way: int) -> Running:
+    """Somebody who walks past `tags` in `way` rounds and back again, reading those that are near, for `rounds`."""
+    count = Running("vault", "command", None, 0, rounds, 1, False, {}, round_dark={})
+    for step in range(rounds):
+        place = abs((step + way) % (2 * way) - way) * (tags - 1) / way
+        count.close_round(count.next, [tag(n) for n in range(tags) if abs(n - place) < tags / way], [], {})
+    return count
+
+
+@pytest.mark.parametrize(
+    ("rounds", "way", "covered"),
+    [(4, 8, False), (8, 8, False), (16, 8, True), (32, 8, True), (14, 20, False), (30, 30, False)],
+)
+def test_a_walk_has_covered_the_room_once_it_was_there_again(rounds, way, covered):
+    assert walked(60, rounds, way).covered == covered
+
+
+@pytest.mark.parametrize("chance", [0.8, 0.9, 1.0])
+def test_a_shelf_that_is_read_again_and_again_is_covered(chance):
+    assert counted([chance] * 40, Random(SEED)).covered
+
+
+def test_a_count_outlives_the_process():
+    count = walked(20, 10, 4)
+    count.near.add(tag(99))
+    assert Running.load(loads(dumps(count.dump()))) == count
 
 
 def test_more_tags_than_can_be_followed():
     count = Running("vault", "command", None, 0, 20, 1, True, {}, round_dark={})
-    count.close_round(1, ((slot, False) for slot in range(MAX_FOLLOWED + 5)), {})
+    count.close_round(1, map(tag, range(MAX_FOLLOWED + 5)), [], {})
     assert (len(count.tags), count.too_many) == (MAX_FOLLOWED, True)
 
 
@@ -160,5 +184,5 @@ def test_the_grid_of_the_rounds(start, end, step, ends):
     found = []
     while not count.finished:
         found.append(count.next)
-        count.close_round(count.next, [], {})
+        count.close_round(count.next, [], [], {})
     assert (found, count.finished) == (ends, "duration")

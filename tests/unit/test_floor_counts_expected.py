@@ -75,6 +75,40 @@ def test_found_missing_extra_and_elsewhere():
     assert expected["elsewhere"]["tags"] == [{"uid": uid(2), "expected_in": "dock"}]
 
 
+@pytest.mark.parametrize("rssi", [-75, -45])
+def test_nothing_that_a_count_has_read_is_missing(rssi):
+    """A walk: 1 fell silent, 2 departed from the dock, and 3 was read in passing and stands in the vault."""
+    items = [
+        *up(),
+        *alive(0, 200, "r1"),
+        *alive(0, 200, "r2"),
+        *standing(41, 42, "r2", 1, 1),
+        *standing(41, 42, "r2", 1, 2),
+        *standing(1, 190, "r1", 1, 3, rssi=-50),
+        *standing(60, 61, "r2", 1, 3, rssi=rssi),
+        *standing(41, 190, "r2", 1, 4),
+        expect(5, "dock", [1, 2, 3, 4, UNKNOWN]),
+        Command(at(40), "count", {"zone": "dock", "duration": 120}),
+    ]
+    zones = [{"id": "vault"}, {"id": "dock", "departs_after": 10.0}]
+    data = count(items, Floor(config(zones=zones))).data
+    assert [tag["uid"] for tag in data["expected"]["missing"]["tags"]] == [uid(UNKNOWN)]
+    assert (data["expected"]["found"], data["expected"]["extra"]["number"]) == (4, 0)
+
+
+def test_a_tag_that_fell_silent_during_a_count_is_of_the_population():
+    items = [
+        *up(),
+        *alive(0, 200, "r1"),
+        *standing(41, 43, "r1", 1, 1),
+        *standing(1, 190, "r1", 1, 2),
+        Command(at(40), "count", {"zone": "vault", "duration": 120}),
+    ]
+    data = count(items).data
+    assert (data["population"], data["seen"], data["not_seen"]) == (2, 2, 0)
+    assert data["uids"] == [uid(1), uid(2)]
+
+
 def test_no_word_says_that_a_package_is_gone():
     fact = count([*scene(), expect(5, "vault", [1, 3, 4, 5, UNKNOWN]), COUNT_IT])
     assert "gone" not in str(fact.data)

@@ -50,11 +50,11 @@ def count(margins: list[float], random: Random) -> tuple[Estimate, float]:
                 off[slot] = random.gauss(0, 2)
             level = margin + off[slot]
             if random.random() < chance(level):
-                seen.append((slot, False))
+                seen.append(bytes([slot]))
                 strongest[slot] = max(strongest.get(slot, -math.inf), level)
-        run.close_round(run.next, seen, {"r1/1": 0})
+        run.close_round(run.next, seen, [], {"r1/1": 0})
     weak = unheard(round(100 * (EDGE + level)) for level in strongest.values())
-    found = estimate(run.frequencies(range(len(margins))), run.rounds, weak)
+    found = estimate(run.frequencies(bytes([slot]) for slot in range(len(margins))), run.rounds, weak)
     assert found is not None
     return found, max(found.high, found.seen + (weak.high if weak else 0))
 
@@ -105,10 +105,10 @@ def test_the_interval_holds_the_truth_where_levels_say_nothing_of_the_chances(na
         run = Running("vault", "command", None, 0, 60, 1, True, {"r1/1": 0}, round_dark={"r1/1": 0})
         chances = [CHANCES[name](random) for _ in range(150)]
         while not run.finished:
-            seen = [(slot, False) for slot, one in enumerate(chances) if random.random() < one]
-            run.close_round(run.next, seen, {"r1/1": 0})
+            seen = [bytes([number]) for number, one in enumerate(chances) if random.random() < one]
+            run.close_round(run.next, seen, [], {"r1/1": 0})
         weak = unheard(round(100 * random.gauss(-40, 8)) for _ in run.tags)
-        found = estimate(run.frequencies(range(150)), run.rounds, weak)
+        found = estimate(run.frequencies(bytes([number]) for number in range(150)), run.rounds, weak)
         assert found is not None
         assert weak is not None
         held += max(found.high, found.seen + weak.high) >= 150

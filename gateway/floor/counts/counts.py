@@ -8,13 +8,11 @@ count began: the rest is in the columns of the tags when it ends.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from drivers.api import RssiUnit
-from gateway.clock import NEVER, SECOND, micros, rfc3339
+from gateway.clock import NEVER, SECOND, micros, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import COUNT, Fact
@@ -24,16 +22,17 @@ from gateway.floor.counts.levels import Unheard, unheard
 from gateway.floor.counts.plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
 from gateway.floor.counts.report import Comparison, described, listed
 from gateway.floor.counts.run import MOST_ROUNDS, Running
+from gateway.floor.counts.watched import Watched
 from gateway.floor.evidence import MOST, Evidence
 from gateway.floor.levels import UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.table import State
 from gateway.floor.readers.history import Timeline
-from gateway.floor.tags import Foreign
+from gateway.floor.tags import Foreign, uid
 from gateway.inputs import Command
 
-ALGORITHM = "count/3"
+ALGORITHM = "count/4"
 
 COMMANDS = ("count", "expected")
 """The commands that are about counts."""
@@ -75,7 +74,7 @@ class Counts:
         self._longest = micros(config.counts.longest)
         self.plan = Plan(config.counts, self._zones)
         self._places = places
-        self._timeline = timeline
+        self._watched = Watched(places, timeline)
         self._presence = presence
         self._foreign = foreign
         self._evidence = evidence
@@ -169,7 +168,7 @@ class Counts:
         if not by_itself:
             length = max(end - start, 1)
             step = self._whole(-(-length // min(max(length // step, 1), MOST_ROUNDS)))
-        dark = self._dark(zone, start)
+        dark = self._watched.dark(zone, start)
         count = Running(
             zone, trigger, request, start, end, step, by_itself, dark, round_start=start, round_dark=dict(dark)
         )
@@ -180,28 +179,14 @@ class Counts:
         """A length of rounds such that no window belongs to two."""
         return -(-step // self._window) * self._window
 
-    def _dark(self, zone: str, t: int) -> dict[str, int]:
-        antennas = self._places.in_zone[self._places.zone_numbers[zone]]
-        return {self._places.spots[antenna].name: self._timeline.watch.dark(antenna, t) for antenna in antennas}
-
     def _begin_planned(self, t: int) -> None:
         """Begins the counts of the calendar that are due, where somebody is reading the zone."""
         for zone, due in self.plan.ready(t):
-            if blindness := self._blindness(zone):
+            if blindness := self._watched.blindness(zone):
                 self.plan.overdue(zone, due, blindness, t + RETRY)
             else:
                 self._new(zone, t, None, "calendar").due = due
                 self.plan.started(zone)
-
-    def _blindness(self, zone: str) -> str:
-        """Why nobody reads a zone, in words; empty where at least one antenna is watching."""
-        watch, spots = self._timeline.watch, self._places.spots
-        antennas = self._places.in_zone[self._places.zone_numbers[zone]]
-        words = {spots[antenna].name: watch.words(antenna) for antenna in antennas}
-        if "watching" in words.values():
-            return ""
-        said = ", ".join(f"{name} {what}" for name, what in sorted(words.items()))
-        return f"no antenna of the zone is watching: {said or 'it has none'}"
 
     # ---- what falls due
 
@@ -232,31 +217,41 @@ class Counts:
     def _close_rounds(self, counts: list[Running], t: int) -> None:
         """Ends the rounds that end at `t`, with one look at all tags for all of them."""
         tags, zone_of = self._presence.tags, self._places.zone_of
-        antenna, last, since = tags.antenna, tags.last, tags.since
+        antenna, last, epcs = tags.antenna, tags.last, tags.epcs
         begin = min(count.round_start for count in counts)
         by_zone: dict[int, list[int]] = {self._places.zone_numbers[count.zone]: [] for count in counts}
         for slot, seen in enumerate(last):
             if seen >= begin and (found := by_zone.get(zone_of[antenna[slot]])) is not None:
                 found.append(slot)
+        near: dict[int, list[tuple[int, bytes]]] = {zone: [] for zone in by_zone}
+        for slot, views in self._presence.rivals.items():
+            for zone in near.keys() & views.keys():
+                near[zone].append((views[zone].last, epcs[slot]))
         for count in counts:
-            start = count.round_start
-            slots = by_zone[self._places.zone_numbers[count.zone]]
-            seen_now = ((slot, since[slot] >= start) for slot in slots if last[slot] >= start)
-            count.close_round(t, seen_now, self._dark(count.zone, t))
+            start, zone = count.round_start, self._places.zone_numbers[count.zone]
+            read = (epcs[slot] for slot in by_zone[zone] if last[slot] >= start)
+            passing = (epc for seen, epc in near[zone] if seen >= start)
+            count.close_round(t, read, passing, self._watched.dark(count.zone, t))
 
     def _state(self, count: Running) -> Fact:
+        """The event of a count that has ended. What it read is there: a tag that fell silent since then is not missing,
+        and one whose zone is another was found here all the same."""
         zone, t = self._places.zone_numbers[count.zone], count.round_start
         present, unseen, settling = self._members(zone, count.start)
-        last = self._presence.tags.last
+        tags = self._presence.tags
+        epcs, last = tags.epcs, tags.last
         seen = [slot for slot in present if last[slot] >= count.start]
-        quality = self._quality(count, zone, t)
+        quality = self._watched.quality(count, t)
         guess = None
         if not count.too_many:
             weak = self._unheard([*present, *settling, *unseen])
-            found = estimate(count.frequencies([*seen, *settling]), count.rounds, weak)
-            guess = described(found, len(present), len(settling) + len(unseen))
+            read = (epcs[slot] for slot in (*seen, *settling))
+            found = estimate(count.frequencies(read), count.rounds, weak)
+            guess = described(found, len(present), len(settling) + len(unseen), count)
         total = max(guess["population"] if guess else len(present), len(present))
         uids = self._comparison.uids
+        known = set(uids(seen))
+        passing = {uid(epc) for epc in count.near | count.tags.keys()} - known
         data: dict[str, Any] = {
             "zone": count.zone,
             "trigger": count.trigger,
@@ -275,7 +270,7 @@ class Counts:
             "uids": listed(uids(present)),
             "not_seen_uids": listed(uids(unseen)),
             "expected": self._comparison.expected(
-                count.zone, count.expected, count.start, set(uids(seen)), set(uids(settling))
+                count.zone, count.expected, count.start, known, passing | set(uids(settling))
             ),
             "quality": quality,
             "confidence": round(min(quality["duty"] * (len(seen) / total if total else 1.0), MOST), 3),
@@ -312,42 +307,22 @@ class Counts:
             self.plan.overdue(count.zone, count.due, why, t + RETRY_POOR)
 
     def _members(self, zone: int, start: int) -> tuple[list[int], list[int], list[int]]:
-        """Slots of the tags in a zone: those that are present, those that are not seen any more, and those that were
-        seen since `start` but not long enough to say that they have arrived."""
+        """Slots of the tags in a zone: those that are present or were read since `start`, those that were not seen any
+        more before, and those that were read since `start` but not long enough to say that they have arrived."""
         tags, zone_of = self._presence.tags, self._places.zone_of
         present: list[int] = []
         unseen: list[int] = []
         settling: list[int] = []
         for slot, state in enumerate(tags.state):
             if state != State.FREE and zone_of[tags.antenna[slot]] == zone:
-                if state == State.UNSEEN:
-                    unseen.append(slot)
-                elif state != State.SETTLING:
+                read = tags.last[slot] >= start
+                if state == State.SETTLING:
+                    settling += [slot] * read
+                elif read or state != State.UNSEEN:
                     present.append(slot)
-                elif tags.last[slot] >= start:
-                    settling.append(slot)
+                else:
+                    unseen.append(slot)
         return present, unseen, settling
-
-    def _quality(self, count: Running, zone: int, end: int) -> dict[str, Any]:
-        """The share of the time for which each antenna was watching, and what was wrong meanwhile."""
-        length = max(end - count.start, 1)
-        dark = self._dark(count.zone, end)
-        duties = {
-            name: round(1 - min(max(total - count.dark.get(name, 0), 0) / length, 1), 3)
-            for name, total in sorted(dark.items())
-        }
-        antennas = [self._places.spots[antenna] for antenna in self._places.in_zone[zone]]
-        readers = sorted({spot.reader for spot in antennas} & self._timeline.courses.keys())
-        return {
-            "duty": round(math.fsum(duties.values()) / len(duties), 3) if duties else 0.0,
-            "antennas": duties,
-            "antennas_down": [name for name, duty in duties.items() if duty < 1],
-            "conditions": {
-                reader: conditions
-                for reader in readers
-                if (conditions := self._timeline.conditions(reader, count.start))
-            },
-        }
 
     # ---- state
 
@@ -365,7 +340,7 @@ class Counts:
 
     def apply(self, data: Mapping[str, Any]) -> None:
         """Takes over from an event that a count was stated: it is not running any more."""
-        start, end = (_micros(data[key]) for key in ("started", "ended"))
+        start, end = (parse_rfc3339(data[key]) for key in ("started", "ended"))
         same = (data["zone"], data["trigger"], start)
         self._running = [count for count in self._running if (count.zone, count.trigger, count.start) != same]
         if data["zone"] in self._zones:
@@ -401,9 +376,3 @@ class Counts:
         self.plan.load(dump["plan"], calendar)
         if self.begun:
             self.begin_periodic(t)
-
-
-def _micros(text: str) -> int:
-    """RFC 3339 as `rfc3339` writes it, in microseconds UTC."""
-    moment = datetime.fromisoformat(text)
-    return int(moment.timestamp()) * SECOND + moment.microsecond

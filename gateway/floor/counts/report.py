@@ -14,6 +14,7 @@ from drivers.api import RssiUnit
 from gateway.clock import rfc3339
 from gateway.floor.counts.estimate import LEVEL, Estimate
 from gateway.floor.counts.expected import ExpectedSets
+from gateway.floor.counts.run import Running
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
@@ -40,15 +41,17 @@ def listed(uids: list[str]) -> dict[str, Any] | list[str]:
     return uids if len(uids) <= MAX_UIDS else {"number": len(uids), "sha256": digest(uids)}
 
 
-def described(estimate: Estimate | None, population: int, others: int) -> dict[str, Any] | None:
+def described(estimate: Estimate | None, population: int, others: int, count: Running) -> dict[str, Any] | None:
     """The estimate ready for JSON. Tags that are held for present count, even if no round has seen them; `others`, of
     the zone but not seen any more or still settling, may be there, so that the interval reaches them. Tags that are too
-    weak to be heard come on top of all that are known."""
+    weak to be heard come on top of all that are known. While a count has not been all over its zone, as many tags as
+    came in the last third of it are expected of another third."""
     if estimate is None:
         return None
     weak = estimate.unheard
     total = max(estimate.population, population + (weak.tags if weak else 0))
     high = max(estimate.high, total, population + others + (weak.high if weak else 0))
+    high += 0 if count.covered else count.new_lately
     return {
         "population": round(total, 1),
         "interval": [estimate.seen, round(high, 1)],
@@ -58,6 +61,8 @@ def described(estimate: Estimate | None, population: int, others: int) -> dict[s
         "rounds": estimate.rounds,
         "seen_once": estimate.once,
         "seen_twice": estimate.twice,
+        "new_lately": count.new_lately,
+        "covered": count.covered,
         "unheard": round(weak.tags, 1) if weak else None,
         "method": BY_LEVELS if weak else BY_ROUNDS,
         "lower_bound": weak is None,
@@ -73,12 +78,12 @@ class Comparison:
         self._sets = sets
 
     def expected(
-        self, zone: str, own: list[str] | None, t: int, seen: set[str], settling: set[str]
+        self, zone: str, own: list[str] | None, t: int, seen: set[str], passing: set[str]
     ) -> dict[str, Any] | None:
         """`own` is the set that came with the count, if any; else that of the zone is taken, None where it has none.
 
-        `seen` and `settling` are the UIDs that the count saw in the zone; of the latter it is not decided yet that
-        they belong there, so that they can be found but not be extra.
+        `seen` and `passing` are the UIDs that the count read in the zone. The latter belong to another zone, have left,
+        or it is not decided yet where they are, so that they can be found but not be extra.
         """
         held = self._sets.get(zone)
         if own is None and held is None:
@@ -86,7 +91,7 @@ class Comparison:
         wanted = own if own is not None else held.uids if held is not None else []
         as_of, source = (t, "command") if own is not None or held is None else (held.as_of, held.source)
         known = set(wanted)
-        missing = [name for name in wanted if name not in seen and name not in settling]
+        missing = [name for name in wanted if name not in seen and name not in passing]
         others = sorted(seen - known)
         elsewhere = [(name, where) for name in others if (where := self._sets.zone_of(name)) not in (None, zone)]
         strangers = {name for name, _ in elsewhere}

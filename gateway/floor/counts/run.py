@@ -23,14 +23,24 @@ MAX_FOLLOWED = 100_000
 WATCHED = 0.5
 """The share of a round for which some antenna has to watch, so that seeing nothing in it means something."""
 
+FEWEST_LATELY = 2
+"""Rounds that the last third of a count has at least."""
+
+STILL_COMING = 0.04
+"""Share of the tags that may be new in the last third of a count that has been all over its zone."""
+
+COME_BACK = 12
+"""Rounds in which somebody who carries an antenna past a shelf has been there twice."""
+
 
 @dataclass(slots=True)
 class Running:
     """A count that is being taken. Times in microseconds UTC.
 
     `end` is when it ends at the latest, `by_itself` whether it may end before. `dark` and `round_dark` are the dark
-    times of the zone's antennas, by name, when the count and its present round began. `tags` maps the slot of each
-    tag that was seen to the number of rounds that saw it. `due` is when the calendar had it due, else 0.
+    times of the zone's antennas, by name, when the count and its present round began. `tags` maps the EPC of each tag
+    of the zone that was read to the number of rounds that did; `near` are the tags of other zones that were read here.
+    `fresh` has for each round how many tags it was the first to read. `due` is when the calendar had it due, else 0.
     """
 
     zone: str
@@ -49,7 +59,9 @@ class Running:
     blind: int = 0
     quiet: int = 0
     too_many: bool = False
-    tags: dict[int, int] = field(default_factory=dict)
+    tags: dict[bytes, int] = field(default_factory=dict)
+    near: set[bytes] = field(default_factory=set)
+    fresh: list[int] = field(default_factory=list)
 
     @property
     def next(self) -> int:
@@ -73,21 +85,25 @@ class Running:
         if grid:
             self.end = (self.round_start // grid + 1) * grid
 
-    def close_round(self, t: int, seen: Iterable[tuple[int, bool]], dark: Mapping[str, int]) -> None:
-        """Ends the round at `t`. `seen` are the slots that it saw, each with whether the tag came meanwhile, so that
-        it is not the one that had the slot before; `dark` the dark times of the antennas by now."""
+    def close_round(self, t: int, seen: Iterable[bytes], near: Iterable[bytes], dark: Mapping[str, int]) -> None:
+        """Ends the round at `t`. `seen` are the tags of the zone that were read in it, `near` those of other zones;
+        `dark` the dark times of the antennas by now."""
         new = found = 0
-        for slot, fresh in seen:
+        for epc in seen:
             found += 1
-            before = 0 if fresh else self.tags.get(slot, 0)
+            before = self.tags.get(epc, 0)
             new += not before
-            if slot in self.tags or len(self.tags) < MAX_FOLLOWED:
-                self.tags[slot] = before + 1
+            if before or len(self.tags) < MAX_FOLLOWED:
+                self.tags[epc] = before + 1
             else:
                 self.too_many = True
+        for epc in near:
+            if len(self.near) < MAX_FOLLOWED:
+                self.near.add(epc)
         if found or self._watched(t, dark) >= WATCHED:
             self.rounds += 1
             self.quiet = 0 if new else self.quiet + 1
+            self.fresh.append(new)
         else:
             self.blind += 1
         self.round_start = t
@@ -98,15 +114,34 @@ class Running:
         length = max(t - self.round_start, 1)
         return max((1 - (total - self.round_dark.get(name, 0)) / length for name, total in dark.items()), default=0.0)
 
-    def frequencies(self, slots: Iterable[int]) -> dict[int, int]:
-        """Number of rounds to how many of the tags in these slots were seen in so many."""
-        return dict(Counter(number for slot in slots if (number := self.tags.get(slot, 0))))
+    def frequencies(self, epcs: Iterable[bytes]) -> dict[int, int]:
+        """Number of rounds to how many of these tags were read in so many."""
+        return dict(Counter(number for epc in epcs if (number := self.tags.get(epc, 0))))
+
+    @property
+    def new_lately(self) -> int:
+        """Tags that were read for the first time in the last third of the rounds."""
+        return sum(self.fresh[-max(len(self.fresh) // 3, FEWEST_LATELY) :])
+
+    @property
+    def covered(self) -> bool:
+        """Whether the count shows that it has been all over the zone. It does not while new tags keep coming, nor
+        where the antenna walked past, each tag being read in a few rounds only, and there was no time to come back."""
+        if self.new_lately > STILL_COMING * len(self.tags):
+            return False
+        rounds = sorted(self.tags.values())
+        passing = bool(rounds) and 3 * rounds[len(rounds) // 2] < 2 * self.rounds
+        return self.rounds >= COME_BACK or not passing
 
     def dump(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return plain | {"tags": [list(self.tags), list(self.tags.values())]}
+        tags = [[epc.hex() for epc in self.tags], list(self.tags.values())]
+        return plain | {"tags": tags, "near": sorted(epc.hex() for epc in self.near)}
 
     @classmethod
     def load(cls, dump: Mapping[str, Any]) -> Running:
-        slots, numbers = dump["tags"]
-        return cls(**{**dump, "tags": dict(zip(slots, numbers, strict=True))})
+        """Takes over a dump."""
+        epcs, numbers = dump["tags"]
+        tags = dict(zip(map(bytes.fromhex, epcs), numbers, strict=True))
+        return cls(**{**dump, "tags": tags, "near": set(map(bytes.fromhex, dump["near"]))})

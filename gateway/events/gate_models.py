@@ -232,6 +232,30 @@ class ManifestEvent(Part):
     evidence: GateEvidence
 
 
+class Precheck(Part):
+    """The lines of a delivery, judged before anything is loaded: those that may not leave first. It is no verdict.
+
+    `blocked` lines break a rule; of `unknown` ones a rule cannot be decided yet. A long delivery is said in `parts`.
+    """
+
+    gate: Literal["precheck"]
+    manifest: str
+    delivery: str
+    version: int
+    direction: Literal["out", "in"]
+    source: str
+    dock: Identifier | None
+    recipient: str
+    why: Literal["manifest", "watch list"]
+    lines: Count
+    blocked: Count
+    unknown: Count
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1)]
+    items: list[Item]
+    evidence: GateEvidence
+
+
 class CameBack(Part):
     """A package that had left came back through a dock that had no session."""
 
@@ -257,7 +281,16 @@ class CommandRefused(Part):
 class GateData(
     RootModel[
         Annotated[
-            Opened | Attached | ItemDecided | Confirmed | Revised | Verdict | ManifestEvent | CameBack | CommandRefused,
+            Opened
+            | Attached
+            | ItemDecided
+            | Confirmed
+            | Revised
+            | Verdict
+            | ManifestEvent
+            | CameBack
+            | CommandRefused
+            | Precheck,
             Field(discriminator="gate"),
         ]
     ]

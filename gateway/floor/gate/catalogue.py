@@ -125,6 +125,10 @@ class Catalogue:
         others = [key for key in owners if self.known[key[0]].manifest.direction == direction]
         return min(others, key=lambda key: (self.is_done(key), key), default=None)
 
+    def owners(self, uid: str) -> list[DeliveryKey]:
+        """Every delivery that names the UID."""
+        return list(self._owners.get(uid, {}))
+
     def line(self, uid: str, key: DeliveryKey | None) -> Line | None:
         return None if key is None else self._owners.get(uid, {}).get(key)
 

@@ -49,6 +49,7 @@ class Recovered:
             "manifest-received": self._manifest,
             "manifest-withdrawn": self._manifest,
             "refused": self._nothing,
+            "precheck": self._nothing,  # the manifest that it was about is not known any more
         }
 
     def apply(self, data: Data, t: int) -> None:

@@ -7,6 +7,7 @@ time, and facts come out. Each command is first planned, which refuses it and ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gateway.clock import SECOND
@@ -18,6 +19,7 @@ from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
 from gateway.floor.gate.from_events import Recovered
 from gateway.floor.gate.manifest import DeliveryKey, Manifest, read_manifest
+from gateway.floor.gate.precheck import Prechecks
 from gateway.floor.gate.reports import MANIFESTS, Alarms, Reports, essence
 from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
@@ -30,15 +32,8 @@ from gateway.inputs import Command
 Action = Callable[[], list[Fact]]
 
 COMMANDS = (
-    "manifest",
-    "manifest.withdraw",
-    "manifest.refused",
-    "gate.open",
-    "gate.close",
-    "gate.confirm",
-    "reads",
-    "watch",
-)
+    "manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "gate.confirm", "reads", "watch",
+)  # fmt: skip
 """The commands that are the gate's."""
 
 MAX_AHEAD = 300 * SECOND
@@ -61,6 +56,7 @@ class Gate:
         self._alarms = Alarms(config.gate.alarm_every, digest)
         reports = Reports(config.docks, self._catalogue, digest)
         self._sessions = Sessions(config, self._catalogue, self._shipped, self._watch, self._signals, reports, dark)
+        self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
         self._reports = reports
         self._recovered = Recovered(self._catalogue, self._sessions, self._shipped)
         self._saved: dict[str, int] = {}
@@ -113,7 +109,7 @@ class Gate:
         if before is None or essence(before) != essence(manifest):
             facts.append(self._reports.manifest("received", manifest, before, t))
         facts += self._sessions.corrected(manifest, before, t)
-        return facts + self._sessions.rejudge(t, "manifest")
+        return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
 
     def _withdraw(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Withdraw, "manifest.withdraw", args)
@@ -217,7 +213,9 @@ class Gate:
     def _watched(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Watch, "watch", args)
         self._watch.admit(wanted)
-        return lambda: [*self._watch.change(wanted, t), *self._sessions.rejudge(t, "watch list")]
+        named = {*wanted.uids, *self._watch.on(wanted.name)}
+        again = partial(self._prechecks.of_packages, named, t)
+        return lambda: self._watch.change(wanted, t) + self._sessions.rejudge(t, "watch list") + again()
 
     def _known_dock(self, name: str, dock: str) -> None:
         if dock not in self._docks:
@@ -382,6 +380,7 @@ class Gate:
             "signals": self._signals.dump(),
             "doors": self._doors.dump(),
             "alarms": self._alarms.dump(),
+            "prechecks": self._prechecks.dump(),
         }
 
     def apply(self, data: Mapping[str, Any], t: int) -> None:
@@ -406,5 +405,6 @@ class Gate:
             self._doors.load(docks["doors"])
             self._alarms.load(docks["alarms"])
             self._sessions.load(docks["sessions"])
+            self._prechecks.load(docks.get("prechecks", []))
         except (Refused, KeyError, ValueError, TypeError, IndexError) as error:
             raise LedgerError(f"the state of the gate cannot be understood ({error!r}): restore the ledger") from error

@@ -56,7 +56,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._unfinished = Unfinished()
         self._last = LastVerdicts()
-        self._judges = Judges(config, catalogue, shipped, watch, self._open)
+        self.judges = Judges(config, catalogue, shipped, watch, self._open)
 
     # ---- who is where
 
@@ -94,7 +94,7 @@ class Sessions:
         self._open[dock] = session
         carried = self._unfinished.carry(session)
         facts = [self._reports.session("opened", session, t, by=by, why=why, carried=carried)]
-        self._judges.classify_all(session, t)
+        self.judges.classify_all(session, t)
         self._show(session, t)
         return facts
 
@@ -136,7 +136,7 @@ class Sessions:
         tag.passes, tag.loads, tag.returns = item["passes"], item["loads"], item["returns"]
         tag.proof = dict(item["proof"] or {})
         session.last = max(session.last, t)
-        self._judges.classify(session, uid, tag, t)
+        self.judges.classify(session, uid, tag, t)
         self._show(session, t)
 
     def found(self, reads: Reads, when: int, t: int) -> list[Fact]:
@@ -154,7 +154,7 @@ class Sessions:
     def _judged(self, session: Session, uid: str, tag: Tag, t: int) -> list[Fact]:
         """Judges a package whose place is decided, says so, and shows it."""
         before = tag.status
-        line = self._judges.classify(session, uid, tag, t)
+        line = self.judges.classify(session, uid, tag, t)
         judgement = tag.judgement
         assert judgement is not None
         self._show(session, t)
@@ -184,7 +184,7 @@ class Sessions:
 
     def _rejudge(self, session: Session, t: int, why: str, **more: Any) -> list[Fact]:
         was_red = session.red
-        changed = self._judges.classify_all(session, t)
+        changed = self.judges.classify_all(session, t)
         self._show(session, t)
         if session.red and not was_red:
             self._signals.buzz(session.dock, t)
@@ -229,12 +229,12 @@ class Sessions:
         session = self._open[dock]
         ending = session.ending
         assert ending is not None
-        self._judges.classify_all(session, t)
+        self.judges.classify_all(session, t)
         delivery = self._catalogue.delivery(session.key)
         result = verdict.outcome(session, delivery, watched=self._watched(session, t))
         done = result == "complete"
         manifest = self._catalogue.manifest(session.key)
-        sets = verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, t))
+        sets = verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, t))
         fact = self._reports.session(
             "verdict",
             session,
@@ -250,7 +250,7 @@ class Sessions:
             counts=verdict.tally(session, delivery),
             **sets,
             evidence={
-                "rules": self._judges.rules(session),
+                "rules": self.judges.rules(session),
                 "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
                 "unwatched_s": in_seconds(self.unwatched(session, t)),
                 "confirmed": session.confirmed,
@@ -387,7 +387,7 @@ class Sessions:
         if session is None:
             return self._last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
         delivery = self._catalogue.delivery(session.key)
-        return verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, session.last), proofs=False)
+        return verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, session.last), proofs=False)
 
     # ---- state
 

@@ -70,6 +70,10 @@ class WatchLists:
         tag = self._tags.get(uid)
         return frozenset() if tag is None else frozenset(tag.lists)
 
+    def on(self, name: str) -> frozenset[str]:
+        """The tags on a list."""
+        return frozenset(uid for uid, tag in self._tags.items() if name in tag.lists)
+
     def admit(self, wanted: Watch) -> None:
         """Raises Refused where the list is not configured or there is no room."""
         if wanted.name not in self._config:
@@ -82,7 +86,7 @@ class WatchLists:
     def change(self, wanted: Watch, t: int) -> list[Fact]:
         """Carries out a command that was admitted; alarms of tags that it takes off are cleared."""
         named = set(wanted.uids)
-        on_list = {uid for uid, tag in self._tags.items() if wanted.name in tag.lists}
+        on_list = self.on(wanted.name)
         going = {"set": on_list - named, "add": set(), "remove": on_list & named}[wanted.mode]
         facts: list[Fact] = []
         for uid in sorted(going):

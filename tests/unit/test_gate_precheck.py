@@ -1,0 +1,71 @@
+"""Before the van: what is wrong with a delivery is said when its manifest comes, and again when that changes."""
+
+from __future__ import annotations
+
+import json
+
+from gateway.events.gate_models import gate_event
+from gateway.floor.gate import Gate, precheck
+from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid
+
+
+def prechecks(facts):
+    found = [fact.data for fact in facts if fact.data.get("gate") == "precheck"]
+    for data in found:
+        gate_event(json.loads(json.dumps(data)))
+    return found
+
+
+def test_every_line_is_judged_as_soon_as_the_manifest_is_there():
+    gate = Gate(config())
+    facts = run(gate, [manifest(0, {"1": {}, "2": {"record": {"hold": True}}, "3": {"lab": None}})])
+    (said,) = prechecks(facts)
+    assert (said["lines"], said["blocked"], said["unknown"], said["why"]) == (3, 1, 1, "manifest")
+    assert [(item["uid"], item["verdict"].split(" (")[0]) for item in said["items"]] == [
+        (uid(2), "blocked: hold"),
+        (uid(3), "blocked: unknown"),
+        (uid(1), "not loaded"),
+    ]
+    assert gate.state("dock-1")["lamp"] == "off", "it is no verdict"
+
+
+def test_it_is_said_again_when_a_fact_changes_and_not_otherwise():
+    gate = Gate(config())
+    run(gate, [manifest(0, [1, 2])])
+    assert prechecks(run(gate, [manifest(5, [1, 2], version=2, as_of=5)])) == []
+    (said,) = prechecks(run(gate, [command(10, "watch", list="hold", uids=[uid(2)])]))
+    assert (said["why"], said["blocked"], said["items"][0]["uid"]) == ("watch list", 1, uid(2))
+    assert prechecks(run(gate, [command(11, "watch", list="hold", mode="add", uids=[uid(9)])])) == []
+    (said,) = prechecks(run(gate, [command(12, "watch", list="hold", uids=[])]))
+    assert said["blocked"] == 0
+    (said,) = prechecks(run(gate, [manifest(20, {"1": {"record": {"recall": True}}, "2": {}}, version=3)]))
+    assert (said["version"], said["blocked"]) == (3, 1)
+
+
+def test_what_is_being_loaded_is_the_session_s_to_say_and_what_is_done_is_done():
+    gate = Gate(config())
+    run(gate, [manifest(0, [1]), command(1, "gate.open", dock="dock-1"), transit(3, 1)])
+    watched = run(gate, [command(4, "watch", list="hold", uids=[uid(1)])])
+    assert kinds(watched) == ["revised"]
+    run(gate, [command(5, "watch", list="hold", uids=[]), command(6, "gate.close", dock="dock-1")])
+    elapse(gate, at(30))
+    assert prechecks(run(gate, [command(40, "watch", list="hold", uids=[uid(1)])])) == []
+    assert alarms(watched) == []
+
+
+def test_a_restart_repeats_nothing():
+    gate = Gate(config())
+    run(gate, [manifest(0, {"1": {"record": {"hold": True}}})])
+    again = Gate(config())
+    again.load(json.loads(json.dumps(gate.dump())))
+    assert prechecks(run(again, [command(5, "watch", list="customs", uids=[uid(9)])])) == []
+    older = json.loads(json.dumps(gate.dump()))
+    del older["docks"]["prechecks"]
+    Gate(config()).load(older)
+
+
+def test_a_long_delivery_is_said_in_parts(monkeypatch):
+    monkeypatch.setattr(precheck, "PART", 2)
+    said = prechecks(run(Gate(config()), [manifest(0, {"1": {}, "2": {}, "3": {"record": {"hold": True}}})]))
+    assert [(part["part"], part["parts"], len(part["items"])) for part in said] == [(1, 2, 2), (2, 2, 1)]
+    assert said[0]["items"][0]["uid"] == uid(3), "what may not leave comes first"

@@ -65,11 +65,8 @@ class Capabilities:
         return f"{vendor} {model or f'model {self.model}'}"
 
     def power(self, dbm: float) -> Power:
-        """The strongest step that is not above `dbm`. Raises a permanent DriverError outside the reader's range."""
-        if not self.powers:
-            raise DriverError(
-                "this reader names no transmit power table: leave `power` out for its antennas", permanent=True
-            )
+        """The strongest step that is not above `dbm`, of a reader that told its table. Raises a permanent DriverError
+        outside the reader's range."""
         wanted = round(dbm * 100)
         lowest, highest = self.powers[0], self.powers[-1]
         if not lowest.value <= wanted <= highest.value:
@@ -110,8 +107,15 @@ def read_capabilities(answer: Element) -> Capabilities:
     band = regulatory.find("UHFBandCapabilities") or Element("")
     gpio = general.find("GPIOCapabilities") or Element("")
     holding = llrp.fields.get("SupportsEventAndReportHolding")
-    powers = [Power(step["Index"], step["TransmitPowerValue"]) for step in band.all("TransmitPowerLevelTableEntry")]
-    modes = [entry["ModeIdentifier"] for table in band.all("C1G2UHFRFModeTable") for entry in table.children]
+    # A table of which a row cannot be read says nothing of what is not in it.
+    powers = (
+        []
+        if _is_odd(band)
+        else [Power(step["Index"], step["TransmitPowerValue"]) for step in band.all("TransmitPowerLevelTableEntry")]
+    )
+    tables = band.all("C1G2UHFRFModeTable")
+    is_odd = _is_odd(band) or any(map(_is_odd, tables))
+    modes = [] if is_odd else [entry["ModeIdentifier"] for table in tables for entry in table.children]
     return Capabilities(
         vendor=general.fields.get("DeviceManufacturerName", 0),
         model=general.fields.get("ModelName", 0),
@@ -124,6 +128,11 @@ def read_capabilities(answer: Element) -> Capabilities:
         modes=tuple(modes),
         hop_table=_hop_table(band.find("FrequencyInformation")),
     )
+
+
+def _is_odd(table: Element) -> bool:
+    """Whether something in it could not be read."""
+    return any(child.name in ("Unknown", "Unreadable") for child in table.children)
 
 
 def _hop_table(frequencies: Element | None) -> int:

@@ -151,9 +151,17 @@ class Setup:
 
     def ask_configure(self) -> Element | None:
         if self._is_whole and not self._config:
+            self._leave_out_unknown_powers()
             self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
             self._config.append(build_config(self._settings, self.reader))
         return self._config[0] if self._config else None
+
+    def _leave_out_unknown_powers(self) -> None:
+        """A power is a row of a table that the reader tells: without one, the power stays as it is."""
+        if self.reader.powers or all(antenna.power is None for antenna in self._antennas):
+            return
+        self._refused("the power of its antennas", Refusal("the reader does not tell its transmit power table"))
+        self._antennas = [replace(antenna, power=None) for antenna in self._antennas]
 
     def took_configure(self, _answer: Element) -> None:
         self._config.popleft()
@@ -236,7 +244,8 @@ class Setup:
     def took_reconcile(self, answer: Element) -> None:
         command = self._plan.popleft()
         if command.name == "DELETE_ACCESSSPEC":
-            self.foreign_access = []
+            gone = command["AccessSpecID"]
+            self.foreign_access = [spec for spec in self.foreign_access if gone not in (ALL, spec)]
         elif command.name == "GET_ROSPECS":
             self._check_start(answer)
 
@@ -245,9 +254,13 @@ class Setup:
         match command.name:
             case "DELETE_ROSPEC":
                 self._log.warning("a ROSpec was not removed", rospec=command["ROSpecID"], error=str(refusal))
+            case "DELETE_ACCESSSPEC" if command["AccessSpecID"] == ALL and self.foreign_access:
+                self._plan.extendleft(E("DELETE_ACCESSSPEC", AccessSpecID=spec) for spec in self.foreign_access)
+            case "DELETE_ACCESSSPEC" if self.foreign_access:
+                spec = command["AccessSpecID"]
+                self._log.warning("an AccessSpec was not removed", spec=spec, error=str(refusal))
             case "DELETE_ACCESSSPEC":
-                if self.foreign_access:
-                    self._log.warning("AccessSpecs were not removed", specs=self.foreign_access, error=str(refusal))
+                pass  # there was none to remove
             case "ADD_ROSPEC" if self._adds < 2:
                 self._add_again(refusal)
             case "ENABLE_ROSPEC" | "START_ROSPEC" if not self._plan or self._plan[-1].name != "GET_ROSPECS":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drivers.api import DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import Antenna, DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
 from drivers.comprehension import PATIENCE
 from drivers.llrp.announce import FOREIGN_ACCESS, FOREIGN_ACCESS_SPEC, SETTINGS_REFUSED
 from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
@@ -155,6 +155,33 @@ def test_a_start_that_is_refused_counts_by_what_the_reader_does(state: int) -> N
             bench.answer(ours)
 
 
+def test_a_reader_that_does_not_tell_its_powers_reads_with_those_that_it_has() -> None:
+    bench = Bench(antennas=(Antenna(1, 27.0), Antenna(2)))
+    bench.set_up(until=State.CAPABILITIES)
+    bench.refuse()
+    bench.set_up()
+    (condition,) = bench.take(ReaderCondition)
+    assert (condition.condition, condition.detail) == (SETTINGS_REFUSED, "the power of its antennas")
+    spec = bench.rospec.need("AISpec").need("InventoryParameterSpec")
+    assert all(antenna.find("RFTransmitter") is None for antenna in spec.children)
+
+
+def test_a_configuration_that_is_not_answered_is_not_told_again() -> None:
+    bench = Bench()
+    bench.set_up(until=State.CONFIGURE)
+    bench.wait(6)
+    assert bench.names().count("SET_READER_CONFIG") == 1
+    bench.set_up()
+    assert bench.take(ReaderUp)
+
+
+def test_an_error_without_an_id_answers_what_was_asked() -> None:
+    bench = Bench()
+    bench.set_up(until=State.ACCESSSPECS)
+    bench.refuse(identity=0)
+    assert bench.state is State.ROSPECS
+
+
 # AccessSpecs of others
 
 
@@ -198,14 +225,24 @@ def test_an_access_spec_that_cannot_be_removed_is_told_until_it_is_gone() -> Non
     bench = Bench()
     bench.set_up(until=State.ACCESSSPECS)
     bench.answer(access_spec(7))
-    while bench.asked.name != "DELETE_ACCESSSPEC":
-        bench.answer()
-    bench.refuse()
-    bench.set_up()
+    while bench.state is not State.READING:
+        bench.refuse() if bench.asked.name == "DELETE_ACCESSSPEC" else bench.answer()
     assert [(item.condition, item.active) for item in bench.take(ReaderCondition)] == [(FOREIGN_ACCESS_SPEC, True)]
     again = Bench(memory=bench.memory)
     again.set_up()
     assert [(item.condition, item.active) for item in again.take(ReaderCondition)] == [(FOREIGN_ACCESS_SPEC, False)]
+
+
+def test_access_specs_that_cannot_be_removed_together_are_removed_one_by_one() -> None:
+    bench = Bench()
+    bench.set_up(until=State.ACCESSSPECS)
+    bench.answer(access_spec(7), access_spec(8))
+    while bench.state is not State.READING:
+        both = bench.asked.name == "DELETE_ACCESSSPEC" and bench.asked.body["AccessSpecID"] == 0
+        bench.refuse() if both else bench.answer()
+    deleted = [message.body["AccessSpecID"] for message in bench.sent if message.name == "DELETE_ACCESSSPEC"]
+    assert sorted(deleted) == [0, 7, 8]
+    assert bench.take(ReaderCondition) == []
 
 
 def test_a_kept_rospec_keeps_what_the_reader_holds() -> None:

@@ -207,7 +207,8 @@ def _page(path: str, page: Any) -> tuple[list[Object], int, int]:
     says nothing."""
     if isinstance(page, Keys):
         data, records, pages = page.get("Data"), page.get("TotalRecords", page.get("Total")), page.get("TotalPages")
-        if isinstance(data, list) and type(records) is int and type(pages) is int:
+        if isinstance(data, list) and type(records) is int:
+            pages = pages if type(pages) is int else -(-records // PAGE_SIZE)
             return [row if isinstance(row, Keys) else Keys({}) for row in data], records, pages
     raise MetrcError(f"GET {path}: the answer is not a page of a list as Metrc documents it", permanent=True)
 

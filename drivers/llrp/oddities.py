@@ -29,14 +29,11 @@ class Oddities:
             )
 
     def unread(self, count: int, example: str, at: float) -> None:
-        """`count` tag reports could not be read; `example` says why one could not."""
+        """`count` tag reports could not be read; `example` says why one could not. Raises DriverError when none could
+        be read for too long."""
         if _REPORT not in self._known:
             self._known.add(_REPORT)
             self._log.warning("a tag report cannot be read; the others are taken", example=example)
         self.reports.puzzled(at, example, count)
-
-    def check(self, at: float) -> None:
-        """Raises DriverError when none of the reader's reports could be read for too long."""
-        nonsense = self.reports.verdict(at)
-        if nonsense is not None:
-            raise DriverError(f"{self._peer}: {nonsense}")
+        if self.reports.verdict is not None:
+            raise DriverError(f"{self._peer}: {self.reports.verdict}")

@@ -105,7 +105,7 @@ class Session:
         return offset
 
     def puzzled(self, count: int, example: str, now: int, at: float) -> None:
-        """`count` tag reports came that cannot be read. Others may be good: only where none is does this end."""
+        """`count` tag reports came that cannot be read. Raises DriverError when none could for too long."""
         self._heard(now, at)
         self._oddities.unread(count, example, at)
 
@@ -133,8 +133,6 @@ class Session:
         poll_due = self._owed.poll_due(self.state)
         if poll_due is not None and at >= poll_due:
             self._submit(build_config_request(EVENTS_AND_REPORTS), self._polled, self._polled)
-        if not self._owed.liveness.is_paused:
-            self._oddities.check(at)
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
@@ -165,8 +163,7 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When `tick` has to be called at the latest."""
-        reports = None if self._owed.liveness.is_paused else self._oddities.reports.ends
-        looks = [*self._owed.looks(self.state), self._inputs.due, reports]
+        looks = [*self._owed.looks(self.state), self._inputs.due]
         return min((look for look in looks if look is not None), default=None)
 
     @property
@@ -298,7 +295,7 @@ class Session:
             self._alive()
 
     def _alive(self) -> None:
-        if self._oddities.reports.in_doubt:
+        if self._oddities.reports.in_doubt(self._at):
             return
         self._emit(ReaderAlive(self._reader, self._now))
         self._emit_all(self._conditions.alive(self._reader, self._now))

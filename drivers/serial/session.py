@@ -263,13 +263,12 @@ class Session(ABC, Generic[SettingsT]):
         if self.watch.overdue(self.steady()):
             silent = f"{self.watch.limit / SECOND:g} s"
             raise DriverError(f"{self.link.where}: it has been silent for {silent}, or not understood; power or cable?")
-        nonsense = self.comprehension.verdict(self._loop.time())
-        if nonsense is not None:
-            raise DriverError(f"{self.link.where}: {nonsense}")
+        if self.comprehension.verdict is not None:
+            raise DriverError(f"{self.link.where}: {self.comprehension.verdict}")
 
     def alive(self, now: int) -> None:
         """The reader's heartbeat: everything that it read before has been handed over."""
-        if self.comprehension.in_doubt:
+        if self.comprehension.in_doubt(self._loop.time()):
             return
         if now - self._alive_at >= ALIVE_EVERY or now < self._alive_at:
             self._alive_at = now

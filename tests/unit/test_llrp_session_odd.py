@@ -276,13 +276,24 @@ def test_a_reader_of_which_nothing_is_understood_gives_no_sign_of_life_and_ends(
     bench = Bench()
     bench.set_up()
     bench.take()
-    bench.session.puzzled(3, "no EPC", bench.now, bench.at)
-    for _ in range(round(PATIENCE) - 1):
+    for _ in range(round(PATIENCE)):
+        bench.session.puzzled(3, "no EPC", bench.now, bench.at)
         bench.wait(1)
         bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
-    with pytest.raises(DriverError, match=r"none of its 3 reports .* is understood \(no EPC\)"):
-        bench.wait(1)
+    with pytest.raises(DriverError, match=r"none of its 33 reports of the last 10 s is understood \(no EPC\)"):
+        bench.session.puzzled(3, "no EPC", bench.now, bench.at)
     assert bench.take(ReaderAlive) == []
+
+
+def test_a_single_odd_report_is_forgotten() -> None:
+    bench = Bench()
+    bench.set_up()
+    bench.take()
+    bench.session.puzzled(1, "no EPC", bench.now, bench.at)
+    for _ in range(3 * round(PATIENCE)):
+        bench.wait(1)
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    assert len(bench.take(ReaderAlive)) == 2 * round(PATIENCE)
 
 
 def test_odd_reports_among_good_ones_change_nothing() -> None:

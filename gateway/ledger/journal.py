@@ -4,11 +4,16 @@ A ring of segment files in memory-backed storage (tmpfs) that outlives the proce
 memory, wears no SD card, and survives SIGKILL at any moment. It does not survive a reboot: then the last checkpoint
 and the events themselves are what is left, and the loss is stated.
 
+The space of the ring is taken when it is opened, so that whoever fills the file system takes nothing of it. Where an
+input cannot be written all the same, it is passed over and `problem` says why: readers are to be held back until there
+was a checkpoint, and a crash before that finds a journal with a gap, which counts as lost.
+
 Positions count inputs without a gap. They go on over restarts, and after a lost journal behind the last checkpoint.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -28,6 +33,7 @@ from gateway.ledger.segment import (
     encode_header,
     encode_record,
 )
+from gateway.ledger.spare import Spares
 
 _SUFFIX = ".journal"
 
@@ -71,6 +77,9 @@ class Journal:
         self._size = 0  # of the segment that is written
         self._used = 0
         self._lock = -1
+        self._spares = Spares(self._directory, self._segment_bytes)
+        self.problem = ""
+        """Why the last input could not be written, and what to do; empty when all is well."""
 
     @property
     def id(self) -> str:
@@ -91,7 +100,10 @@ class Journal:
         """Finds what the last process left. Raises `LedgerError` where the directory cannot be used."""
         self._lock = lock.lock(self._directory / "lock", f"the journal in {self._directory}")
         try:
-            return self._find()
+            self._spares.open()
+            state = self._find()
+            self._spares.fill(self._wanted())
+            return state
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -103,22 +115,26 @@ class Journal:
             raise self._unusable(error) from error
 
     def append(self, item: Input) -> int:
-        """Writes one input and returns its position. Raises `LedgerError`, with nothing written, where it cannot."""
+        """Writes one input, or passes it over, and returns its position."""
         record = encode_record(self._next, item)
-        if self._used + len(record) > self._limit * _HARD:
-            raise LedgerError(
-                f"the journal in {self._directory} holds {self._used} bytes, twice its bound: "
-                f"the ledger has not taken a checkpoint for long; see its errors"
-            )
         try:
-            if self._size + len(record) > self._segment_bytes and self._next > self._first:
+            if self._used + len(record) > self._limit * _HARD:
+                raise OSError(
+                    errno.ENOSPC, f"it holds {self._used} bytes, twice its bound: the ledger takes no checkpoint"
+                )
+            if self._next > self._first and (self.problem or self._size + len(record) > self._segment_bytes):
                 self._roll()
             self._write(record)
+            self.problem = ""
         except OSError as error:
-            raise self._unusable(error) from error
+            self.problem = str(self._unusable(error))
         position = self._next
         self._next += 1
         return position
+
+    def _wanted(self) -> int:
+        """Spare segments that belong to the ring as it is now."""
+        return max(0, self._limit // self._segment_bytes - len(self._segments))
 
     def read(self, after: int) -> Iterator[tuple[int, Input]]:
         """Every input behind `after` that is there now, in order."""
@@ -144,6 +160,7 @@ class Journal:
             _, path, size = self._segments.pop(0)
             path.unlink(missing_ok=True)
             self._used -= size
+            self._spares.fill(self._wanted())
 
     def close(self) -> None:
         """Gives the directory back. The files stay."""
@@ -197,7 +214,8 @@ class Journal:
         self._used = sum(size for _, _, size in self._segments)
         self._first, self._path, self._size = self._segments.pop()
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        os.ftruncate(self._file, self._size)
+        if segment.torn:
+            os.ftruncate(self._file, self._size)
         self._set_limit()
         if header.layout != PRESENT or header.foreign:
             self._begin_anew()
@@ -234,11 +252,12 @@ class Journal:
 
     def _new_segment(self) -> None:
         path = self._directory / f"{self._next:020d}{_SUFFIX}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        self._spares.use(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         header = encode_header(Header(self._id, self._next))
         try:
             if os.write(descriptor, header) != len(header):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, "No space left on device")
         except OSError:
             os.close(descriptor)
             path.unlink()
@@ -250,7 +269,7 @@ class Journal:
     def _set_limit(self) -> None:
         """The bound, or less where the file system (a small tmpfs) could not take twice of it."""
         room = os.statvfs(self._directory)
-        space = self._used + room.f_bavail * room.f_frsize
+        space = self._used + self._spares.bytes + room.f_bavail * room.f_frsize
         self._limit = max(self._segment_bytes, min(self._max_bytes, space // _HARD))
 
     def _write(self, record: bytes) -> None:
@@ -258,11 +277,16 @@ class Journal:
         written = os.write(self._file, record)
         if written != len(record):
             os.ftruncate(self._file, self._size)
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
         self._size += written
         self._used += written
 
     def _unusable(self, error: OSError) -> LedgerError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return LedgerError(
+                f"the journal in {self._directory} is full ({error.strerror}): free space there; it needs twice "
+                f"journal.max_bytes ({self._max_bytes}), and reading goes on after the next checkpoint"
+            )
         return LedgerError(
             f"the journal in {self._directory} cannot be written ({error.strerror}): give the gateway's user write "
             f"access, and at least twice journal.max_bytes ({self._max_bytes}) of space"

@@ -55,6 +55,8 @@ class Pipeline:
         """Why the readers must wait, in words for the operator; empty while there is room."""
         if not self._ledger.room:
             return "the ledger has no room: the disk is full or failing, or events are not taken by the broker"
+        if self._journal.problem:
+            return self._journal.problem
         if self._journal.pressure >= 1.0:
             return "the journal is full: the ledger takes no checkpoint"
         if self._recorder is not None and not self._recorder.room:
@@ -64,7 +66,8 @@ class Pipeline:
     @property
     def checkpoint_due(self) -> bool:
         """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
-        return self._last_tick >= self._checkpoint_at or self._journal.pressure >= _CHECKPOINT_PRESSURE
+        pressed = self._journal.problem or self._journal.pressure >= _CHECKPOINT_PRESSURE
+        return bool(pressed) or self._last_tick >= self._checkpoint_at
 
     @property
     def checkpoint_missing(self) -> bool:

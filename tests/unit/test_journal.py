@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import marshal
 import os
 import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -336,33 +338,75 @@ def test_appending_goes_on_above_the_bound_up_to_twice(tmp_path: Path) -> None:
     big = Batch("dock-a", T, [(row.to_bytes(12, "big"), 1, -60, 0, T, 1) for row in range(1000)])
     while journal.pressure < 1.97:
         journal.append(big)
-    with pytest.raises(LedgerError, match="twice its bound: the ledger has not taken a checkpoint"):
-        journal.append(big)
-    last = journal.position
-    journal.release(last)
-    assert journal.append(big) == last + 1
+        assert not journal.problem
+    journal.append(big)
+    assert "twice its bound: the ledger takes no checkpoint" in journal.problem
+    journal.release(journal.position)
+    last = journal.append(big)
+    assert not journal.problem
+    journal.release(last - 1)
     journal.close()
+    again, state = opened(tmp_path)
+    assert (state.lost, list(again.read(last - 1))) == ("", [(last, big)])
+    again.close()
 
 
-def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["a short write", "no space", "a read-only file system"])
+def test_what_cannot_be_written_is_passed_over_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how) -> None:
     journal, _ = opened(tmp_path)
     fill(journal, 3)
     real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
-    with pytest.raises(LedgerError, match="No space left"):
-        journal.append(Tick(T))
 
-    def no_space(fd: int, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fails(descriptor: int, data: bytes) -> int:
+        if how == "a short write":
+            return real(descriptor, data[:10])
+        number = errno.ENOSPC if how == "no space" else errno.EROFS
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "write", no_space)
-    with pytest.raises(LedgerError, match="cannot be written"):
-        journal.append(Tick(T))
+    monkeypatch.setattr(os, "write", fails)
+    assert [journal.append(Tick(T)) for _ in range(3)] == [4, 5, 6]
+    assert ("is full" in journal.problem) == (how != "a read-only file system")
+    assert "cannot be written (Read-only file system)" in journal.problem or how != "a read-only file system"
     monkeypatch.undo()
-    assert journal.append(Tick(T)) == 4
+    assert journal.append(Tick(T)) == 7
+    assert not journal.problem
     journal.close()
-    _, state = opened(tmp_path)
-    assert (state.last, state.torn) == (4, 0)
+    again, state = opened(tmp_path)
+    assert "does not follow the one before" in state.lost, "a journal with a gap counts as lost"
+    again.close()
+
+
+def test_a_checkpoint_behind_the_gap_makes_the_journal_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, _ = opened(tmp_path)
+    fill(journal, 3)
+    monkeypatch.setattr(os, "write", lambda fd, data: 0)
+    journal.append(Tick(T))
+    monkeypatch.undo()
+    assert journal.append(Tick(T)) == 5
+    journal.release(4)
+    journal.close()
+    again, state = opened(tmp_path)
+    assert (state.lost, list(again.read(4))) == ("", [(5, Tick(T))])
+    again.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small tmpfs")
+def test_somebody_else_who_fills_the_file_system_takes_nothing_of_the_ring(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(tmp_path)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode()}")
+    try:
+        journal, _ = opened(tmp_path / "journal")
+        with (tmp_path / "somebody").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(65_536)):
+                pass
+        big = Batch("dock-a", T, [(row.to_bytes(12, "big"), 1, -60, 0, T, 1) for row in range(300)])
+        while journal.pressure < 0.95:
+            journal.append(big)
+            assert not journal.problem
+        journal.close()
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_a_small_file_system_lowers_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ backwards, because reads come late::
     {"t": …, "restart": {"since": …, "clean": false, "journal_lost": false}}
     {"t": …, "dropped": {"first": 1, "last": 9, "start": …, "end": …}}
     {"t": …, "clock_step": {"by": 3600.000000, "jump": 3600.000000, "cause": "set"}}
+    {"t": …, "gap": {"first": 7, "last": 9}}, where the recording could not be written: no input, and skipped
 
 A recording of a live run adds "n", the position in the run's input, and, to the first read of a batch, "at": when it
 arrived. Other keys are ignored, so that a newer gateway's recordings can be read; other kinds of lines are errors.
@@ -122,6 +123,8 @@ def read_items(lines: Iterable[bytes | str]) -> Iterator[Input]:
         if group is not None and not (isinstance(found, _Read) and group.take(found)):
             yield group.batch()
             group = None
+        if found is None:
+            continue
         if not isinstance(found, _Read):
             yield found
         elif group is None:
@@ -130,7 +133,8 @@ def read_items(lines: Iterable[bytes | str]) -> Iterator[Input]:
         yield group.batch()
 
 
-def _parse(line: bytes | str) -> _Read | Input:
+def _parse(line: bytes | str) -> _Read | Input | None:
+    """None for a gap, which is no input."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -138,6 +142,8 @@ def _parse(line: bytes | str) -> _Read | Input:
         raise values.Wrong(f"not JSON: {error}{cut_off}") from None
     if type(record) is not dict:
         raise values.Wrong("not a JSON object")
+    if "gap" in record:
+        return None
     try:
         return _interpret(record)
     except values.Inexact:

@@ -3,23 +3,25 @@
 A thread of its own writes, some twenty times a second. What is recorded is what is journalled, every input once and in
 order, over any number of kills: at the start the last input, which may be in the file in part, is cut off, and written
 again from the journal with all that follows; and the journal keeps an input until `position` says that it is here.
+
+A recording is never worth a read: where it cannot be written, what finds no room in memory is left out, and a line
+says from which position to which.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from drivers.api import Batch, Log
 from gateway.clock import wall
 from gateway.config import RecordingConfig
-from gateway.errors import LedgerError
 from gateway.inputs import Input
 from gateway.ledger.journal import Journal
 from gateway.recording.files import End, Recording
-from gateway.recording.write import encode
+from gateway.recording.write import Gap, encode
 
 # Lines that may wait in memory: some 50 MB, and more than the slowest disk lets gather in a second or two.
 _QUEUED_LINES = 200_000
@@ -34,7 +36,7 @@ _RETRY = 5.0
 
 
 class Recorder:
-    """`resume` first; then `append` for every input. `append` never blocks and never refuses."""
+    """`resume` first; then `append` for every input. Neither ever refuses, and `append` never blocks."""
 
     def __init__(self, settings: RecordingConfig, log: Log, now: Callable[[], int] = wall) -> None:
         self._directory = settings.directory
@@ -45,22 +47,17 @@ class Recorder:
         self._problem = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._wake = threading.Condition()  # guards the queue, the count of lines in it, and `_stopping`
-        self._queue: deque[tuple[int, Input]] = deque()
+        self._queue: deque[tuple[int, Input | Gap]] = deque()
         self._queued = 0
         self._stopping = False
-        self._room = True
+        self._opened = False
+        self._end = End()  # of what was there when it was opened
+        self._left_out: list[int] = []  # first and last position, while there is no room
 
     @property
     def position(self) -> int:
-        """Of the last input that is in the file: handed to the kernel, which keeps it if the process is killed."""
-        return self._position
-
-    @property
-    def room(self) -> bool:
-        """False while readers must be held back, because more waits than memory should hold."""
-        limit = _QUEUED_LINES if self._room else _QUEUED_LINES // 2
-        self._room = self._queued < limit
-        return self._room
+        """Of the last input that is in the file, which the kernel keeps if the process is killed, or is left out."""
+        return self._left_out[-1] if self._left_out else self._position
 
     @property
     def problem(self) -> str:
@@ -70,20 +67,31 @@ class Recorder:
     def resume(self, journal: Journal) -> int:
         """Completes the recording from the journal and starts; returns how many inputs were missing.
 
-        Call it when the journal is open, before the first `append`. It blocks. Raises `LedgerError` where the
-        directory cannot be used.
+        Call it when the journal is open, before the first `append`. It blocks. Where the directory cannot be used it
+        is tried again, and there is a gap.
         """
+        copied = 0
+        self._journal = journal.id
         try:
-            copied = self._complete(journal, self._recording.open())
+            copied = self._complete(journal, self._open())
         except OSError as error:
-            raise LedgerError(self._explain(error)) from error
+            self._opened = False
+            self._fail(error)
         self._position = journal.position
         self._thread.start()
         return copied
 
     def append(self, position: int, item: Input) -> None:
-        """Queues the input at `position` of the journal."""
+        """Queues the input at `position` of the journal, or leaves it out where too much waits."""
         with self._wake:
+            if self._queued >= (_QUEUED_LINES // 2 if self._left_out else _QUEUED_LINES):
+                self._left_out = [self._left_out[0] if self._left_out else position, position]
+                return
+            if self._left_out:
+                first, last = self._left_out
+                self._queue.append((last, Gap(_time(item), first, last)))
+                self._queued += 1
+                self._left_out = []
             self._queue.append((position, item))
             self._queued += _lines(item)
             if len(self._queue) == 1:
@@ -98,15 +106,19 @@ class Recorder:
             self._thread.join()
         self._recording.close()
 
+    def _open(self) -> End:
+        self._end = self._recording.open()
+        self._opened = True
+        return self._end
+
     def _complete(self, journal: Journal, end: End) -> int:
-        self._journal = journal.id
         if end.journal == journal.id and end.position <= journal.position:
-            items = journal.read(after=end.position - 1)
+            items: Iterator[tuple[int, Input | Gap]] = journal.read(after=end.position - 1)
             first = next(items, None)
             if first is not None:
                 if first[0] == end.position:
                     self._recording.cut(end.position)
-                items = chain([first], items)
+                items = chain(self._gap_before(*first), [first], items)
             self._recording.continue_last()
         else:
             items = journal.read(after=0)
@@ -115,6 +127,12 @@ class Recorder:
             self._write([(position, item)])
             copied += 1
         return copied
+
+    def _gap_before(self, position: int, item: Input | Gap) -> list[tuple[int, Input | Gap]]:
+        """The gap between what was there at the start and what is written first."""
+        end = self._end
+        missing = end.journal == self._journal and position > end.position + 1
+        return [(position - 1, Gap(_time(item), end.position + 1, position - 1))] if missing else []
 
     def _run(self) -> None:
         while True:
@@ -129,17 +147,21 @@ class Recorder:
                 if stopping or self._stops_within(_RETRY):
                     return
 
-    def _take(self) -> list[tuple[int, Input]]:
+    def _take(self) -> list[tuple[int, Input | Gap]]:
         """The next inputs, in order. They count as queued until they are written."""
-        chunk: list[tuple[int, Input]] = []
+        chunk: list[tuple[int, Input | Gap]] = []
         lines = 0
         while self._queue and lines < _CHUNK_LINES:
             chunk.append(self._queue.popleft())
             lines += _lines(chunk[-1][1])
         return chunk
 
-    def _attempt(self, chunk: list[tuple[int, Input]]) -> bool:
+    def _attempt(self, chunk: list[tuple[int, Input | Gap]]) -> bool:
         try:
+            if not self._opened:
+                self._open()
+                self._recording.continue_last()
+                self._write(self._gap_before(*chunk[0]))
             self._write(chunk)
         except Exception as error:
             self._fail(error)
@@ -152,7 +174,7 @@ class Recorder:
             self._queued -= sum(_lines(item) for _, item in chunk)
         return True
 
-    def _write(self, chunk: list[tuple[int, Input]]) -> None:
+    def _write(self, chunk: list[tuple[int, Input | Gap]]) -> None:
         lines = b"".join([encode(item, position) for position, item in chunk])
         if lines:
             self._recording.write(lines, self._journal)
@@ -174,5 +196,9 @@ class Recorder:
         )
 
 
-def _lines(item: Input) -> int:
+def _lines(item: Input | Gap) -> int:
     return 1 + len(item.rows) if isinstance(item, Batch) else 1
+
+
+def _time(item: Input | Gap) -> int:
+    return item.arrival if isinstance(item, Batch) else item.t

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -26,7 +27,16 @@ PHASE_STEP = 2 * math.pi / 4096
 DOPPLER_STEPS = 16
 
 
-def encode(item: Input, position: int | None = None) -> bytes:
+@dataclass(slots=True, frozen=True)
+class Gap:
+    """The inputs at the positions `first` to `last` are not in the recording: it could not be written."""
+
+    t: int
+    first: int
+    last: int
+
+
+def encode(item: Input | Gap, position: int | None = None) -> bytes:
     """`item` as one line or, for a batch, as one for each read; each ends with a newline.
 
     A batch without reads is no line at all.
@@ -166,4 +176,5 @@ _ENCODERS: dict[type[Any], Callable[[Any], str]] = {
     Restart: _restart,
     Dropped: _dropped,
     ClockStep: _clock_step,
+    Gap: lambda item: f'"gap":{{"first":{item.first},"last":{item.last}}}',
 }

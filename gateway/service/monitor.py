@@ -127,6 +127,8 @@ class Vitals:
             yield f"{number} alarms are open: see the page Alarms, or ask `alarms`"
         if why := self._parts.alarms.problem():
             yield f"the history is behind, and what is known of alarms with it: {why}"
+        if problem := self._parts.pipeline.recording_problem:
+            yield f"the recording has a gap: {problem}"
         lead = self._parts.clock.lead
         if lead > SECOND:
             yield (

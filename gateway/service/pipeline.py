@@ -59,9 +59,12 @@ class Pipeline:
             return self._journal.problem
         if self._journal.pressure >= 1.0:
             return "the journal is full: the ledger takes no checkpoint"
-        if self._recorder is not None and not self._recorder.room:
-            return f"the recording cannot be written fast enough {self._recorder.problem}".rstrip()
         return ""
+
+    @property
+    def recording_problem(self) -> str:
+        """Why the recording has a gap, or nothing."""
+        return self._recorder.problem if self._recorder is not None else ""
 
     @property
     def checkpoint_due(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ import structlog
 
 from drivers.api import Batch
 from gateway.config import JournalConfig, RecordingConfig
-from gateway.errors import LedgerError
 from gateway.inputs import Command, Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.recording import recorder as recorder_module
@@ -210,7 +210,7 @@ def test_names_sort_in_order_even_if_the_clock_is_set_back(tmp_path: Path) -> No
     ]
 
 
-def test_a_full_disk_costs_the_oldest_files_first_and_then_holds_back(
+def test_a_full_disk_costs_the_oldest_files_first_and_then_leaves_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "_RETRY", 0.02)
@@ -240,22 +240,31 @@ def test_a_full_disk_costs_the_oldest_files_first_and_then_holds_back(
     run.take(100)
     wait_for(lambda: "No space left" in run.recorder.problem)
     assert len(run.paths()) == 1, "the older file was given up first"
-    assert run.recorder.position == 5
-    assert not run.recorder.room
+    run.take(20)
+    assert run.recorder.position == 125, "the journal need not keep what is left out"
     full = False
-    wait_for(lambda: run.recorder.position == 105)
-    assert run.recorder.problem == ""
-    assert run.recorder.room
+    wait_for(lambda: run.recorder.problem == "")
+    wait_for(lambda: run.recorder._queued == 0)
+    run.take(3)
     run.close()
-    assert run.recorded() == inputs(1, 105)
+    content = b"".join(path.read_bytes() for path in run.paths())
+    (first,) = re.findall(rb'"gap":\{"first":(\d+),"last":125\}', content)
+    assert run.recorded() == [*inputs(1, int(first) - 1), *inputs(126, 128)]
 
 
-def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_used_is_named_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_RETRY", 0.02)
     run = Run(tmp_path)
     run.files.write_text("")
-    with pytest.raises(LedgerError, match=r"the recording in .*recording cannot be written"):
-        run.resume()
-    run.journal.close()
+    run.resume()
+    run.take(3)
+    wait_for(lambda: "recording cannot be written" in run.recorder.problem)
+    run.files.unlink()
+    wait_for(lambda: run.recorder.problem == "")
+    run.close()
+    assert run.recorded() == inputs(1, 3)
 
 
 def test_an_input_that_cannot_be_written_is_a_problem_and_not_a_dead_thread(tmp_path: Path) -> None:

@@ -295,6 +295,7 @@ class Loss(Part):
     """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
 
     `certain` false: they may be lost. `reader` is the gateway's own name where it is not a reader that lost them.
+    `tags` (cause ``tags-given-up``): so many that had been seen once were forgotten to make room for others.
     `rebuilt` (cause ``state-rebuilt``): sections of the saved state that a release could not read and built again from
     the events; what was not in an event, such as a passage under way or a manifest, is not known any more.
     """
@@ -307,6 +308,7 @@ class Loss(Part):
     first_sequence: Annotated[int, Field(ge=1)] | None = None
     last_sequence: Annotated[int, Field(ge=1)] | None = None
     rebuilt: list[str] = []
+    tags: Annotated[int, Field(ge=1)] | None = None
 
 
 class ClockStep(Part):

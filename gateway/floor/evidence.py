@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, parse_rfc3339, rfc3339
 from gateway.config import Config
-from gateway.events.envelope import MOVEMENT, Fact
+from gateway.events.envelope import LOSS, MOVEMENT, Fact
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.readers.history import Timeline
@@ -63,6 +63,7 @@ class Evidence:
     """Writes movements down."""
 
     def __init__(self, config: Config, places: Places, timeline: Timeline) -> None:
+        self._gateway = config.gateway
         self.digest = config.digest()
         self._places = places
         self._timeline = timeline
@@ -101,6 +102,18 @@ class Evidence:
             data["evidence"]["silence_s"] = round(silence[0] / SECOND, 3)
             data["evidence"]["expected_within_s"] = round(silence[1] / SECOND, 3)
         return Fact(MOVEMENT, place, t, data)
+
+    def tags_given_up(self, number: int, first: int, last: int, t: int) -> Fact:
+        """So many tags that were seen once, between `first` and `last`, were forgotten at `t` for want of room."""
+        data = {
+            "reader": self._gateway,
+            "cause": "tags-given-up",
+            "start": rfc3339(first),
+            "end": rfc3339(last),
+            "certain": True,
+            "tags": number,
+        }
+        return Fact(LOSS, self._gateway, t, data)
 
     def _proof(self, proof: Proof) -> dict[str, Any]:
         spot = self._places.spots[proof.antenna]

@@ -21,15 +21,13 @@ from gateway.floor.presence.contest import FADED, Rival, smooth
 from gateway.floor.presence.plain import PlainSightings
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
+from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.presence.table import CHUNK_BITS, ROW, State
 from gateway.floor.reader_windows import Cells, Closed
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.readers.history import Timeline
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
-
-MAX_TAGS = 2_000_000
-"""Live tags. Twice the largest stock planned for, half a gigabyte; a flood of invented EPCs must not take more."""
 
 _PRESENT = int(State.PRESENT)
 
@@ -179,7 +177,7 @@ class Sightings:
     def _unknown(self, epc: bytes, sight: Sight) -> None:
         if not self._stock(epc, self._places.zone_of[sight.antenna], sight.t, sight.reads):
             return
-        if len(self._tags) >= MAX_TAGS:
+        if len(self._tags) >= MAX_TAGS and not self._presence.make_room(sight.t):
             self._stats.untracked += 1
             return
         if encoded_twice(epc):

@@ -20,6 +20,7 @@ from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
 from gateway.readers.supervisor import Phase
+from gateway.service import memory
 from gateway.service.alarms import Alarms
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
@@ -45,6 +46,7 @@ class Vitals:
     def __init__(self, parts: Parts, log: Logger) -> None:
         self._parts = parts
         self._log = log
+        self._memory = memory.worry()
         self.health = Health(
             standing=self._standing,
             window=parts.config.floor.window,
@@ -129,6 +131,8 @@ class Vitals:
             yield f"the history is behind, and what is known of alarms with it: {why}"
         if problem := self._parts.pipeline.recording_problem:
             yield f"the recording has a gap: {problem}"
+        if problem := self._memory:
+            yield problem
         lead = self._parts.clock.lead
         if lead > SECOND:
             yield (

@@ -15,15 +15,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor.evidence import Evidence, Passed, Proof, by_looks
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
+from gateway.floor.presence.strays import MAX_TAGS, SHARE, strays, too_many
 from gateway.floor.presence.table import State
 from gateway.floor.presence.timeouts import Due
 from gateway.floor.readers.antennas import Watch
+
+LOOK_AGAIN = 10 * SECOND
+"""After nothing could be given up. A look at a million tags takes a tenth of a second."""
 
 
 class Presence(Whereabouts):
@@ -31,6 +36,7 @@ class Presence(Whereabouts):
 
     def __init__(self, config: Config, places: Places, watch: Watch, evidence: Evidence, window: int) -> None:
         super().__init__(config.presence, places, watch, evidence, window)
+        self._full_until = 0  # nothing can be given up before
         self._due = Due(self)
 
     # ---- time
@@ -169,6 +175,20 @@ class Presence(Whereabouts):
             self._due.discard(slot)
             self.forget(slot)
 
+    def make_room(self, t: int) -> bool:
+        """Gives up some of the tags that were seen once and never again, and says so; False where there are none."""
+        slots = strays(self.tags, max(1, MAX_TAGS // SHARE)) if t >= self._full_until else []
+        if not slots:
+            self._full_until = max(self._full_until, t + LOOK_AGAIN)
+            return False
+        first, last = self.tags.last[slots[0]], self.tags.last[slots[-1]]
+        for slot in slots:
+            self._uncount(slot)
+            self._due.unpark(slot, self.tags.antenna[slot])
+            self.forget(slot)
+        self.say_given_up(len(slots), first, last, t)
+        return True
+
     def _uncount(self, slot: int) -> None:
         if self.tags.state[slot] == State.UNSEEN:
             self.unseen[self.zone(slot)] -= 1
@@ -201,15 +221,17 @@ class Presence(Whereabouts):
     def load(self, dump: Any, waiting: bytes, columns: list[bytes], numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         self.units.update(dump["units"])
-        self.late = {int(slot): int(reads) for slot, reads in dump["late"]}
         self._due.load(int(dump["now"]), waiting, numbers)
-        self.tags.load(columns)
+        until = too_many(columns, MAX_TAGS)
+        if given_up := self.tags.load(columns, until):
+            self.say_given_up(given_up, until, until, self._due.now)
         zones = len(self.places.zones)
         self.present, self.unseen = [0] * zones, [0] * zones
         antenna = self.tags.antenna
         for slot in self.tags.slots.values():
             antenna[slot] = numbers[antenna[slot]]
             self._count(slot)
+        self.late = {int(slot): int(reads) for slot, reads in dump["late"] if self.tags.state[int(slot)]}
         self.gone.load(dump["gone"], numbers)
         self._load_views(dump["rivals"], self.rivals, numbers)
         for slot, state in enumerate(self.tags.state):
@@ -220,6 +242,8 @@ class Presence(Whereabouts):
         """The view of a zone that is the tag's own by now is left out."""
         zone_of = self.places.zone_of
         for slot, entries in dump:
+            if self.tags.state[slot] == State.FREE:
+                continue
             views = {zone_of[view.antenna]: view for view in (Rival.load(entry, numbers) for entry in entries)}
             views.pop(self.zone(slot), None)
             if views:

@@ -146,6 +146,10 @@ class Whereabouts:
             silence=(t - tags.last[slot], expected),
         )
 
+    def say_given_up(self, number: int, first: int, last: int, t: int) -> None:
+        """Says that so many tags, which were seen once between `first` and `last`, are forgotten for want of room."""
+        self._facts.append(self._evidence.tags_given_up(number, first, last, t))
+
     def said(self) -> list[Fact]:
         """Hands over what was said since it was asked for last."""
         facts, self._facts = self._facts, []

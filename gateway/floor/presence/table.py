@@ -173,11 +173,14 @@ class Columns:
         pieces += epcs
         return b"".join(pieces)
 
-    def load(self, parts: list[bytes]) -> None:
-        """Takes over all chunks, in order. Raises LedgerError where one is not what `changed` makes."""
+    def load(self, parts: list[bytes], strays_until: int = 0) -> int:
+        """Takes over all chunks, in order, without the tags that one window saw, no later than `strays_until`. Returns
+        how many those were. Raises LedgerError where a chunk is not what `changed` makes."""
+        left_out = 0
         for number, part in enumerate(parts):
             try:
                 self._load(part)
+                left_out += self._leave_out(number << CHUNK_BITS, strays_until) if strays_until else 0
             except (struct.error, ValueError, IndexError) as error:
                 raise LedgerError(f"part {number} of the live tags is damaged ({error}): restore the ledger") from error
         self.dirty = bytearray(b"\1" * len(parts))
@@ -187,6 +190,18 @@ class Columns:
                     self.free.append(slot)
             else:
                 self.slots[self.epcs[slot]] = slot
+        return left_out
+
+    def _leave_out(self, first: int, until: int) -> int:
+        """Empties the slots from `first` on whose tag was seen once and not after `until`."""
+        number = 0
+        for slot in range(first, len(self.epcs)):
+            if self.state[slot] and self.looks[slot] == 1 and self.last[slot] <= until:
+                self.epcs[slot] = b""
+                self.rows[slot * ROW.size : (slot + 1) * ROW.size] = _BLANK
+                self.since[slot] = self.state[slot] = 0
+                number += 1
+        return number
 
     def _load(self, part: bytes) -> None:
         order, count = _HEADER.unpack_from(part)

@@ -173,6 +173,7 @@ class App:
             on_dropped=self._dropped,
             on_error=self._ledger_failed,
             now=self._now,
+            age=self.clock.age,
         )
         self.journal = Journal(self.config.journal)
         self.recorder = Recorder(self.config.recording, self._log) if self.config.recording else None

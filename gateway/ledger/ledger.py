@@ -58,7 +58,8 @@ class Ledger:
     `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
     over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
     returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
-    `on_room(room)`: the property `room` changed.
+    `on_room(room)`: the property `room` changed. `age` is the time by which `max_age` is measured, `now` where nothing
+    is said.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Ledger:
         on_dropped: Callable[[int, int, int, int], None],
         on_error: Callable[[LedgerError], None],
         now: Callable[[], int],
+        age: Callable[[], int] | None = None,
         on_room: Callable[[bool], None] = lambda room: None,
     ) -> None:
         self._settings = settings
@@ -79,7 +81,7 @@ class Ledger:
         self._on_error = on_error
         self._on_room = on_room
         self._now = now
-        self._writer = Writer(settings, source, self._progress, self._excess, now)
+        self._writer = Writer(settings, source, self._progress, self._excess, now, age or now)
         self._epoch = ""
         self._recognition: Recognition | None = None
         self._held: list[Operation] | None = None

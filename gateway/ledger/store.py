@@ -90,6 +90,7 @@ class Store:
         self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
         try:
             self._connection = schema.connect(self._path)
+            self._inode = self._path.stat().st_ino
             try:
                 return self._load(now)
             except BaseException:
@@ -115,6 +116,7 @@ class Store:
 
         `published` and `acknowledged` never go back: lower values than before change nothing.
         """
+        self._look_after_file()
         marks = replace(self.marks)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -130,6 +132,18 @@ class Store:
         self.marks = marks
         self._prevhash = prevhash
         return more
+
+    def _look_after_file(self) -> None:
+        """Raises LedgerError where the file was deleted or replaced: what is written then is in no file."""
+        try:
+            found = self._path.stat().st_ino
+        except OSError:
+            found = 0
+        if found != self._inode:
+            raise LedgerError(
+                f"{self._path} was deleted or replaced while the gateway had it open: put it back if you can, and "
+                f"start the gateway again; without it a new epoch begins, and what was lost is stated"
+            )
 
     def excess(self) -> Range | None:
         """Events that must be given up because the ledger is over its limit."""

@@ -66,6 +66,7 @@ class Writer:
         on_progress: Callable[[Progress], None],
         on_excess: Callable[[Range], None],
         now: Callable[[], int],
+        age: Callable[[], int],
     ) -> None:
         self._path = settings.file
         self._store = Store(settings, source)
@@ -73,6 +74,7 @@ class Writer:
         self._on_progress = on_progress
         self._on_excess = on_excess
         self._now = now
+        self._age = age
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._opened: Future[Recovery] = Future()
 
@@ -199,7 +201,7 @@ class Writer:
             published, acknowledged = self._published, self._acknowledged
         began = monotonic()
         try:
-            more = self._store.write(self._group, published, acknowledged, self._now())
+            more = self._store.write(self._group, published, acknowledged, self._age())
         except Exception as error:
             self._failed(error)
             return

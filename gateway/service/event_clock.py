@@ -68,6 +68,7 @@ class EventClock:
         self._slewed = monotonic()
         self._slewing = False
         self._last = 0
+        self._aged = 0
 
     def now(self) -> int:
         """Event time; never less than the call before."""
@@ -90,6 +91,15 @@ class EventClock:
             return None
         self._offset += behind
         return ClockStep(last, -behind, 0, "behind") if behind >= STEP else None
+
+    def age(self) -> int:
+        """The time by which events are old: it has run while the gateway ran, whatever the clocks were set to, so that
+        no step makes old what is not. 0 before `seed_age`."""
+        return self._aged + self._monotonic() if self._aged else 0
+
+    def seed_age(self, last: int) -> None:
+        """Age goes on from `last`, where the run before ended."""
+        self._aged = last - self._monotonic()
 
     def look(self) -> ClockStep | None:
         """Compares the clocks; the step, if the wall clock was set since the last look or the machine was asleep."""

@@ -135,6 +135,7 @@ class Pipeline:
         meta = {
             "journal": self._journal.id,
             "last_tick": str(self._last_tick),
+            "age": str(self._clock.age()),
             "clean": "yes" if clean else "no",
             "floor_config": self._config.floor_json(),
         }

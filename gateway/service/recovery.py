@@ -62,9 +62,9 @@ async def recover(
     rebuilt: list[str] = []
     if found.fresh:
         ledger.recovered()
+        tail = _left_behind(journal)
         journal.begin(0)
         floor = Floor(config)
-        tail = _Tail(lost=False, replayed=0, last_tick=0)
     else:
         then = _last_configuration(config, found, log)
         floor, rebuilt = await restored(then, found, ledger, log)
@@ -75,7 +75,8 @@ async def recover(
     if recorder is not None:
         recorder.resume(journal)
     pipeline = Pipeline(config, floor, ledger, journal, recorder, clock, log)
-    if not found.fresh:
+    clock.seed_age(int(found.meta.get("age", tail.last_tick)) or clock.now())
+    if not found.fresh or tail.lost:
         pipeline.go_on_from(tail.last_tick)
         clean = found.meta.get("clean") == "yes" and tail.replayed == 0
         lost = tail.lost and not clean
@@ -84,6 +85,12 @@ async def recover(
     pipeline.tick()
     pipeline.checkpoint()
     return pipeline
+
+
+def _left_behind(journal: Journal) -> _Tail:
+    """What a journal holds whose ledger is gone: nothing that could be gone on from, and until when there was a run."""
+    times = [item.t for _, item in journal.read(after=0) if isinstance(item, Tick)]
+    return _Tail(lost=bool(times), replayed=0, last_tick=max(times, default=0))
 
 
 async def restored(config: Config, found: Recovery, ledger: Ledger, log: Logger) -> tuple[Floor, list[str]]:

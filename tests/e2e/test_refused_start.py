@@ -76,3 +76,17 @@ async def test_another_gateway_on_the_same_ledger_ends_the_second_only(make_daem
     await until(lambda: second.ended == 1, 20, lambda: second.log[-2000:])
     assert "is in use by another process" in second.log
     assert await first.stop() == 0
+
+
+async def test_a_ledger_that_is_gone_at_the_start_is_a_stated_loss(make_daemon, vault, broker, tmp_path):
+    daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
+    with Subscriber(broker.port, BASE + "events/#") as events:
+        await daemon.start()
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 20)
+        await daemon.kill()
+        for file in daemon.directory.glob("ledger.db*"):
+            file.unlink()
+        await daemon.start()
+        await events.until(lambda s: any(e["data"].get("cause") == "journal-lost" for e in events_of(s)), 20)
+        assert len({event["epoch"] for event in events_of(events)}) == 2
+        assert await daemon.stop() == 0, daemon.log[-4000:]

@@ -166,3 +166,13 @@ def test_what_drivers_say_is_brought_to_event_time():
     batch = machine.clock.dated(Batch("r", t, [(b"e", 1, -60, 0, t - 9, 1)]))
     assert isinstance(batch, Batch)
     assert (batch.arrival, batch.rows[0][4] + batch.offset) == (t + HOUR, t + HOUR - 9)
+
+
+def test_age_runs_whatever_becomes_of_the_clocks():
+    machine = Machine()
+    assert machine.clock.age() == 0, "nothing is old before it is known how old it may be"
+    machine.clock.seed_age(START - HOUR)
+    machine.set_wall(10_000 * HOUR)
+    machine.clock.look()
+    machine.pass_time(SECOND)
+    assert machine.clock.age() == START - HOUR + SECOND

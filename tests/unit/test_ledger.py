@@ -375,3 +375,31 @@ async def test_a_file_of_each_older_version_is_brought_up_to_date(tmp_path: Path
         connection = sqlite3.connect(path)
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         connection.close()
+
+
+def take_away(path: Path, how: str) -> None:
+    path.rename(path.with_name("elsewhere"))
+    if how == "replaced":
+        path.write_bytes(b"")
+
+
+def put_back(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name("elsewhere").rename(path)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_file_that_goes_while_it_is_open_is_noticed(path: Path, how: str) -> None:
+    ledger = TestLedger(path)
+    ledger.start()
+    ledger.append(facts(1, 5), 1)
+    await ledger.flush()
+    take_away(path, how)
+    ledger.append(facts(6, 6), 2)
+    with pytest.raises(LedgerError, match="was deleted or replaced while the gateway had it open"):
+        await ledger.flush()
+    assert not ledger.room
+    put_back(path)
+    await ledger.flush()
+    assert ledger.stats().sequence == 6
+    await ledger.close()

@@ -187,6 +187,7 @@ class App:
             self._log,
             lambda: self.ledger.busy,
             self.config.cameras,
+            self.config.history.keep,
         )
         files.push_async_callback(self.history.close)
         if self.recorder is not None:

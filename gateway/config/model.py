@@ -181,9 +181,11 @@ class LedgerConfig(Section):
 
 class HistoryConfig(Section):
     """The history, which answers where things are and were. `file`: beside the ledger unless it is said. It can be
-    deleted: it is made again from what the ledger still has."""
+    deleted: it is made again from what the ledger still has. What ended longer than `keep` ago goes; the default is
+    seven years, for which records of this trade are kept."""
 
     file: FilePath | None = None
+    keep: Annotated[float, Field(ge=86_400, le=100 * 365 * 86_400)] = 7 * 365 * 86_400.0
 
 
 class JournalConfig(Section):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
+from gateway.clock import micros, wall
 from gateway.config.cameras import CameraConfig
 from gateway.errors import HistoryError, Refused
 from gateway.history import schema
@@ -44,6 +46,9 @@ GATHER = 0.2
 RETRY = 10.0
 """Seconds before an error (a full disk) is tried again."""
 
+TIDY_EVERY, TIDY_REST = 86_400.0, 0.5
+"""Seconds between two looks at what is too old, and between two portions of one."""
+
 ANSWER_TIME = 10.0
 """Seconds that a question may take before it is given up."""
 
@@ -72,6 +77,7 @@ class History:
         log: Log,
         busy: Callable[[], bool] = lambda: False,
         cameras: Sequence[CameraConfig] = (),
+        keep: float = math.inf,
     ) -> None:
         self._path = path
         self._epoch = epoch
@@ -79,6 +85,7 @@ class History:
         self._log = log
         self._busy = busy
         self._cameras = cameras
+        self._keep = keep
         self._writing = ThreadPoolExecutor(1, "history")
         self._answering = ThreadPoolExecutor(1, "answers")
         self._asking = asyncio.Lock()
@@ -148,9 +155,11 @@ class History:
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         store = await loop.run_in_executor(self._writing, self._open)
+        tidying: asyncio.Task[None] | None = None
         try:
             await self._moved_to(await loop.run_in_executor(self._writing, store.sequence, self._epoch))
             self.problem = ""
+            tidying = asyncio.create_task(self._tidy(store), name="history retention")
             while True:
                 await self._stand_back()
                 self._wake.clear()
@@ -163,7 +172,24 @@ class History:
                     await self._wake.wait()
                     await asyncio.sleep(GATHER)
         finally:
+            if tidying is not None:
+                tidying.cancel()
             await asyncio.shield(loop.run_in_executor(self._writing, store.close))
+
+    async def _tidy(self, store: Store) -> None:
+        """Lets go what is older than it is kept, once a day, a few tags at a time and in no hurry."""
+        loop = asyncio.get_running_loop()
+        while self._keep < math.inf:
+            before = wall() - micros(self._keep)
+            after: str | None = ""
+            try:
+                while after is not None:
+                    await self._stand_back()
+                    after = await loop.run_in_executor(self._writing, store.trim, before, after)
+                    await asyncio.sleep(TIDY_REST)
+            except sqlite3.Error as error:
+                self._log.error("what is too old stays in the history for another day", reason=str(error))
+            await asyncio.sleep(TIDY_EVERY)
 
     async def _stand_back(self) -> None:
         """Waits while the ledger is busy, but not for ever."""

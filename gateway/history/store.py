@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import orjson
 
-from gateway.history import schema
+from gateway.history import retention, schema
 from gateway.history.project import Origins, Portion, Row, Rows, project
 from gateway.history.schema import EPOCH_SPAN, LENGTHS, LONG, OPEN
 
@@ -113,6 +113,10 @@ class Store:
         """The newest event of `epoch` that the history holds; 0 for none."""
         row = self._connection.execute("SELECT sequence FROM epoch WHERE name = ?", (epoch,)).fetchone()
         return 0 if row is None else int(row[0])
+
+    def trim(self, before: int, after: str = "") -> str | None:
+        """Deletes what ended before the time `before`, of some tags: see `retention.trim`."""
+        return retention.trim(self._connection, before, after)
 
     def take(self, epoch: str, portion: Portion) -> int:
         """Takes in events of `epoch`, in order and newer than `sequence(epoch)`; returns the newest sequence."""

@@ -43,7 +43,9 @@ def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
 def _zone_row(zone: Mapping[str, Any]) -> Html:
     antennas = zone["antennas"]
     deaf = {name: words for name, words in antennas.items() if words != "watching"}
-    if not deaf:
+    if not antennas:
+        watched = _status("bad", "warning", "no antenna watches it: what is here is what portals say")
+    elif not deaf:
         watched = _status("good", "matched", f"{number(len(antennas), 'antenna')} watching")
     else:
         words = ", ".join(f"{name} {word}" for name, word in deaf.items())

@@ -212,6 +212,9 @@ class History:
         self._store.take(epoch, events)
         self._next = events[-1][0] + 1
 
+    def trim(self, before: int, after: str) -> str | None:
+        return self._store.trim(before, after)
+
     def ask(self) -> Questions:
         self._reader: sqlite3.Connection = schema.open_reader(self.path)
         return Questions(self._reader)

@@ -349,6 +349,20 @@ def test_an_event_that_cannot_be_understood_holds_up_no_other(history: History) 
     assert answer.holds.gaps == []
 
 
+def test_what_ended_long_ago_goes_and_where_a_tag_is_stays(history: History) -> None:
+    history.take(*LIFE, make.movement("arrived", 9, 20_000, target="vault"), make.passage(8, 30))
+    before = START + 9_050 * SECOND
+    after: str | None = ""
+    while after is not None:
+        after = history.trim(before, after)
+    asked = history.ask()
+    assert [entry.entry for entry in asked.trail(uid(1)).entries] == ["stay", "count"], "its newest stay, and the count"
+    assert [stay.movement for stay in asked.trail(uid(2)).entries if isinstance(stay, Stay)] == ["seen_again"]
+    assert asked.where(uid(8)).by == "nothing"
+    assert len(asked.where(uid(9)).packages) == 1
+    assert asked.alarms().open == 1, "an open alarm is not over"
+
+
 def test_events_of_an_unknown_type_say_nothing(history: History) -> None:
     event = orjson.loads(sealed(LIFE[:1])[0][1]) | {"type": "rfid.weather.v1"}
     history.take_raw([(1, orjson.dumps(event))])

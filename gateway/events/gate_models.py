@@ -232,6 +232,21 @@ class ManifestEvent(Part):
     evidence: GateEvidence
 
 
+Uids = list[Uid]
+
+
+class WatchChanged(Part):
+    """`by` has put packages on a watch list, or taken them from it."""
+
+    gate: Literal["watch-changed"]
+    list: Identifier
+    added: Uids
+    removed: Uids
+    by: str
+    reason: str
+    evidence: GateEvidence
+
+
 class Precheck(Part):
     """The lines of a delivery, judged before anything is loaded: those that may not leave first. It is no verdict.
 
@@ -290,7 +305,8 @@ class GateData(
             | ManifestEvent
             | CameBack
             | CommandRefused
-            | Precheck,
+            | Precheck
+            | WatchChanged,
             Field(discriminator="gate"),
         ]
     ]

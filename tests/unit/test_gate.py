@@ -400,11 +400,28 @@ def test_lists_add_up_and_are_bounded(gate, monkeypatch):
     gate.admit(command(4, "watch", list="hold", mode="remove", uids=[uid(3)]))
 
 
+def test_who_put_what_on_a_list_is_an_event_and_the_same_again_is_not(gate):
+    (fact,) = run(gate, [command(0, "watch", list="hold", uids=[uid(2), uid(1)], by="dana", reason="QA-17")])
+    said = {key: fact.data[key] for key in ("gate", "list", "added", "removed", "by", "reason")}
+    assert said == {
+        "gate": "watch-changed",
+        "list": "hold",
+        "added": [uid(1), uid(2)],
+        "removed": [],
+        "by": "dana",
+        "reason": "QA-17",
+    }
+    assert fact.topic() == "events/gate/watch-lists"
+    assert run(gate, [command(1, "watch", list="hold", uids=[uid(1), uid(2)], by="dana")]) == []
+    (fact,) = run(gate, [command(2, "watch", list="hold", mode="remove", uids=[uid(1), uid(9)], by="eve")])
+    assert (fact.data["added"], fact.data["removed"], fact.data["by"]) == ([], [uid(1)], "eve")
+
+
 def test_custody_is_bounded(gate):
     run(gate, [command(0, "watch", list="destroyed", uids=[uid(1)])])
     sighted(gate, *[(seconds, ("vault", "dock")[seconds % 2]) for seconds in range(1, 100)])
     facts = run(gate, [command(101, "watch", list="destroyed", mode="remove", uids=[uid(1)])])
-    custody = facts[0].data["custody"]
+    custody = alarms(facts)[0]["custody"]
     assert len(custody) == 8
     assert custody[-1]["zone"] == "dock"
 
@@ -412,8 +429,8 @@ def test_custody_is_bounded(gate):
 def test_a_list_change_in_mid_session_turns_the_light_red(gate):
     run(gate, [*opened(1), transit(3, 1)])
     facts = run(gate, [command(5, "watch", list="hold", uids=[uid(1)])])
-    assert kinds(facts) == ["revised"]
-    assert facts[0].data["why"] == "watch list"
+    assert kinds(facts) == ["watch-changed", "revised"]
+    assert facts[1].data["why"] == "watch list"
     assert gate.state("dock-1")["lamp"] == "red"
 
 

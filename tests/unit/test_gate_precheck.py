@@ -46,7 +46,7 @@ def test_what_is_being_loaded_is_the_session_s_to_say_and_what_is_done_is_done()
     gate = Gate(config())
     run(gate, [manifest(0, [1]), command(1, "gate.open", dock="dock-1"), transit(3, 1)])
     watched = run(gate, [command(4, "watch", list="hold", uids=[uid(1)])])
-    assert kinds(watched) == ["revised"]
+    assert kinds(watched) == ["watch-changed", "revised"]
     run(gate, [command(5, "watch", list="hold", uids=[]), command(6, "gate.close", dock="dock-1")])
     elapse(gate, at(30))
     assert prechecks(run(gate, [command(40, "watch", list="hold", uids=[uid(1)])])) == []

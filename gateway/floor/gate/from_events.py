@@ -49,6 +49,7 @@ class Recovered:
             "manifest-received": self._manifest,
             "manifest-withdrawn": self._manifest,
             "refused": self._nothing,
+            "watch-changed": self._nothing,  # a list is sent again; until then the checkpoint's holds
             "precheck": self._nothing,  # the manifest that it was about is not known any more
         }
 

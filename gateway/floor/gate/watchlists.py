@@ -8,15 +8,20 @@ from the list. Only tags on a list cost anything: the others are one look into a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.clock import micros, rfc3339
 from gateway.config.gate import WatchConfig
 from gateway.errors import Refused
-from gateway.events.envelope import ALARM, Fact
+from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate.commands import Watch
+
+ALGORITHM = "watch/2"
+
+PLACE = "watch-lists"
+"""The place of events about a list itself."""
 
 MAX_WATCHED = 20_000
 """Tags on all lists together: a recall of forty vans. Their custody stays within some megabytes."""
@@ -88,7 +93,7 @@ class WatchLists:
         named = set(wanted.uids)
         on_list = self.on(wanted.name)
         going = {"set": on_list - named, "add": set(), "remove": on_list & named}[wanted.mode]
-        facts: list[Fact] = []
+        facts = self._changed(wanted, set() if wanted.mode == "remove" else named - on_list, going, t)
         for uid in sorted(going):
             facts += self._take_off(uid, wanted.name, t, f"taken from the list by {wanted.by}")
         if wanted.mode != "remove":
@@ -98,6 +103,21 @@ class WatchLists:
         self.revision += 1
         self._gather()
         return facts
+
+    def _changed(self, wanted: Watch, coming: set[str], going: Set[str], t: int) -> list[Fact]:
+        """Who put what on a list and took what from it; nothing where it is as it was."""
+        if not coming and not going:
+            return []
+        data = {
+            "gate": "watch-changed",
+            "list": wanted.name,
+            "added": sorted(coming),
+            "removed": sorted(going),
+            "by": wanted.by,
+            "reason": wanted.reason,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [Fact(GATE, PLACE, t, data)]
 
     def _gather(self) -> None:
         self.epcs = frozenset(bytes.fromhex(uid) for uid in self._tags)
@@ -180,7 +200,7 @@ class WatchLists:
             "custody": [
                 {"zone": zone, "first": rfc3339(first), "last": rfc3339(last)} for zone, first, last in tag.custody
             ],
-            "evidence": {"config": self._digest, "algorithm": "watch/1"},
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
         return Fact(ALARM, entry.zone, t, data)
 

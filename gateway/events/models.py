@@ -257,7 +257,8 @@ class CountData(Part):
 
 
 class Alarm(Part):
-    """Something needs a person, or no longer does."""
+    """Something needs a person, or no longer does. `places` are the zones and portals that are not watched because of
+    it, where it is a reader or an antenna."""
 
     alarm: Literal["reader-down", "antenna-down", "beam-stuck"]
     state: Literal["raised", "cleared"]
@@ -267,6 +268,7 @@ class Alarm(Part):
     input: Annotated[int, Field(ge=1)] | None = None
     since: Time
     reason: str
+    places: list[Identifier] = []
 
 
 class AlarmNoted(Part):

@@ -59,6 +59,11 @@ class Places:
         self.zone_of.append(NO_ZONE)
         return len(self.spots) - 1
 
+    def looks_at(self, antenna: int) -> str:
+        """The id of the zone, or of the portal, that an antenna watches."""
+        portal = self.portal_of.get(antenna)
+        return portal[0] if portal is not None else self.zones[self.zone_of[antenna]].id
+
     def holder(self, zone: int) -> int:
         """The antenna number that holds a tag which passed into a zone and was not seen there yet."""
         if self.in_zone[zone]:

@@ -189,6 +189,16 @@ def test_who_was_in_a_zone_at_a_time(history: History) -> None:
     assert history.ask().zone("vault", START - SECOND).tags == []
 
 
+def test_a_zone_was_not_watched_though_nobody_was_ever_seen_in_it(history: History) -> None:
+    history.take(
+        make.alarm("reader-down", "raised", 50, reader="far", places=["cage", "cage-door"]),
+        make.alarm("reader-down", "cleared", 70, reader="far", places=["cage", "cage-door"]),
+    )
+    asked = history.ask()
+    assert [gap.what for gap in asked.zone("cage", START + 60 * SECOND).unwatched] == ["reader-down far"]
+    assert asked.zone("vault", START + 60 * SECOND).unwatched == []
+
+
 def test_a_full_zone_is_given_in_parts(history: History) -> None:
     number = MAX_TAGS + 3
     history.take(*(make.movement("arrived", tag, 0, target="vault") for tag in range(number)))

@@ -116,7 +116,7 @@ class Timeline:
         if not course.alarm:
             return []
         course.alarm = False
-        return [_alarm(item.reader, item.t, "reader-down", "cleared", down, course.reason)]
+        return [self._alarm(item.reader, item.t, "reader-down", "cleared", down, course.reason)]
 
     def _down(self, reader: str, course: Course, t: int, since: int, reason: str) -> None:
         """Down at `t`; dark `since`, and where it had gone quiet before, since then."""
@@ -145,7 +145,7 @@ class Timeline:
         else:
             self.watch.darken([antenna], Cause.ANTENNA, item.t)
         state = "cleared" if item.up else "raised"
-        return [_alarm(item.reader, item.t, "antenna-down", state, since, item.reason, antenna=item.antenna)]
+        return [self._alarm(item.reader, item.t, "antenna-down", state, since, item.reason, antenna=item.antenna)]
 
     @property
     def due(self) -> int:
@@ -168,7 +168,7 @@ class Timeline:
                 continue
             if not course.up:
                 course.alarm = True
-                facts.append(_alarm(reader, t, "reader-down", "raised", course.down, course.reason))
+                facts.append(self._alarm(reader, t, "reader-down", "raised", course.down, course.reason))
             elif course.quiet:
                 self._alive(reader, course, 0)
                 course.sign = 0
@@ -176,6 +176,16 @@ class Timeline:
                 course.quiet = True
                 self.watch.darken(self._antennas(reader), Cause.QUIET, course.sign)
         return facts
+
+    def _alarm(
+        self, reader: str, t: int, alarm: str, state: str, since: int, reason: str, antenna: int | None = None
+    ) -> Fact:
+        """A word about a reader, or one antenna of it, with the zones and portals that it watches."""
+        ports = self._places.ports[reader]
+        looks = ports.values() if antenna is None else [ports[antenna]]
+        port = {} if antenna is None else {"antenna": antenna}
+        data = {"alarm": alarm, "state": state, "reader": reader, **port, "since": rfc3339(since), "reason": reason}
+        return Fact(ALARM, reader, t, data | {"places": sorted({self._places.looks_at(number) for number in looks})})
 
     def redate(self, by: int) -> None:
         """Signs of life and outages were `by` microseconds later than was thought."""
@@ -200,8 +210,3 @@ class Timeline:
         for reader, course in dump["courses"].items():
             if reader in self.courses:
                 self.courses[reader] = Course(**course)
-
-
-def _alarm(reader: str, t: int, alarm: str, state: str, since: int, reason: str, **more: Any) -> Fact:
-    data = {"alarm": alarm, "state": state, "reader": reader, **more, "since": rfc3339(since), "reason": reason}
-    return Fact(ALARM, reader, t, data)

@@ -39,6 +39,9 @@ MAX_UNDER_WAY = 256
 
 MISSED_KEEPALIVES = 3.5
 
+NO_RSSI = -128
+"""RSSI in dBm of a read whose reader says none: the weakest that LLRP can express."""
+
 MOMENT = 0.01
 """Seconds: many turns of the loop, in the first of which it takes in what the thread has posted."""
 
@@ -294,7 +297,10 @@ class _Client:
 
     def _reported(self, tags: list[dict[str, Any]]) -> None:
         stamps = next((stamps for name, stamps in _STAMPS if f"LastSeenTimestamp{name}" in tags[0]), Stamps.NONE)
-        rows = list(_rows(tags, stamps))
+        antennas = self._context.antennas
+        rows = list(_rows(tags, stamps, antennas[0].port if len(antennas) == 1 else 0))
+        if not rows:
+            return
         now = self._context.now()
         newest = rows[-1][4]
         if self._time.report(stamps, newest, now):
@@ -345,18 +351,20 @@ class _Client:
         self._context.sink(ReaderClock(self._context.reader, now, reading.quality, reading.offset))
 
 
-def _rows(tags: list[dict[str, Any]], stamps: Stamps) -> Iterator[Row]:
-    """Rows as in `drivers.api.Row`. sllurp gives an EPC as hex text in bytes."""
+def _rows(tags: list[dict[str, Any]], stamps: Stamps, only_antenna: int) -> Iterator[Row]:
+    """Rows as in `drivers.api.Row`. sllurp gives an EPC as hex text in bytes. A read without antenna is of the only
+    one; one without EPC is none."""
     stamp = {Stamps.UTC: "LastSeenTimestampUTC", Stamps.UPTIME: "LastSeenTimestampUptime"}.get(stamps, "")
     for tag in tags:
-        yield (
-            bytes.fromhex(tag["EPC"].decode("ascii")),
-            tag["AntennaID"],
-            tag["PeakRSSI"],
-            tag.get("ChannelIndex", 0),
-            tag.get(stamp, 0),
-            max(tag.get("TagSeenCount", 1), 1),
-        )
+        if "EPC" in tag:
+            yield (
+                bytes.fromhex(tag["EPC"].decode("ascii")),
+                tag.get("AntennaID") or only_antenna,
+                tag.get("PeakRSSI", NO_RSSI),
+                tag.get("ChannelIndex", 0),
+                tag.get(stamp, 0),
+                max(tag.get("TagSeenCount", 1), 1),
+            )
 
 
 FACTORY = DriverFactory(SllurpSettings, SllurpDriver)

@@ -115,13 +115,14 @@ class Session:
         if self.is_up:
             self._condition(announce.foreign_access(self._reader, now, specs))
 
-    def hurry(self, now: int) -> None:
+    def hurry(self, now: int) -> bool:
         """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
-        that it held, before all is known of it. Raises DriverError where it must first say who it is."""
+        that it held, before all is known of it. False where it must first say who it is."""
         if self._settings.identification is not None and not self._setup.looked:
-            raise DriverError(f"{self._peer}: too many reads came before the reader had said who it is")
+            return False
         self._announced = True
         self._emit(ReaderUp(self._reader, now, True, self._setup.reader.model_name, text(self._setup.reader.firmware)))
+        return True
 
     def tick(self, now: int, at: float) -> None:
         """Time has come to `at`. Raises DriverError when something is overdue."""

@@ -29,6 +29,9 @@ MAX_EARLY_ROWS = 50_000
 anything: they must be taken in for the answers behind them to come, so the gateway gets them at once, as held reads,
 and holds the link back itself where it cannot take so many."""
 
+MAX_UNKNOWN_ROWS = 400_000
+"""Reads that may wait where the reader must first say who it is, some 100 MB: more than readers are known to keep."""
+
 MAX_UNSENT = 256 * 1024
 """Bytes that may wait for the reader to take them. All that we send in a day of reading is less."""
 
@@ -175,9 +178,10 @@ class LlrpProtocol(asyncio.Protocol):
     def _keep_early(self, batch: Batch) -> None:
         self._early_rows += len(batch.rows)
         self._early.append(batch)
-        if self._early_rows > MAX_EARLY_ROWS:
-            self._session.hurry(self._context.now())
+        if self._early_rows > MAX_EARLY_ROWS and self._session.hurry(self._context.now()):
             self._give_early()
+        elif self._early_rows > MAX_UNKNOWN_ROWS:
+            raise DriverError(f"{self._peer}: {self._early_rows} reads came before the reader had said who it is")
 
     def _give_early(self) -> None:
         batches, self._early, self._early_rows = self._early, [], 0

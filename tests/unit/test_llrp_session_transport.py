@@ -59,10 +59,10 @@ class StubTransport(asyncio.Transport):
 class Wire:
     """A protocol that reads, on a stub."""
 
-    def __init__(self, clock: str = "auto") -> None:
+    def __init__(self, clock: str = "auto", **more: object) -> None:
         self.items: list[Item] = []
         context = DriverContext("r1", (Antenna(1),), self.items.append, lambda: T0, structlog.get_logger())
-        settings = LlrpSettings(host="reader", clock=clock)  # type: ignore[arg-type]
+        settings = LlrpSettings(host="reader", clock=clock, **more)  # type: ignore[arg-type]
         self.session = Session(context, settings, Memory(ask_version=False), "reader:5084")
         self.protocol = LlrpProtocol(context, settings, self.session, "reader:5084")
         self.transport = StubTransport()
@@ -174,6 +174,21 @@ async def test_more_early_reads_than_may_wait_go_on_as_held_reads(monkeypatch: p
     assert wire.before[4].held
     assert sum(len(item.rows) for item in wire.before if isinstance(item, Batch)) == 7
     wire.protocol.fail(DriverError("enough"))
+
+
+async def test_reads_of_a_reader_that_must_first_say_who_it_is_wait_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "MAX_EARLY_ROWS", 5)
+    monkeypatch.setattr(transport_module, "MAX_UNKNOWN_ROWS", 20)
+    wire = Wire(identification="0011")
+    wire.protocol.data_received(report(range(15)))
+    assert wire.items == []
+    wire.read()
+    assert sum(len(item.rows) for item in wire.before if isinstance(item, Batch)) == 15
+    wire.protocol.fail(DriverError("enough"))
+    wire = Wire(identification="0011")
+    wire.protocol.data_received(report(range(21)))
+    with pytest.raises(DriverError, match="before the reader had said who it is"):
+        await wire.protocol.ended
 
 
 async def test_a_report_that_cannot_be_read_costs_only_itself() -> None:

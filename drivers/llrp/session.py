@@ -101,6 +101,8 @@ class Session:
             self._tell_clock()
         offset = self.time.offset(stamps, newest, now)
         self._memory.last_read = newest + offset
+        if self.state is State.RELEASE:
+            self._tell_cut(newest + offset)
         self._oddities.reports.understood()
         return offset
 
@@ -151,7 +153,7 @@ class Session:
             since = self._memory.heard or now
             if self.state is State.RELEASE and self._memory.last_read is not None:
                 since = min(since, self._memory.last_read)  # what was on the way was held: as old as the outage
-            self._memory.cut = (since - STRAGGLING, now)
+            self._memory.link_cut(since - STRAGGLING, now)
         self.state = State.CLOSED
 
     # What goes out
@@ -228,6 +230,7 @@ class Session:
             self.state = state
             step = STEPS.get(state)
             if step is None:
+                self._tell_cut(0)
                 self._alive()
                 return
             if state is State.RELEASE:
@@ -250,11 +253,7 @@ class Session:
 
     def _release(self) -> None:
         """The reader is set up: says so, and lets it send what it held."""
-        setup, cut = self._setup, self._memory.cut
-        self._memory.cut = None
-        if cut is not None and setup.held:
-            # Held are the reads that the reader knew it could not send. What it had sent into a dying link is gone.
-            self._emit(ReaderLoss(self._reader, self._now, *cut, "link-cut", certain=False))
+        setup = self._setup
         held = setup.held or self._announced  # what came before it was set up is as old as what is held
         self._announced = True
         self._emit(ReaderUp(self._reader, self._now, held, setup.reader.model_name, text(setup.reader.firmware)))
@@ -265,6 +264,12 @@ class Session:
         self._emit_all(announce.conditions(self._reader, self._now, setup, self._memory))
         if setup.reader.can_hold is not False:  # where it is unknown, a reader that holds would say nothing for ever
             self._send(E("ENABLE_EVENTS_AND_REPORTS"), self._commands.next_id())
+
+    def _tell_cut(self, newest: int) -> None:
+        """Held are the reads that the reader knew it could not send. What it had sent into a dying link is gone."""
+        cut = self._memory.told_cut(newest, self._now)
+        if cut is not None and self._setup.held:
+            self._emit(ReaderLoss(self._reader, self._now, *cut, "link-cut", certain=False))
 
     def _tell_ports(self) -> None:
         """Antennas and inputs as the reader reported them when it was asked for its configuration."""

@@ -59,6 +59,8 @@ class Outgoing:
         self._paced = False  # only the rate kept the next event from being sent
         self._deadly = math.inf  # bytes of the smallest event at which connections ended
         self._streak = 0
+        self._doubt = False  # before an event is called the cause, another one shows that not every connection ends
+        self._proved = False
 
     @property
     def in_flight(self) -> int:
@@ -115,7 +117,7 @@ class Outgoing:
             if self._must_wait(head):
                 self._pop(head)
                 self._hold_back(head)
-            elif self._flight and (self._solo(head) or self._solo_in_flight() or self._streak >= STREAK):
+            elif self._flight and (self._solo(head) or self._solo_in_flight() or self._in_doubt):
                 return None
             elif not self.pace.allows(now, len(self._flight)):
                 self._paced = self.pace.wait(now) > 0
@@ -135,10 +137,17 @@ class Outgoing:
         head: Delivery | None = self._fresh[0] if self._fresh else None
         if self._again and (head is None or self._again[0][0] < head.event.sequence):
             head = self._again[0][1]
-        if head is not None and self._streak >= STREAK:
-            waiting = [*(delivery for _, delivery in self._again), *self._fresh]
-            return min((one for one in waiting if one.stage is Stage.WAITING), key=lambda one: one.size)
+        if head is not None and self._in_doubt:
+            return min(self._waiting(), key=lambda one: (one.deaths, one.size))
         return head
+
+    @property
+    def _in_doubt(self) -> bool:
+        return self._doubt or self._streak >= STREAK
+
+    def _waiting(self) -> list[Delivery]:
+        every = [*(delivery for _, delivery in self._again), *self._fresh]
+        return [delivery for delivery in every if delivery.stage is Stage.WAITING]
 
     def _pop(self, head: Delivery) -> None:
         """Takes off the head. A control from the middle is passed over later, as it is no longer waiting."""
@@ -200,6 +209,7 @@ class Outgoing:
         self._heard = now
         self._answered = max(self._answered, number)
         self._probe, self._probes, self._streak = None, 0, 0
+        self._doubt, self._proved = False, self._doubt
         self.pace.taken(now)
         if delivery.stage is Stage.SENT and delivery.number == number:
             self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
@@ -332,9 +342,14 @@ class Outgoing:
     def _condemned(self, delivery: Delivery) -> bool:
         """Counts a connection against an event; True where it is set apart for that."""
         delivery.deaths += 1
-        if self._streak >= STREAK or delivery.deaths < (1 if delivery.size >= self._deadly else DEADLY):
+        enough = 1 if delivery.size >= self._deadly else DEADLY
+        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and self._waiting():
+            self._doubt = True
+            return False
+        if self._streak >= STREAK or delivery.deaths < enough:
             return False
         self._streak += 1
+        self._proved = False
         self._deadly = min(self._deadly, delivery.size)
         delivery.reason = (
             f"the broker ended the connection {delivery.copies} times at this event of {delivery.size} bytes"

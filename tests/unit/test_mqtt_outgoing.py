@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -285,3 +286,46 @@ def test_the_table_leads_everywhere_and_nowhere_back_from_what_is_done() -> None
         assert set(TABLE[stage].values()) <= {Stage.ACKNOWLEDGED}
     assert {*TABLE[Stage.SENT]} >= {*Answer}, "an answer to what was sent is missing"
     assert {step for row in TABLE.values() for step in row if isinstance(step, Step)} == set(Step)
+
+
+def test_an_hour_with_a_broker_that_refuses_throttles_closes_and_denies_by_turns() -> None:
+    """Two events a second come in. What may be delivered is, once by id; the rest is in quarantine by name."""
+    poison = dict.fromkeys(range(100, 7200, 700), 5000)
+    free = bucket(5)
+
+    def broker(now: float, event: Event) -> int | None:
+        if len(event.payload) > 2000:
+            return CLOSE
+        if event.sequence % 500 == 0:
+            return 0x99
+        match int(now // 60) % 8:
+            case 1:
+                return 0x97 if not free(now) else 0
+            case 2:
+                return 0 if free(now) else None
+            case 3 if now % 60 < 30:
+                return CLOSE
+            case 4 if event.topic.endswith("/1"):
+                return 0x87
+            case 5 if now % 60 < 20:
+                return 0x87
+            case 6:
+                return 0xEE if event.sequence % 7 == int(now) % 7 else 0
+            case _:
+                return 0
+
+    world = World(broker)
+    waiting = deque(events(7200, topics=5, sizes=poison))
+    while world.mark < 7200 and world.now < 4000:
+        world.outgoing.add(waiting.popleft() for _ in range(min(20, len(waiting))))
+        world.run(world.now + 10)
+        by_itself = [one.event for one in world.apart.values() if one.stage is Stage.SET_APART]
+        world.outgoing.denied -= {event.topic for event in by_itself}
+        world.outgoing.add_quarantined(sorted(by_itself, key=lambda event: event.sequence))
+    final = {number for number, one in world.apart.items() if one.stage is Stage.SET_APART_FOR_GOOD}
+    for_good = set(poison) | set(range(500, 7201, 500))
+    assert final <= for_good | {number for number in final if "ended the connection" in world.apart[number].reason}
+    assert len(final - for_good) <= 3, "taken for the cause while every connection ended"
+    assert set(world.taken) | set(world.apart) == set(range(1, 7201))
+    assert set(poison) <= final
+    assert len(world.taken) == len(set(world.taken)), "a broker that loses no acknowledgement gets each event once"

@@ -34,13 +34,13 @@ from gateway.recording.recorder import Recorder
 from gateway.service.alarms import Alarms
 from gateway.service.cameras import export
 from gateway.service.commands import Commands
+from gateway.service.delivery import DeliveryCommands
 from gateway.service.dock_page import Page
 from gateway.service.event_clock import EventClock
 from gateway.service.grounded import Grounded
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
 from gateway.service.pipeline import Pipeline
-from gateway.service.quarantine import QuarantineCommands
 from gateway.service.recovery import recover
 from gateway.service.reload import Change, carry_over, compare
 from gateway.service.state_topics import StateTopics
@@ -203,7 +203,7 @@ class App:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
         self.alarms = Alarms(self.history, lambda: self.page.changed(), self._log)
         self.commands = Commands(self.pipeline, self.readers, self.history, self.alarms, self._now)
-        self.commands.add(QuarantineCommands(self.ledger, lambda: self.mqtt.released()).handlers)
+        self.commands.add(DeliveryCommands(self.ledger, lambda: self.mqtt).handlers)
         self.commands.add({"camera.export": partial(export, self.config.cameras)})
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
@@ -285,6 +285,9 @@ class App:
         with contextlib.suppress(LedgerError):
             await self.ledger.close()
 
+    def _acknowledged(self) -> int:
+        return self.ledger.stats().acknowledged
+
     def _start_mqtt(self, away: float | None = None) -> None:
         """`away`: seconds since the run before, for which the broker may have kept commands."""
         self.mqtt = MqttService(
@@ -296,6 +299,7 @@ class App:
             self._log,
             commands=self.commands.names,
             away=away,
+            acknowledged=self._acknowledged if self.config.ledger.keep_until == "ack" else None,
         )
         self.state = StateTopics(self.mqtt.board, self.pipeline, self.readers, self.alarms)
         self._mqtt_task = self._group.create_task(self.mqtt.run(), name="mqtt")

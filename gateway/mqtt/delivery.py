@@ -78,7 +78,8 @@ class Delivery:
     taken_before: int = 0  # events that the broker had taken by then
     deaths: int = 0  # connections that ended when this event alone was awaited
     suspect: bool = False  # connections have ended while it was awaited: it is sent alone
-    quarantined: bool = False  # it comes from quarantine, and the mark has passed it
+    quarantined: bool = False  # it comes from quarantine or is resent, and the mark has passed it
+    replayed: bool = False  # somebody asked for it again
     reason: str = ""
 
     @property

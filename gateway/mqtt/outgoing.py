@@ -77,6 +77,11 @@ class Outgoing:
         return len(self._fresh)
 
     @property
+    def errands(self) -> int:
+        """Events from quarantine, or asked for again, that are not settled."""
+        return len(self._errands)
+
+    @property
     def crowded(self) -> bool:
         return len(self._stream) >= CROWD
 
@@ -96,12 +101,12 @@ class Outgoing:
             delivery = self._stream[event.sequence] = Delivery(event)
             self._fresh.append(delivery)
 
-    def add_quarantined(self, events: Iterable[Event]) -> int:
-        """Events from quarantine, to be sent again; returns how many are new here."""
+    def add_quarantined(self, events: Iterable[Event], replayed: bool = False) -> int:
+        """Events from quarantine, or that somebody asked for again; returns how many are new here."""
         new = 0
         for event in events:
-            if event.sequence not in self._errands:
-                delivery = self._errands[event.sequence] = Delivery(event, quarantined=True)
+            if event.sequence not in self._errands and event.sequence not in self._stream:
+                delivery = self._errands[event.sequence] = Delivery(event, quarantined=True, replayed=replayed)
                 heappush(self._again, (event.sequence, delivery))
                 new += 1
         return new

@@ -24,6 +24,7 @@ from gateway.mqtt.notices import Notices
 from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.pace import Pace
 from gateway.mqtt.parts import split
+from gateway.mqtt.resend import Resend
 from gateway.mqtt.second_tries import SecondTries
 from gateway.mqtt.stats import MqttStats
 
@@ -57,8 +58,16 @@ class Publisher:
     """One for the life of the service. `serve` is called for each connection; `wake` when events were committed."""
 
     def __init__(
-        self, outbox: Outbox, base: str, window: int, now: Callable[[], int], log: Log, stats: MqttStats
+        self,
+        outbox: Outbox,
+        base: str,
+        window: int,
+        now: Callable[[], int],
+        log: Log,
+        stats: MqttStats,
+        acknowledged: Callable[[], int] | None = None,
     ) -> None:
+        self._acknowledged = acknowledged  # the backend's mark, where events are kept until then
         self._outbox = outbox
         self._base = base
         self._now = now
@@ -67,6 +76,7 @@ class Publisher:
         self._notices = Notices(log, base)
         self._progress = asyncio.Event()
         self._second_tries = SecondTries(outbox, self.outgoing, self._progress.set)
+        self.resend = Resend(outbox, self.outgoing, self._progress.set)
         self._moved = asyncio.Event()  # what is pending in the ledger may have become less
         self._unread = True  # the ledger may hold events beyond those that were read
         self._read_to = outbox.stats().published
@@ -74,7 +84,7 @@ class Publisher:
         self._unanswered: set[int] = set()  # numbers of the copies sent over this connection
         self._sent_to: int | None = None
         self._stamped = 0
-        self._fresh = self._again = Properties(CONTENT_TYPE)
+        self._fresh = self._again = self._replayed = Properties(CONTENT_TYPE)
 
     def wake(self) -> None:
         """Events were committed. Call it on the event loop."""
@@ -101,6 +111,7 @@ class Publisher:
                 now = self._time()
                 self._read_ahead()
                 self._second_tries.look(now)
+                self.resend.look()
                 self.outgoing.look(now)
                 self._send(connection)
                 self._settle(now)
@@ -111,6 +122,7 @@ class Publisher:
             self.outgoing.cut(connection.lost.done() and connection.blameable)
             self._settle(self._time())
             self._second_tries.stop()
+            self.resend.stop()
             if self._reading is not None:
                 self._reading.cancel()
                 self._reading = None
@@ -127,6 +139,8 @@ class Publisher:
             # What was sent before the last stop is not known; these may have been, and are marked so.
             self._sent_to = min(self._outbox.stats().sequence, self._read_to + LONGEST_WINDOW)
         self._second_tries.begin(self._time())
+        if self._acknowledged is not None and (mark := self._acknowledged()) < self._read_to:
+            self.resend.ask(mark + 1, self._read_to)
 
     def _read_ahead(self) -> None:
         few = self.outgoing.unsent < READ_AHEAD // 2 and self.outgoing.waiting < MOST_WAITING
@@ -155,7 +169,8 @@ class Publisher:
         room = connection.window - connection.unacknowledged
         while room > 0 and (delivery := self.outgoing.next(now)) is not None:
             again = delivery.copies > 1 or delivery.quarantined or delivery.event.sequence <= (self._sent_to or 0)
-            outcome = self._transmit(connection, delivery.event, self._again if again else self._fresh)
+            properties = self._replayed if delivery.replayed else self._again if again else self._fresh
+            outcome = self._transmit(connection, delivery.event, properties)
             self._unanswered.add(delivery.number)
             outcome.add_done_callback(partial(self._answered, delivery, delivery.number))
             if again:
@@ -181,6 +196,7 @@ class Publisher:
             published = ("published", rfc3339(now))
             self._fresh = Properties(CONTENT_TYPE, (published,))
             self._again = Properties(CONTENT_TYPE, (published, ("resent", "true")))
+            self._replayed = Properties(CONTENT_TYPE, (published, ("replayed", "true")))
 
     def _answered(self, delivery: Delivery, number: int, future: asyncio.Future[Outcome]) -> None:
         self._unanswered.discard(number)

@@ -36,6 +36,7 @@ class MqttService:
     """Publishes what is in `ledger`, keeps the retained topics of `board`, carries out commands.
 
     `commands`: the names of those there are. `away`: seconds since the gateway last ran, where that is known.
+    `acknowledged`: the backend's mark, where each connection is to start there.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class MqttService:
         rng: Random | None = None,
         commands: Sequence[str] = (),
         away: float | None = None,
+        acknowledged: Callable[[], int] | None = None,
     ) -> None:
         self.base = topic_base(config)
         self.stats = MqttStats()
@@ -56,7 +58,7 @@ class MqttService:
         self._ledger = ledger
         self._now = now
         self._since = now()
-        self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats)
+        self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged)
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
         self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands)
         self._link = Link(
@@ -81,6 +83,10 @@ class MqttService:
     def released(self) -> None:
         """Events in quarantine are to be sent again. Call it on the event loop."""
         self._publisher.released()
+
+    def resend(self, first: int, last: int) -> None:
+        """Sends events that the broker has had again. Call it on the event loop."""
+        self._publisher.resend.ask(first, last)
 
     async def run(self) -> NoReturn:
         """Until cancelled; then says goodbye to the broker. Raises what is not an error of the link."""

@@ -251,3 +251,20 @@ async def test_a_broker_that_never_acknowledges_gets_a_new_connection(
         network.flow()
         assert await mqtt.drain(10)
         assert mqtt.stats.connects == 2
+
+
+async def test_each_connection_starts_at_the_backends_mark_where_events_are_kept_until_then(broker: Broker) -> None:
+    ledger = MemoryLedger()
+    ledger.add(20)
+    with Subscriber(broker.port, EVENTS) as subscriber:
+        async with (
+            proxy(broker.port) as network,
+            service(network.port, ledger, acknowledged=lambda: 12) as mqtt,
+        ):
+            assert await mqtt.drain(10)
+            network.cut()
+            await subscriber.until(lambda it: len(it.messages) >= 28)
+    assert sequences(subscriber) == [*range(1, 21), *range(13, 21)]
+    assert [("replayed", "true") in message.properties.UserProperty for message in subscriber.on(EVENTS)] == [
+        number >= 20 for number in range(28)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -43,6 +43,7 @@ async def service(
     on_ack: AckTaker = lambda epoch, sequence: None,
     commands: Sequence[str] = (),
     away: float | None = None,
+    acknowledged: Callable[[], int] | None = None,
     **mqtt: Any,
 ) -> AsyncIterator[MqttService]:
     """A running service, stopped in order at the end. `mqtt` are keys of that section of the configuration."""
@@ -55,6 +56,7 @@ async def service(
         structlog.get_logger(),
         commands=commands,
         away=away,
+        acknowledged=acknowledged,
     )
     task = asyncio.create_task(it.run())
     try:

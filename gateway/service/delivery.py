@@ -1,9 +1,9 @@
-"""The commands about the quarantine: what is in it, and what is to be sent again."""
+"""The commands about delivery: what is in quarantine, what is to leave it, and what is to be sent again."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,15 +40,34 @@ class _Release(_Arguments):
     all: bool = False
 
 
-class QuarantineCommands:
-    """`quarantine.list` and `quarantine.release`. `released` is called when there is something to be sent again."""
+class _Resend(_Arguments):
+    """Events `from` to `to` of `epoch`, by sequence number, both included."""
 
-    def __init__(self, ledger: Ledger, released: Callable[[], None]) -> None:
+    epoch: Annotated[str, Field(min_length=1, max_length=64)]
+    first: Annotated[int, Field(ge=1, le=2**63 - 1, alias="from")]
+    last: Annotated[int, Field(ge=1, le=2**63 - 1, alias="to")]
+
+
+class Sender(Protocol):
+    """What sends again."""
+
+    def released(self) -> None:
+        """Events in quarantine are to be sent again."""
+
+    def resend(self, first: int, last: int) -> None:
+        """These events are to be sent again."""
+
+
+class DeliveryCommands:
+    """`quarantine.list`, `quarantine.release` and `resend`."""
+
+    def __init__(self, ledger: Ledger, sender: Callable[[], Sender]) -> None:
         self._ledger = ledger
-        self._released = released
+        self._sender = sender  # the present one: a reload may replace it
         self.handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "quarantine.list": self._list,
             "quarantine.release": self._release,
+            "resend": self._resend,
         }
 
     async def _list(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +82,22 @@ class QuarantineCommands:
         count = await self._ledger.release(wanted.sequences, wanted.topic)
         if not count:
             raise Refused("none of these is in quarantine: see quarantine.list")
-        self._released()
+        self._sender().released()
         return {"released": count}
+
+    async def _resend(self, args: dict[str, Any]) -> dict[str, Any]:
+        wanted = _validated(_Resend, args)
+        stats = self._ledger.stats()
+        if wanted.epoch != stats.epoch:
+            raise Refused(f"epoch {wanted.epoch!r} is not the present one, {stats.epoch}: its events are not here")
+        if wanted.first > wanted.last:
+            raise Refused("from must not be greater than to")
+        last = min(wanted.last, stats.published)
+        oldest = next(iter(await self._ledger.committed(wanted.first - 1, 1, 1)), None)
+        if oldest is None or oldest[0] > last:
+            raise Refused(f"none of these is in the ledger any more, or has been published yet ({stats.published} is)")
+        self._sender().resend(oldest[0], last)
+        return {"from": oldest[0], "to": last}
 
 
 def _described(event: Quarantined) -> dict[str, Any]:

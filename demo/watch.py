@@ -81,5 +81,7 @@ def _gate(data: dict[str, Any]) -> str:
         case "verdict":
             sets = ("matched", "missing", "extra", "blocked", "undetermined")
             return f"verdict {data['outcome']}: " + ", ".join(f"{len(data[name])} {name}" for name in sets)
+        case "precheck":
+            return f"{data['lines']} lines before loading: {data['blocked']} blocked, {data['unknown']} not known"
         case kind:
             return str(kind).replace("-", " ")

@@ -153,7 +153,7 @@ def _gate(number: int, event: Event, data: Event, origins: Origins) -> Iterator[
 def _gate_item(
     number: int, data: Event, kind: str, status: str | None, previous: str | None, item: Event, time: int
 ) -> tuple[str, Row]:  # fmt: skip
-    reasons = [f"{entry['rule']}: {entry['reason']}" for entry in item["rules"]]
+    reasons = [": ".join(filter(None, (entry["rule"], entry["reason"]))) for entry in item["rules"]]
     reasons += [f"{entry['rule']} unknown: {entry['missing']}" for entry in item["unknown"]]
     return "gate_item", (
         item["uid"], number, kind, time, data["dock"], data["session"], data["manifest"], data["delivery"], status,

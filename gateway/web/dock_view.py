@@ -17,6 +17,7 @@ from gateway.web.wording import (
     number,
     quantity,
     reasons,
+    sets_words,
     shown,
     unwatched,
 )
@@ -150,7 +151,7 @@ def _load(state: Mapping[str, Any], counts: Mapping[str, int]) -> Html:
 
 
 def _delivery_words(source: Mapping[str, Any]) -> str:
-    words = [f"Delivery {source['delivery']}", f"version {source['version']}"]
+    words = [f"Delivery {source['delivery']}"]
     if source.get("recipient"):
         words.insert(0, f"to {source['recipient']}")
     return " · ".join(words)
@@ -162,7 +163,7 @@ def _tile_order() -> tuple[str, ...]:
 
 def _tile(name: str, counts: Mapping[str, int]) -> Html:
     count = counts[name]
-    label = SET_WORDS[name][0].replace("determined", "deter\u00admined")  # where a small tile may break it
+    label = SET_WORDS[name][0]
     return el(
         "li",
         el("span", count, class_="count many" if count > 99 else "count"),
@@ -234,12 +235,12 @@ def _last_verdict(state: Mapping[str, Any]) -> Html:
     if state["session"] is not None or last is None:
         return Html("")
     counts = last["counts"]
-    said = [f"{counts[name]} {name}" for name in SETS if counts[name]]
+    said = sets_words(counts, SETS)
     name = f"Manifest {last['manifest']}" if last["manifest"] else "No manifest"
     body = el(
         "li",
         el("p", f"{name}: {last['outcome']}", class_="product"),
-        el("p", f"{', '.join(said) or 'nothing passed'} · closed ", moment(last["closed"]), class_="ident"),
+        el("p", f"{said or 'nothing passed'} · closed ", moment(last["closed"]), class_="ident"),
     )
     head = el("h2", icon("last"), el("span", "Last verdict", class_="title"))
     return el("section", head, el("ol", [body]), class_="set last")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ SETS = ("blocked", "extra", "undetermined", "missing", "matched", "returned")
 SET_WORDS = {
     "blocked": ("Blocked", "must not leave"),
     "extra": ("Extra", "on no manifest"),
-    "undetermined": ("Undetermined", "passed, direction unknown"),
+    "undetermined": ("Direction unknown", "passed, in or out: scan by hand"),
     "missing": ("Missing", "not seen yet"),
     "matched": ("Matched", "on the manifest and loaded"),
     "returned": ("Returned", "came back out"),
@@ -110,7 +110,7 @@ def _done(source: Mapping[str, Any]) -> str:
 def _what_was_wrong(state: Mapping[str, Any]) -> str:
     counts = counts_of(state)
     if wrong := missing_words(counts):
-        return f"{wrong}. Mend the load or correct the manifest."
+        return f"{wrong}. Fix the load or correct the manifest."
     if not counts["lines"]:
         return "There is nothing on the manifest, or there is none."
     return "The portal was not watched all the while. Open the session again, look, and confirm."
@@ -118,7 +118,13 @@ def _what_was_wrong(state: Mapping[str, Any]) -> str:
 
 def missing_words(counts: Mapping[str, int]) -> str:
     """The sets that make a verdict not complete, such as ``1 blocked, 2 missing``."""
-    return ", ".join(f"{counts[name]} {name}" for name in SETS[:4] if counts.get(name))
+    return sets_words(counts, SETS[:4])
+
+
+def sets_words(counts: Mapping[str, int], names: Iterable[str]) -> str:
+    """How many packages are in each of the sets that are not empty."""
+    words = {"undetermined": "with direction unknown"}
+    return ", ".join(f"{counts[name]} {words.get(name, name)}" for name in names if counts.get(name))
 
 
 def number(count: int, one: str, many: str = "") -> str:

@@ -7,6 +7,7 @@
     ├── HistoryError        the history's file cannot be used; it can be made again from the ledger
     ├── LinkError           the MQTT broker cannot be reached or refuses us
     ├── LedgerError         the ledger on disk cannot be read or written
+    │   ├── Damaged         its file is damaged
     │   └── InUse           another process has it
     └── Refused             a command or an input that is understood and not accepted; nothing was changed
 
@@ -19,6 +20,7 @@ from drivers.api import DriverError, ProtocolError, RfidError
 
 __all__ = [
     "ConfigError",
+    "Damaged",
     "DriverError",
     "HistoryError",
     "InUse",
@@ -48,6 +50,10 @@ class LinkError(RfidError):
 
 class LedgerError(RfidError):
     """The ledger on disk cannot be read or written."""
+
+
+class Damaged(LedgerError):
+    """The file of the ledger is damaged."""
 
 
 class InUse(LedgerError):

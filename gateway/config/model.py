@@ -168,14 +168,16 @@ class ReaderConfig(Section):
 
 
 class LedgerConfig(Section):
-    """The ledger on disk. `on_full`: stop reading, or give up the oldest unpublished events and say so.
-    `keep_until`: published events stay until the broker has them, or until the backend's own `ack`."""
+    """The ledger on disk. `on_full`: stop reading, or give up the oldest unpublished events and say so. `keep_until`:
+    published events stay until the broker has them, or until the backend's own `ack`. `on_damage`: come up failing and
+    wait for a person, or set the file aside, begin a new epoch and publish first what can be read of the old one."""
 
     file: FilePath = Path("/var/lib/rfid-gateway/ledger.db")
     max_events: Annotated[int, Field(ge=1000)] = 2_000_000
     max_age: Seconds = 90 * 86_400.0
     on_full: Literal["stop", "drop-oldest"] = "stop"
     keep_until: Literal["puback", "ack"] = "puback"
+    on_damage: Literal["stop", "set-aside"] = "stop"
     checkpoint_every: Seconds = 10.0
 
 

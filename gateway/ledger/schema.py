@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from gateway.errors import LedgerError
+from gateway.errors import Damaged, LedgerError
 
 APPLICATION_ID = 0x52464C47  # "RFLG": tells the ledger from any other SQLite file
 
@@ -135,12 +135,12 @@ def verify(connection: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, "; ".join(found))
 
 
-def damaged(path: Path, detail: str) -> LedgerError:
-    """Nothing is repaired or moved aside by itself: events that nobody has yet would be lost without a word."""
-    return LedgerError(
+def damaged(path: Path, detail: str) -> Damaged:
+    """Nothing is repaired, and moved aside only where the configuration says so (`ledger.on_damage`)."""
+    return Damaged(
         f"{path} is damaged ({detail}): stop the gateway, move {path.name} and {path.name}-wal to another place and "
         f"keep them, then start again; a new epoch begins, and events that were not yet published are only in the "
-        f"files that you kept"
+        f"files that you kept. `ledger.on_damage: set-aside` does this by itself, and publishes what can be read"
     )
 
 

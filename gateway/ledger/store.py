@@ -16,12 +16,13 @@ from time import gmtime, strftime
 from typing import TypeAlias
 
 from gateway.config import LedgerConfig
-from gateway.errors import LedgerError
+from gateway.errors import Damaged, LedgerError
 from gateway.events.envelope import GENESIS, Event, Fact, seal
 from gateway.ledger import lock, schema
 from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.retention import Range, Retention
+from gateway.ledger.salvage import Saved, salvage, set_aside
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,7 +31,7 @@ class Recovery:
 
     `parts`, `position` and `meta` are the last checkpoint's, `checkpoint_sequence` the newest event that it includes.
     `newer` holds the payloads of the events behind it, in order. `fresh`: there never was a checkpoint. `clean`: the
-    last user of the file closed it in order.
+    last user of the file closed it in order. `damage`: what was wrong with the file before, which was set aside.
     """
 
     epoch: str
@@ -43,6 +44,7 @@ class Recovery:
     published: int
     fresh: bool
     clean: bool
+    damage: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -86,22 +88,34 @@ class Store:
         self._prevhash = GENESIS
 
     def open(self, now: int) -> Recovery:
-        """Opens or makes the file, verifies it after an unclean end, and reads what is needed to go on."""
+        """Opens or makes the file, verifies it after an unclean end, and reads what is needed to go on. A damaged one
+        is set aside where the configuration says so."""
         self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
+        try:
+            try:
+                return self._open(now, [])
+            except Damaged as damage:
+                if self._settings.on_damage == "stop":
+                    raise
+                saved = salvage(self._path)
+                kept = set_aside(self._path, now)
+                words = f"{damage}. It is kept as {kept.name}; {len(saved)} events of it are published first"
+                return replace(self._open(now, saved), damage=words)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self, now: int, saved: list[Saved]) -> Recovery:
         try:
             self._connection = schema.connect(self._path)
             self._inode = self._path.stat().st_ino
             try:
-                return self._load(now)
+                return self._load(now, saved)
             except BaseException:
                 self._connection.close()
                 raise
         except sqlite3.Error as error:
-            os.close(self._lock)
             raise schema.explain(error, self._path) from error
-        except BaseException:
-            os.close(self._lock)
-            raise
 
     def close(self) -> None:
         """Marks the file as closed in order and gives it back."""
@@ -190,11 +204,11 @@ class Store:
                 size += path.stat().st_size
         return size
 
-    def _load(self, now: int) -> Recovery:
+    def _load(self, now: int, saved: list[Saved]) -> Recovery:
         db = self._connection
         fresh = db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0
         if fresh:
-            self._begin_epoch(now)
+            self._begin_epoch(now, saved)
         epoch, source, checkpoint, position, clean = db.execute(
             "SELECT epoch, source, checkpoint_sequence, checkpoint_position, clean FROM ledger"
         ).fetchone()
@@ -226,12 +240,19 @@ class Store:
             clean=bool(clean),
         )
 
-    def _begin_epoch(self, now: int) -> None:
-        """A new numbering. Its name sorts by time, for people; the random end keeps two of them apart for sure."""
+    def _begin_epoch(self, now: int, saved: list[Saved]) -> None:
+        """A new numbering. Its name sorts by time, for people; the random end keeps two of them apart for sure.
+
+        Events that were saved from the epoch before stand in front of it, up to row 0: they are published first.
+        """
         epoch = f"{strftime('%Y%m%dT%H%M%SZ', gmtime(now / 1e6))}-{secrets.token_hex(4)}"
         self._connection.execute(
             "INSERT INTO ledger (only, epoch, source, clean) VALUES (1, ?, ?, 1)", (epoch, self._source)
         )
+        before = -len(saved)
+        rows = ((before + n, identity, topic, t, 0, body) for n, (identity, topic, t, body) in enumerate(saved, 1))
+        self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._connection.execute("UPDATE ledger SET published = ?, acknowledged = ?, given_up = ?", (before,) * 3)
 
     def _read_marks(self) -> Marks:
         db = self._connection
@@ -245,7 +266,7 @@ class Store:
         marks.quarantined = db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
         self.retention.settled_moved(marks, before=0)
         newest = db.execute("SELECT sequence, payload FROM event ORDER BY sequence DESC LIMIT 1").fetchone()
-        if newest is not None:
+        if newest is not None and newest[0] > 0:
             event = Event(newest[0], "", "", newest[1])
             marks.sequence = event.sequence
             self._prevhash = event.hash()

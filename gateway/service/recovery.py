@@ -59,6 +59,8 @@ async def recover(
         log.error("the journal of the last run cannot be used", directory=str(config.journal.directory), why=state.lost)
     if state.torn:
         log.info("the last run was killed while it wrote to its journal", torn_bytes=state.torn)
+    if found.damage:
+        log.error("the ledger was damaged; a new epoch begins", why=found.damage)
     rebuilt: list[str] = []
     if found.fresh:
         ledger.recovered()

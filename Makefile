@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench accuracy fuzz lock clean
+.PHONY: demo test check format bench accuracy train fuzz lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m demo
@@ -30,6 +30,11 @@ bench: .venv/ready
 # plays a small sample.
 accuracy: .venv/ready
 	@$(BIN)/python -m benchmarks.accuracy $(ACCURACY)
+
+# Fits the learned layer of the portals to simulated doors, from seeds, and writes gateway/floor/portals/learned.json:
+# some twenty minutes of a processor. One thread does the sums, so that they come out the same.
+train: .venv/ready
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learn $(TRAIN)
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

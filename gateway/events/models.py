@@ -68,27 +68,33 @@ class PassSide(Part):
     spread_s: float
 
 
+Stories = dict[Literal["in", "out", "back", "still"], Annotated[float, Field(ge=0, le=1)]]
+
+
 class PassEvidence(MovementEvidence):
-    """The reads behind a pass. `likelihood` is how well it explains them that the tag went in, or out, or came and went
-    back, or stands there, as shares of one; `company` how many others, that came and went with it, were taken into
+    """The reads behind a pass. How well it explains them that the tag went in, or out, or came and went back, or stands
+    there, as shares of one, says `walk` by the model of the way alone and `likelihood` by the learned layer over the
+    whole pass; `decided_by` are the features of the pass that did most for the likeliest of these, each with the
+    logarithm of the odds that it adds. `company` is how many others, that came and went with it, were taken into
     account. `leaning` is the likelier direction of a pass that is undetermined."""
 
     reason: str
     leaning: Literal["in", "out"] | None
     sides: dict[Literal["inside", "outside"], PassSide | None]
-    likelihood: dict[Literal["in", "out", "back", "still"], Annotated[float, Field(ge=0, le=1)]]
+    likelihood: Stories
+    walk: Stories = {}
+    decided_by: dict[str, float] = {}
     company: Count
     photo_eyes: Literal["in", "out", "returned"] | None
     antennas_down: list[str]
     photo_eyes_stuck: list[str] = []
 
 
-class Passage(Part):
-    """A tag was in a portal from `first` to `last`, and this is what became of it. `confidence` is that of the
-    direction; where that is undetermined, of the direction that the evidence leans to. `from` and `to` are zones, null
-    for the world beyond the site and where there is no direction. Passes of one `group` went together."""
+class PassBase(Part):
+    """A tag was in a portal from `first` to `last`. `confidence` is that of the direction; where that is undetermined,
+    of the direction that the evidence leans to. `from` and `to` are zones, null for the world beyond the site and where
+    there is no direction."""
 
-    movement: Literal["passed"]
     uid: Uid
     epc: Uid
     portal: Identifier
@@ -100,6 +106,20 @@ class Passage(Part):
     first: Time
     last: Time
     evidence: PassEvidence
+
+
+class Passage(PassBase):
+    """What became of a tag in a portal. Passes of one `group` went together."""
+
+    movement: Literal["passed"]
+
+
+class Revision(PassBase):
+    """A pass that was said while its tag was still read, with the direction `was`, is taken back: the whole of it shows
+    another direction. The tag is at `to`."""
+
+    movement: Literal["revised"]
+    was: Literal["in", "out"]
 
 
 class GroupPassage(Part):
@@ -342,7 +362,7 @@ class Envelope(Part, Generic[Data]):
 
 
 MODELS: dict[str, type[Envelope[Any]]] = {
-    events.MOVEMENT: Envelope[Movement | Passage | GroupPassage],
+    events.MOVEMENT: Envelope[Movement | Passage | Revision | GroupPassage],
     events.COUNT: Envelope[CountData],
     events.GATE: Envelope[GateData],
     events.ALARM: Envelope[Alarm | GateAlarm | AlarmNoted],

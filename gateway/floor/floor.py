@@ -155,6 +155,8 @@ class Floor:
 
     def _batch(self, batch: Batch) -> list[Fact]:
         self._windows.add(batch)
+        if batch.phase:
+            self._portals.phases.take(batch)
         return []
 
     def _news(self, item: Any) -> list[Fact]:
@@ -203,6 +205,7 @@ class Floor:
     def _tick(self, tick: Tick) -> list[Fact]:
         previous = self._windows.now
         now = self._windows.turn(tick.t)
+        self._docks.near(self._windows, self._portals.stands, now)
         limit = (now - self._lateness) // self._window
         if self.crowded:
             self.stats.forced += 1
@@ -232,6 +235,7 @@ class Floor:
                 upto += 1
             self._step(number, closed[at:upto], facts)
             at = upto
+        self._portals.phases.forget_before(limit)
         self._counts.idle(end)
         self._fall_due(end, facts)
         self.stats.windows = self._windows.count

@@ -58,10 +58,20 @@ def counts_1(content: Content) -> Content:
     return content | {"counts": content["counts"] | {"running": running}}
 
 
+def portals_1(content: Content) -> Content:
+    """Portals keep phases, and tracks say what was said of them while they are still read."""
+    portals = content["portals"]
+    for portal in portals["portals"].values():
+        for track in [*portal["tracks"], *(finding["track"] for finding in portal["waiting"])]:
+            track |= {"pairs": [], "newest": [], "leads": None, "leads_since": 0, "way": None}
+    portals["phases"] = []
+    return content
+
+
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (),
     "presence": (presence_1,),
-    "portals": (),
+    "portals": (portals_1,),
     "counts": (counts_1,),
     "gate": (),
 }

@@ -6,7 +6,7 @@ The others go one by one to the tag's own zone or to a rival of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.config import Config
@@ -16,6 +16,7 @@ from gateway.floor.evidence import Proof
 from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
 from gateway.floor.portals import Portals
+from gateway.floor.portals.phases import Phase
 from gateway.floor.portals.portal import Portal
 from gateway.floor.presence.contest import FADED, Rival, smooth
 from gateway.floor.presence.plain import PlainSightings
@@ -119,9 +120,12 @@ class Sightings:
 
     def _pass(self, portal: Portal, closed: Closed, antenna: int, start: int) -> None:
         """The sightings of an antenna of a portal."""
+        phases: Mapping[bytes, Sequence[Phase]] = {}
+        if not closed.late:
+            phases = self._portals.phases.of(closed.number, closed.reader, closed.port)
         for epc, cell in sorted(closed.cells.items()):
             if portal.known(epc) or self._stock(epc, NO_ZONE, start, cell[0]):
-                portal.see(epc, antenna, start, cell, closed.unit, closed.late)
+                portal.see(epc, antenna, start, cell, closed.unit, closed.late, phases.get(epc, ()))
 
     def _plain(self, closed: Closed, antenna: int, start: int) -> list[bytes]:
         """The hot loop: takes in the sightings of tags that are where they were, and returns the others.

@@ -123,7 +123,7 @@ class State:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
 
     def _moved(self, data: Mapping[str, Any], t: int) -> None:
-        if data["movement"] in ("passed", "group_passed"):
+        if data["movement"] in ("passed", "revised", "group_passed"):
             return  # what it meant for where the tag is was said beside it
         epc = bytes.fromhex(data["epc"])
         if data["movement"] == "departed":

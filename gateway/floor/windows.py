@@ -186,6 +186,14 @@ class Windows:
         self._stats.misdated += 1
         return min(arrival, now + self._ahead) if arrival > now - PAST else now
 
+    def heard(self, antennas: Iterable[tuple[str, int]]) -> set[bytes]:
+        """The tags in the open windows of some antennas, each given as reader and port."""
+        found: set[bytes] = set()
+        for reader, port in antennas:
+            for ports in self.readers[reader].open.values():
+                found.update(ports.get(port, ()))
+        return found
+
     def close(self, limit: int) -> list[Closed]:
         """Takes out the windows below number `limit`, and everything late, in the order of their time."""
         self._stats.event_time = limit * self.width

@@ -90,7 +90,7 @@ def micros_of(text: str) -> int:
 
 def _movement(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     kind = data["movement"]
-    if kind == "passed":
+    if kind in ("passed", "revised"):
         yield from _passage(number, event, data, origins)
         return
     if kind == "group_passed":

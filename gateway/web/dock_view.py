@@ -106,6 +106,7 @@ def progress_bar(counts: Mapping[str, int]) -> Html:
 def _alerts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]]) -> Html:
     """What may have passed unseen: a reader is deaf now, or an antenna was while the session was open."""
     alerts = [_alert(words) for reader in readers if state["dock"] in reader["docks"] for words in _deaf(reader)]
+    alerts += [_alert(f"{warning['uid']} must not leave: {warning['reason']}.") for warning in state["warnings"]]
     session = state["session"]
     if session is not None and (lengths := unwatched(session)):
         button = el("button", "Confirm", id="do-confirm", type="button", class_="do", data_ask="confirm")

@@ -20,7 +20,7 @@ from gateway.floor.portals.companions import (
     nearer,
     with_company,
 )
-from gateway.floor.portals.judge import HALF
+from gateway.floor.portals.judge import USUAL
 from gateway.floor.portals.walk_model import Likelihood
 
 OUT, IN, BACK = Likelihood(0.0, 0.99, 0.01), Likelihood(0.99, 0.0, 0.01), Likelihood(0.005, 0.005, 0.99)
@@ -88,18 +88,18 @@ def test_being_together_is_mutual(start, length, other_start, other_length, asid
 
 
 def test_without_company_nothing_changes():
-    assert with_company(HALF, []) is HALF
+    assert with_company(USUAL, []) is USUAL
 
 
 @pytest.mark.parametrize(("story", "expected"), [(OUT, "outward"), (IN, "inward"), (BACK, "back")])
 def test_what_others_did_is_expected_of_a_tag(story, expected):
-    found = with_company(HALF, [trace(str(n), 10, 16, story) for n in range(20)])
-    share, own = getattr(found, expected), getattr(HALF, expected)
+    found = with_company(USUAL, [trace(str(n), 10, 16, story) for n in range(20)])
+    share, own = getattr(found, expected), getattr(USUAL, expected)
     assert TOGETHER < share <= TOGETHER + (1 - TOGETHER) * own + 1e-9
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 20, 200])
-@pytest.mark.parametrize("prior", [HALF, SELDOM])
+@pytest.mark.parametrize("prior", [USUAL, SELDOM])
 def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
     """What is left to the other stories is the tag's own share of the cases in which it is not with them."""
     found = with_company(prior, [trace(str(n), 10, 16) for n in range(number)])
@@ -110,23 +110,23 @@ def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
 
 
 def test_more_of_them_say_more():
-    shares = [with_company(HALF, [trace(str(n), 10, 16) for n in range(number)]).outward for number in range(6)]
+    shares = [with_company(USUAL, [trace(str(n), 10, 16) for n in range(number)]).outward for number in range(6)]
     assert shares == sorted(shares)
     assert shares[1] < shares[5]
 
 
 def test_those_that_went_both_ways_say_nothing_of_the_way():
-    found = with_company(HALF, [trace("x", 10, 16, IN), trace("y", 10, 16, OUT)])
+    found = with_company(USUAL, [trace("x", 10, 16, IN), trace("y", 10, 16, OUT)])
     assert found.inward == pytest.approx(found.outward)
 
 
 def test_what_says_nothing_changes_nothing():
-    found = with_company(HALF, [trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
-    assert astuple(found) == pytest.approx(astuple(HALF))
+    found = with_company(USUAL, [trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
+    assert astuple(found) == pytest.approx(astuple(USUAL))
 
 
 def test_what_stands_beside_others_that_stand_is_not_expected_to_pass():
-    found = with_company(HALF, [trace(str(n), 10, 16, STILL) for n in range(5)])
+    found = with_company(USUAL, [trace(str(n), 10, 16, STILL) for n in range(5)])
     assert found.still > 0.9
 
 
@@ -140,7 +140,7 @@ STORY = (
 
 @given(st.lists(STORY, max_size=300))
 def test_whatever_others_did_what_is_expected_are_shares_of_one(stories):
-    found = with_company(HALF, [trace(str(n), 10, 16, story) for n, story in enumerate(stories)])
+    found = with_company(USUAL, [trace(str(n), 10, 16, story) for n, story in enumerate(stories)])
     assert math.fsum(astuple(found)) == pytest.approx(1)
     assert min(found.inward, found.outward) >= (1 - TOGETHER) * 0.25 * (1 - 1e-9)
 

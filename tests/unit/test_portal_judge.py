@@ -19,7 +19,7 @@ from gateway.floor.portals.walk_model import NOTHING, Likelihood
 
 NEEDED = 0.9
 OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)
-PERHAPS = Likelihood(0.02, 0.85, 0.08, 0.05)
+PERHAPS = Likelihood(0.02, 0.75, 0.15, 0.08)
 """Out is not certain enough by itself."""
 
 
@@ -35,6 +35,7 @@ CASE = Case(
     inside=FLAT,
     outside=side(1, 2, 9, 9, 2, 1, start=2),
     crossing=12 * SECOND,
+    walk=OUT,
     likelihood=OUT,
     beams=None,
     whole=1.0,
@@ -45,7 +46,7 @@ CASE = Case(
 
 
 def case(**changes) -> Case:
-    known = replace(CASE, **changes)
+    known = replace(CASE, **({"walk": changes.get("likelihood", OUT)} | changes))
     return replace(known, crossing=crossing_of(known.start, known.end, known.inside, known.outside))
 
 
@@ -165,7 +166,7 @@ VERDICTS = {
         "both sides",
     ),
     "perhaps out, half a minute before the door, and one side alone changed": (
-        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.97, 0.03), inside=side(*[9] * 100)),
+        case(end=35 * SECOND, likelihood=Likelihood(0.0, 0.95, 0.05), inside=side(*[9] * 100)),
         [],
         "undetermined",
         "out",

@@ -158,7 +158,7 @@ def test_what_stands_on_one_side_and_then_on_the_other_has_passed_once(apart, wa
     said = [direction for _, direction in passes(judged(reads, until=2 * waits + 40))]
     assert said.count("in") + said.count("undetermined") == 1
     assert not {"out", "returned"} & set(said)
-    assert waits > 10 or said == ["in"]
+    assert waits > 10 or said in (["in"], ["undetermined"])
 
 
 @pytest.mark.parametrize("apart", [4.0, 6.0])
@@ -168,8 +168,8 @@ def test_sides_that_are_far_apart_leave_it_unread_in_between(apart, speed, seed)
     ports = [(1, apart), (2, -apart)]
     reads = carried([(0, -10), (20 / speed, 10)], seed=seed, ports=ports, noise=4.0, every=0.2, weakest=-60)
     said = [direction for _, direction in passes(judged(reads, until=20 / speed + 40))]
-    assert said[:1] == ["in"]
-    assert set(said) <= {"in", "static"}
+    assert said[0] in ("in", "undetermined")
+    assert set(said) <= {"in", "undetermined", "static"}
 
 
 # ---- photo-eyes
@@ -243,7 +243,7 @@ def test_a_restart_in_the_middle_of_a_pass_leaves_it_open():
 def test_a_dead_antenna_is_named_and_lowers_the_confidence():
     """The same reads, once from antennas that all watch, once while one of them is known not to."""
     site = portal_site(each=2)
-    reads = list(carried([(0, 2.0), (3, -2.0)], ports=[(1, 0.6), (2, -0.6), (3, 0.6)], every=0.3))
+    reads = list(carried([(0, 2.0), (3, -2.0)], ports=[(1, 0.6), (2, -0.6), (3, 0.6)], every=0.1))
     items = [ReaderUp("r1", at(0)), *reads]
     (whole,) = the(judged(items, site=site), "passed")
     dead = AntennaStatus("r1", at(0), 4, False, "no antenna")
@@ -358,7 +358,7 @@ def test_a_pass_tells_where_the_tag_is_and_no_silence_takes_it_back():
     assert story(facts) == [("arrived", None, "vault"), ("moved", "vault", "dock")]
     moved = the(facts, "moved")[0]
     assert moved.data["portal"] == "door"
-    assert moved.data["evidence"]["algorithm"] == "pass/2"
+    assert moved.data["evidence"]["algorithm"] == "pass/3"
 
 
 def test_out_of_the_site_is_a_departure_at_once():

@@ -17,6 +17,11 @@ MAX_UIDS = 2_000
 Who = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(lambda who: printable(who, 64))]
 Uids = Annotated[list[Uid], Field(min_length=1, max_length=MAX_UIDS)]
 
+COMMANDS = (
+    "manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "gate.confirm", "reads", "watch",
+)  # fmt: skip
+"""The commands that are the gate's."""
+
 
 class Arguments(BaseModel):
     """`by` is who asked; `request` names the command for repetition and is the intake's."""

@@ -12,6 +12,8 @@ from gateway.floor.places import Places
 from gateway.floor.reader_windows import Closed
 from gateway.floor.readers.antennas import Watch
 from gateway.floor.snapshot import seal_json
+from gateway.floor.tags import TagFilter
+from gateway.floor.windows import Windows
 
 
 class Docks:
@@ -26,6 +28,16 @@ class Docks:
         self._looks_at = {
             (reader.id, antenna.port): antenna.zone or self._side(antenna.portal, antenna.side)
             for reader, antenna in config.antennas()
+        }
+        self._tags = TagFilter(config.tags)
+        self._portal_of = {dock.id: dock.portal for dock in config.docks}
+        self._inside = {
+            dock.id: [
+                (reader.id, antenna.port)
+                for reader, antenna in config.antennas()
+                if antenna.portal == dock.portal and antenna.side == "inside"
+            ]
+            for dock in config.docks
         }
         self.gate = Gate(config, self._dark)
 
@@ -60,6 +72,15 @@ class Docks:
             case "departed" if data.get("portal") is not None:
                 return self.gate.sighted(data["uid"], data["portal"], fact.time)
         return []
+
+    def near(self, windows: Windows, stands: Callable[[str, bytes, int], bool], t: int) -> None:
+        """Shows which packages at the inside antennas of docks must not leave, from reads that may still be put right.
+        `stands` tells of a portal and a tag whether it is known to stand there."""
+        for dock, antennas in self._inside.items():
+            heard = windows.heard(antennas)
+            portal = self._portal_of[dock]
+            stock = {epc for epc in heard if not self._tags.foreign_class(epc) and not stands(portal, epc, t)}
+            self.gate.warnings.hear(dock, stock, t)
 
     def snapshot(self) -> dict[str, bytes]:
         """All parts of the gate's state."""

@@ -17,6 +17,7 @@ from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
+from gateway.floor.gate.early_warning import EarlyWarning
 from gateway.floor.gate.from_events import Recovered
 from gateway.floor.gate.manifest import DeliveryKey, Manifest, read_manifest
 from gateway.floor.gate.precheck import Prechecks
@@ -31,10 +32,7 @@ from gateway.inputs import Command
 
 Action = Callable[[], list[Fact]]
 
-COMMANDS = (
-    "manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "gate.confirm", "reads", "watch",
-)  # fmt: skip
-"""The commands that are the gate's."""
+COMMANDS = commands.COMMANDS
 
 MAX_AHEAD = 300 * SECOND
 """How far a handheld's clock may run before ours."""
@@ -59,6 +57,7 @@ class Gate:
         self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
         self._reports = reports
         self._recovered = Recovered(self._catalogue, self._sessions, self._shipped)
+        self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch)
         self._saved: dict[str, int] = {}
         self._plans: Mapping[str, Callable[[Any, int], Action]] = {
             "manifest": self._manifest,
@@ -333,6 +332,7 @@ class Gate:
             "door": self._doors.word(dock),
             "lamp": lamp.value,
             "word": self._word(dock, lamp),
+            "warnings": self.warnings.state(dock),
             "pending": [self._catalogue.outline(key) for key in pending[:20]],
             "session": self._sessions.state(dock, now),
             "last_verdict": self._sessions.last_verdict(dock),
@@ -343,8 +343,8 @@ class Gate:
         session = self._sessions.at(dock)
         if session is None:
             return {Lamp.GREEN: "complete", Lamp.RED: "not complete"}.get(lamp, "no session")
-        if lamp is Lamp.RED:
-            return "stop"
+        if lamp is Lamp.RED or self.warnings.at(dock):
+            return "stop" if lamp is Lamp.RED else "must not leave"
         return "closing" if session.ending is not None else "loading" if not session.inbound else "receiving"
 
     def lines(self, dock: str) -> dict[str, list[Any]]:

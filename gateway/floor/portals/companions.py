@@ -17,11 +17,12 @@ from gateway.floor.portals.walk_model import Likelihood
 TOGETHER = 0.9
 """Of ten tags that come and go with others, nine are of their load."""
 
-ALIKE = 0.4
+ALIKE = 0.6
 """How much of what another package says is news. They share the cart, the bodies beside it, and its way."""
 
-LEAST = 0.001
-"""Nothing that one package shows makes a story less probable than that: it may be a stray."""
+LEAST = 0.1
+"""Nothing that one package shows makes a story less probable than that: what is behind goods is misread as often, and
+one that is must not outweigh seven that agree."""
 
 SLACK = 1 * SECOND
 """By so much one may be read before and after the other and still be with it: half a load's length at a slow walk."""

@@ -12,6 +12,8 @@ from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.beams import Beams, Crossing
 from gateway.floor.portals.companions import Trace
+from gateway.floor.portals.features import Features, features
+from gateway.floor.portals.learned import learned
 from gateway.floor.portals.outages import MARGIN, Outages
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import Profile, Track, inside_of, sides_of
@@ -26,13 +28,16 @@ BESIDE = 2 * SECOND
 class Case:
     """Times in microseconds UTC. `crossing` is when the tag went through, if it did; `whole` the share of the portal's
     antennas that worked, `beams` what the photo-eyes saw. `full`: it lasted as long as a pass may take. `stood`: it is
-    known to stand there, and was there `spells` times without a direction. `cut` says what broke it off."""
+    known to stand there, and was there `spells` times without a direction. `cut` says what broke it off. `walk` is how
+    well the model of the way explains the reads, `likelihood` what the learned layer makes of that and of the shape of
+    the whole pass."""
 
     start: int
     end: int
     inside: Profile | None
     outside: Profile | None
     crossing: int
+    walk: Likelihood
     likelihood: Likelihood
     beams: Direction | None
     whole: float
@@ -110,19 +115,18 @@ class Scales:
         self._outages = outages
         self._width = width
         self._silence = micros(config.silence)
-        self._inside = inside_of(antennas)
+        self._learned = learned()
+        self.inside = inside_of(antennas)
         self._two_sides = len(set(antennas.values())) == 2
 
     def weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
         """What is known at `t` of a tag that has left (`gone`), or was there for the longest time a pass takes."""
         start, end = track.since, track.last
-        story = NOTHING
-        if self._two_sides:
-            story = likelihood(track.looks, self._inside, self._width, gone=gone)
+        walk, story = self._stories(track, gone=gone)
         stood = track.standing or self._standing.stands(track.epc, end)
         down = self._down(track)
         spells = self._standing.spells(track.epc, end)
-        case = self._case(track, story, down, self._cut(track, down), stood, spells, full=not gone)
+        case = self._case(track, walk, story, down, self._cut(track, down), stood, spells, full=not gone)
         crossings = self._beams.between(start - self._silence, end + self._silence)
         case = replace(case, beams=by_beams(crossings, case.crossing))
         mute = case.inside is None or case.outside is None
@@ -132,10 +136,11 @@ class Scales:
     def load(self, dump: dict[str, Any], numbers: list[int]) -> Finding:
         """A finding from its dump, in which antenna i is the one that is now called ``numbers[i]``."""
         track = Track.load(dump["track"], numbers)
-        track.looks = [look for look in track.looks if look[1] in self._antennas]
+        track.keep(self._antennas)
         trace = Trace.load(dump["trace"])
         down = [numbers[antenna] for antenna in dump["down"]]
-        case = self._case(track, trace.likelihood, down, dump["cut"], trace.aside, dump["spells"], full=False)
+        walk, _ = self._stories(track, gone=True)
+        case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.aside, dump["spells"], full=False)
         case = replace(case, beams=None if dump["beams"] is None else Direction(dump["beams"]))
         return Finding(track, case, trace, down, dump["closed"])
 
@@ -144,6 +149,7 @@ class Scales:
         finding.track.redate(by)
         case = self._case(
             finding.track,
+            finding.case.walk,
             finding.case.likelihood,
             finding.down,
             finding.case.cut,
@@ -154,17 +160,45 @@ class Scales:
         case = replace(case, beams=finding.case.beams)
         return Finding(finding.track, case, finding.trace.redated(by), finding.down, finding.closed + by)
 
+    def decided_by(self, finding: Finding) -> dict[str, float]:
+        """The features that did most for the likeliest story of a finding."""
+        track, case = finding.track, finding.case
+        if not self._two_sides or not track.looks:
+            return {}
+        return self._learned.decided_by(self.shape(track, case.walk, gone=not case.full))
+
+    def shape(self, track: Track, walk: Likelihood, *, gone: bool) -> Features:
+        """The features of a track that was read, by both sides or by one."""
+        return features(track.looks, track.pairs, self.inside, walk, gone=gone)
+
+    def _stories(self, track: Track, *, gone: bool) -> tuple[Likelihood, Likelihood]:
+        """What the model of the way and the learned layer make of a track; nothing where the portal has one side."""
+        if not self._two_sides or not track.looks:
+            return NOTHING, NOTHING
+        walk = likelihood(track.looks, self.inside, self._width, gone=gone)
+        return walk, self._learned.likelihood(self.shape(track, walk, gone=gone))
+
     def _case(
-        self, track: Track, story: Likelihood, down: list[int], cut: str, stood: bool, spells: int, *, full: bool
+        self,
+        track: Track,
+        walk: Likelihood,
+        story: Likelihood,
+        down: list[int],
+        cut: str,
+        stood: bool,
+        spells: int,
+        *,
+        full: bool,
     ) -> Case:
         """All that is known but for what the photo-eyes saw."""
-        inside, outside = sides_of(track.looks, self._inside, track.since)
+        inside, outside = sides_of(track.looks, self.inside, track.since)
         return Case(
             start=track.since,
             end=track.last,
             inside=inside,
             outside=outside,
             crossing=crossing_of(track.since, track.last, inside, outside),
+            walk=walk,
             likelihood=story,
             beams=None,
             whole=1 - len(down) / max(len(self._antennas), 1),

@@ -26,7 +26,8 @@ that part. When a package crossed is found no better than that."""
 
 @dataclass(slots=True)
 class Judged:
-    """A pass that is decided. Times in microseconds UTC. `data` is what will be published, but for the group."""
+    """A pass that is decided. Times in microseconds UTC. `data` is what will be published, but for the group; `revises`
+    is the way that it takes back."""
 
     uid: str
     direction: Direction
@@ -35,6 +36,12 @@ class Judged:
     crossing: int
     confidence: float
     data: dict[str, Any]
+    revises: Direction | None = None
+
+    @property
+    def joins(self) -> bool:
+        """Whether it may belong to a load."""
+        return self.passes and self.revises is None
 
     @property
     def passes(self) -> bool:

@@ -11,8 +11,8 @@
                          → static     the same of a tag that is known to stand there
                          → undetermined
 
-What is expected: half of what comes near a portal goes through; of what is known to stand there, or was read for long,
-one in ten; and what came and went with others most probably did as they did.
+What is expected: two thirds of what comes near a portal go through; of what is known to stand there, or was read for
+long, one in ten; and what came and went with others most probably did as they did.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from gateway.floor.portals.finding import Case
 from gateway.floor.portals.track import Profile
 from gateway.floor.portals.walk_model import Likelihood
 
-HALF = Likelihood(0.25, 0.25, 0.25, 0.25)
-"""Half of what is read at a portal goes through, as often in as out; a quarter comes near and goes back, and a quarter
-stands there."""
+USUAL = Likelihood(1 / 3, 1 / 3, 1 / 6, 1 / 6)
+"""Prior of what is read at a portal: two in three go through, as often in as out; one in six comes near and goes back,
+and one in six stands there."""
 
 RARELY, OFTEN = 10, 190
 """Of what is read for longer than a pass takes, or is known to stand there, one in RARELY passes: it waited before, or
@@ -69,8 +69,11 @@ AT_ONCE = 0.5
 """Share of their spread by which the centroids of the sides may be apart at most, of a tag that went back: it was
 nearest to both at the same time. What went through makes it more."""
 
-RETURNED = 0.98
+RETURNED = 0.97
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
+
+AGREED = 0.5
+"""How probable the learned layer must hold it that such a tag did not pass, by itself."""
 
 STAYED = 0.6
 """How certain it must be that what is known to stand there still does: that it left in two cases of five is worth
@@ -105,22 +108,28 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
         if seen is not None:
             return seen
     stays = case.full or case.stood
-    expected = _expected(case)
-    alone = _posterior(case, expected)
+    usual = expected = _expected(case)
+    alone = _posterior(case, expected, case.likelihood)
     with_others = not case.stood and _windows(case) >= ENOUGH
-    found = _posterior(case, with_company(expected, company)) if with_others else alone
+    if with_others:
+        expected = with_company(expected, company)
+    found = _posterior(case, expected, case.likelihood)
+    walked = _posterior(case, expected, case.walk)
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
     if sure >= needed and _was_there(case, way, company) and (not stays or _changed_sides(case, way)):
         by_itself = max(alone.inward, alone.outward) >= needed
         return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
-    back = _told(found.back, case.whole)
+    back = _told(min(walked.back, _posterior(case, usual, case.walk).back), case.whole)
     if stays:
-        stayed = _told(found.back + found.still, case.whole)
+        # What stood there all along is lost to whoever asks where it went: the model of the way must say so too.
+        stayed = _told(min(found.back + found.still, walked.back + walked.still), case.whole)
         if stayed >= (STAYED if case.stood else needed):
             return Verdict(Direction.STATIC, stayed, case.end, "neither side first", company=len(company))
-    elif min(back, _told(alone.back, case.whole)) >= RETURNED and _seen_well(case.inside, case.outside):
+    elif back >= RETURNED and alone.back + alone.still >= AGREED and _seen_well(case.inside, case.outside):
         return Verdict(Direction.RETURNED, back, case.crossing, "one side before and after", company=len(company))
+    if case.full:
+        sure = max(sure, _told(max(walked.inward, walked.outward), case.whole))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
     return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, len(company))
 
@@ -137,13 +146,13 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
     return None
 
 
-def _posterior(case: Case, expected: Likelihood) -> Likelihood:
-    """What is expected, what was read and what the photo-eyes saw, together."""
+def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
+    """What is expected, how well each explains what was read (`story`), and what the photo-eyes saw, together."""
     beams = None if case.stood or case.full else case.beams
-    inward = expected.inward * case.likelihood.inward * (BEAM_ODDS if beams is Direction.IN else 1)
-    outward = expected.outward * case.likelihood.outward * (BEAM_ODDS if beams is Direction.OUT else 1)
-    back = expected.back * case.likelihood.back * (BEAM_ODDS if beams is Direction.RETURNED else 1)
-    still = expected.still * case.likelihood.still
+    inward = expected.inward * story.inward * (BEAM_ODDS if beams is Direction.IN else 1)
+    outward = expected.outward * story.outward * (BEAM_ODDS if beams is Direction.OUT else 1)
+    back = expected.back * story.back * (BEAM_ODDS if beams is Direction.RETURNED else 1)
+    still = expected.still * story.still
     total = inward + outward + back + still
     return Likelihood(inward / total, outward / total, back / total, still / total)
 
@@ -160,10 +169,10 @@ def _expected(case: Case) -> Likelihood:
         return Likelihood(passes / 2, passes / 2, passes, 1 - 2 * passes)
     longer = case.end - case.start - PASSES_WITHIN
     if longer <= 0 or any(_changed_sides(case, way) for way in (Direction.IN, Direction.OUT)):
-        return HALF
+        return USUAL
     rarer = max(math.exp(-longer / FURTHER), 2 / RARELY)
-    inward, outward = HALF.inward * rarer, HALF.outward * rarer
-    return Likelihood(inward, outward, HALF.back, 1 - inward - outward - HALF.back)
+    inward, outward = USUAL.inward * rarer, USUAL.outward * rarer
+    return Likelihood(inward, outward, USUAL.back, 1 - inward - outward - USUAL.back)
 
 
 def _changed_sides(case: Case, way: Direction) -> bool:

@@ -12,8 +12,7 @@ said together, as a group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -24,14 +23,18 @@ from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.beams import Beams
+from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace, beside, nearer
+from gateway.floor.portals.conclusions import Conclusions
+from gateway.floor.portals.early import EVERY, FEW, is_watched
 from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
-from gateway.floor.portals.judge import Verdict, again, judge
+from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import Outages
+from gateway.floor.portals.phases import Phase
 from gateway.floor.portals.reports import Reports
-from gateway.floor.portals.standing import LEARNED, Standing
+from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
 from gateway.floor.readers.antennas import Cause, Watch
 from gateway.floor.tags import uid
@@ -54,17 +57,14 @@ MAX_TRACES = 2_048
 CLEARED = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
 
-LIKELY = 0.5
-"""How probable it must once have been that what stays has passed, for it not to be said that it stood there."""
+ALONE = 2
+"""The silence is so many times shorter where no more than FEW things are in the portal."""
 
 WALK = 3
 """What was standing and went is judged by the last third of the longest pass: before that it stood."""
 
 AROUND = 1 * SECOND
 """Before and after a load crossed, in which what was read there was beside it."""
-
-MAX_BYSTANDERS = 4_096
-"""Tags remembered as read beside what may still be said to have passed."""
 
 
 class Portal:
@@ -91,18 +91,29 @@ class Portal:
         self._longest = micros(config.longest)
         self._watch = watch
         self._reports = reports
-        self._last_passes = last_passes
         self._tracks: dict[bytes, Track] = {}
         self._agenda: list[tuple[int, bytes]] = []  # heap: when to look at each track
         self._waiting: list[Finding] = []
         self._traced: list[Trace] = []  # of those that were said lately
         self._loads = Loads(config.id)
-        self._bystanders: list[tuple[str, int, int]] = []  # UID, and from when to when it was read
+        self._bystanders = Bystanders()
+        self._conclusions = Conclusions(
+            config, self.standing, last_passes, self._bystanders, self._as_loud_elsewhere, self._write
+        )
 
     # ---- what is read
 
-    def see(self, epc: bytes, antenna: int, start: int, cell: list[int], unit: int, late: bool) -> None:
-        """One antenna's sighting of a tag in the window that began at `start`."""
+    def see(
+        self,
+        epc: bytes,
+        antenna: int,
+        start: int,
+        cell: list[int],
+        unit: int,
+        late: bool,
+        phases: Sequence[Phase] = (),
+    ) -> None:
+        """One antenna's sighting of a tag in the window that began at `start`, with the phases of its reads."""
         reads, rssi, power, moment = cell
         t = start + moment // power
         track = self._tracks.get(epc)
@@ -119,6 +130,12 @@ class Portal:
         if len(track.looks) >= MAX_LOOKS:
             track.forget_before(sorted(track.looks)[MAX_LOOKS // 2][0])
         track.see((start, antenna, reads, rssi * CENTI[unit], power, moment), t)
+        if phases:
+            track.turn(start, antenna, phases)
+
+    def decided_by(self, finding: Finding) -> dict[str, float]:
+        """The features of a pass that did most for its likeliest story."""
+        return self._scales.decided_by(finding)
 
     def known(self, epc: bytes) -> bool:
         """Whether the tag is in the portal."""
@@ -142,11 +159,14 @@ class Portal:
         judged: list[Judged] = []
         while self._agenda and self._agenda[0][0] <= t:
             track = self._tracks[heappop(self._agenda)[1]]
-            ends = self._ends(track)
-            if ends <= t:
+            watched = is_watched(track, len(self._tracks))
+            if self._ends(track) <= t:
                 judged += self._end(track, t)
+            elif watched:
+                judged += self._conclusions.of_early(self._scales.weigh(track, t, gone=True), t)
             if track.epc in self._tracks:
-                heappush(self._agenda, (max(self._ends(track), t + 1), track.epc))
+                due = max(self._ends(track), t + 1)
+                heappush(self._agenda, (min(due, t + EVERY) if watched else due, track.epc))
         return facts + self._said(judged, t) + self._release(t) + self._complete(t)
 
     def settle(self) -> list[Fact]:
@@ -158,29 +178,25 @@ class Portal:
 
     def _ends(self, track: Track) -> int:
         """When the track ends, if nothing more is read."""
-        ends = track.ends(self._silence, self._longest, self.antennas)
+        ends = track.ends(self._silence, self._least(), self._longest, self.antennas)
         brief = track.last + self._silence // CLEARED
         cleared = [c.end for c in self.beams.between(track.first, track.last) if c.direction is not Direction.RETURNED]
         return min(ends, max(brief, cleared[-1])) if cleared else ends
+
+    def _least(self) -> int:
+        """The silence that ends a pass of a tag that is read well: a part of it where few things are in the portal."""
+        return self._silence // ALONE if len(self._tracks) <= FEW else self._silence
 
     def _end(self, track: Track, t: int) -> list[Judged]:
         """The track is over at `t`: by silence, or by the longest time that a pass takes."""
         if track.last + self._silence // CLEARED <= t < track.since + self._longest or not track.looks:
             self._close(track, t)
             return []
-        finding = self._scales.weigh(track, t, gone=False)
-        verdict = judge(finding.case, [], self.config.certainty)
-        judged: list[Judged] = []
-        if verdict.direction in (Direction.IN, Direction.OUT):
-            judged = self._passed(finding, verdict, [])
-            track.looks = []
+        judged, is_over = self._conclusions.of_long(self._scales.weigh(track, t, gone=False))
+        if is_over:
+            track.forget()
             track.since = track.first = t
-            track.doubt = 0.0
         else:
-            if verdict.direction is Direction.STATIC:
-                judged = self._stands(finding, verdict)
-            elif verdict.confidence >= LIKELY:
-                track.doubt = verdict.confidence
             track.forget_before(t - self._longest // 2)
         track.standing = True
         return judged
@@ -193,45 +209,13 @@ class Portal:
         if track.looks:
             self._waiting.append(self._scales.weigh(track, t, gone=True))
 
-    # ---- what is found
+    def _write(self, finding: Finding, verdict: Verdict) -> dict[str, Any]:
+        """What is published of a finding."""
+        return self._reports.passed(self, finding, verdict)
 
-    def _conclude(self, finding: Finding, company: list[Trace]) -> list[Judged]:
-        """What is to be said of a tag that has left. Nothing, if it is known to stand there and nothing speaks against
-        that."""
-        verdict = judge(finding.case, company, self.config.certainty)
-        if verdict.direction in (Direction.IN, Direction.OUT):
-            return self._passed(finding, verdict, company)
-        track = finding.track
-        still = verdict.direction is Direction.STATIC
-        if still and track.doubt:
-            return self._unclear(finding, verdict)
-        if self.standing.add(track.epc, track.last, long=still):
-            again_and_again = "seen again and again without passing"
-            verdict = replace(verdict, direction=Direction.STATIC, confidence=LEARNED, reason=again_and_again)
-        elif still:
-            self._beside(uid(track.epc), track.since, track.last)
-            return []
-        elif verdict.direction is Direction.UNDETERMINED:
-            self._last_passes.lose(track.epc)
-        return [self._judged(finding, verdict)]
-
-    def _passed(self, finding: Finding, verdict: Verdict, company: list[Trace]) -> list[Judged]:
-        """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
-        surer than that allows."""
-        epc = finding.track.epc
-        if any(nearer(finding.trace, company, other.heard) for other in self.others):
-            verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="as loud at another portal")
-            return [self._judged(finding, verdict)]
-        place = self.config.inside if verdict.direction is Direction.IN else self.config.outside
-        if self._last_passes.there(epc, place):
-            verdict = replace(verdict, confidence=again(verdict.confidence), reason="the same way as the time before")
-            if verdict.confidence < self.config.certainty:
-                verdict = replace(verdict, direction=Direction.UNDETERMINED, leaning=verdict.direction)
-                self._last_passes.lose(epc)
-                return [self._judged(finding, verdict)]
-        self._last_passes.passed(epc, place)
-        self.standing.forget(epc)
-        return [self._judged(finding, verdict)]
+    def _as_loud_elsewhere(self, finding: Finding, company: list[Trace]) -> bool:
+        """Whether the tag may as well have passed through another portal."""
+        return any(nearer(finding.trace, company, other.heard) for other in self.others)
 
     def heard(self, trace: Trace) -> int:
         """The power with which a tag that was in another portal was heard in this one meanwhile."""
@@ -242,38 +226,6 @@ class Portal:
         return max(
             (other.power for other in self._traces() if other.epc == epc and other.overlaps(start, end)), default=0
         )
-
-    def _unclear(self, finding: Finding, verdict: Verdict) -> list[Judged]:
-        """The tag stands there, and may have passed before."""
-        track = finding.track
-        verdict = replace(verdict, direction=Direction.UNDETERMINED, confidence=track.doubt, reason="passed, or stood")
-        track.doubt = 0.0
-        self._last_passes.lose(track.epc)
-        return [self._judged(finding, verdict)]
-
-    def _stands(self, finding: Finding, verdict: Verdict) -> list[Judged]:
-        """The tag was there for the longest time a pass takes. Said once."""
-        track = finding.track
-        if track.doubt:
-            return self._unclear(finding, verdict)
-        new = self.standing.add(track.epc, track.last, long=True)
-        return [self._judged(finding, verdict)] if new else []
-
-    def _judged(self, finding: Finding, verdict: Verdict) -> Judged:
-        track = finding.track
-        return Judged(
-            uid=uid(track.epc),
-            direction=verdict.direction,
-            start=track.since,
-            end=track.last,
-            crossing=verdict.crossing,
-            confidence=verdict.confidence,
-            data=self._reports.passed(self, finding, verdict),
-        )
-
-    def _beside(self, name: str, start: int, end: int) -> None:
-        self._bystanders.append((name, start, end))
-        del self._bystanders[:-MAX_BYSTANDERS]
 
     # ---- what is said
 
@@ -293,7 +245,7 @@ class Portal:
         self._traced = [trace for trace in self._traced if trace.end >= recent][-MAX_TRACES:]
         judged: list[Judged] = []
         for finding in sorted(due, key=lambda finding: (finding.trace.end, finding.trace.epc)):
-            judged += self._conclude(finding, beside(finding.trace, others))
+            judged += self._conclusions.of_gone(finding, beside(finding.trace, others))
         return self._said(judged, t)
 
     def _young(self) -> int:
@@ -310,10 +262,10 @@ class Portal:
 
     def _said(self, judged: list[Judged], t: int) -> list[Fact]:
         """The facts of what is decided at `t`: first of what did not pass, then of what did."""
-        alone = sorted((one for one in judged if not one.passes), key=lambda one: (one.crossing, one.uid))
+        alone = sorted((one for one in judged if not one.joins), key=lambda one: (one.crossing, one.uid))
         for one in alone:
-            self._beside(one.uid, one.start, one.end)
-        passes = self._loads.put_together((one for one in judged if one.passes), t)
+            self._bystanders.add(one.uid, one.start, one.end)
+        passes = self._loads.put_together((one for one in judged if one.joins), t)
         return [fact for one in [*alone, *passes] for fact in self._reports.one(self.config, one)]
 
     def _complete(self, t: int) -> list[Fact]:
@@ -325,7 +277,7 @@ class Portal:
     def _strays(self, load: Load) -> list[str]:
         """Who was read while a load crossed and is not known to have passed."""
         start, end = load.first - AROUND, load.last + AROUND
-        beside = {name for name, first, last in self._bystanders if first <= end and last >= start}
+        beside = self._bystanders.between(start, end)
         beside |= {uid(finding.trace.epc) for finding in self._waiting if finding.trace.overlaps(start, end)}
         beside |= {uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end}
         return sorted(beside - set(load.members))
@@ -337,7 +289,7 @@ class Portal:
         self._agenda = [(t + by, epc) for t, epc in self._agenda]
         self._waiting = [self._scales.redated(finding, by) for finding in self._waiting]
         self._traced = [trace.redated(by) for trace in self._traced]
-        self._bystanders = [(name, start + by, end + by) for name, start, end in self._bystanders]
+        self._bystanders.redate(by)
         self._loads.redate(by)
         self.standing.redate(by)
         self.outages.redate(by)
@@ -352,7 +304,7 @@ class Portal:
             "waiting": [finding.dump() for finding in self._waiting],
             "traced": [trace.dump() for trace in self._traced],
             "loads": self._loads.dump(),
-            "bystanders": self._bystanders,
+            "bystanders": self._bystanders.dump(),
             "outages": self.outages.dump(),
             "beams": self.beams.dump(),
             "standing": self.standing.dump(),
@@ -365,11 +317,11 @@ class Portal:
         self._traced = [Trace.load(entry) for entry in dump["traced"]]
         self._loads.load(dump["loads"])
         for track in tracks:
-            track.looks = [look for look in track.looks if look[1] in self.antennas]
+            track.keep(self.antennas)
         self._tracks = {track.epc: track for track in tracks}
         self._agenda = [(t, bytes.fromhex(epc)) for t, epc in dump["agenda"]]
         heapify(self._agenda)
-        self._bystanders = [(name, start, end) for name, start, end in dump["bystanders"]]
+        self._bystanders.load(dump["bystanders"])
         self.outages.load(dump["outages"])
         self.beams.load(dump["beams"])
         self.standing.load(dump["standing"])

@@ -11,6 +11,7 @@ from gateway.events.envelope import Fact
 from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
 from gateway.floor.portals.last_passes import LastPasses
+from gateway.floor.portals.phases import Phases
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, Reports
 from gateway.floor.presence.presence import Presence
@@ -35,10 +36,15 @@ class Portals:
         self.of_antenna = {
             antenna: portal for portal in self._portals.values() for antenna in portal.antennas
         }  # antenna number to its portal
+        self.phases = Phases((reader for portal in self._portals.values() for reader in portal.readers), width)
 
     def on_pass(self, take: OnPass) -> None:
         """Every pass that is said is given to `take`; the facts that it returns follow that of the pass."""
         self._reports.on_pass = take
+
+    def stands(self, portal: str, epc: bytes, t: int) -> bool:
+        """Whether a tag is known to stand at a portal."""
+        return self._portals[portal].standing.stands(epc, t)
 
     def has_beam(self, reader: str, port: int) -> bool:
         """Whether a photo-eye of a portal is at this input."""
@@ -76,6 +82,7 @@ class Portals:
 
     def redate(self, by: int) -> None:
         """All that is known was `by` microseconds later than was thought."""
+        self.phases.redate(by)
         for portal in self._portals.values():
             portal.redate(by)
 
@@ -92,6 +99,7 @@ class Portals:
         return {
             "portals": {name: portal.dump() for name, portal in self._portals.items()},
             "last_passes": self._last_passes.dump(),
+            "phases": self.phases.dump(),
         }
 
     def load(self, dump: Any, numbers: list[int]) -> None:
@@ -100,3 +108,4 @@ class Portals:
             if name in self._portals:
                 self._portals[name].load(entry, numbers)
         self._last_passes.load(dump["last_passes"])
+        self.phases.load(dump["phases"])

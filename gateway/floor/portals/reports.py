@@ -17,13 +17,14 @@ from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
 from gateway.floor.portals.track import Profile, Track
+from gateway.floor.portals.walk_model import Likelihood
 from gateway.floor.presence.presence import Presence
 from gateway.floor.tags import uid
 
 if TYPE_CHECKING:
     from gateway.floor.portals.portal import Portal
 
-ALGORITHM = "pass/2"
+ALGORITHM = "pass/3"
 
 MAX_UIDS = 10_000
 """Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""
@@ -60,7 +61,7 @@ class Reports:
         }
 
     def _proof(self, portal: Portal, finding: Finding, verdict: Verdict) -> dict[str, Any]:
-        track, story = finding.track, finding.trace.likelihood
+        track = finding.track
         names = {number: self._places.spots[number].name for number in portal.antennas}
         seen = {look[1] for look in track.looks}
         newest = max(track.looks)[1]
@@ -79,7 +80,9 @@ class Reports:
             "reason": verdict.reason,
             "leaning": None if verdict.leaning is None else str(verdict.leaning),
             "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
-            "likelihood": {"in": story.inward, "out": story.outward, "back": story.back, "still": story.still},
+            "likelihood": _stories(finding.trace.likelihood),
+            "walk": _stories(finding.case.walk),
+            "decided_by": portal.decided_by(finding),
             "company": verdict.company,
             "photo_eyes": None if finding.case.beams is None else str(finding.case.beams),
             "antennas_down": sorted(names[number] for number in finding.down),
@@ -169,6 +172,10 @@ def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> d
         "centroid": rfc3339(track.since + round(profile.centroid * SECOND)),
         "spread_s": round(profile.spread, 3),
     }
+
+
+def _stories(story: Likelihood) -> dict[str, float]:
+    return {"in": story.inward, "out": story.outward, "back": story.back, "still": story.still}
 
 
 def _raw(track: Track) -> bool:

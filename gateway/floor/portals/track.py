@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND
+from gateway.floor.passes import Direction
+from gateway.floor.portals.phases import Pairs, Phase, pairs_of
 
 Look = tuple[int, int, int, int, int, int]
 """One antenna's sighting of a tag: start of the window and antenna number, reads, strongest RSSI in hundredths of a
@@ -80,7 +82,9 @@ AT_MOST = 3
 class Track:
     """Times in microseconds UTC. `since` is from when on its looks are kept; `standing` says that it was there for the
     longest time that a pass takes, and `doubt` how probable it is that it has passed meanwhile, where that is not ruled
-    out. `late` counts late reads. `dark` is the dark time of each antenna of the portal when the track was opened."""
+    out. `late` counts late reads. `dark` is the dark time of each antenna of the portal when the track was opened.
+    `pairs` are those of its phases, `newest` is the newest phase by each antenna. `leads` is the way that has been
+    certain since `leads_since`, `way` the one that was said while it is still read (early.py)."""
 
     epc: bytes
     first: int
@@ -92,6 +96,11 @@ class Track:
     late: int = 0
     standing: bool = False
     doubt: float = 0.0
+    pairs: list[Pairs] = field(default_factory=list)
+    newest: dict[int, Phase] = field(default_factory=dict)
+    leads: Direction | None = None
+    leads_since: int = 0
+    way: Direction | None = None
 
     @property
     def power(self) -> int:
@@ -104,11 +113,19 @@ class Track:
         self.since = min(self.since, t)
         self.last = max(self.last, t)
 
-    def ends(self, silence: int, longest: int, sides: Mapping[int, str]) -> int:
-        """When the pass is over, if nothing more is read. What one side alone saw may be on its way to the other."""
+    def turn(self, start: int, antenna: int, reads: Sequence[Phase]) -> None:
+        """Takes in the phases of one antenna in the window that began at `start`."""
+        number, near, forwards = pairs_of(reads, self.newest.get(antenna))
+        if number:
+            self.pairs.append((start, antenna, number, near, forwards))
+        self.newest[antenna] = reads[-1]
+
+    def ends(self, silence: int, least: int, longest: int, sides: Mapping[int, str]) -> int:
+        """When the pass is over, if nothing more is read: `least` after the last read of what is read well. What one
+        side alone saw may be on its way to the other."""
         windows = len({look[0] for look in self.looks})
-        mean = (self.last - self.since + silence) // max(windows, 1)
-        wait = min(max(silence, PATIENCE * mean), AT_MOST * silence)
+        mean = (self.last - self.since + least) // max(windows, 1)
+        wait = min(max(least, PATIENCE * mean), AT_MOST * silence)
         if len({sides[look[1]] for look in self.looks}) == 1:
             wait = AT_MOST * silence
         return min(self.last + wait, self.since + longest)
@@ -118,15 +135,30 @@ class Track:
         self.first += by
         self.last += by
         self.since += by
+        self.leads_since += by
         self.looks = [(look[0] + by, *look[1:]) for look in self.looks]
+        self.pairs = [(pairs[0] + by, *pairs[1:]) for pairs in self.pairs]
+        self.newest = {antenna: (t + by, channel, phase) for antenna, (t, channel, phase) in self.newest.items()}
+
+    def forget(self) -> None:
+        """Keeps nothing of what was read."""
+        self.looks, self.pairs = [], []
 
     def forget_before(self, t: int) -> None:
         """Keeps only the looks of windows from `t` on."""
         self.looks = [look for look in self.looks if look[0] >= t]
+        self.pairs = [pairs for pairs in self.pairs if pairs[0] >= t]
         self.since = t
 
+    def keep(self, antennas: Container[int]) -> None:
+        """Forgets what was seen by any other antenna: they belong to the portal no longer."""
+        self.looks = [look for look in self.looks if look[1] in antennas]
+        self.pairs = [pairs for pairs in self.pairs if pairs[1] in antennas]
+        self.newest = {antenna: phase for antenna, phase in self.newest.items() if antenna in antennas}
+
     def dump(self) -> dict[str, Any]:
-        return asdict(self) | {"epc": self.epc.hex(), "dark": list(self.dark.items())}
+        newest = [[antenna, *phase] for antenna, phase in self.newest.items()]
+        return asdict(self) | {"epc": self.epc.hex(), "dark": list(self.dark.items()), "newest": newest}
 
     @classmethod
     def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:
@@ -134,4 +166,7 @@ class Track:
         track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"])}))
         track.looks = [(look[0], numbers[look[1]], *look[2:]) for look in dump["looks"]]
         track.dark = {numbers[antenna]: t for antenna, t in dump["dark"]}
+        track.pairs = [(pairs[0], numbers[pairs[1]], *pairs[2:]) for pairs in dump["pairs"]]
+        track.newest = {numbers[antenna]: (t, channel, phase) for antenna, t, channel, phase in dump["newest"]}
+        track.leads, track.way = (None if dump[key] is None else Direction(dump[key]) for key in ("leads", "way"))
         return track

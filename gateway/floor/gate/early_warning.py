@@ -1,0 +1,108 @@
+"""The dock warns before it judges: a package that must not leave is near the door of an open session.
+
+What the inside antennas of a dock hear is looked at with every tick, before lateness has passed and before anything is
+known of a direction. A package that the rules block, that is on another delivery or on none, is shown at once, with its
+name and the reason, and no longer shown once it is not heard there any more. A warning is a light: it claims no pass,
+nothing is published of it, and no verdict rests on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Set
+from dataclasses import dataclass, field
+
+from gateway.clock import SECOND, rfc3339
+from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.session import Where
+from gateway.floor.gate.sessions import Sessions
+from gateway.floor.gate.watchlists import WatchLists
+
+CLEARED = 2 * SECOND
+"""A package that has not been heard for so long is not near the door any more."""
+
+MAX_WARNINGS = 100
+"""Packages shown at one dock: beyond that it is not one package that went astray."""
+
+MAX_KNOWN = 20_000
+"""Packages that are remembered as being in order, or as nothing to warn of; beyond it they are asked about again."""
+
+
+@dataclass(slots=True)
+class Warned:
+    """A package that is shown: since when, when it was heard last (microseconds UTC), and why."""
+
+    since: int
+    heard: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Near:
+    """What is known of the packages near one dock, as long as `facts` are as they were."""
+
+    facts: Hashable = None
+    known: set[bytes] = field(default_factory=set)
+    warned: dict[bytes, Warned] = field(default_factory=dict)
+
+
+class EarlyWarning:
+    """The warnings of `docks`."""
+
+    def __init__(self, docks: Iterable[str], sessions: Sessions, catalogue: Catalogue, watch: WatchLists) -> None:
+        self._near = {dock: _Near() for dock in docks}
+        self._sessions = sessions
+        self._catalogue = catalogue
+        self._watch = watch
+
+    def _facts(self, dock: str) -> Hashable:
+        """What it rests on whether a package may leave; None where none can leave there now."""
+        session = self._sessions.at(dock)
+        if session is None or session.inbound or session.ending is not None:
+            return None
+        return session.opened, session.key, session.last, self._catalogue.revision, self._watch.epcs
+
+    def _reason(self, dock: str, epc: bytes, t: int) -> str:
+        """Why a package must not leave; nothing where it may, or is loaded and the verdict's business."""
+        session, uid = self._sessions.at(dock), epc.hex().upper()
+        tag = session.tags.get(uid) if session is not None else None
+        if session is None or (tag is not None and tag.where is Where.LOADED):
+            return ""
+        line, judgement = self._sessions.judges.judge(session, uid, t)
+        if line is None:
+            return "on no manifest"
+        return "" if judgement.passed else judgement.words()
+
+    def hear(self, dock: str, heard: Set[bytes], t: int) -> None:
+        """The packages that the inside antennas of a dock hear now."""
+        near, facts = self._near[dock], self._facts(dock)
+        if facts is None:
+            near.facts, near.known, near.warned = None, set(), {}
+            return
+        if facts != near.facts or len(near.known) > MAX_KNOWN:
+            near.facts, near.known = facts, set()
+            before, near.warned = near.warned, {}
+            for epc, warned in before.items():
+                if reason := self._reason(dock, epc, t):
+                    near.warned[epc] = Warned(warned.since, warned.heard, reason)
+        for epc in sorted(heard - near.known - near.warned.keys()):
+            reason = self._reason(dock, epc, t)
+            if reason and len(near.warned) < MAX_WARNINGS:
+                near.warned[epc] = Warned(t, t, reason)
+            else:
+                near.known.add(epc)
+        for epc in heard & near.warned.keys():
+            near.warned[epc].heard = t
+        gone = [epc for epc, warned in near.warned.items() if t - warned.heard > CLEARED]
+        for epc in gone:
+            del near.warned[epc]
+
+    def at(self, dock: str) -> dict[str, Warned]:
+        """What is shown at a dock, by UID."""
+        return {epc.hex().upper(): warned for epc, warned in self._near[dock].warned.items()}
+
+    def state(self, dock: str) -> list[dict[str, str]]:
+        """The same, ready for JSON."""
+        return [
+            {"uid": uid, "since": rfc3339(warned.since), "reason": warned.reason}
+            for uid, warned in sorted(self.at(dock).items())
+        ]

@@ -1,0 +1,159 @@
+"""What is said of a tag once it is judged: that it passed, stood or came back, that it is not known, or nothing.
+
+A verdict looks at one pass. Here it meets what else is known of the tag: another portal that heard it as well, where
+its last pass led to, whether it is standing stock, and what was said of it while it was still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gateway.config import PortalConfig
+from gateway.floor.passes import Direction
+from gateway.floor.portals.bystanders import Bystanders
+from gateway.floor.portals.companions import Trace
+from gateway.floor.portals.early import CERTAIN, WAYS, is_certain, is_revised
+from gateway.floor.portals.finding import Finding
+from gateway.floor.portals.groups import Judged
+from gateway.floor.portals.judge import Verdict, again, judge
+from gateway.floor.portals.last_passes import LastPasses
+from gateway.floor.portals.standing import LEARNED, Standing
+from gateway.floor.tags import uid
+
+LIKELY = 0.5
+"""How probable it must once have been that what stays has passed, for it not to be said that it stood there."""
+
+
+class Conclusions:
+    """Those of one portal. `elsewhere` tells whether a finding and its company were heard as loud at another portal,
+    `write` gives what is published of a finding and its verdict."""
+
+    def __init__(
+        self,
+        config: PortalConfig,
+        standing: Standing,
+        last_passes: LastPasses,
+        bystanders: Bystanders,
+        elsewhere: Callable[[Finding, list[Trace]], bool],
+        write: Callable[[Finding, Verdict], dict[str, Any]],
+    ) -> None:
+        self._config = config
+        self._standing = standing
+        self._last_passes = last_passes
+        self._bystanders = bystanders
+        self._elsewhere = elsewhere
+        self._write = write
+
+    def of_early(self, finding: Finding, t: int) -> list[Judged]:
+        """Of a tag that is still read at `t`: its way, where that has been certain for a while and nothing else that is
+        known speaks against it."""
+        track = finding.track
+        verdict = judge(finding.case, [], max(self._config.certainty, CERTAIN))
+        if not is_certain(track, verdict, t) or self._elsewhere(finding, []):
+            return []
+        if self._last_passes.there(track.epc, self._place(verdict.direction)):
+            return []
+        track.way = verdict.direction
+        return self._passed(finding, verdict, [])
+
+    def of_long(self, finding: Finding) -> tuple[list[Judged], bool]:
+        """Of a tag that has been read for the longest time that a pass takes, and still is; and whether a pass of it is
+        over by that."""
+        track = finding.track
+        verdict = judge(finding.case, [], self._config.certainty)
+        if track.way is not None:
+            return self._revised(finding, verdict), True
+        if verdict.direction in WAYS:
+            track.doubt = 0.0
+            return self._passed(finding, verdict, []), True
+        if verdict.direction is Direction.STATIC:
+            return self._stands(finding, verdict), False
+        if verdict.confidence >= LIKELY:
+            track.doubt = verdict.confidence
+        return [], False
+
+    def of_gone(self, finding: Finding, company: list[Trace]) -> list[Judged]:
+        """Of a tag that has left, with those that left with it. Nothing, if it is known to stand there and nothing
+        speaks against that."""
+        verdict = judge(finding.case, company, self._config.certainty)
+        track = finding.track
+        if track.way is not None:
+            return self._revised(finding, verdict)
+        if verdict.direction in WAYS:
+            return self._passed(finding, verdict, company)
+        still = verdict.direction is Direction.STATIC
+        if still and track.doubt:
+            return self._unclear(finding, verdict)
+        if self._standing.add(track.epc, track.last, long=still):
+            again_and_again = "seen again and again without passing"
+            verdict = replace(verdict, direction=Direction.STATIC, confidence=LEARNED, reason=again_and_again)
+        elif still:
+            self._bystanders.add(uid(track.epc), track.since, track.last)
+            return []
+        elif verdict.direction is Direction.UNDETERMINED:
+            self._last_passes.lose(track.epc)
+        return [self._judged(finding, verdict)]
+
+    def _passed(self, finding: Finding, verdict: Verdict, company: list[Trace]) -> list[Judged]:
+        """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
+        surer than that allows."""
+        epc, place = finding.track.epc, self._place(verdict.direction)
+        if self._elsewhere(finding, company):
+            verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="as loud at another portal")
+            return [self._judged(finding, verdict)]
+        if self._last_passes.there(epc, place):
+            verdict = replace(verdict, confidence=again(verdict.confidence), reason="the same way as the time before")
+            if verdict.confidence < self._config.certainty:
+                verdict = replace(verdict, direction=Direction.UNDETERMINED, leaning=verdict.direction)
+                self._last_passes.lose(epc)
+                return [self._judged(finding, verdict)]
+        self._last_passes.passed(epc, place)
+        self._standing.forget(epc)
+        return [self._judged(finding, verdict)]
+
+    def _revised(self, finding: Finding, verdict: Verdict) -> list[Judged]:
+        """Takes back what was said of a tag while it was still read, where its whole pass shows something else."""
+        track = finding.track
+        said, track.way = track.way, None
+        if said is None or not is_revised(said, verdict):
+            return []
+        back = Direction.OUT if said is Direction.IN else Direction.IN
+        self._last_passes.passed(track.epc, self._place(back))
+        judged = self._judged(finding, verdict)
+        judged.direction, judged.revises = back, said
+        judged.data |= {"movement": "revised", "was": str(said), "from": self._place(said), "to": self._place(back)}
+        return [judged]
+
+    def _place(self, way: Direction) -> str | None:
+        """Where a way leads to."""
+        return self._config.inside if way is Direction.IN else self._config.outside
+
+    def _unclear(self, finding: Finding, verdict: Verdict) -> list[Judged]:
+        """The tag stands there, and may have passed before."""
+        track = finding.track
+        verdict = replace(verdict, direction=Direction.UNDETERMINED, confidence=track.doubt, reason="passed, or stood")
+        track.doubt = 0.0
+        self._last_passes.lose(track.epc)
+        return [self._judged(finding, verdict)]
+
+    def _stands(self, finding: Finding, verdict: Verdict) -> list[Judged]:
+        """The tag was there for the longest time that a pass takes. Said once."""
+        track = finding.track
+        if track.doubt:
+            return self._unclear(finding, verdict)
+        new = self._standing.add(track.epc, track.last, long=True)
+        return [self._judged(finding, verdict)] if new else []
+
+    def _judged(self, finding: Finding, verdict: Verdict) -> Judged:
+        track = finding.track
+        return Judged(
+            uid=uid(track.epc),
+            direction=verdict.direction,
+            start=track.since,
+            end=track.last,
+            crossing=verdict.crossing,
+            confidence=verdict.confidence,
+            data=self._write(finding, verdict),
+        )

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from gateway.app import serve  # not needed, and not light, for the other subcommands
+    from gateway.run import serve  # not needed, and not light, for the other subcommands
 
     return serve(args.config)
 

@@ -271,6 +271,11 @@ class Config(Section):
         """Short hash of everything that can change what the floor says; part of every event's evidence."""
         return hashlib.sha256(self.floor_json().encode()).hexdigest()[:16]
 
+    def whole_digest(self) -> str:
+        """Short hash of the whole configuration: it changes with every setting, also those of brokers and readers."""
+        content = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(content).hexdigest()[:16]
+
     def antennas(self) -> Iterator[tuple[ReaderConfig, AntennaConfig]]:
         for reader in self.readers:
             for antenna in reader.antennas:

@@ -313,9 +313,11 @@ class Floor:
         """The parts of the state that changed since the last call; all of them on the first."""
         return self._state().checkpoint()
 
-    def snapshot(self) -> dict[str, bytes]:
-        """All parts of the state, for another floor to go on from; the next `checkpoint` is none the shorter."""
-        return self._state().snapshot()
+    def successor(self, config: Config) -> Floor:
+        """A floor of `config` that goes on in the state of this one."""
+        floor = Floor(config)
+        floor.restore(self._state().snapshot())
+        return floor
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str] = ()) -> None:
         """Takes over, in a floor that was given nothing yet, the newest of each part that `checkpoint` gave, also of

@@ -70,9 +70,12 @@ class Board:
         self._wake.set()
 
     def remove(self, topic: str) -> None:
-        """Takes a topic off the board and makes the broker forget it."""
-        if topic in self._payloads:
-            self.set(topic, _FORGET)
+        """Takes a topic off the board and makes the broker forget it, whichever run has put it there."""
+        self.set(topic, _FORGET)
+
+    def leaving(self) -> list[str]:
+        """Topics that were taken off and that the broker has not yet been made to forget."""
+        return [topic for topic, payload in self._payloads.items() if payload == _FORGET]
 
     async def serve(self, connection: Connection) -> NoReturn:
         """Publishes the whole board, then every change, until the connection ends."""

@@ -76,6 +76,12 @@ class MqttService:
     def connected(self) -> bool:
         return self.stats.connected
 
+    def configured(self, config: Config) -> None:
+        """Another configuration, of the same broker, is in force: the retained state of the gateway says which."""
+        self._config = config
+        if self.connected:
+            self.board.set(STATE, self._birth())
+
     def wake(self) -> None:
         """Events were committed to the ledger. Call it on the event loop."""
         self._publisher.wake()
@@ -145,6 +151,7 @@ class MqttService:
                 "sequence": standing.sequence,
                 "published": standing.published,
                 "config": self._config.digest(),
+                "whole_config": self._config.whole_digest(),
             }
         )
 

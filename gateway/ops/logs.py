@@ -12,7 +12,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO, TypeAlias, cast
 
 import orjson
@@ -51,14 +51,15 @@ class Logs:
 
     def __init__(self, config: LogConfig, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr
+        self._stream = stream
         self._level = _LEVELS[config.level]
+        self._renderer = _renderer(config, stream)
         self._writer = _Writer(stream)
-        render = _Json(journal=_is_journal(stream)) if config.format == "json" else _console(stream)
         self.logger = cast(
             Logger,
             structlog.wrap_logger(
                 self._writer,
-                processors=[self._filter, structlog.processors.format_exc_info, _tame, _stamp, render],
+                processors=[self._filter, structlog.processors.format_exc_info, _tame, _stamp, self._render],
                 wrapper_class=structlog.make_filtering_bound_logger(0),
             ).bind(),
         )
@@ -74,9 +75,10 @@ class Logs:
         """Lines that could not be written fast enough, since the start."""
         return self._writer.dropped
 
-    def set_level(self, name: str) -> None:
-        """Takes effect at once, for loggers that already exist too."""
-        self._level = _LEVELS[name]
+    def configure(self, config: LogConfig) -> None:
+        """Level and format from now on, for loggers that already exist too."""
+        self._level = _LEVELS[config.level]
+        self._renderer = _renderer(config, self._stream)
         self._follow()
 
     def close(self) -> None:
@@ -89,6 +91,9 @@ class Logs:
     def _follow(self) -> None:
         # What libraries say below a warning is for whoever looks for a fault in them.
         logging.getLogger().setLevel(logging.DEBUG if self._level <= logging.DEBUG else logging.WARNING)
+
+    def _render(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        return self._renderer(logger, method, event)
 
     def _filter(self, _: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["level"] = "error" if method == "exception" else method
@@ -163,6 +168,13 @@ class _Json:
         ordered = {key: event.pop(key) for key in ("time", "level", "event")} | dict(event)
         line = orjson.dumps(ordered).decode()
         return f"<{_SYSLOG[ordered['level']]}>{line}" if self._journal else line
+
+
+_Renderer: TypeAlias = Callable[[Any, str, MutableMapping[str, Any]], str]
+
+
+def _renderer(config: LogConfig, stream: TextIO) -> _Renderer:
+    return _Json(journal=_is_journal(stream)) if config.format == "json" else _console(stream)
 
 
 def _console(stream: TextIO) -> structlog.dev.ConsoleRenderer:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from drivers.api import Antenna, DriverContext, Item
+from drivers.api import Antenna, Driver, DriverContext, Item
 from drivers.backoff import delays
 from gateway.config import ReaderConfig
 from gateway.config.drivers import factory, settings_for
@@ -34,7 +34,7 @@ class Readers:
         self._now = now
         self._log = log
         self._running: dict[str, _Running] = {}
-        self._paused = False
+        self._held = False
 
     def __iter__(self) -> Iterator[Supervisor]:
         return (running.supervisor for running in self._running.values())
@@ -48,38 +48,42 @@ class Readers:
         return running.supervisor
 
     async def apply(self, configs: Iterable[ReaderConfig]) -> None:
-        """Makes the running readers those of `configs`: unchanged ones go on, changed ones are down meanwhile."""
+        """Makes the running readers those of `configs`: unchanged ones go on, changed ones are down meanwhile. Raises,
+        with nothing changed, where a driver cannot be built."""
         wanted = {config.id: config for config in configs}
-        leaving = [r for r in self._running.values() if wanted.get(r.config.id) != r.config]
+        leaving = [running for running in self._running.values() if wanted.get(running.config.id) != running.config]
+        staying = self._running.keys() - {running.config.id for running in leaving}
+        built = [self._build(config) for config in wanted.values() if config.id not in staying]
         await self._stop(leaving)
         for running in leaving:
             if running.config.id in wanted:
                 running.supervisor.say_down("its configuration has changed")
-        for config in wanted.values():
-            if config.id not in self._running:
-                self._start(config)
+        for config, supervisor, driver in built:
+            if self._held:
+                supervisor.pause()
+            task = self._group.create_task(supervisor.run(driver), name=f"reader {config.id}")
+            self._running[config.id] = _Running(config, supervisor, task)
 
     async def stop(self) -> None:
         """Stops every reader in order, all at the same time."""
         await self._stop(list(self._running.values()))
 
-    def pause(self, why: str) -> None:
-        """Holds every reader back until `resume`: what cannot be kept must not be taken."""
-        if not self._paused:
-            self._paused = True
+    def hold(self, why: str) -> None:
+        """Holds every reader back for as long as `why` says something: what cannot be kept must not be taken."""
+        if bool(why) == self._held:
+            return
+        self._held = bool(why)
+        if why:
             self._log.warning("readers are held back", why=why)
-            for supervisor in self:
-                supervisor.pause()
-
-    def resume(self) -> None:
-        """Lets every reader go on."""
-        if self._paused:
-            self._paused = False
+        else:
             self._log.info("readers go on")
-            for supervisor in self:
+        for supervisor in self:
+            if why:
+                supervisor.pause()
+            else:
                 supervisor.resume()
 
-    def _start(self, config: ReaderConfig) -> None:
+    def _build(self, config: ReaderConfig) -> tuple[ReaderConfig, Supervisor, Driver]:
         rng = random.Random()
         supervisor = Supervisor(config.id, self._sink, lambda: delays(rng), self._now, self._log)
         context = DriverContext(
@@ -89,11 +93,7 @@ class Readers:
             now=self._now,
             log=self._log.bind(reader=config.id),
         )
-        if self._paused:
-            supervisor.pause()
-        driver = factory(config.driver).build(context, settings_for(config))
-        task = self._group.create_task(supervisor.run(driver), name=f"reader {config.id}")
-        self._running[config.id] = _Running(config, supervisor, task)
+        return config, supervisor, factory(config.driver).build(context, settings_for(config))
 
     async def _stop(self, leaving: list[_Running]) -> None:
         for running in leaving:

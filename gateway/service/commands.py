@@ -70,6 +70,7 @@ class Commands:
         self._history = history
         self._alarms = alarms
         self._now = now
+        self._closed = False
         self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "output": self._output,
             "status": self._status,
@@ -85,6 +86,10 @@ class Commands:
         """More commands by name, each with what carries it out."""
         self._handlers |= handlers
 
+    def close(self) -> None:
+        """The gateway stops: what comes from here on is refused, for it would come behind the last checkpoint."""
+        self._closed = True
+
     async def handle(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """Does the command `name`; returns its result. Raises `Refused` and changes nothing where it is wrong."""
         handler = self._handlers.get(name)
@@ -98,6 +103,8 @@ class Commands:
 
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""
+        if self._closed:
+            raise Refused("the gateway is stopping: send it again when it is back")
         command = Command(self._now(), name, self.identifiers.resolve(name, args))
         self._pipeline.floor.admit(command)
         self._pipeline.take(command)

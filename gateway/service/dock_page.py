@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from gateway.config import Config
+from gateway.config.web import WebConfig
 from gateway.floor import Floor
 from gateway.history.history import History
+from gateway.ops.logs import Logger
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.commands import Commands
@@ -83,3 +85,15 @@ class Page:
                 yield None
         finally:
             self._notices.discard(notice)
+
+
+def serving(page: Page, config: WebConfig | None, log: Logger) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """The web server with its name, ready to run, where one is configured and the libraries for it are installed."""
+    if config is None:
+        return
+    try:
+        from gateway.web.server import WebServer
+    except ImportError as error:
+        log.error("no dock page: pip install 'rfid-gateway[web]'", reason=str(error))
+        return
+    yield "dock page", WebServer(page, config, log).run()

@@ -35,9 +35,11 @@ class Parts(Protocol):
     ledger: Ledger
     pipeline: Pipeline
     readers: Readers
-    mqtt: MqttService
     alarms: Alarms
     history: History
+
+    @property
+    def mqtt(self) -> MqttService: ...
 
 
 class Vitals:

@@ -33,6 +33,12 @@ class Lights:
     def look(self) -> None:
         self._want(self._gate().outputs())
 
+    def restart(self) -> None:
+        """The gate may be another, and outputs may be gone: every output is set anew."""
+        self._wanted.clear()
+        self._failing.clear()
+        self._want(self._gate().outputs_of())
+
     def renew(self, reader: str) -> None:
         self._want(self._gate().outputs_of(reader))
 

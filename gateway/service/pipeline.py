@@ -7,7 +7,12 @@ memory-backed storage, the recorder and the ledger have threads of their own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import orjson
+
 from drivers.api import Item
+from gateway import __version__
 from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.floor import Floor
@@ -47,6 +52,8 @@ class Pipeline:
         self._last_tick = 0
         self._checkpoint_at = 0
         self._unsaved = False
+        self.retained: Sequence[str] = ()
+        """Topics that the broker may hold: a later run clears those that it does not say anew."""
         self.checkpoints = 0
         self.checkpoint_attempts = 0
 
@@ -138,6 +145,8 @@ class Pipeline:
             "age": str(self._clock.age()),
             "clean": "yes" if clean else "no",
             "floor_config": self._config.floor_json(),
+            "release": __version__,
+            "retained": orjson.dumps(list(self.retained)).decode(),
         }
         self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
         self._ledger.checkpoint(self.floor.checkpoint(), self._position, meta)
@@ -157,8 +166,16 @@ class Pipeline:
         """The attempt to put a checkpoint on disk has failed."""
         self.checkpoint_attempts += 1
 
-    def reconfigure(self, config: Config, floor: Floor) -> None:
-        """Goes on with a floor of a new configuration that holds the old one's state."""
+    def reconfigure(self, config: Config) -> None:
+        """Goes on with a floor of `config` in the state of the present one. Raises, with nothing changed, where that
+        cannot be.
+
+        It happens at a checkpoint: what is in the journal behind it was judged under `config`, and would be again
+        after a crash. The checkpoints wait for the disk like every other.
+        """
+        successor = self.floor.successor(config)
+        self.checkpoint()
         self._config = config
         self._clock.grain = micros(config.floor.window)
-        self.floor = floor
+        self.floor = successor
+        self.checkpoint()

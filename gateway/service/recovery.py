@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import orjson
+
 from gateway.config import Config
 from gateway.events.envelope import event_time
 from gateway.floor import Floor
@@ -25,7 +27,7 @@ from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
-from gateway.service.reload import carry_over
+from gateway.service.state_topics import topics
 
 _PAGE = 1_000
 _PAGE_BYTES = 16 << 20
@@ -61,7 +63,7 @@ async def recover(
         log.info("the last run was killed while it wrote to its journal", torn_bytes=state.torn)
     if found.damage:
         log.error("the ledger was damaged; a new epoch begins", why=found.damage)
-    rebuilt: list[str] = []
+    then, rebuilt = config, list[str]()
     if found.fresh:
         ledger.recovered()
         tail = _left_behind(journal)
@@ -73,12 +75,14 @@ async def recover(
         tail = _replay(floor, found, state, ledger, journal)
         _compare(floor, rebuilt, ledger.recovered(), log)
         if then.floor_json() != config.floor_json():
-            floor = carry_over(floor, config)
+            floor = floor.successor(config)
     if recorder is not None:
         recorder.resume(journal)
     pipeline = Pipeline(config, floor, ledger, journal, recorder, clock, log)
     clock.seed_age(int(found.meta.get("age", tail.last_tick)) or clock.now())
     if not found.fresh or tail.lost:
+        retained = found.meta.get("retained")
+        pipeline.retained = topics(then) if retained is None else orjson.loads(retained)
         pipeline.go_on_from(tail.last_tick)
         clean = found.meta.get("clean") == "yes" and tail.replayed == 0
         lost = tail.lost and not clean

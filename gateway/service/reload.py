@@ -1,11 +1,31 @@
-"""What a reload changes: the sections that differ, and what each of them takes."""
+"""A reload: the configuration is read again, compared with the present one, and applied; or nothing changes.
+
+::
+
+    SIGHUP ──▶ read ──▶ compare ──▶ log, floor, broker, readers ──▶ the new configuration is in force
+                 │                        │ one of them fails
+                 ▼                        ▼
+            the present one goes on  ◀── each that was changed is changed back, the last one first
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from gateway.config import Config
-from gateway.floor import Floor
+from gateway.config.file import load
+from gateway.errors import ConfigError
+from gateway.ops.logs import Logger, Logs
+from gateway.ops.notify import Notifier
+from gateway.readers.fleet import Readers
+from gateway.service.outputs import Lights
+from gateway.service.pipeline import Pipeline
+from gateway.service.publishing import Publishing
 
 # What these say is open or held for as long as the process lives.
 _FIXED = (
@@ -49,8 +69,94 @@ def compare(present: Config, wanted: Config) -> Change:
     )
 
 
-def carry_over(floor: Floor, config: Config) -> Floor:
-    """A floor of `config` in the state of `floor`."""
-    successor = Floor(config)
-    successor.restore(floor.snapshot())
-    return successor
+class Parts(Protocol):
+    """What a reload changes. `config` is the configuration in force."""
+
+    config: Config
+    logs: Logs
+    pipeline: Pipeline
+    publishing: Publishing
+    readers: Readers
+    lights: Lights
+
+
+class Reload:
+    """`ask` at any time; `run` reloads as often as it was asked, one at a time.
+    systemd is told when one begins, and the gateway's `status` when it ends."""
+
+    def __init__(
+        self, parts: Parts, path: Path | None, log: Logger, notifier: Notifier, status: Callable[[], str]
+    ) -> None:
+        self._parts = parts
+        self._path = path
+        self._log = log
+        self._notifier = notifier
+        self._status = status
+        self.wanted = asyncio.Event()
+
+    def ask(self) -> None:
+        """The file is to be read again."""
+        self.wanted.set()
+
+    async def at_start(self, config: Config) -> Config:
+        """While the start is refused: the configuration for the next attempt, read again where that was asked for."""
+        if self.wanted.is_set() and self._path is not None:
+            self.wanted.clear()
+            with suppress(ConfigError):
+                return await asyncio.to_thread(load, self._path)
+        return config
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever goes wrong is said; it never comes out."""
+        while True:
+            await self.wanted.wait()
+            self.wanted.clear()
+            self._notifier.reloading()
+            await self.attempt()
+            self._notifier.ready(self._status())
+
+    async def attempt(self) -> bool:
+        """Reads the file and applies it; whether it is in force now."""
+        if self._path is None:
+            return False
+        try:
+            wanted = await asyncio.to_thread(load, self._path)
+            change = compare(self._parts.config, wanted)
+            for section in change.needs_restart:
+                self._log.warning("a change takes effect at the next start only", section=section)
+            await self._apply(change)
+        except ConfigError as error:
+            self._log.error("the configuration was not reloaded; the present one stays", problems=error.problems)
+            return False
+        except Exception as error:
+            self._log.error(
+                "the configuration was not reloaded; the present one stays", why=f"{type(error).__name__}: {error}"
+            )
+            return False
+        self._log.info(
+            "the configuration was reloaded",
+            changed=change.sections,
+            config=change.config.digest(),
+            whole_config=change.config.whole_digest(),
+        )
+        return True
+
+    async def _apply(self, change: Change) -> None:
+        """Every step comes with the one that takes it back; where a step fails, those before it are taken back."""
+        parts, before, after = self._parts, self._parts.config, change.config
+        async with AsyncExitStack() as undo:
+            undo.callback(setattr, parts, "config", before)
+            parts.config = after
+            undo.callback(parts.logs.configure, before.log)
+            parts.logs.configure(after.log)
+            if change.floor:
+                parts.pipeline.reconfigure(after)
+                undo.callback(parts.pipeline.reconfigure, before)
+            if change.mqtt:
+                undo.push_async_callback(parts.publishing.replace, before)
+                await parts.publishing.replace(after)
+            undo.push_async_callback(parts.readers.apply, before.readers)
+            await parts.readers.apply(after.readers)
+            undo.pop_all()
+        parts.lights.restart()
+        parts.publishing.configured()

@@ -1,7 +1,13 @@
 """What is true now, for the retained topics: zones, readers, docks, open alarms. Published on change and after
-reconnects."""
+reconnects.
+
+A broker keeps a retained topic for ever. So the names of those that it may hold are saved with every checkpoint, and
+those that are of nothing in the configuration any more are cleared, by this run or by the next.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import orjson
 
@@ -12,6 +18,15 @@ from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
 
 
+def topics(config: Config) -> list[str]:
+    """The retained topics of a configuration, without that of the gateway itself."""
+    return [
+        *(f"state/zone/{zone.id}" for zone in config.zones),
+        *(f"state/reader/{reader.id}" for reader in config.readers),
+        *(f"state/dock/{dock.id}" for dock in config.docks),
+    ]
+
+
 class StateTopics:
     """Puts the floor's and the readers' present state on the board, which publishes what has changed."""
 
@@ -20,16 +35,28 @@ class StateTopics:
         self._pipeline = pipeline
         self._readers = readers
         self._alarms = alarms
+        self._held = set(pipeline.retained)
+        """What the broker may hold: of this run and, until it is said anew or cleared, of those before."""
 
     def update(self, config: Config) -> None:
+        """Puts on the board what is true under `config`, and takes off what is of nothing any more."""
+        for topic, state in self._states(config):
+            self._board.set(topic, state)
+        wanted = topics(config)
+        for topic in self._held.difference(wanted):
+            self._board.remove(topic)
+        self._held = set(wanted)
+        self._pipeline.retained = [*wanted, *self._board.leaving()]
+
+    def _states(self, config: Config) -> Iterator[tuple[str, bytes]]:
+        floor = self._pipeline.floor
         for zone in config.zones:
-            self._board.set(f"state/zone/{zone.id}", orjson.dumps(self._pipeline.floor.zone_state(zone.id)))
+            yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:
-            state = self._pipeline.floor.reader_state(supervisor.reader)
+            state = floor.reader_state(supervisor.reader)
             state |= {"phase": supervisor.phase, "error": supervisor.last_error}
-            self._board.set(f"state/reader/{supervisor.reader}", orjson.dumps(state))
+            yield f"state/reader/{supervisor.reader}", orjson.dumps(state)
         if self._alarms.known:
-            self._board.set("state/alarms", self._alarms.state())
-        gate = self._pipeline.floor.gate
-        for dock in gate.docks():
-            self._board.set(f"state/dock/{dock}", orjson.dumps(gate.state(dock, self._pipeline.last_tick)))
+            yield "state/alarms", self._alarms.state()
+        for dock in floor.gate.docks():
+            yield f"state/dock/{dock}", orjson.dumps(floor.gate.state(dock, self._pipeline.last_tick))

@@ -11,7 +11,7 @@ import asyncio
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from typing import Any
 import orjson
 
 from gateway.clock import SECOND, rfc3339
+from gateway.config import Config
 from gateway.config.alarms import WebhookConfig
 from gateway.errors import Refused
+from gateway.events.envelope import source_of
 from gateway.history.answers import Notice, Source
 from gateway.history.history import History
 from gateway.history.questions import Questions
@@ -176,3 +178,10 @@ def _words(notice: Notice) -> str:
 
 FORMS = {"alertmanager": alertmanager, "ntfy": ntfy}
 """A form makes the address and the content of a request, or nothing where it has no words for a notice."""
+
+
+def webhooks(config: Config, history: History, log: Logger) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """Those that are configured, each with its name, ready to run."""
+    source = source_of(config.site, config.gateway)
+    for webhook in config.alarms.webhooks:
+        yield f"webhook {webhook.name}", Webhook(webhook, history, config.history_file, source, log).run()

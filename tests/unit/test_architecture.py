@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The rooms, from the roof to the cellar: each may import from itself and from those after it.
 LAYERS = [
     ["gateway.cli", "gateway.__main__"],
+    ["gateway.run"],
     ["gateway.app"],
     ["gateway.service", "gateway.replay", "gateway.schemas"],
     ["gateway.readers", "gateway.sources", "gateway.web"],

@@ -100,10 +100,10 @@ def test_levels_follow_the_configuration_for_loggers_that_exist(stream):
     bound = logs.logger.bind(reader="dock-a")
     bound.info("one")
     bound.warning("two")
-    logs.set_level("debug")
+    logs.configure(LogConfig(level="debug"))
     bound.debug("three")
     logging.getLogger("aiomqtt").debug("four")
-    logs.set_level("error")
+    logs.configure(LogConfig(level="error"))
     bound.warning("five")
     bound.error("six")
     assert [line["event"] for line in lines(logs, stream)] == ["two", "three", "four", "six"]

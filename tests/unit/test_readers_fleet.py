@@ -106,11 +106,11 @@ async def test_readers_that_are_held_back_are_so_over_a_change(bench):
     async with fleet(bench) as readers:
         await readers.apply([reader("a")])
         await asyncio.sleep(1)
-        readers.pause("the ledger is full")
+        readers.hold("the ledger is full")
         await readers.apply([reader("a"), reader("b")])
         await asyncio.sleep(1)
         assert [driver.is_paused for driver in bench.built] == [True, True]
-        readers.resume()
+        readers.hold("")
         assert [driver.is_paused for driver in bench.built] == [False, False]
 
 

@@ -311,9 +311,9 @@ class Gate:
         """Outputs to switch since the last call, as reader, port and level; all of them on the first."""
         return self._signals.changes()
 
-    def outputs_of(self, reader: str) -> list[Switch]:
-        """What every output of a reader should be, for when it is connected again."""
-        return [(*place, level) for place, level in self._signals.wanted().items() if place[0] == reader]
+    def outputs_of(self, reader: str | None = None) -> list[Switch]:
+        """What every output of a reader, or of all, should be, for when it is connected again."""
+        return [(*at, level) for at, level in self._signals.wanted().items() if reader in (None, at[0])]
 
     def docks(self) -> list[str]:
         return list(self._docks)

@@ -1,0 +1,57 @@
+"""The process: event loop, garbage collector, signals, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from gateway.app import App
+from gateway.config import Config
+from gateway.config.file import load
+from gateway.errors import LedgerError
+from gateway.ops.logs import Logs
+
+
+def serve(path: Path) -> int:
+    """Runs the gateway on the configuration at `path` until SIGTERM or SIGINT. SIGHUP reads the file again."""
+    config = load(path)
+    logs = Logs(config.log)
+    try:
+        with asyncio.Runner(loop_factory=_uvloop()) as runner:
+            runner.run(_serve(path, config, logs))
+    except LedgerError as error:
+        logs.logger.error("the gateway cannot run", reason=str(error))
+        return 1
+    except Exception as error:
+        logs.logger.critical("the gateway ends; this is a fault in it", exc_info=error)
+        return 1
+    finally:
+        logs.close()
+    return 0
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster event loop where the extra is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
+
+
+async def _serve(path: Path, config: Config, logs: Logs) -> None:
+    # What is there now stays: the collector need not look at it again. Reads are tuples that live for a moment, and
+    # the default threshold makes it look for cycles among them every few milliseconds: 3 % of the time, for nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
+    app = App(config, logs, path)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, app.stop, "SIGTERM")
+    loop.add_signal_handler(signal.SIGINT, app.stop, "SIGINT")
+    loop.add_signal_handler(signal.SIGHUP, app.reload)
+    await app.run()

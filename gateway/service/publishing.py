@@ -1,0 +1,69 @@
+"""What leaves over MQTT: the service for the broker that is configured, and the retained topics it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.config import Config
+from gateway.mqtt.service import MqttService
+from gateway.readers.fleet import Readers
+from gateway.service.alarms import Alarms
+from gateway.service.pipeline import Pipeline
+from gateway.service.state_topics import StateTopics
+
+_STATE_INTERVAL = 1.0
+"""Seconds between two looks at what the retained topics should say."""
+
+
+class Publishing:
+    """`start` once; `replace` when the broker of the configuration changes. `mqtt` is the present service."""
+
+    mqtt: MqttService
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        config: Callable[[], Config],
+        make: Callable[[Config], MqttService],
+        pipeline: Pipeline,
+        readers: Readers,
+        alarms: Alarms,
+    ) -> None:
+        self._group = group
+        self._config = config
+        self._make = make
+        self._pipeline = pipeline
+        self._readers = readers
+        self._alarms = alarms
+
+    def start(self) -> None:
+        """Connects, and stays connected, until `stop`."""
+        self._begin(self._make(self._config()))
+
+    async def replace(self, config: Config) -> None:
+        """Goes on with the broker of `config`. Raises, with nothing changed, where it cannot be set up."""
+        service = self._make(config)
+        await self.stop()
+        self._begin(service)
+
+    def configured(self) -> None:
+        """Another configuration is in force: what is retained says so now."""
+        self.mqtt.configured(self._config())
+        self._topics.update(self._config())
+
+    async def stop(self) -> None:
+        """Says goodbye to the broker."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def run(self) -> None:
+        """Keeps the retained topics up to date, until cancelled."""
+        while True:
+            self._topics.update(self._config())
+            await asyncio.sleep(_STATE_INTERVAL)
+
+    def _begin(self, service: MqttService) -> None:
+        self.mqtt = service
+        self._topics = StateTopics(service.board, self._pipeline, self._readers, self._alarms)
+        self._task = self._group.create_task(service.run(), name="mqtt")

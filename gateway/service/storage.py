@@ -1,0 +1,103 @@
+"""Everything that the gateway keeps, opened and closed together: ledger, journal, recording, history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.clock import SECOND
+from gateway.config import Config
+from gateway.errors import LedgerError
+from gateway.events.envelope import source_of
+from gateway.history.history import History
+from gateway.ledger.journal import Journal
+from gateway.ledger.ledger import Ledger
+from gateway.ops.logs import Logger
+from gateway.recording.recorder import Recorder
+from gateway.service.event_clock import EventClock
+from gateway.service.pipeline import Pipeline
+from gateway.service.recovery import recover
+
+_HISTORY = 2.0
+"""Seconds that an orderly stop waits for the history to take in the last events."""
+
+
+class Listener(Protocol):
+    """Who hears what the ledger has to say: see `Ledger`."""
+
+    def committed(self, sequence: int) -> None: ...
+    def dropped(self, first: int, last: int, start: int, end: int) -> None: ...
+    def ledger_failed(self, error: LedgerError) -> None: ...
+
+
+class Storage:
+    """Build it inside a running event loop; `open` it, then use its parts, then `close` it."""
+
+    history: History
+    away: float | None = None
+    """Seconds since the run before, for which the broker may have kept commands."""
+
+    def __init__(self, config: Config, listener: Listener, clock: EventClock, log: Logger) -> None:
+        self._config = config
+        self._clock = clock
+        self._log = log
+        self._open = contextlib.AsyncExitStack()
+        self.ledger = Ledger(
+            config.ledger,
+            source_of(config.site, config.gateway),
+            on_commit=listener.committed,
+            on_dropped=listener.dropped,
+            on_error=listener.ledger_failed,
+            now=clock.now,
+            age=clock.age,
+        )
+
+    async def open(self) -> Pipeline:
+        """The pipeline, in the state in which the last run left it. Raises `LedgerError` where ledger or journal cannot
+        be used, and whatever else keeps it from starting; `close` then closes what is open."""
+        config = self._config
+        journal = Journal(config.journal)
+        recorder = Recorder(config.recording, self._log) if config.recording else None
+        self._open.callback(journal.close)
+        found = self.ledger.start()
+        self._open.push_async_callback(self._close_ledger)
+        self.history = History(
+            config.history_file,
+            found.epoch,
+            self.ledger.committed,
+            self._log,
+            lambda: self.ledger.busy,
+            config.cameras,
+            config.history.keep,
+        )
+        self._open.push_async_callback(self.history.close)
+        if recorder is not None:
+            self._open.push_async_callback(asyncio.to_thread, recorder.close)
+        pipeline = await recover(config, found, self.ledger, journal, recorder, self._clock, self._log)
+        await self.ledger.flush()
+        last = int(found.meta.get("last_tick", 0))
+        self.away = max(0.0, (self._clock.now() - last) / SECOND) if last else None
+        return pipeline
+
+    @property
+    def acknowledged(self) -> Callable[[], int] | None:
+        """Asks up to where the backend has every event; None where the broker's word is what counts."""
+        if self._config.ledger.keep_until != "ack":
+            return None
+        return lambda: self.ledger.stats().acknowledged
+
+    async def history_caught_up(self) -> None:
+        """The history holds every event, or has had its time: what it does not hold it takes in at the next start."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HISTORY):
+                await self.history.until(self.ledger.stats().sequence)
+
+    async def close(self) -> None:
+        """Writes what is left, as far as the disk takes it."""
+        await self._open.aclose()
+
+    async def _close_ledger(self) -> None:
+        with contextlib.suppress(LedgerError):
+            await self.ledger.close()

@@ -37,10 +37,7 @@ from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.settings import LlrpSettings
-from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, Setup, State
-
-VERSION_SILENCE = 2.0
-"""A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
+from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, VERSION_SILENCE, Setup, State
 
 _ACTIVE = 2
 _STARTED = 0

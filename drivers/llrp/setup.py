@@ -29,6 +29,9 @@ from drivers.llrp.settings import LlrpSettings
 VERSION_1_0_1 = 1
 VERSION_1_1 = 2
 
+VERSION_SILENCE = 2.0
+"""A reader that knows only LLRP 1.0.1 may say nothing to the question about versions. Not worth a longer wait."""
+
 EVENTS_AND_REPORTS = 11
 """What GET_READER_CONFIG is asked for when only the answer matters: it is one byte long."""
 

@@ -25,7 +25,6 @@ from drivers.api import (
     Item,
     ReaderAlive,
     ReaderClock,
-    ReaderCondition,
     ReaderLoss,
     ReaderUp,
     Row,
@@ -34,13 +33,10 @@ from drivers.api import (
 from drivers.comprehension import Comprehension
 from drivers.serial.link import Link
 from drivers.serial.settings import SerialSettings
+from drivers.serial.signs import CONDITION_HOLD, NOISE_WINDOW, SECOND, Conditions, LineQuality, Watch
 
-SECOND = 1_000_000
 ALIVE_EVERY = 200_000
 """At most five signs of life a second; rounds can be far shorter, and nobody needs more."""
-
-CONDITION_HOLD = 10 * SECOND
-"""A reader repeats a warning while it lasts and never says that it is over: over is when it was not repeated."""
 
 THROTTLED = "throttled"
 HOT = "hot"
@@ -60,9 +56,6 @@ MAX_COMPLAINTS = 20
 MOST_REFUSALS = 8
 """Rounds in a row that a reader may refuse: a carrier that was on, a chip that restarts."""
 
-NOISY_SHARE = 0.005
-NOISE_WINDOW = 10 * SECOND
-
 
 class Unidentified(DriverError):
     """No reader of the family answered; what else was seen on the port says more."""
@@ -74,64 +67,6 @@ class Identity:
 
     model: str
     firmware: str
-
-
-class Watch:
-    """A reader that must give a sign of life every `limit` microseconds."""
-
-    def __init__(self, limit: int, now: int) -> None:
-        self.limit = limit
-        self._last = now
-
-    def beat(self, now: int) -> None:
-        self._last = now
-
-    def overdue(self, now: int) -> bool:
-        return now - self._last > self.limit
-
-
-class Conditions:
-    """Warnings that a reader repeats while they last."""
-
-    def __init__(self, reader: str) -> None:
-        self._reader = reader
-        self._until: dict[str, int] = {}
-
-    def seen(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> list[Item]:
-        """The item to hand over if this is news. The condition lasts `hold` microseconds unless it is seen again."""
-        news = name not in self._until
-        self._until[name] = now + hold
-        return [ReaderCondition(self._reader, now, name, True, detail)] if news else []
-
-    def lapse(self, now: int) -> list[Item]:
-        """The conditions that were not repeated in time are over."""
-        return [self._over(name, now) for name, until in list(self._until.items()) if now >= until]
-
-    def clear(self, now: int) -> list[Item]:
-        return [self._over(name, now) for name in list(self._until)]
-
-    def _over(self, name: str, now: int) -> Item:
-        del self._until[name]
-        return ReaderCondition(self._reader, now, name, False)
-
-
-class LineQuality:
-    """The share of bytes that belonged to no frame, in windows of `NOISE_WINDOW`."""
-
-    def __init__(self, now: int) -> None:
-        self._since = now
-        self._received = 0
-        self._skipped = 0
-
-    def noise(self, received: int, skipped: int, now: int) -> str | None:
-        """A sentence if the window that ends now was noisy. Both counts are totals since the port was opened."""
-        if now - self._since < NOISE_WINDOW:
-            return None
-        bytes_, lost = received - self._received, skipped - self._skipped
-        self._since, self._received, self._skipped = now, received, skipped
-        if lost <= bytes_ * NOISY_SHARE:
-            return None
-        return f"{lost} of {bytes_} bytes in 10 s belonged to no whole frame: check cable, ground and baud"
 
 
 SettingsT = TypeVar("SettingsT", bound=SerialSettings)

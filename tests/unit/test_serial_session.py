@@ -13,7 +13,7 @@ from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.r2000.frames import frame_of as r2000_frame
 from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
-from drivers.serial.session import Conditions, LineQuality, Watch
+from drivers.serial.signs import Conditions, LineQuality, Watch
 from drivers.serial.uhf288.frames import read_info, read_realtime, read_tags, without_pc
 from drivers.serial.uhf288.frames import reply as uhf288_reply
 from drivers.serial.uhf288.settings import Uhf288Settings

@@ -12,7 +12,8 @@ from drivers.api import DriverContext, DriverError, RssiUnit
 from drivers.serial.cf.frames import BROADCAST, ENDLESS, STATUS_TEXT, Cmd, Status, command, read_reply, read_tag
 from drivers.serial.cf.settings import CfSettings
 from drivers.serial.link import Link
-from drivers.serial.session import ATTEMPTS, SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.session import ATTEMPTS, Identity, Session, Unidentified, Wanted
+from drivers.serial.signs import SECOND
 
 SILENCE = SECOND
 """No round takes so long: after so many microseconds of silence the inventory is over, or the reader is gone."""

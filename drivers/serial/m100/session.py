@@ -22,7 +22,8 @@ from drivers.serial.m100.frames import (
     read_tag,
 )
 from drivers.serial.m100.settings import M100Settings
-from drivers.serial.session import ATTEMPTS, SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.session import ATTEMPTS, Identity, Session, Unidentified, Wanted
+from drivers.serial.signs import SECOND
 
 SILENCE = SECOND
 """No poll takes so long: after this much silence the polls have run out, or the module is gone."""

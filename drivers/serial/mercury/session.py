@@ -33,16 +33,8 @@ from drivers.serial.mercury.frames import (
 )
 from drivers.serial.mercury.rounds import Rounds
 from drivers.serial.mercury.settings import MercurySettings
-from drivers.serial.session import (
-    ATTEMPTS,
-    BAD_MATCH,
-    SECOND,
-    THROTTLED,
-    Identity,
-    Session,
-    Unidentified,
-    Watch,
-)
+from drivers.serial.session import ATTEMPTS, BAD_MATCH, THROTTLED, Identity, Session, Unidentified
+from drivers.serial.signs import SECOND, Watch
 
 
 class MercurySession(Session[MercurySettings]):

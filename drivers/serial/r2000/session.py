@@ -30,7 +30,8 @@ from drivers.serial.r2000.frames import (
     session_round,
 )
 from drivers.serial.r2000.settings import R2000Settings
-from drivers.serial.session import ATTEMPTS, BAD_MATCH, HOT, SECOND, Identity, Session, Unidentified, Wanted
+from drivers.serial.session import ATTEMPTS, BAD_MATCH, HOT, Identity, Session, Unidentified, Wanted
+from drivers.serial.signs import SECOND
 
 CHECK_EVERY = 30 * SECOND
 """Temperature and match of the antennas change slowly, and measuring costs reading time."""

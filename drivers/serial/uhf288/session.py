@@ -12,7 +12,8 @@ from typing import ClassVar, NoReturn
 
 from drivers.api import DriverContext, DriverError, ReaderLoss, RssiUnit
 from drivers.serial.link import Link
-from drivers.serial.session import SECOND, Identity, Session, Unidentified, Wanted, Watch
+from drivers.serial.session import Identity, Session, Unidentified, Wanted
+from drivers.serial.signs import SECOND, Watch
 from drivers.serial.uhf288.dialect import Dialect
 from drivers.serial.uhf288.frames import (
     BANDS,

@@ -32,7 +32,7 @@ accuracy: .venv/ready
 	@$(BIN)/python -m benchmarks.accuracy $(ACCURACY)
 
 # Fits the learned layer of the portals to simulated doors, from seeds, and writes gateway/floor/portals/learned.json:
-# some twenty minutes of a processor. One thread does the sums, so that they come out the same.
+# some ten minutes of a processor. One thread does the sums, so that they come out the same.
 train: .venv/ready
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learn $(TRAIN)
 

@@ -122,6 +122,7 @@ class App:
             self.history,
             self.alarms,
             self._now,
+            lambda: self.ledger.stats().quarantined,
         )
         self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.ledger_failed)
         self.publishing = Publishing(

@@ -35,6 +35,9 @@ are never so many; what comes in one piece with the last of them is still taken.
 MAX_ANSWERING = 200
 """Answers that the broker has not acknowledged, above which no command is begun."""
 
+RECONNECT_SECONDS = 1.0
+"""For an answer to wait where there is no connection just now."""
+
 ANSWER_SECONDS = 10.0
 """For the broker to take an answer, after which the command is acknowledged all the same."""
 
@@ -212,21 +215,24 @@ class Intake:
 
     def _answer(self, name: str, message: Message, answer: bytes) -> None:
         """Sends the answer; once it is with the broker, the command is acknowledged."""
-        connection = self._connection
         topic = message.response_topic
         if topic is None or _bad_response_topic(topic, self._base):
             topic = f"{self._base}res/{name}"
+        task = asyncio.create_task(self._finish(name, topic, message, answer), name="mqtt-answer")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _finish(self, name: str, topic: str, message: Message, answer: bytes) -> None:
+        connection = self._connection
+        if connection is None or connection.lost.done():
+            await asyncio.sleep(RECONNECT_SECONDS)  # a new one may be opening, which has brought this command
+            connection = self._connection
         if connection is None or connection.lost.done():
             self._undelivered(name, topic, "there is no connection")
             message.acknowledge()
             return
         properties = Properties("application/json", correlation=message.correlation)
         outcome = connection.send(topic, answer, qos=min(1, connection.features.qos), properties=properties)
-        task = asyncio.create_task(self._finish(name, topic, message, outcome), name="mqtt-answer")
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
-
-    async def _finish(self, name: str, topic: str, message: Message, outcome: asyncio.Future[Outcome]) -> None:
         await asyncio.wait([outcome], timeout=ANSWER_SECONDS)
         result = outcome.result() if outcome.done() else Outcome(LOST_CODE, "the broker does not acknowledge it")
         if not result.accepted:

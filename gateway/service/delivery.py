@@ -23,6 +23,8 @@ Sequence = Annotated[int, Field(ge=1, le=2**63 - 1)]
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    request: Annotated[str, Field(max_length=128)] | None = None
+
 
 class _List(_Arguments):
     """`after`: a sequence number. `topic`: as in the list, such as ``events/alarm/vault``."""

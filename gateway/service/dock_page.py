@@ -28,8 +28,10 @@ class Page:
         history: History,
         alarms: Alarms,
         now: Callable[[], int],
+        set_apart: Callable[[], int],
     ) -> None:
         self._config = config
+        self._set_apart = set_apart
         self._floor = floor
         self._readers = readers
         self._commands = commands
@@ -51,6 +53,9 @@ class Page:
 
     def zones(self) -> list[dict[str, Any]]:
         return [self._floor().zone_state(zone.id) for zone in self._config().zones]
+
+    def set_apart(self) -> int:
+        return self._set_apart()
 
     def readers(self) -> list[dict[str, Any]]:
         config = self._config()

@@ -18,6 +18,9 @@ class WebPort(Protocol):
     def zones(self) -> list[dict[str, Any]]:
         """``Floor.zone_state`` of every zone."""
 
+    def set_apart(self) -> int:
+        """How many events are in quarantine."""
+
     def readers(self) -> list[dict[str, Any]]:
         """``Floor.reader_state`` of every reader with `phase` and `error` of its supervisor, and `docks`: the ids of
         the docks whose portal it watches."""

@@ -123,7 +123,7 @@ class _Site:
             case ["alarms"]:
                 return alarms_parts(self._port.alarms())
             case ["readers"]:
-                return readers_parts(self._port.readers())
+                return readers_parts(self._port.readers(), self._port.set_apart())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
                 return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
         raise HTTPException(404, "There is no such page.")

@@ -69,11 +69,18 @@ def _count_words(count: Mapping[str, Any] | None) -> Html:
     return join(el("b", figure), el("small", sure, moment(count["ended"])))
 
 
-def readers_parts(readers: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
-    """A row for each reader: up or not, what is wrong with it, its clock and its reads."""
+def readers_parts(readers: Iterable[Mapping[str, Any]], set_apart: int = 0) -> dict[str, Html]:
+    """A row for each reader: up or not, what is wrong with it, its clock and its reads; and a line where the office has
+    not taken `set_apart` events."""
     rows = [_reader_row(reader) for reader in readers]
     columns = ("Reader", "State", "Antennas", "Clock", "Reads")
-    return {"readers": table(columns, rows) if rows else _nothing("The configuration has no readers.")}
+    shown_rows = table(columns, rows) if rows else _nothing("The configuration has no readers.")
+    return {"readers": join([_set_apart_line(set_apart), shown_rows]) if set_apart else shown_rows}
+
+
+def _set_apart_line(count: int) -> Html:
+    words = f"{number(count, 'message')} not taken by the office system. Nothing is lost: they are kept here. Tell IT."
+    return el("p", _status("bad", "warning", words))
 
 
 def _reader_row(reader: Mapping[str, Any]) -> Html:

@@ -107,6 +107,9 @@ class FakeGateway:
             zone("dock", "", 0, 0, {"r2/1": "watching", "r2/2": "watching"}, None),
         ]
 
+    def set_apart(self) -> int:
+        return 0
+
     def readers(self) -> list[dict[str, Any]]:
         return [
             reader("r1", docks=["dock-1"], reads=1_204_331) | self.reader_changes.get("r1", {}),

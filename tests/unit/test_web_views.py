@@ -189,6 +189,12 @@ def test_zones_say_how_well_they_are_watched():
     assert "214 packages" in text
 
 
+def test_what_the_office_has_not_taken_stands_above_the_readers() -> None:
+    readers = FakeGateway().readers()
+    assert "3 messages not taken by the office system" in Seen(readers_parts(readers, 3)["readers"]).text
+    assert "not taken" not in Seen(readers_parts(readers)["readers"]).text
+
+
 def test_readers_say_what_is_wrong():
     gateway = FakeGateway()
     gateway.reader_changes["r1"] = {"status": "down", "error": "no route to host", "conditions": {"gpo": "refused"}}

@@ -87,15 +87,15 @@ class PresenceConfig(Section):
     `smoothing` is the time over which signal strength is averaged. A tag changes zone when another zone has seen it for
     `dwell`, is stronger by `hysteresis`, and its lead, summed over time as far as it exceeds half of `hysteresis`, has
     reached a threshold: after seconds for a tag that came just now, later the longer it has stood. It is not seen any
-    more after `shortest`, the silence that its own read rate makes as rare as `miss_odds`, and its widest gap together,
-    but not later than after `longest`.
+    more after `shortest`, the silence that its own read rate makes as rare as `miss_odds`, and three quarters of its
+    widest gap together, but not later than after `longest`.
     """
 
     smoothing: Seconds = 2.0
     hysteresis: Annotated[float, Field(ge=0, le=30)] = 6.0
     dwell: Annotated[float, Field(ge=0, le=600)] = 2.0
     miss_odds: Annotated[float, Field(gt=0, lt=0.5)] = 1e-6
-    shortest: Seconds = 15.0
+    shortest: Seconds = 20.0
     longest: Seconds = 1800.0
 
 

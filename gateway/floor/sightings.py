@@ -218,7 +218,7 @@ class Sightings:
     def _home(self, slot: int, sight: Sight) -> None:
         """A sighting in the zone that the tag is in. The same sums as in `_plain`."""
         tags = self._tags
-        before, state = tags.last[slot], tags.state[slot]
+        before, state, gap = tags.last[slot], tags.state[slot], 0
         tags.reads[slot] += sight.reads
         tags.strongest[slot] = max(tags.strongest[slot], sight.strength)
         if sight.t > before:
@@ -236,7 +236,7 @@ class Sightings:
         if state == State.SETTLING:
             tags.since[slot] = min(tags.since[slot], sight.t)
         elif state == State.UNSEEN and sight.t > before:
-            self._presence.seen_again(slot, self._proof(sight))
+            self._presence.seen_again(slot, self._proof(sight), gap)
         if tags.state[slot] == State.CONTESTED:
             self._weigh_rivals(slot, sight.t, new_look=before < sight.start)
 

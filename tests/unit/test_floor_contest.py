@@ -120,10 +120,10 @@ def test_a_tag_that_came_back_after_it_was_taken_to_have_departed_is_waited_for_
         items += standing(start, start + 20, "r2", 1, 7)
     facts = run(ticked(items, 400))
     windows = [fact.data["evidence"]["expected_within_s"] for fact in facts if fact.data["movement"] == "not_seen"]
-    assert windows[0] < 25
+    assert windows[0] < 30
     assert windows[1] > windows[0] + 75
     assert [t for what, _, t in story(facts) if what == "departed"] == [
-        pytest.approx(when, abs=2) for when in (63, 353)
+        pytest.approx(when, abs=2) for when in (67, 355)
     ]
 
 

@@ -22,6 +22,7 @@ from gateway.floor.evidence import Evidence, Passed, Proof, by_looks
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
+from gateway.floor.presence.silence import forgiven
 from gateway.floor.presence.strays import MAX_TAGS, SHARE, strays, too_many
 from gateway.floor.presence.table import State
 from gateway.floor.presence.timeouts import Due
@@ -80,9 +81,10 @@ class Presence(Whereabouts):
         if antenna != old:
             self._due.unpark(slot, old)
 
-    def seen_again(self, slot: int, proof: Proof) -> None:
-        """A tag that was not seen any more was seen in its own zone."""
+    def seen_again(self, slot: int, proof: Proof, gap: float) -> None:
+        """A tag that was not seen any more was seen in its own zone, after `gap` microseconds of watching."""
         tags, zone = self.tags, self.zone(slot)
+        tags.widest[slot] = max(tags.widest[slot], forgiven(gap))
         self.unseen[zone] -= 1
         self.present[zone] += 1
         tags.state[slot] = State.CONTESTED if slot in self.rivals else State.PRESENT

@@ -5,10 +5,11 @@ The silence that is expected of a tag at most is the sum of three parts, all in 
 - `shortest`, which stands for what happens to tags of which nothing is known yet: somebody walks past;
 - the adaptive binomial window known from RFID data cleaning: looks at a tag are taken to be independent, one succeeds
   with the chance p of one window over the mean gap, so that all of n looks fail with the chance (1 - p)^n; n is the
-  number for which that falls below `miss_odds`;
-- the widest gap of the tag within the last MEMORY. Gaps have a heavy tail (people and goods stand in the way for
-  minutes), and the widest so far is the best predictor of the next wide one. A tag that was called not seen too early
-  has shown a wider gap by that, and is not called so again for a gap of that size.
+  number for which that falls below `miss_odds`. It is RATE_MOST at most: a tag that is hardly read has few gaps, and
+  their mean says little;
+- WIDER of the widest gap of the tag within the last MEMORY. Gaps have a heavy tail (people and goods stand in the way
+  for minutes), and the widest so far is the best predictor of the next wide one. A tag that was called not seen too
+  early is not called so again for a gap of that size (`forgiven`), which bounds flapping.
 
 On recordings of a worn tag that never left its room this sum gives two thirds of the false statements that a fixed
 timeout gives at the same mean delay (docs/floor.md).
@@ -30,6 +31,12 @@ from gateway.floor.bounded import Bounded
 MEMORY = 3600.0 * SECOND
 """Microseconds of watching after which a gap has faded to 1/e. What blocks a shelf, a pallet or a cart, stays for less
 than an hour; a longer memory delays each later statement by what happened once."""
+
+WIDER = 0.75
+"""Share of the widest gap that is expected beyond the rest."""
+
+RATE_MOST = 60 * SECOND
+"""Microseconds that the read rate of a tag adds at most."""
 
 FIRST_MEAN = 5.0 * SECOND
 """Mean gap, in microseconds, that a tag begins with."""
@@ -53,6 +60,11 @@ def remember(widest: float, gap: float) -> float:
     return max(gap, widest / (1 + gap / MEMORY))
 
 
+def forgiven(gap: float) -> float:
+    """The widest gap to remember of a tag that was called not seen, or departed, during a gap and never was away."""
+    return gap / WIDER
+
+
 class Silence:
     """The rule with the settings of a configuration; times in microseconds of watching."""
 
@@ -65,8 +77,8 @@ class Silence:
     def expected(self, mean: float, widest: float) -> int:
         """The longest silence that is expected, from the mean and the widest gap. Whole milliseconds."""
         p = min(self._window / max(mean, 1.0), 0.99)
-        looks = self._surprise / math.log1p(-p)
-        silence = min(self.shortest + looks * self._window + widest, self.longest)
+        rate = min(self._surprise / math.log1p(-p) * self._window, RATE_MOST)
+        silence = min(self.shortest + rate + WIDER * widest, self.longest)
         return int(silence) // MILLISECOND * MILLISECOND
 
     def confidence(self, looks: int, expected: int, silence: int) -> float:
@@ -120,7 +132,7 @@ class Gone:
         A silence beyond the longest that is ever waited for is no gap: the tag was away.
         """
         gap = t - gaps.last - (dark - gaps.dark)
-        return remember(gaps.widest, gap) if gap <= self._longest else gaps.widest / (1 + gap / MEMORY)
+        return remember(gaps.widest, forgiven(gap)) if gap <= self._longest else gaps.widest / (1 + gap / MEMORY)
 
     def dump(self) -> list[Any]:
         """EPC in hex with its gaps, the oldest first, ready for JSON."""

@@ -22,8 +22,9 @@ from gateway.floor.presence.contest import FADED, Rival, smooth
 from gateway.floor.presence.plain import PlainSightings
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
+from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import MAX_TAGS
-from gateway.floor.presence.table import CHUNK_BITS, ROW, State
+from gateway.floor.presence.table import CHUNK_BITS, ROW
 from gateway.floor.reader_windows import Cells, Closed
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.readers.history import Timeline
@@ -190,6 +191,7 @@ class Sightings:
         self._tags.since[slot] = sight.t
         bit = self._places.spots[sight.antenna].bit
         self._presence.enter(slot, sight.antenna, sight.t, float(sight.strength), 1, sight.reads, sight.strength, bit)
+        self._presence.states.change(slot, Change.SIGHTED, self._presence.zone(slot))
         self._presence.recall(slot)
         if sight.late:
             self._presence.late[slot] = sight.reads
@@ -267,7 +269,7 @@ class Sightings:
         if state[slot] == State.SETTLING:
             return
         if state[slot] == State.PRESENT:
-            state[slot] = State.CONTESTED
+            presence.states.change(slot, Change.RIVALLED, presence.zone(slot))
         if self._contest.won(rival, presence.level(slot, sight.t), self._tags.since[slot], sight.t):
             presence.move(slot, zone, sight.t)
 
@@ -286,4 +288,4 @@ class Sightings:
             presence.move(slot, max(winners, key=lambda zone: (views[zone].level, -zone)), t)
         elif not views:
             del presence.rivals[slot]
-            self._tags.state[slot] = State.PRESENT
+            presence.states.change(slot, Change.ALONE, presence.zone(slot))

@@ -35,7 +35,7 @@ def test_a_count_on_command_says_who_is_there():
         *standing(1, 50, "r2", 1, 4),
         Command(at(40), "count", {"zone": "vault", "duration": 5, "request": "cycle-17"}),
     ]
-    (fact,) = counted(items, 50)
+    (fact,) = counted(items, 50, presence={"shortest": 4.0})
     data = fact.data
     assert fact.place == data["zone"] == "vault"
     assert (data["trigger"], data["request"]) == ("command", "cycle-17")

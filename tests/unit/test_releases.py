@@ -109,8 +109,13 @@ def said(events: list[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
 
 
 def without_standing(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the tag that stands by the door: how often that is said may change from one release to the next."""
-    return [event for event in events if not str(event["data"].get("uid", "")).endswith("1F")]
+    """Without the tag that stands by the door, and without silence: how often the one is said, and how long is waited
+    for the other, may change from one release to the next."""
+    return [
+        event
+        for event in events
+        if not str(event["data"].get("uid", "")).endswith("1F") and "silence_s" not in event["data"].get("evidence", {})
+    ]
 
 
 async def test_it_goes_on_as_the_release_would_have(release: Release) -> None:

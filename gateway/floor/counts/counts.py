@@ -27,7 +27,7 @@ from gateway.floor.evidence import MOST, Evidence
 from gateway.floor.levels import UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
-from gateway.floor.presence.table import State
+from gateway.floor.presence.states import State
 from gateway.floor.readers.history import Timeline
 from gateway.floor.tags import Foreign, uid
 from gateway.inputs import Command

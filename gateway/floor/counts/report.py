@@ -18,7 +18,7 @@ from gateway.floor.counts.run import Running
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
-from gateway.floor.presence.table import State
+from gateway.floor.presence.states import State
 from gateway.floor.tags import uid
 
 MAX_UIDS = 10_000

@@ -60,8 +60,11 @@ FADED = 60 * SECOND
 NEPER = 434.29
 """exp(-1) in hundredths of a decibel of power."""
 
-EVEN_LEAD = 1.5
+EVEN_LEAD = 5 / 3
 """Mean lead, in halves of `hysteresis`, at which a move is as likely wrong as right (on recordings of carried tags)."""
+
+SURER = 0.7
+"""By how much the log odds of a move grow with each decibel of mean lead (on the same recordings)."""
 
 
 def smooth(level: float, strength: float, gap: float, smoothing: float) -> float:
@@ -194,4 +197,4 @@ class Contest:
         """Probability that a move to the rival at `t` is right, by the logistic of its mean lead in decibels."""
         seconds = max(t - rival.first, self.dwell, 1) / SECOND
         mean = self.slack + rival.lead / seconds
-        return 1 / (1 + math.exp(-min(mean - EVEN_LEAD * self.slack, CLEAR)))
+        return 1 / (1 + math.exp(-SURER * min(mean - EVEN_LEAD * self.slack, CLEAR)))

@@ -19,7 +19,8 @@ from gateway.floor.columns import Block
 from gateway.floor.levels import CENTI
 from gateway.floor.places import Places
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
-from gateway.floor.presence.table import CHUNK_BITS, ROWS, Columns, State
+from gateway.floor.presence.states import State
+from gateway.floor.presence.table import CHUNK_BITS, ROWS, Columns
 from gateway.floor.readers.antennas import LIT, Watch
 
 Ints: TypeAlias = npt.NDArray[np.int64]

@@ -1,14 +1,8 @@
-"""Where each tag is: arrived, moved, not seen, seen again, departed.
+"""Where each tag is: what sightings, portals, events and silence make of it, and what is said of that.
 
-::
-
-    (new) --first sighting--> SETTLING --after `dwell`: arrived--> PRESENT <--> CONTESTED (another zone sees it too)
-    PRESENT, CONTESTED --silence beyond its own window: not seen--> UNSEEN --seen in its zone: seen again--> PRESENT
-    PRESENT, CONTESTED, UNSEEN --another zone takes it over: moved--> CONTESTED
-    UNSEEN --silence for `departs_after` more, where the zone has it: departed--> (only its gaps are kept: silence.py)
-
-A tag that is seen once only has arrived too, with the confidence of one look: it may be a stray, and it may be all
-that there is to be seen of a package. Sightings come from sightings.py; what falls due without one is in timeouts.py.
+Sightings come from sightings.py, what falls due without one from timeouts.py; the states and their transitions are in
+states.py. A tag that is seen once only has arrived too, with the confidence of one look: it may be a stray, and it may
+be all that there is to be seen of a package.
 """
 
 from __future__ import annotations
@@ -23,8 +17,8 @@ from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
 from gateway.floor.presence.silence import forgiven
+from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import MAX_TAGS, SHARE, strays, too_many
-from gateway.floor.presence.table import State
 from gateway.floor.presence.timeouts import Due
 from gateway.floor.readers.antennas import Watch
 
@@ -85,9 +79,9 @@ class Presence(Whereabouts):
         """A tag that was not seen any more was seen in its own zone, after `gap` microseconds of watching."""
         tags, zone = self.tags, self.zone(slot)
         tags.widest[slot] = max(tags.widest[slot], forgiven(gap))
-        self.unseen[zone] -= 1
-        self.present[zone] += 1
-        tags.state[slot] = State.CONTESTED if slot in self.rivals else State.PRESENT
+        self.states.change(slot, Change.SEEN_AGAIN, zone)
+        if slot in self.rivals:
+            self.states.change(slot, Change.RIVALLED, zone)
         self.queue(slot)
         self.say("seen_again", tags.epcs[slot], proof.last, proof, by_looks(1), target=zone, since=tags.since[slot])
 
@@ -98,14 +92,12 @@ class Presence(Whereabouts):
         source = self.zone(slot)
         confidence = self.contest.confidence(rival, t)
         since = tags.since[slot]
-        (self.unseen if tags.state[slot] == State.UNSEEN else self.present)[source] -= 1
-        self.present[zone] += 1
         for other in views.values():
             other.restart()
             other.at = t
         self._due.unpark(slot, tags.antenna[slot])
         self.swap(slot, rival)
-        tags.state[slot] = State.CONTESTED
+        self.states.change(slot, Change.MOVED, source, zone)
         self.queue(slot)
         self.say(
             "moved",
@@ -134,7 +126,6 @@ class Presence(Whereabouts):
             return
         source, since = self.zone(slot), self.tags.since[slot]
         if zone is None:
-            self._uncount(slot)
             self.forget(slot)
             self.say("departed", epc, proof.first, proof, confidence, portal=portal, source=source, since=since)
         elif zone != source:
@@ -158,22 +149,20 @@ class Presence(Whereabouts):
         slot = tags.slots.get(epc)
         if slot is None:
             slot = tags.new(epc)
-        else:
-            self._uncount(slot)
+        before = self.zone(slot)
         self.rivals.pop(slot, None)
         looks = max(1, tags.looks[slot])
         level = float(proof.strongest)
         tags.since[slot] = proof.first
         self._due.unpark(slot, tags.antenna[slot])
         self.enter(slot, proof.antenna, proof.last, level, looks, proof.reads, proof.strongest, proof.mask)
-        tags.state[slot] = State.PRESENT if seen else State.UNSEEN
-        self._count(slot)
+        self.states.change(slot, Change.PLACED if seen else Change.LOST, before, self.zone(slot))
+        self._wait(slot)
 
     def remove(self, epc: bytes) -> None:
         """Takes over from an event that the tag is gone."""
         slot = self.tags.slots.get(epc)
         if slot is not None:
-            self._uncount(slot)
             self._due.discard(slot)
             self.forget(slot)
 
@@ -185,26 +174,14 @@ class Presence(Whereabouts):
             return False
         first, last = self.tags.last[slots[0]], self.tags.last[slots[-1]]
         for slot in slots:
-            self._uncount(slot)
             self._due.unpark(slot, self.tags.antenna[slot])
             self.forget(slot)
         self.say_given_up(len(slots), first, last, t)
         return True
 
-    def _uncount(self, slot: int) -> None:
-        if self.tags.state[slot] == State.UNSEEN:
-            self.unseen[self.zone(slot)] -= 1
-        elif self.tags.state[slot] != State.SETTLING:
-            self.present[self.zone(slot)] -= 1
-
-    def _count(self, slot: int) -> None:
-        """Counts a tag in its zone, and lets it wait where it has to."""
-        zone, state = self.zone(slot), self.tags.state[slot]
-        if state == State.UNSEEN:
-            self.unseen[zone] += 1
-        elif state != State.SETTLING:
-            self.present[zone] += 1
-        if state != State.UNSEEN or self.places.zones[zone].departs_after is not None:
+    def _wait(self, slot: int) -> None:
+        """Lets a tag wait for its time, where there is something to wait for."""
+        if self.tags.state[slot] != State.UNSEEN or self.places.zones[self.zone(slot)].departs_after is not None:
             self.queue(slot)
 
     def dump(self) -> dict[str, Any]:
@@ -227,18 +204,17 @@ class Presence(Whereabouts):
         until = too_many(columns, MAX_TAGS)
         if given_up := self.tags.load(columns, until):
             self.say_given_up(given_up, until, until, self._due.now)
-        zones = len(self.places.zones)
-        self.present, self.unseen = [0] * zones, [0] * zones
         antenna = self.tags.antenna
         for slot in self.tags.slots.values():
             antenna[slot] = numbers[antenna[slot]]
-            self._count(slot)
+            self._wait(slot)
+        self.states.recount(self.tags.slots.values(), self.zone, len(self.places.zones))
         self.late = {int(slot): int(reads) for slot, reads in dump["late"] if self.tags.state[int(slot)]}
         self.gone.load(dump["gone"], numbers)
         self._load_views(dump["rivals"], self.rivals, numbers)
         for slot, state in enumerate(self.tags.state):
             if state == State.CONTESTED and slot not in self.rivals:
-                self.tags.state[slot] = State.PRESENT
+                self.states.change(slot, Change.ALONE, self.zone(slot))
 
     def _load_views(self, dump: Any, into: dict[int, dict[int, Rival]], numbers: list[int]) -> None:
         """The view of a zone that is the tag's own by now is left out."""

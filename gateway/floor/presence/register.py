@@ -14,7 +14,8 @@ from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import PATIENCE, Contest, Rival
 from gateway.floor.presence.silence import FIRST_MEAN, Gone, Silence
-from gateway.floor.presence.table import CHUNK_BITS, Columns, State
+from gateway.floor.presence.states import Change, State, States
+from gateway.floor.presence.table import CHUNK_BITS, Columns
 from gateway.floor.readers.antennas import Cause, Watch
 
 
@@ -26,8 +27,8 @@ class Whereabouts:
         self.rivals: dict[int, dict[int, Rival]] = {}  # slot to zone number to that zone's view of the tag
         self.late: dict[int, int] = {}  # slot to late reads in its zone
         self.units: dict[str, int] = {}  # reader to unit code of its newest reads
-        self.present = [0] * len(places.zones)
-        self.unseen = [0] * len(places.zones)
+        self.states = States(self.tags.state, len(places.zones))
+        self.present, self.unseen = self.states.present, self.states.unseen
         self.contest = Contest(config)
         self.patience = Silence(config, window)
         self.gone = Gone(self.patience.longest)
@@ -66,6 +67,7 @@ class Whereabouts:
 
     def forget(self, slot: int) -> None:
         """Nothing is known of the tag any more."""
+        self.states.change(slot, Change.FORGOTTEN, self.zone(slot))
         self.rivals.pop(slot, None)
         self.late.pop(slot, None)
         self.tags.release(slot)

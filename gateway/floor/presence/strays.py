@@ -7,7 +7,8 @@ import sys
 from array import array
 from collections.abc import Iterable
 
-from gateway.floor.presence.table import ROW, Columns, State
+from gateway.floor.presence.states import State
+from gateway.floor.presence.table import ROW, Columns
 
 MAX_TAGS = 1_000_000
 """Live tags: the largest stock planned for. A start with so many takes 430 MB at its peak; with the other bounds added

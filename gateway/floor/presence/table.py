@@ -14,22 +14,11 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator
-from enum import IntEnum
 
 import numpy as np
 
 from gateway.errors import LedgerError
-
-
-class State(IntEnum):
-    """What is known of a tag."""
-
-    FREE = 0  # the slot holds no tag
-    SETTLING = 1  # new: where it arrived is not decided yet
-    PRESENT = 2  # in its zone
-    CONTESTED = 3  # in its zone, and another zone sees it too
-    UNSEEN = 4  # not seen for longer than its own reads explain; it may well be there
-
+from gateway.floor.presence.states import State
 
 CHUNK_BITS = 10
 CHUNK = 1 << CHUNK_BITS
@@ -109,7 +98,7 @@ class Columns:
         return len(self.slots)
 
     def new(self, epc: bytes) -> int:
-        """A slot for a tag. Its columns are zero, its state SETTLING."""
+        """A slot for a tag. Its columns are zero, its state still FREE."""
         if self.free:
             slot = self.free.pop()
             self.epcs[slot] = epc
@@ -122,16 +111,15 @@ class Columns:
                 self.dirty.append(1)
                 self._grow(_BLANK * CHUNK)
         self.slots[epc] = slot
-        self.state[slot] = State.SETTLING
         self.dirty[slot >> CHUNK_BITS] = 1
         return slot
 
     def release(self, slot: int) -> None:
-        """Forgets the tag in a slot. One that is queued is free once its time has come (`unqueue`)."""
+        """Forgets the tag in a slot, whose state is FREE. While it is queued, nobody else gets the slot (`unqueue`)."""
         del self.slots[self.epcs[slot]]
         self.epcs[slot] = b""
         self.rows[slot * ROW.size : (slot + 1) * ROW.size] = _BLANK
-        self.since[slot] = self.state[slot] = 0
+        self.since[slot] = 0
         if not self.queued[slot]:
             self.free.append(slot)
         self.dirty[slot >> CHUNK_BITS] = 1

@@ -13,7 +13,8 @@ from gateway.clock import micros
 from gateway.floor.evidence import by_looks, by_margin
 from gateway.floor.presence.register import Whereabouts
 from gateway.floor.presence.silence import GAPS, Gaps
-from gateway.floor.presence.table import CHUNK_BITS, State
+from gateway.floor.presence.states import Change, State
+from gateway.floor.presence.table import CHUNK_BITS
 from gateway.floor.presence.timer_wheel import Waiting
 from gateway.floor.readers.antennas import LIT
 
@@ -172,18 +173,17 @@ class Due:
                 known.swap(slot, views.pop(best))
             for view in views.values():
                 view.restart()
-        tags.state[slot] = State.CONTESTED if views else State.PRESENT
         zone = known.zone(slot)
-        known.present[zone] += 1
+        known.states.change(slot, Change.ARRIVED, zone)
+        if views:
+            known.states.change(slot, Change.RIVALLED, zone)
         confidence = certain * by_looks(tags.looks[slot])
         known.say("arrived", tags.epcs[slot], tags.since[slot], known.proof(slot), confidence, target=zone)
 
     def _not_seen(self, slot: int, t: int) -> bool:
         known, tags = self._known, self._tags
         zone = known.zone(slot)
-        tags.state[slot] = State.UNSEEN
-        known.present[zone] -= 1
-        known.unseen[zone] += 1
+        known.states.change(slot, Change.SILENT, zone)
         known.say_silence("not_seen", slot, t)
         departs = self._places.zones[zone].departs_after is not None
         tags.queued[slot] = departs
@@ -191,7 +191,6 @@ class Due:
 
     def _departed(self, slot: int, t: int) -> None:
         known, tags = self._known, self._tags
-        known.unseen[known.zone(slot)] -= 1
         known.say_silence("departed", slot, t)
         gaps = Gaps(tags.antenna[slot], tags.last[slot], tags.dark[slot], tags.mean[slot], tags.widest[slot])
         known.gone.keep(tags.epcs[slot], gaps)

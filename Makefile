@@ -27,9 +27,10 @@ bench: .venv/ready
 	@$(BIN)/python -m benchmarks
 
 # How right the floor is, on simulated scenes with known truth: docs/accuracy.md. `ACCURACY=--quick make accuracy`
-# plays a small sample.
+# plays a small sample. Then recordings of real readers, where there are any in ../shared/recordings.
 accuracy: .venv/ready
 	@$(BIN)/python -m benchmarks.accuracy $(ACCURACY)
+	@$(BIN)/python -m benchmarks.recordings
 
 # Fits the learned layer of the portals to simulated doors, from seeds, and writes gateway/floor/portals/learned.json:
 # some ten minutes of a processor. One thread does the sums, so that they come out the same.

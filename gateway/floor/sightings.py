@@ -35,7 +35,7 @@ _PRESENT = int(State.PRESENT)
 
 
 @dataclass(slots=True)
-class Sight:
+class Sighting:
     """One sighting: antenna number, start of its window and its time, and RSSI in hundredths of a decibel."""
 
     antenna: int
@@ -112,7 +112,7 @@ class Sightings:
         for epc in others:
             reads, rssi, power, moment = closed.cells[epc]
             strength = rssi * CENTI[closed.unit]
-            sight = Sight(antenna, start, start + moment // power, reads, strength, closed.late)
+            sight = Sighting(antenna, start, start + moment // power, reads, strength, closed.late)
             slot = self._tags.slots.get(epc)
             if slot is None:
                 self._unknown(epc, sight)
@@ -179,7 +179,7 @@ class Sightings:
             dirty[slot >> CHUNK_BITS] = 1
         return others
 
-    def _unknown(self, epc: bytes, sight: Sight) -> None:
+    def _unknown(self, epc: bytes, sight: Sighting) -> None:
         if not self._stock(epc, self._places.zone_of[sight.antenna], sight.t, sight.reads):
             return
         if len(self._tags) >= MAX_TAGS and not self._presence.make_room(sight.t):
@@ -206,7 +206,7 @@ class Sightings:
         self._stats.foreign[kind] = self._stats.foreign.get(kind, 0) + reads
         return False
 
-    def _known(self, slot: int, sight: Sight) -> None:
+    def _known(self, slot: int, sight: Sighting) -> None:
         tags, zone_of = self._tags, self._places.zone_of
         tags.dirty[slot >> CHUNK_BITS] = 1
         if sight.late:
@@ -217,7 +217,7 @@ class Sightings:
         elif sight.t >= tags.since[slot]:
             self._elsewhere(slot, sight)
 
-    def _home(self, slot: int, sight: Sight) -> None:
+    def _home(self, slot: int, sight: Sighting) -> None:
         """A sighting in the zone that the tag is in. The same sums as in `_plain`."""
         tags = self._tags
         before, state, gap = tags.last[slot], tags.state[slot], 0
@@ -242,7 +242,7 @@ class Sightings:
         if tags.state[slot] == State.CONTESTED:
             self._weigh_rivals(slot, sight.t, new_look=before < sight.start)
 
-    def _proof(self, sight: Sight) -> Proof:
+    def _proof(self, sight: Sighting) -> Proof:
         """The proof of a movement that rests on one sighting."""
         return Proof(
             antenna=sight.antenna,
@@ -255,7 +255,7 @@ class Sightings:
             late=sight.reads if sight.late else 0,
         )
 
-    def _elsewhere(self, slot: int, sight: Sight) -> None:
+    def _elsewhere(self, slot: int, sight: Sighting) -> None:
         """A sighting in another zone than that which the tag is in."""
         presence, state = self._presence, self._tags.state
         zone = self._places.zone_of[sight.antenna]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import TagsConfig
+from gateway.floor.bounded import Bounded
 
 MAX_FOREIGN = 65_536
-"""Foreign tags remembered at a time. A dock sees thousands a day; beyond this the oldest quarter is forgotten, which
-costs no more than classifying them again and leaving them out of a count that is running."""
+"""Foreign tags remembered at a time. A dock sees thousands a day; beyond this the oldest is forgotten, which costs
+no more than classifying it again and leaving them out of a count that is running."""
 
 _GS1 = {
     0x2C: "gdti",
@@ -68,10 +69,10 @@ class TagFilter:
 
 
 class Foreign:
-    """Where and when each foreign tag was seen last. Bounded by MAX_FOREIGN."""
+    """Where and when each foreign tag was seen last."""
 
     def __init__(self) -> None:
-        self._seen: dict[bytes, tuple[str, int, int]] = {}  # EPC to class, zone number, time
+        self._seen: Bounded[bytes, tuple[str, int, int]] = Bounded(MAX_FOREIGN)  # EPC to class, zone number, time
 
     def known(self, epc: bytes) -> str | None:
         """The class of a foreign tag that is remembered."""
@@ -79,14 +80,13 @@ class Foreign:
         return entry[0] if entry else None
 
     def see(self, epc: bytes, kind: str, zone: int, t: int) -> None:
-        if len(self._seen) >= MAX_FOREIGN and epc not in self._seen:
-            for old in list(self._seen)[: MAX_FOREIGN // 4]:
-                del self._seen[old]
-        self._seen[epc] = (kind, zone, t)
+        """Remembers that a tag of the class `kind` was seen in `zone` at `t`."""
+        self._seen.renew(epc, (kind, zone, t))
 
     def redate(self, by: int) -> None:
         """They were seen `by` microseconds later than was thought."""
-        self._seen = {epc: (kind, zone, t + by) for epc, (kind, zone, t) in self._seen.items()}
+        for epc, (kind, zone, t) in self._seen.items():
+            self._seen[epc] = (kind, zone, t + by)
 
     def count(self, zone: int, since: int) -> int:
         """How many different foreign tags were seen last in `zone`, and not before `since`."""
@@ -97,4 +97,4 @@ class Foreign:
 
     def load(self, dump: Any, zones: list[int]) -> None:
         for epc, kind, zone, t in dump:
-            self._seen[bytes.fromhex(epc)] = (str(kind), zones[zone] if zone >= 0 else zone, int(t))
+            self._seen.renew(bytes.fromhex(epc), (str(kind), zones[zone] if zone >= 0 else zone, int(t)))

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench accuracy train fuzz lock clean
+.PHONY: demo test check format bench accuracy train torture fuzz lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m demo
@@ -11,7 +11,7 @@ demo: .venv/ready
 # real time, two at a time, so that they have the processors that they would have.
 test: .venv/ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 4 tests/unit tests/property tests/vectors tests/fuzz
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist worksteal tests/integration tests/e2e
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist worksteal tests/integration tests/e2e tests/torture
 
 check: .venv/ready
 	@$(BIN)/ruff format --check --quiet .
@@ -36,6 +36,10 @@ accuracy: .venv/ready
 # some ten minutes of a processor. One thread does the sums, so that they come out the same.
 train: .venv/ready
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learn $(TRAIN)
+
+# What holds under faults, on the real daemon, some twenty minutes: docs/reliability.md.
+torture: .venv/ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=long $(BIN)/python -m pytest -q tests/torture
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("project")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever runs processes, brokers, sockets or ports, or searches for examples, is left to `make test`."""
     for item in items:
-        if {"e2e", "integration", "property", "fuzz"} & set(item.path.parts):
+        if {"e2e", "integration", "property", "fuzz", "torture"} & set(item.path.parts):
             item.add_marker(pytest.mark.slow)
 
 

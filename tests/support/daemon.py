@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-READY_TIMEOUT = 30.0
+READY_TIMEOUT = 60.0
 
 
 class Daemon:

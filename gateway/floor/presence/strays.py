@@ -11,7 +11,7 @@ from gateway.floor.presence.states import State
 from gateway.floor.presence.table import ROW, Columns
 
 MAX_TAGS = 1_000_000
-"""Live tags: the largest stock planned for. A start with so many takes 430 MB at its peak; with the other bounds added
+"""Live tags: the largest stock planned for. A start with so many takes 450 MB at its peak; with the other bounds added
 up (docs/reliability.md) that is what the unit allows. A flood of invented EPCs must not take more."""
 
 SHARE = 16

@@ -1,0 +1,62 @@
+"""A part that stands still is never healthy beyond its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import orjson
+import pytest
+
+from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.scene import serials
+from gateway.ops.health import CHECKPOINT_LIMIT, COMMIT_LIMIT, EVENT_TIME_LIMIT, PUBLISH_LIMIT
+from tests.e2e.site import config
+from tests.e2e.test_service import get
+from tests.support.mosquitto import free_port
+from tests.support.wedged import program
+
+LIMITS = {
+    "floor": EVENT_TIME_LIMIT,
+    "publisher": PUBLISH_LIMIT,
+    "checkpoint": CHECKPOINT_LIMIT,
+    "commit": COMMIT_LIMIT,
+}
+SLACK = 15.0
+"""Seconds beyond the limit: a window, the interval of checkpoints, and a loaded machine."""
+
+
+@pytest.mark.parametrize("part", LIMITS)
+async def test_a_wedge_is_failing_within_its_deadline(make_daemon, broker, tmp_path, say, long, part):
+    if part != "floor" and not long:
+        pytest.skip("its deadline takes most of a minute: make torture")
+    async with LlrpEmulator(serials(rate=20), name="door", hold_buffer=100_000) as door:
+        port = free_port()
+        settings = config(tmp_path / "gateway", broker.port, {"door": door}) | {"http": {"port": port}}
+        daemon = make_daemon(tmp_path / "gateway", settings)
+        wedge = tmp_path / "wedge"
+        daemon.program = program(part, wedge)
+        if part == "checkpoint":
+            wedge.touch()  # it takes none from the start
+        await daemon.start()
+        if part != "checkpoint":
+            await health(port, 200, 30)
+            wedge.touch()
+        reasons, after = await health(port, 503, LIMITS[part] + SLACK, door_is_up=True)
+        wedge.unlink()
+        _, well = await health(port, 200, 30)
+        say(f"a {part} that stands still is not healthy", "the part does nothing, without an error",
+            f"503 after {after:.0f} s: {reasons[0]}; 200 again after {well:.1f} s")  # fmt: skip
+        assert await daemon.stop() == 0, daemon.log[-2000:]
+
+
+async def health(port: int, wanted: int, within: float, *, door_is_up: bool = False) -> tuple[list[str], float]:
+    """Waits for an answer with this status; gives its reasons and how long it took."""
+    began = time.monotonic()
+    while True:
+        status, body = await get(port, "/healthz")
+        answer = orjson.loads(body)
+        if status == wanted and not (door_is_up and "no reader is up" in answer["reasons"]):
+            return answer["reasons"], time.monotonic() - began
+        assert time.monotonic() - began < within, f"after {within:.0f} s still {status}: {answer}"
+        await asyncio.sleep(0.2)

@@ -287,10 +287,7 @@ class Session:
         elif self._commands.in_flight is None:
             # The reader may sit on a few reads until it has `report_every` of them: fetch those first.
             self._send(E("GET_REPORT"), self._commands.next_id())
-            self._submit(build_config_request(EVENTS_AND_REPORTS), self._fetched, self._fetched)
-
-    def _fetched(self, _answer: Element | Refusal) -> None:
-        self._alive()
+            self._submit(build_config_request(EVENTS_AND_REPORTS), lambda _: self._alive(), lambda _: self._alive())
 
     def _polled(self, answer: Element | Refusal) -> None:
         self._owed.polled(self._at)

@@ -2,7 +2,7 @@
 liveness, conditions that come and go, inputs that change.
 
 A family's session is fed whole frames (`take`) and puts items into the sink at once; its coroutines only send
-commands and wait for answers. Times are UTC microseconds of the gateway except in `Watch`, which wants a clock that
+commands and wait for answers. Times are UTC microseconds of the gateway except in `Heartbeat`, which wants a clock that
 nobody sets.
 """
 
@@ -33,7 +33,7 @@ from drivers.api import (
 from drivers.comprehension import Comprehension
 from drivers.serial.link import Link
 from drivers.serial.settings import SerialSettings
-from drivers.serial.signs import CONDITION_HOLD, NOISE_WINDOW, SECOND, Conditions, LineQuality, Watch
+from drivers.serial.signs import CONDITION_HOLD, NOISE_WINDOW, SECOND, Conditions, Heartbeat, LineQuality
 
 ALIVE_EVERY = 200_000
 """At most five signs of life a second; rounds can be far shorter, and nobody needs more."""
@@ -93,7 +93,7 @@ class Session(ABC, Generic[SettingsT]):
         self.only_port = self.ports[0] if len(self.ports) == 1 else 0
         """The antenna to which reads belong whose reader names none, 0 where there are several."""
         self.clock = self.clock_of_family
-        self.watch = Watch(3 * SECOND, self.steady())
+        self.heartbeat = Heartbeat(3 * SECOND, self.steady())
         self.comprehension = Comprehension()
         self.fault: DriverError | None = None
         self.refusals = 0  # rounds refused since the last that went well
@@ -142,7 +142,7 @@ class Session(ABC, Generic[SettingsT]):
         self.heard = True
         for frame in frames:
             if self.frame(frame, now):
-                self.watch.beat(self.steady())
+                self.heartbeat.beat(self.steady())
         self.flush()
 
     def flush(self) -> None:
@@ -195,8 +195,8 @@ class Session(ABC, Generic[SettingsT]):
     def check_life(self) -> None:
         """Raises `DriverError` when nothing that is understood has come for too long."""
         self.check()
-        if self.watch.overdue(self.steady()):
-            silent = f"{self.watch.limit / SECOND:g} s"
+        if self.heartbeat.overdue(self.steady()):
+            silent = f"{self.heartbeat.limit / SECOND:g} s"
             raise DriverError(f"{self.link.where}: it has been silent for {silent}, or not understood; power or cable?")
         if self.comprehension.verdict is not None:
             raise DriverError(f"{self.link.where}: {self.comprehension.verdict}")

@@ -13,7 +13,7 @@ NOISY_SHARE = 0.005
 NOISE_WINDOW = 10 * SECOND
 
 
-class Watch:
+class Heartbeat:
     """A reader that must give a sign of life every `limit` microseconds."""
 
     def __init__(self, limit: int, now: int) -> None:
@@ -21,9 +21,11 @@ class Watch:
         self._last = now
 
     def beat(self, now: int) -> None:
+        """A sign of life at `now`."""
         self._last = now
 
     def overdue(self, now: int) -> bool:
+        """Whether the sign of life that was due by `now` has not come."""
         return now - self._last > self.limit
 
 
@@ -45,6 +47,7 @@ class Conditions:
         return [self._over(name, now) for name, until in list(self._until.items()) if now >= until]
 
     def clear(self, now: int) -> list[Item]:
+        """All conditions are over."""
         return [self._over(name, now) for name in list(self._until)]
 
     def _over(self, name: str, now: int) -> Item:

@@ -13,7 +13,7 @@ from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.r2000.frames import frame_of as r2000_frame
 from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
-from drivers.serial.signs import Conditions, LineQuality, Watch
+from drivers.serial.signs import Conditions, Heartbeat, LineQuality
 from drivers.serial.uhf288.frames import read_info, read_realtime, read_tags, without_pc
 from drivers.serial.uhf288.frames import reply as uhf288_reply
 from drivers.serial.uhf288.settings import Uhf288Settings
@@ -46,11 +46,11 @@ def test_a_lost_end_of_cycle_does_not_date_reads_a_cycle_early():
 
 
 def test_a_watch_that_hears_nothing_is_overdue():
-    watch = Watch(2 * SECOND, 0)
-    assert not watch.overdue(2 * SECOND)
-    assert watch.overdue(2 * SECOND + 1)
-    watch.beat(3 * SECOND)
-    assert not watch.overdue(4 * SECOND)
+    heartbeat = Heartbeat(2 * SECOND, 0)
+    assert not heartbeat.overdue(2 * SECOND)
+    assert heartbeat.overdue(2 * SECOND + 1)
+    heartbeat.beat(3 * SECOND)
+    assert not heartbeat.overdue(4 * SECOND)
 
 
 def test_a_condition_lasts_until_it_is_not_repeated():

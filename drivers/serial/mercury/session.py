@@ -34,7 +34,7 @@ from drivers.serial.mercury.frames import (
 from drivers.serial.mercury.rounds import Rounds
 from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.session import ATTEMPTS, BAD_MATCH, THROTTLED, Identity, Session, Unidentified
-from drivers.serial.signs import SECOND, Watch
+from drivers.serial.signs import SECOND, Heartbeat
 
 
 class MercurySession(Session[MercurySettings]):
@@ -52,7 +52,7 @@ class MercurySession(Session[MercurySettings]):
         cycle = round((self.settings.on + self.settings.off) * SECOND)
         self._anchor = Anchor(cycle)
         self._look_at_antennas = self.settings.antenna_check
-        self.watch = Watch(max(3 * cycle, 2 * SECOND), self.steady())
+        self.heartbeat = Heartbeat(max(3 * cycle, 2 * SECOND), self.steady())
 
     # Frames of the module.
 
@@ -270,7 +270,7 @@ class MercurySession(Session[MercurySettings]):
             return
         if answer.status != Status.OK:
             raise refusal(self.link.where, Op.STREAM, answer)
-        self.watch.beat(self.steady())
+        self.heartbeat.beat(self.steady())
         self._streaming = True
 
     def _read_by_rounds(self, answer: Reply) -> None:

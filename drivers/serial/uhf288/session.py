@@ -13,7 +13,7 @@ from typing import ClassVar, NoReturn
 from drivers.api import DriverContext, DriverError, ReaderLoss, RssiUnit
 from drivers.serial.link import Link
 from drivers.serial.session import Identity, Session, Unidentified, Wanted
-from drivers.serial.signs import SECOND, Watch
+from drivers.serial.signs import SECOND, Heartbeat
 from drivers.serial.uhf288.dialect import Dialect
 from drivers.serial.uhf288.frames import (
     BANDS,
@@ -66,7 +66,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._outputs: int | None = None
         self._inputs_at = 0.0
         scan = round(settings.scan_time * SECOND)
-        self.watch = Watch(max(3 * scan, 3 * SECOND), self.steady())
+        self.heartbeat = Heartbeat(max(3 * scan, 3 * SECOND), self.steady())
 
     # Frames of the reader.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
+from gateway.floor.gate.commands import Open
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Line, Manifest, read_manifest
 
 MAX_MANIFESTS = 64
@@ -165,6 +166,38 @@ class Catalogue:
             "lines": len(delivery.lines),
             "as_of": rfc3339(manifest.as_of),
         }
+
+    def meant(self, wanted: Open, taken: Mapping[DeliveryKey, str]) -> DeliveryKey:
+        """The delivery that a command to open means; `taken` are those with a session, and the dock of each. Raises
+        Refused where it means none or several."""
+        if wanted.manifest is None:
+            pending = self.pending(wanted.dock, taken)
+            if len(pending) != 1:
+                raise Refused(
+                    f"gate.open: {len(pending) or 'no'} deliveries wait for dock {wanted.dock}: name the manifest"
+                )
+            return pending[0]
+        known = self.known.get(wanted.manifest)
+        if known is None:
+            raise Refused(f"gate.open: no manifest {wanted.manifest!r} is known: send it first")
+        names = [delivery.delivery for delivery in known.manifest.deliveries]
+        if wanted.delivery is not None:
+            if wanted.delivery not in names:
+                raise Refused(f"gate.open: manifest {wanted.manifest} has no delivery {wanted.delivery!r}")
+            names = [wanted.delivery]
+        elif len(names) > 1:
+            names = [name for name in names if (wanted.manifest, name) in self.pending(wanted.dock, taken)]
+        if len(names) != 1:
+            raise Refused(f"gate.open: manifest {wanted.manifest} has several deliveries: name the delivery")
+        key = (wanted.manifest, names[0])
+        if key in taken:
+            raise Refused(f"gate.open: delivery {key[1]} of manifest {key[0]} has a session at dock {taken[key]}")
+        if self.is_done(key):
+            raise Refused(
+                f"gate.open: delivery {key[1]} of manifest {key[0]} is complete: "
+                "send a correction under a higher version"
+            )
+        return key
 
     def dump(self) -> list[Any]:
         return [[known.manifest.model_dump(mode="json"), known.received, known.done] for known in self.known.values()]

@@ -137,42 +137,10 @@ class Gate:
                 f"gate.open: dock {wanted.dock} has a session for delivery {session.key[1]} of manifest "
                 f"{session.key[0]}: close it first"
             )
-        key = self._delivery(wanted)
+        key = self._catalogue.meant(wanted, self._sessions.taken())
         if session is not None:
             return lambda: self._sessions.attach(wanted.dock, key, t, wanted.by)
         return lambda: self._sessions.open(wanted.dock, key, t, wanted.by, "command")
-
-    def _delivery(self, wanted: commands.Open) -> DeliveryKey:
-        """The delivery that a command to open means."""
-        taken = self._sessions.taken()
-        if wanted.manifest is None:
-            pending = self._catalogue.pending(wanted.dock, taken)
-            if len(pending) != 1:
-                raise Refused(
-                    f"gate.open: {len(pending) or 'no'} deliveries wait for dock {wanted.dock}: name the manifest"
-                )
-            return pending[0]
-        known = self._catalogue.known.get(wanted.manifest)
-        if known is None:
-            raise Refused(f"gate.open: no manifest {wanted.manifest!r} is known: send it first")
-        names = [delivery.delivery for delivery in known.manifest.deliveries]
-        if wanted.delivery is not None:
-            if wanted.delivery not in names:
-                raise Refused(f"gate.open: manifest {wanted.manifest} has no delivery {wanted.delivery!r}")
-            names = [wanted.delivery]
-        elif len(names) > 1:
-            names = [name for name in names if (wanted.manifest, name) in self._catalogue.pending(wanted.dock, taken)]
-        if len(names) != 1:
-            raise Refused(f"gate.open: manifest {wanted.manifest} has several deliveries: name the delivery")
-        key = (wanted.manifest, names[0])
-        if key in taken:
-            raise Refused(f"gate.open: delivery {key[1]} of manifest {key[0]} has a session at dock {taken[key]}")
-        if self._catalogue.is_done(key):
-            raise Refused(
-                f"gate.open: delivery {key[1]} of manifest {key[0]} is complete: "
-                "send a correction under a higher version"
-            )
-        return key
 
     def _close(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Close, "gate.close", args)

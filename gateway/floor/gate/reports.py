@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.clock import micros, rfc3339
@@ -10,8 +10,8 @@ from gateway.config.gate import DockConfig
 from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
-from gateway.floor.gate.session import Session
-from gateway.floor.gate.verdict import ALGORITHM
+from gateway.floor.gate.session import Session, in_seconds
+from gateway.floor.gate.verdict import ALGORITHM, tally
 from gateway.inputs import Command
 
 MANIFESTS = "manifests"
@@ -135,6 +135,25 @@ class Alarms:
 
     def load(self, dump: Any) -> None:
         self._said = {key: list(said) for key, said in dump.items()}
+
+
+def outline(session: Session, delivery: Delivery | None, *, ready: bool, dark: Mapping[str, int]) -> dict[str, Any]:
+    """A session in a few words, ready for JSON; `dark` is for how long each antenna was, in microseconds."""
+    return {
+        "session": session_id(session),
+        "direction": "in" if session.inbound else "out",
+        "manifest": session.key[0] if session.key else None,
+        "delivery": session.key[1] if session.key else None,
+        "version": session.version,
+        "recipient": delivery.recipient if delivery else None,
+        "opened": rfc3339(session.opened),
+        "opened_by": session.by,
+        "opened_why": session.why,
+        "ending": session.ending is not None,
+        "ready": ready,
+        "unwatched_s": in_seconds(dark),
+        "counts": tally(session, delivery),
+    }
 
 
 def session_id(session: Session) -> str:

@@ -21,7 +21,7 @@ from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Reads
 from gateway.floor.gate.manifest import DeliveryKey, Manifest
-from gateway.floor.gate.reports import Reports, changes, session_id
+from gateway.floor.gate.reports import Reports, changes, outline
 from gateway.floor.gate.saved import dump_session, load_session
 from gateway.floor.gate.session import RED, Dark, Ending, Session, Tag, Where, in_seconds, portal_proof, unwatched
 from gateway.floor.gate.shipped import Shipped
@@ -361,22 +361,12 @@ class Sessions:
         if session is None:
             return None
         now = session.last if t is None else max(t, session.last)
-        delivery = self._catalogue.delivery(session.key)
-        return {
-            "session": session_id(session),
-            "direction": "in" if session.inbound else "out",
-            "manifest": session.key[0] if session.key else None,
-            "delivery": session.key[1] if session.key else None,
-            "version": session.version,
-            "recipient": delivery.recipient if delivery else None,
-            "opened": rfc3339(session.opened),
-            "opened_by": session.by,
-            "opened_why": session.why,
-            "ending": session.ending is not None,
-            "ready": self._complete(session, now),
-            "unwatched_s": {} if self._watched(session, now) else in_seconds(self.unwatched(session, now)),
-            "counts": verdict.tally(session, delivery),
-        }
+        return outline(
+            session,
+            self._catalogue.delivery(session.key),
+            ready=self._complete(session, now),
+            dark={} if self._watched(session, now) else self.unwatched(session, now),
+        )
 
     def last_verdict(self, dock: str) -> dict[str, Any] | None:
         return self._last.outline(dock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from drivers.api import Item
 
@@ -57,6 +57,9 @@ class Dropped:
     end: int
 
 
+StepCause: TypeAlias = Literal["set", "suspended", "behind"]
+
+
 @dataclass(slots=True, frozen=True)
 class ClockStep:
     """The wall clock was set by `by` microseconds, and event time, which is now `t`, jumped by `jump` of them.
@@ -69,7 +72,7 @@ class ClockStep:
     t: int
     by: int
     jump: int
-    cause: str
+    cause: StepCause
 
 
 Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep

@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
 from gateway.events import envelope as events
-from gateway.events.models import MODELS
+from gateway.events.types import MODELS
 from gateway.web.openapi import describe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,23 +7,23 @@ same event ids on every replay and every resend. The ledger adds epoch, sequence
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from gateway.clock import parse_rfc3339, rfc3339
-
-MOVEMENT = "rfid.movement.v1"
-COUNT = "rfid.count.v1"
-GATE = "rfid.gate.v1"
-ALARM = "rfid.alarm.v1"
-LOSS = "rfid.loss.v1"
-CLOCK_STEP = "rfid.clock-step.v1"
-ACCESS = "rfid.access.v1"
-
-_PLACELESS = {LOSS: "events/loss", CLOCK_STEP: "events/clock-step"}
-_TOPIC_KIND = {MOVEMENT: "movement", COUNT: "count", GATE: "gate", ALARM: "alarm", ACCESS: "access"}
+from gateway.events.gate_models import GateData
+from gateway.events.models import Access, ClockStep, CountData, Loss
+from gateway.events.types import ACCESS as ACCESS
+from gateway.events.types import ALARM as ALARM
+from gateway.events.types import CLOCK_STEP as CLOCK_STEP
+from gateway.events.types import COUNT as COUNT
+from gateway.events.types import EVENTS, AlarmData, MovementData
+from gateway.events.types import GATE as GATE
+from gateway.events.types import LOSS as LOSS
+from gateway.events.types import MOVEMENT as MOVEMENT
 
 GENESIS = "0" * 64
 """`prevhash` of the first event of an epoch."""
@@ -31,21 +31,59 @@ GENESIS = "0" * 64
 
 @dataclass(slots=True, frozen=True)
 class Fact:
-    """What happened (`type`, `data`), where (`place`: a zone, portal or reader) and when (`time`, microseconds UTC)."""
+    """What happened (`type`, `data`), where (`place`: a zone, portal or reader) and when (`time`, microseconds UTC).
+
+    Built by `movement`, `count`, `gate`, `alarm`, `loss`, `access` and `clock_step`, which hold the data to its type.
+    """
 
     type: str
     place: str
     time: int
-    data: dict[str, Any]
+    data: Mapping[str, Any]
 
     def topic(self) -> str:
         """The topic below ``{root}/v1/{site}/{gateway}/``."""
-        return _PLACELESS.get(self.type) or f"events/{_TOPIC_KIND[self.type]}/{self.place}"
+        return EVENTS[self.type].topic.format(place=self.place)
 
     def id(self, source: str) -> str:
         """128 bits in hex: the same fact from the same source has the same id."""
         content = orjson.dumps([source, self.type, self.place, self.time, self.data], option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()[:32]
+
+
+def movement(place: str, time: int, data: MovementData) -> Fact:
+    """A tag moved, or passed a portal."""
+    return Fact(MOVEMENT, place, time, data)
+
+
+def count(place: str, time: int, data: CountData) -> Fact:
+    """A zone was counted."""
+    return Fact(COUNT, place, time, data)
+
+
+def gate(place: str, time: int, data: GateData) -> Fact:
+    """Something happened at a dock, or to a manifest."""
+    return Fact(GATE, place, time, data)
+
+
+def alarm(place: str, time: int, data: AlarmData) -> Fact:
+    """Something needs a person, or no longer does."""
+    return Fact(ALARM, place, time, data)
+
+
+def loss(place: str, time: int, data: Loss) -> Fact:
+    """Reads or events are lost, or may be."""
+    return Fact(LOSS, place, time, data)
+
+
+def access(place: str, time: int, data: Access) -> Fact:
+    """An access-control system said what happened at a door."""
+    return Fact(ACCESS, place, time, data)
+
+
+def clock_step(place: str, time: int, data: ClockStep) -> Fact:
+    """The wall clock was set."""
+    return Fact(CLOCK_STEP, place, time, data)
 
 
 @dataclass(slots=True, frozen=True)

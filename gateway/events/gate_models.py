@@ -5,22 +5,30 @@ One event type with several kinds, told apart by `gate`. UIDs in the sets of a v
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
-from pydantic import Field, RootModel
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from gateway.config.base import Identifier
-from gateway.events.base import Count, Part, Time, Uid
+from gateway.events.base import Count, FromWords, Share, Time, Uid, strict
 
-Set = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
+Set: TypeAlias = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
+Outcome: TypeAlias = Literal["complete", "incomplete", "mismatch"]
+OpenedWhy: TypeAlias = Literal["command", "door", "first pass"]
+PrecheckWhy: TypeAlias = Literal["manifest", "watch list"]
+ClosedWhy: TypeAlias = Literal["command", "door", "idle"]
+RevisedWhy: TypeAlias = Literal["manifest", "manifest withdrawn", "watch list", "facts too old"]
 
 
-class GateEvidence(Part):
+@strict
+class GateEvidence(TypedDict):
     config: str
     algorithm: str
 
 
-class FactsAge(Part):
+@strict
+class FactsAge(TypedDict):
     """As of when the oldest facts behind the verdict were true."""
 
     manifest: Time | None
@@ -32,7 +40,8 @@ Lengths = dict[str, Annotated[float, Field(ge=0)]]
 """Antenna, as ``reader/port``, to seconds for which it was not watching."""
 
 
-class Confirmation(Part):
+@strict
+class Confirmation(TypedDict):
     """Somebody looked into the van because the portal had not been watched."""
 
     by: str
@@ -41,9 +50,10 @@ class Confirmation(Part):
     unwatched_s: Lengths
 
 
-class VerdictEvidence(GateEvidence):
-    """`unwatched_s`: what nobody has confirmed. `strays`: passes that decide nothing. `beyond`: packages more than a
-    session can keep apart."""
+@strict
+class Proven(TypedDict):
+    """What a verdict rests on. `unwatched_s`: what nobody has confirmed. `strays`: passes that decide nothing.
+    `beyond`: packages more than a session can keep apart."""
 
     rules: list[str]
     facts_as_of: FactsAge
@@ -53,36 +63,46 @@ class VerdictEvidence(GateEvidence):
     beyond: Count
 
 
-class BrokenRule(Part):
+@strict
+class VerdictEvidence(GateEvidence, Proven):
+    """With the configuration and the algorithm that came to it."""
+
+
+@strict
+class BrokenRule(TypedDict):
     rule: str
     reason: str
 
 
-class UnknownRule(Part):
+@strict
+class UnknownRule(TypedDict):
     rule: str
     missing: str
 
 
-class PassProof(Part):
+@strict
+class PassProof(TypedDict):
     """The pass that decided where a package is; `evidence` is the portal's own."""
 
     source: Literal["portal"]
     direction: Literal["in", "out", "undetermined"]
     start: Time
     end: Time
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence: Share
     group: str | None
     evidence: dict[str, Any]
 
 
-class HandheldProof(Part):
+@strict
+class HandheldProof(TypedDict):
     source: Literal["handheld"]
     reader: Identifier
     time: Time
     by: str
 
 
-class Item(Part):
+@strict
+class Item(TypedDict):
     """One package: what it is, the verdict in words, and how that is known. `identifier` is the state's, where that
     is not the UID."""
 
@@ -101,7 +121,8 @@ class Item(Part):
     proof: Annotated[PassProof | HandheldProof, Field(discriminator="source")] | None
 
 
-class Tally(Part):
+@strict
+class Tally(TypedDict):
     """How many packages are in each set, of `lines` lines."""
 
     lines: Count
@@ -113,7 +134,10 @@ class Tally(Part):
     undetermined: Count
 
 
-class _OfSession(Part):
+@strict
+class OfSession(TypedDict):
+    """What every event of a session says of it."""
+
     dock: Identifier
     session: str
     direction: Literal["out", "in"]
@@ -122,19 +146,27 @@ class _OfSession(Part):
     version: int | None
     source: str | None
     recipient: str | None
+
+
+@strict
+class OfSessionKnown(OfSession):
+    """With what it rests on; a verdict says more of that."""
+
     evidence: GateEvidence
 
 
-class Opened(_OfSession):
+@strict
+class Opened(OfSessionKnown):
     """A session began. `carried` packages were loaded in an earlier session of the same delivery."""
 
     gate: Literal["opened"]
     by: str
-    why: Literal["command", "door", "first pass"]
+    why: OpenedWhy
     carried: Count
 
 
-class Attached(_OfSession):
+@strict
+class Attached(OfSessionKnown):
     """A session that was opened without a delivery has one now."""
 
     gate: Literal["attached"]
@@ -142,7 +174,8 @@ class Attached(_OfSession):
     carried: Count
 
 
-class ItemDecided(_OfSession):
+@strict
+class ItemDecided(OfSessionKnown):
     """A pass or a handheld decided where a package is. `ready`: the verdict would be complete now."""
 
     gate: Literal["item"]
@@ -154,7 +187,8 @@ class ItemDecided(_OfSession):
     ready: bool
 
 
-class Confirmed(_OfSession):
+@strict
+class Confirmed(OfSessionKnown):
     """Somebody looked into the van because the portal had not been watched."""
 
     gate: Literal["confirmed"]
@@ -164,59 +198,72 @@ class Confirmed(_OfSession):
     ready: bool
 
 
-class Change(Part):
+@strict
+class Change(FromWords):
+    """The verdict on a package before and now, in words; null where it is in no set."""
+
     uid: Uid
-    from_: Annotated[str | None, Field(alias="from")]
     to: str | None
 
 
-class LineChanges(Part):
+@strict
+class LineChanges(TypedDict):
     added: list[Uid]
     removed: list[Uid]
     changed: list[Uid]
 
 
-class Revised(_OfSession):
+@strict
+class Revised(OfSessionKnown):
     """What is known of the packages changed, and with it the verdict on `items`; `lines` is what a correction did."""
 
     gate: Literal["revised"]
-    why: Literal["manifest", "manifest withdrawn", "watch list", "facts too old"]
+    why: RevisedWhy
     items: list[Change]
     counts: Tally
-    lines: LineChanges | None = None
+    lines: NotRequired[LineChanges | None]
 
 
-class Verdict(_OfSession):
-    """The end of a session. The lines are divided into matched, missing, blocked and undetermined; extra, and some of
-    the blocked and undetermined, are on no line; returned is a note, and a line in it is missing too."""
+@strict
+class Sets(TypedDict):
+    """The packages of a session by what became of them, each set by UID."""
 
-    gate: Literal["verdict"]
-    outcome: Literal["complete", "incomplete", "mismatch"]
-    complete: bool
-    opened: Time
-    opened_by: str
-    opened_why: str
-    closed: Time
-    closed_by: str
-    closed_why: Literal["command", "door", "idle"]
-    counts: Tally
     matched: list[Item]
     missing: list[Item]
     extra: list[Item]
     blocked: list[Item]
     returned: list[Item]
     undetermined: list[Item]
+
+
+@strict
+class Verdict(OfSession, Sets):
+    """The end of a session. The lines are divided into matched, missing, blocked and undetermined; extra, and some of
+    the blocked and undetermined, are on no line; returned is a note, and a line in it is missing too."""
+
+    gate: Literal["verdict"]
+    outcome: Outcome
+    complete: bool
+    opened: Time
+    opened_by: str
+    opened_why: OpenedWhy
+    closed: Time
+    closed_by: str
+    closed_why: ClosedWhy
+    counts: Tally
     evidence: VerdictEvidence
 
 
-class Stop(Part):
+@strict
+class Stop(TypedDict):
     delivery: str
     dock: Identifier | None
     recipient: str
     lines: Count
 
 
-class ManifestEvent(Part):
+@strict
+class ManifestEvent(TypedDict):
     """A manifest was taken over, or withdrawn."""
 
     gate: Literal["manifest-received", "manifest-withdrawn"]
@@ -235,7 +282,8 @@ class ManifestEvent(Part):
 Uids = list[Uid]
 
 
-class WatchChanged(Part):
+@strict
+class WatchChanged(TypedDict):
     """`by` has put packages on a watch list, or taken them from it."""
 
     gate: Literal["watch-changed"]
@@ -247,7 +295,8 @@ class WatchChanged(Part):
     evidence: GateEvidence
 
 
-class Precheck(Part):
+@strict
+class Precheck(TypedDict):
     """The lines of a delivery, judged before anything is loaded: those that may not leave first. It is no verdict.
 
     `blocked` lines break a rule; of `unknown` ones a rule cannot be decided yet. A long delivery is said in `parts`.
@@ -261,7 +310,7 @@ class Precheck(Part):
     source: str
     dock: Identifier | None
     recipient: str
-    why: Literal["manifest", "watch list"]
+    why: PrecheckWhy
     lines: Count
     blocked: Count
     unknown: Count
@@ -271,7 +320,8 @@ class Precheck(Part):
     evidence: GateEvidence
 
 
-class CameBack(Part):
+@strict
+class CameBack(TypedDict):
     """A package that had left came back through a dock that had no session."""
 
     gate: Literal["came-back"]
@@ -283,7 +333,8 @@ class CameBack(Part):
     evidence: GateEvidence
 
 
-class CommandRefused(Part):
+@strict
+class CommandRefused(TypedDict):
     """A command that was accepted could not be carried out when its time came; it changed nothing."""
 
     gate: Literal["refused"]
@@ -293,81 +344,34 @@ class CommandRefused(Part):
     evidence: GateEvidence
 
 
-class GateData(
-    RootModel[
-        Annotated[
-            Opened
-            | Attached
-            | ItemDecided
-            | Confirmed
-            | Revised
-            | Verdict
-            | ManifestEvent
-            | CameBack
-            | CommandRefused
-            | Precheck
-            | WatchChanged,
-            Field(discriminator="gate"),
-        ]
-    ]
-):
-    """An event of the dock gate."""
+GateData: TypeAlias = Annotated[
+    Opened
+    | Attached
+    | ItemDecided
+    | Confirmed
+    | Revised
+    | Verdict
+    | ManifestEvent
+    | CameBack
+    | CommandRefused
+    | Precheck
+    | WatchChanged,
+    Field(discriminator="gate"),
+]
+"""An event of the dock gate."""
 
-
-class Stay(Part):
-    zone: Identifier
-    first: Time
-    last: Time
-
-
-class WatchAlarm(Part):
-    """A tag on a watch list is where it may not be, or no longer is. `custody`: where it has been, newest last."""
-
-    alarm: Literal["watch-list"]
-    state: Literal["raised", "cleared"]
-    list: Identifier
-    uid: Uid
-    zone: Identifier
-    since: Time
-    sightings: Count
-    reason: str
-    list_as_of: Time
-    custody: Annotated[list[Stay], Field(max_length=8)]  # type: ignore[valid-type]
-    evidence: GateEvidence
-
-
-class ManifestRefusedAlarm(Part):
-    """A manifest could not be taken from its source. `unsaid`: how often that was so since it was last said."""
-
-    alarm: Literal["manifest-refused"]
-    state: Literal["raised"]
-    since: Time
-    source: Identifier
-    name: str
-    reason: str
-    unsaid: Count
-    evidence: GateEvidence
-
-
-class NoSessionAlarm(Part):
-    """A package left through a dock that has no session, and that a first pass does not open."""
-
-    alarm: Literal["no-session"]
-    state: Literal["raised"]
-    since: Time
-    dock: Identifier
-    uid: Uid
-    reason: str
-    unsaid: Count
-    evidence: GateEvidence
-
-
-class GateAlarm(
-    RootModel[Annotated[WatchAlarm | ManifestRefusedAlarm | NoSessionAlarm, Field(discriminator="alarm")],]
-):
-    """An alarm of the dock gate or of the watch lists."""
-
-
-def gate_event(data: Any) -> GateData:
-    """The event in `data`. Raises pydantic's ValidationError."""
-    return GateData.model_validate(data)
+GateKind: TypeAlias = Literal[
+    "opened",
+    "attached",
+    "item",
+    "confirmed",
+    "revised",
+    "verdict",
+    "manifest-received",
+    "manifest-withdrawn",
+    "came-back",
+    "refused",
+    "precheck",
+    "watch-changed",
+]
+"""What tells the events of the gate apart."""

@@ -1,64 +1,70 @@
-"""What is published, as models: the source of the JSON Schemas under config/ and of what the tests hold events against.
-
-The floor builds events as plain dictionaries, many a second; these models describe them and take no part in it.
+"""What is published: the types by which the floor builds events and the type check holds it to them, and from which the
+JSON Schemas under config/ are made. The dock gate's are in gate_models.py.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from gateway.config import Identifier
-from gateway.events import envelope as events
-from gateway.events.base import Count, Part, Time, Uid
-from gateway.events.gate_models import GateAlarm, GateData
+from gateway.events.base import Count, From, Hash, Share, Time, Uid, strict
 
-Confidence = Annotated[float, Field(ge=0, le=1)]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+MovementKind: TypeAlias = Literal["arrived", "moved", "departed", "not_seen", "seen_again"]
+RssiWord: TypeAlias = Literal["dBm", "raw"]
+Quality: TypeAlias = Literal["synced", "corrected", "uptime", "arrival", "unknown"]
+Trigger: TypeAlias = Literal["periodic", "command", "calendar"]
+EndedBy: TypeAlias = Literal["no new tags", "time limit", "duration"]
+MissingStatus: TypeAlias = Literal["not seen in this count", "not seen", "seen elsewhere", "departed", "never seen"]
+AlarmState: TypeAlias = Literal["raised", "cleared"]
 
-Data = TypeVar("Data", bound=BaseModel)
 
-
-class Clock(Part):
+@strict
+class Clock(TypedDict):
     """Where the times of the reads come from, and by how much they were corrected."""
 
-    quality: Literal["synced", "corrected", "uptime", "arrival", "unknown"]
+    quality: Quality
     offset_us: int
 
 
-class MovementEvidence(Part):
+@strict
+class MovementEvidence(TypedDict):
     """The reads behind a movement. `antennas` are written ``reader/port``; RSSI in ``raw`` has no physical scale."""
 
     reads: Count
     antennas: list[str]
     strongest_rssi: float
-    rssi_unit: Literal["dBm", "raw"]
+    rssi_unit: RssiWord
     first: Time
     last: Time
     late_reads: Count
     clock: Clock
     config: str
     algorithm: str
-    silence_s: float | None = None
-    expected_within_s: float | None = None
+    silence_s: NotRequired[float | None]
+    expected_within_s: NotRequired[float | None]
 
 
-class Movement(Part):
+@strict
+class Movement(From):
     """A tag arrived, moved, departed, is not seen any more (which does not say that it is gone), or is seen again."""
 
     uid: Uid
     epc: Uid
-    movement: Literal["arrived", "moved", "departed", "not_seen", "seen_again"]
-    from_: Annotated[Identifier | None, Field(alias="from")]
+    movement: MovementKind
     to: Identifier | None
     since: Time | None
-    confidence: Confidence
+    confidence: Share
     evidence: MovementEvidence
-    portal: Annotated[Identifier | None, Field(description="The portal whose pass moved the tag, if one did.")] = None
+    portal: NotRequired[
+        Annotated[Identifier | None, Field(description="The portal whose pass moved the tag, if one did.")]
+    ]
 
 
-class PassSide(Part):
+@strict
+class PassSide(TypedDict):
     """What one side of a portal saw of a pass: `centroid` is the power-weighted mean time, `spread_s` its width."""
 
     reads: Count
@@ -68,9 +74,10 @@ class PassSide(Part):
     spread_s: float
 
 
-Stories = dict[Literal["in", "out", "back", "still"], Annotated[float, Field(ge=0, le=1)]]
+Stories = dict[Literal["in", "out", "back", "still"], Share]
 
 
+@strict
 class PassEvidence(MovementEvidence):
     """The reads behind a pass. How well it explains them that the tag went in, or out, or came and went back, or stands
     there, as shares of one, says `walk` by the model of the way alone and `likelihood` by the learned layer over the
@@ -82,15 +89,16 @@ class PassEvidence(MovementEvidence):
     leaning: Literal["in", "out"] | None
     sides: dict[Literal["inside", "outside"], PassSide | None]
     likelihood: Stories
-    walk: Stories = {}
-    decided_by: dict[str, float] = {}
+    walk: NotRequired[Stories]
+    decided_by: NotRequired[dict[str, float]]
     company: Count
     photo_eyes: Literal["in", "out", "returned"] | None
     antennas_down: list[str]
-    photo_eyes_stuck: list[str] = []
+    photo_eyes_stuck: NotRequired[list[str]]
 
 
-class PassBase(Part):
+@strict
+class PassBase(From):
     """A tag was in a portal from `first` to `last`. `confidence` is that of the direction; where that is undetermined,
     of the direction that the evidence leans to. `from` and `to` are zones, null for the world beyond the site and where
     there is no direction."""
@@ -99,21 +107,22 @@ class PassBase(Part):
     epc: Uid
     portal: Identifier
     direction: Literal["in", "out", "returned", "static", "undetermined"]
-    from_: Annotated[Identifier | None, Field(alias="from")]
     to: Identifier | None
-    confidence: Confidence
+    confidence: Share
     group: str | None
     first: Time
     last: Time
     evidence: PassEvidence
 
 
+@strict
 class Passage(PassBase):
     """What became of a tag in a portal. Passes of one `group` went together."""
 
     movement: Literal["passed"]
 
 
+@strict
 class Revision(PassBase):
     """A pass that was said while its tag was still read, with the direction `was`, is taken back: the whole of it shows
     another direction. The tag is at `to`."""
@@ -122,7 +131,8 @@ class Revision(PassBase):
     was: Literal["in", "out"]
 
 
-class GroupPassage(Part):
+@strict
+class GroupPassage(TypedDict):
     """Tags that passed together: `members`; `strays` were read beside them and are not known to have passed.
     `confidence` is the lowest of the members'."""
 
@@ -135,40 +145,45 @@ class GroupPassage(Part):
     strays: list[Uid]
     first: Time
     last: Time
-    confidence: Confidence
+    confidence: Share
     evidence: CountEvidence
 
 
-class LongList(Part):
+@strict
+class LongList(TypedDict):
     """In place of a list that is too long for an event: its length, and SHA-256 of its sorted lines."""
 
     number: Count
     sha256: Hash
 
 
-class CountQuality(Part):
+@strict
+class CountQuality(TypedDict):
     """How well the zone was being read: the share of the time for which each antenna was watching."""
 
-    duty: Confidence
-    antennas: dict[str, Confidence]
+    duty: Share
+    antennas: dict[str, Share]
     antennas_down: list[str]
     conditions: dict[str, list[str]]
 
 
-class CountEvidence(Part):
+@strict
+class CountEvidence(TypedDict):
     config: str
     algorithm: str
 
 
-class CountRounds(Part):
+@strict
+class CountRounds(TypedDict):
     """The rounds of a count: those that could see something, those in which nobody was watching, and what ended it."""
 
     looked: Count
     blind: Count
-    ended_by: Literal["no new tags", "time limit", "duration"]
+    ended_by: EndedBy
 
 
-class CountEstimate(Part):
+@strict
+class CountEstimate(TypedDict):
     """How many tags there are, judged from how often the count saw those that it saw.
 
     `interval` begins with what was seen; at `level` the truth lies in it, unless tags that cannot be read at all stand
@@ -180,9 +195,9 @@ class CountEstimate(Part):
 
     population: Annotated[float, Field(ge=0)]
     interval: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
-    level: Confidence
+    level: Share
     missed: Annotated[float, Field(ge=0)]
-    coverage: Confidence
+    coverage: Share
     rounds: Count
     seen_once: Count
     seen_twice: Count
@@ -193,29 +208,33 @@ class CountEstimate(Part):
     lower_bound: bool
 
 
-class LastSighting(Part):
+@strict
+class LastSighting(TypedDict):
     zone: Identifier
     time: Time
     rssi: float
-    rssi_unit: Literal["dBm", "raw"]
+    rssi_unit: RssiWord
 
 
-class MissingTag(Part):
+@strict
+class MissingTag(TypedDict):
     """A tag that was expected and not seen in this count, and where it was seen last. It may well be there."""
 
     uid: Uid
-    status: Literal["not seen in this count", "not seen", "seen elsewhere", "departed", "never seen"]
+    status: MissingStatus
     last: LastSighting | None
 
 
-class MisplacedTag(Part):
+@strict
+class MisplacedTag(TypedDict):
     """A tag that was seen here and is expected in another zone."""
 
     uid: Uid
     expected_in: Identifier
 
 
-class Differences(Part):
+@strict
+class Differences(TypedDict):
     """UIDs: how many, SHA-256 of their sorted lines, and how many are not told about here."""
 
     number: Count
@@ -223,19 +242,23 @@ class Differences(Part):
     beyond: Count
 
 
+@strict
 class Missing(Differences):
     tags: list[MissingTag]
 
 
+@strict
 class Extra(Differences):
     tags: list[Uid]
 
 
+@strict
 class Elsewhere(Differences):
     tags: list[MisplacedTag]
 
 
-class CountExpected(Part):
+@strict
+class CountExpected(TypedDict):
     """The count against the `number` of tags that were expected: `found` and `missing` are all of these. Tags that
     were seen and not expected are `elsewhere` where another zone expects them, else `extra`."""
 
@@ -249,13 +272,14 @@ class CountExpected(Part):
     elsewhere: Elsewhere
 
 
-class CountData(Part):
+@strict
+class CountData(TypedDict):
     """How many tags are in a zone. `seen` of the `population` were read during the count; `unconfirmed` were not.
     `settling` were read too late in the count to say that they belong there. `scheduled` is when the calendar had it
     due; `expected` is null where nobody has said what ought to be there."""
 
     zone: Identifier
-    trigger: Literal["periodic", "command", "calendar"]
+    trigger: Trigger
     request: str | None
     scheduled: Time | None
     started: Time
@@ -272,26 +296,28 @@ class CountData(Part):
     not_seen_uids: list[Uid] | LongList
     expected: CountExpected | None
     quality: CountQuality
-    confidence: Confidence
+    confidence: Share
     evidence: CountEvidence
 
 
-class Alarm(Part):
+@strict
+class Alarm(TypedDict):
     """Something needs a person, or no longer does. `places` are the zones and portals that are not watched because of
     it, where it is a reader or an antenna."""
 
     alarm: Literal["reader-down", "antenna-down", "beam-stuck"]
-    state: Literal["raised", "cleared"]
+    state: AlarmState
     reader: Identifier
-    antenna: Annotated[int, Field(ge=1)] | None = None
-    portal: Identifier | None = None
-    input: Annotated[int, Field(ge=1)] | None = None
+    antenna: NotRequired[Annotated[int, Field(ge=1)] | None]
+    portal: NotRequired[Identifier | None]
+    input: NotRequired[Annotated[int, Field(ge=1)] | None]
     since: Time
     reason: str
-    places: list[Identifier] = []
+    places: NotRequired[list[Identifier]]
 
 
-class AlarmNoted(Part):
+@strict
+class AlarmNoted(TypedDict):
     """`by` has taken note of an alarm about `subject` at `time`; ``cleared`` where only a person can end it."""
 
     alarm: Identifier
@@ -303,7 +329,8 @@ class AlarmNoted(Part):
     time: Time
 
 
-class Access(Part):
+@strict
+class Access(TypedDict):
     """An access-control system said what happened at a door; the event's time is its own, `received` is ours."""
 
     door: Identifier
@@ -313,7 +340,8 @@ class Access(Part):
     received: Time
 
 
-class Loss(Part):
+@strict
+class Loss(TypedDict):
     """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
 
     `certain` false: they may be lost. `reader` is the gateway's own name where it is not a reader that lost them.
@@ -327,13 +355,14 @@ class Loss(Part):
     start: Time
     end: Time
     certain: bool
-    first_sequence: Annotated[int, Field(ge=1)] | None = None
-    last_sequence: Annotated[int, Field(ge=1)] | None = None
-    rebuilt: list[str] = []
-    tags: Annotated[int, Field(ge=1)] | None = None
+    first_sequence: NotRequired[Annotated[int, Field(ge=1)] | None]
+    last_sequence: NotRequired[Annotated[int, Field(ge=1)] | None]
+    rebuilt: NotRequired[list[str]]
+    tags: NotRequired[Annotated[int, Field(ge=1)]]
 
 
-class ClockStep(Part):
+@strict
+class ClockStep(TypedDict):
     """The gateway's wall clock was set by `by_us`, and event time moved by `jump_us` of them: event times before and
     after this event lie so much further apart than what they tell of. Where the clock was set back, event time goes on
     in its own time, ahead of the wall clock by what is left of it. `cause`: somebody (or NTP) set the clock, the
@@ -342,32 +371,3 @@ class ClockStep(Part):
     by_us: int
     jump_us: Annotated[int, Field(ge=0)]
     cause: Literal["set", "suspended", "behind"]
-
-
-class Envelope(Part, Generic[Data]):
-    """CloudEvents 1.0, structured mode. `sequence` is contiguous within an `epoch`; `prevhash` is SHA-256 of the
-    payload before this one, byte for byte, or 64 zeros for the first."""
-
-    specversion: Literal["1.0"]
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    type: str
-    source: Annotated[str, Field(pattern=r"^/rfid/[^/]+/[^/]+$")]
-    subject: Identifier
-    time: Time
-    datacontenttype: Literal["application/json"]
-    epoch: str
-    sequence: Annotated[int, Field(ge=1)]
-    prevhash: Hash
-    data: Data
-
-
-MODELS: dict[str, type[Envelope[Any]]] = {
-    events.MOVEMENT: Envelope[Movement | Passage | Revision | GroupPassage],
-    events.COUNT: Envelope[CountData],
-    events.GATE: Envelope[GateData],
-    events.ALARM: Envelope[Alarm | GateAlarm | AlarmNoted],
-    events.ACCESS: Envelope[Access],
-    events.LOSS: Envelope[Loss],
-    events.CLOCK_STEP: Envelope[ClockStep],
-}
-"""The model of each event type that is published."""

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, parse_rfc3339, rfc3339
 from gateway.config import Config
-from gateway.events.envelope import LOSS, MOVEMENT, Fact
+from gateway.events.envelope import Fact, loss, movement
+from gateway.events.models import Clock, Loss, Movement, MovementEvidence, MovementKind
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
 from gateway.floor.readers.history import Timeline
@@ -40,7 +41,7 @@ def by_margin(decibel: float) -> float:
     return odds / (1 + odds)
 
 
-Passed: TypeAlias = tuple[str, Mapping[str, Any]]
+Passed: TypeAlias = tuple[str, MovementEvidence]
 """The portal through which a tag passed, and the evidence of that."""
 
 
@@ -70,7 +71,7 @@ class Evidence:
 
     def movement(
         self,
-        movement: str,
+        kind: MovementKind,
         epc: bytes,
         t: int,
         proof: Proof,
@@ -86,26 +87,26 @@ class Evidence:
         `portal` is what it rests on instead of the proof, where it is a pass that moved the tag."""
         zones = self._places.zones
         place = zones[target if target is not None else source or 0].id
-        data: dict[str, Any] = {
+        data: Movement = {
             "uid": uid(epc),
             "epc": uid(epc),
-            "movement": movement,
+            "movement": kind,
             "from": None if source is None else zones[source].id,
             "to": None if target is None else zones[target].id,
             "since": None if since is None else rfc3339(since),
             "confidence": round(min(max(confidence, 0.0), MOST), 3),
-            "evidence": self._proof(proof) if portal is None else dict(portal[1]),
+            "evidence": self._proof(proof) if portal is None else portal[1].copy(),
         }
         if portal is not None:
             data["portal"] = portal[0]
         if silence is not None:
             data["evidence"]["silence_s"] = round(silence[0] / SECOND, 3)
             data["evidence"]["expected_within_s"] = round(silence[1] / SECOND, 3)
-        return Fact(MOVEMENT, place, t, data)
+        return movement(place, t, data)
 
     def tags_given_up(self, number: int, first: int, last: int, t: int) -> Fact:
         """So many tags that were seen once, between `first` and `last`, were forgotten at `t` for want of room."""
-        data = {
+        data: Loss = {
             "reader": self._gateway,
             "cause": "tags-given-up",
             "start": rfc3339(first),
@@ -113,9 +114,9 @@ class Evidence:
             "certain": True,
             "tags": number,
         }
-        return Fact(LOSS, self._gateway, t, data)
+        return loss(self._gateway, t, data)
 
-    def _proof(self, proof: Proof) -> dict[str, Any]:
+    def _proof(self, proof: Proof) -> MovementEvidence:
         spot = self._places.spots[proof.antenna]
         raw = UNITS[proof.unit] is RssiUnit.RAW
         return {
@@ -131,7 +132,7 @@ class Evidence:
             "algorithm": ALGORITHM,
         }
 
-    def clock(self, reader: str) -> dict[str, Any]:
+    def clock(self, reader: str) -> Clock:
         """Where the times of a reader's reads come from, and by how much they were corrected."""
         course = self._timeline.courses.get(reader)
         if course is None:

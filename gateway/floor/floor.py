@@ -31,7 +31,8 @@ from drivers.api import (
 from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.errors import Refused
-from gateway.events.envelope import CLOCK_STEP, Fact
+from gateway.events.envelope import Fact, clock_step
+from gateway.events.models import ClockStep as ClockStepData
 from gateway.floor import statements
 from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts.counts import Counts
@@ -192,8 +193,8 @@ class Floor:
             self._portals.gap(step.t - step.jump, step.t)
         elif step.jump >= self._window:
             self._redate(step.jump // self._window * self._window)
-        said = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
-        return [Fact(CLOCK_STEP, self._gateway, step.t, said)]
+        said: ClockStepData = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
+        return [clock_step(self._gateway, step.t, said)]
 
     def _redate(self, by: int) -> None:
         self._limit += by // self._window if self._limit else 0

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from gateway.clock import SECOND, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.events.envelope import ACCESS, ALARM, Fact
+from gateway.events.envelope import Fact, access, alarm
+from gateway.events.models import AlarmNoted
 from gateway.floor.gate.commands import Arguments, Who, read
 from gateway.floor.gate.manifest import Text, Time, Uid
 from gateway.inputs import Command
@@ -76,12 +77,21 @@ def _access(said: Access, t: int) -> Fact:
     when = t if said.time is None else said.time
     if when > t + MAX_AHEAD:
         raise Refused("access: the time is in the future: set the clock of the access-control system")
-    data = {"door": said.door, "person": said.person, "action": said.action, "source": said.source}
-    return Fact(ACCESS, said.door, when, data | {"received": rfc3339(t)})
+    return access(
+        said.door,
+        when,
+        {
+            "door": said.door,
+            "person": said.person,
+            "action": said.action,
+            "source": said.source,
+            "received": rfc3339(t),
+        },
+    )
 
 
 def _acknowledged(said: Acknowledge, t: int) -> list[Fact]:
-    data: dict[str, Any] = {
+    data: AlarmNoted = {
         "alarm": said.alarm,
         "state": "acknowledged",
         "subject": said.subject,
@@ -90,7 +100,8 @@ def _acknowledged(said: Acknowledge, t: int) -> list[Fact]:
         "reason": said.note,
         "time": rfc3339(t),
     }
-    facts = [Fact(ALARM, said.place, t, data)]
+    facts = [alarm(said.place, t, data)]
     if said.alarm in ENDLESS:
-        facts.append(Fact(ALARM, said.place, t, data | {"state": "cleared", "reason": f"dealt with by {said.by}"}))
+        ended: AlarmNoted = {**data, "state": "cleared", "reason": f"dealt with by {said.by}"}
+        facts.append(alarm(said.place, t, ended))
     return facts

@@ -34,7 +34,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast, get_args
 
 import orjson
 
@@ -54,7 +54,7 @@ from drivers.api import (
 )
 from gateway.clock import MILLISECOND
 from gateway.errors import Refused
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, StepCause, Tick
 from gateway.recording import values
 from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, encode
 
@@ -280,7 +280,7 @@ def _dropped(record: Mapping[str, Any]) -> Input:
 def _clock_step(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "clock_step")
     by, jump = values.time(content, "by"), values.time(content, "jump")
-    cause = values.word(content, "cause", ["set", "suspended", "behind"])
+    cause = cast(StepCause, values.word(content, "cause", list(get_args(StepCause))))
     if jump < 0:
         raise values.Wrong('"jump" is negative: event time never goes back')
     return ClockStep(values.time(record, "t"), by, jump, cause)

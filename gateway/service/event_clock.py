@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from drivers.api import Batch, Item, ReaderClock, ReaderLoss
 from gateway.clock import MILLISECOND, wall
-from gateway.inputs import ClockStep
+from gateway.inputs import ClockStep, StepCause
 
 STEP = 100 * MILLISECOND
 """A wall clock that moved so far against the monotonic one was set. NTP slews both alike; what two readings of the
@@ -115,7 +115,7 @@ class EventClock:
         self._wall = apart
         jump = max(0, apart - self._offset) // self.grain * self.grain
         self._offset += jump
-        cause = "suspended" if asleep >= by * ASLEEP > 0 else "set"
+        cause: StepCause = "suspended" if asleep >= by * ASLEEP > 0 else "set"
         return ClockStep(self.now(), by, jump, cause)
 
     def dated(self, item: Item) -> Item:

@@ -120,7 +120,7 @@ def test_a_count_goes_on_while_tags_keep_coming():
         assert not count.finished
     for quiet in range(1, QUIET_ROUNDS + 1):
         count.close_round(count.next, [tag(0)], [], {"r1/1": 0})
-        assert count.finished == ("no new tags" if quiet == QUIET_ROUNDS else "")
+        assert count.finished == ("no new tags" if quiet == QUIET_ROUNDS else None)
 
 
 def test_a_count_of_nothing_new_takes_the_fewest_rounds():

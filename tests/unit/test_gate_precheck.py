@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from gateway.events.gate_models import gate_event
+from pydantic import TypeAdapter
+
+from gateway.events.gate_models import GateData
 from gateway.floor.gate import Gate, precheck
 from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid
+
+GATE_EVENT: TypeAdapter[Any] = TypeAdapter(GateData)
 
 
 def prechecks(facts):
     found = [fact.data for fact in facts if fact.data.get("gate") == "precheck"]
     for data in found:
-        gate_event(json.loads(json.dumps(data)))
+        GATE_EVENT.validate_python(json.loads(json.dumps(data)))
     return found
 
 

@@ -19,7 +19,7 @@ from gateway.config.file import load
 from gateway.config.messages import models_in
 from gateway.config.yaml import parse, plain
 from gateway.events.envelope import ACCESS, GATE, GENESIS, MOVEMENT, Fact, seal, source_of
-from gateway.events.models import MODELS
+from gateway.events.types import MODELS
 from gateway.floor import Floor
 from gateway.inputs import ClockStep, Command, Dropped, Tick
 from gateway.ops.metrics import FAMILIES

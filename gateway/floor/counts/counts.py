@@ -15,7 +15,9 @@ from drivers.api import RssiUnit
 from gateway.clock import NEVER, SECOND, micros, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
-from gateway.events.envelope import COUNT, Fact
+from gateway.events.envelope import Fact
+from gateway.events.envelope import count as counted
+from gateway.events.models import CountData, Trigger
 from gateway.floor.counts.estimate import estimate
 from gateway.floor.counts.expected import MAX_EXPECTED, ExpectedSets, read_uids
 from gateway.floor.counts.levels import Unheard, unheard
@@ -154,14 +156,14 @@ class Counts:
         for count in self._running:
             count.redate(by, self._every[count.zone] if count.trigger == "periodic" else 0)
 
-    def _new(self, zone: str, t: int, duration: float | None, trigger: str, request: str | None = None) -> Running:
+    def _new(self, zone: str, t: int, duration: float | None, trigger: Trigger, request: str | None = None) -> Running:
         """Begins a count of a given duration in seconds, or one that ends by itself."""
         if duration is None:
             return self._start(zone, t, t + self._longest, trigger, request, by_itself=True)
         return self._start(zone, t, t + micros(duration), trigger, request)
 
     def _start(
-        self, zone: str, start: int, end: int, trigger: str, request: str | None = None, *, by_itself: bool = False
+        self, zone: str, start: int, end: int, trigger: Trigger, request: str | None = None, *, by_itself: bool = False
     ) -> Running:
         """Begins a count up to `end`, in rounds of whole windows; a count of a given length in as many as fit."""
         step = self._round
@@ -252,14 +254,14 @@ class Counts:
         uids = self._comparison.uids
         known = set(uids(seen))
         passing = {uid(epc) for epc in count.near | count.tags.keys()} - known
-        data: dict[str, Any] = {
+        data: CountData = {
             "zone": count.zone,
             "trigger": count.trigger,
             "request": count.request,
             "scheduled": rfc3339(count.due) if count.due else None,
             "started": rfc3339(count.start),
             "ended": rfc3339(t),
-            "rounds": {"looked": count.rounds, "blind": count.blind, "ended_by": count.finished},
+            "rounds": {"looked": count.rounds, "blind": count.blind, "ended_by": count.finished or "duration"},
             "population": len(present),
             "seen": len(seen),
             "unconfirmed": len(present) - len(seen),
@@ -278,7 +280,7 @@ class Counts:
         }
         self._outline(data)
         self._tick_off(count, t, quality["duty"])
-        return Fact(COUNT, count.zone, t, data)
+        return counted(count.zone, t, data)
 
     def _unheard(self, slots: list[int]) -> Unheard | None:
         """What the levels of all tags of a zone say of those that are too weak. A raw level has no unit, and nothing

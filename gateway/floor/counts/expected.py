@@ -15,6 +15,7 @@ from typing import Any
 from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.events.envelope import Fact
+from gateway.events.models import LastSighting
 
 MAX_EXPECTED = 100_000
 """UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""
@@ -152,10 +153,12 @@ class ExpectedSets:
                 self._gone[data["uid"]] = [data["from"], evidence["last"], evidence["strongest_rssi"], unit]
                 self._changed = True
 
-    def last_seen(self, uid: str) -> dict[str, Any] | None:
+    def last_seen(self, uid: str) -> LastSighting | None:
         """The last sighting of a tag that departed."""
-        found = self._gone.get(uid)
-        return None if found is None else dict(zip(("zone", "time", "rssi", "rssi_unit"), found, strict=True))
+        if uid not in self._gone:
+            return None
+        zone, time, rssi, unit = self._gone[uid]
+        return {"zone": zone, "time": time, "rssi": rssi, "rssi_unit": unit}
 
     def state(self, zone: str) -> dict[str, Any] | None:
         """Which set a zone has, ready for JSON."""

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Final
 
 from drivers.api import RssiUnit
 from gateway.clock import rfc3339
+from gateway.events.models import (
+    CountEstimate,
+    CountExpected,
+    Differences,
+    LastSighting,
+    LongList,
+    MissingStatus,
+    MissingTag,
+)
 from gateway.floor.counts.estimate import LEVEL, Estimate
 from gateway.floor.counts.expected import ExpectedSets
 from gateway.floor.counts.run import Running
@@ -27,7 +36,8 @@ MAX_UIDS = 10_000
 MAX_DETAILS = 2_000
 """Tags of an expected set that one event tells about (300 kB). With more differences it is the set that is wrong."""
 
-BY_ROUNDS, BY_LEVELS = "chao2", "chao2+levels"
+BY_ROUNDS: Final = "chao2"
+BY_LEVELS: Final = "chao2+levels"
 """How the missed tags were estimated: from the rounds alone, or from the levels of the tags as well."""
 
 
@@ -36,12 +46,12 @@ def digest(uids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(uids).encode()).hexdigest()
 
 
-def listed(uids: list[str]) -> dict[str, Any] | list[str]:
+def listed(uids: list[str]) -> LongList | list[str]:
     """Sorted UIDs; beyond MAX_UIDS their number and the digest of the list."""
     return uids if len(uids) <= MAX_UIDS else {"number": len(uids), "sha256": digest(uids)}
 
 
-def described(estimate: Estimate | None, population: int, others: int, count: Running) -> dict[str, Any] | None:
+def described(estimate: Estimate | None, population: int, others: int, count: Running) -> CountEstimate | None:
     """The estimate ready for JSON. Tags that are held for present count, even if no round has seen them; `others`, of
     the zone but not seen any more or still settling, may be there, so that the interval reaches them. Tags that are too
     weak to be heard come on top of all that are known. While a count has not been all over its zone, as many tags as
@@ -79,7 +89,7 @@ class Comparison:
 
     def expected(
         self, zone: str, own: list[str] | None, t: int, seen: set[str], passing: set[str]
-    ) -> dict[str, Any] | None:
+    ) -> CountExpected | None:
         """`own` is the set that came with the count, if any; else that of the zone is taken, None where it has none.
 
         `seen` and `passing` are the UIDs that the count read in the zone. The latter belong to another zone, have left,
@@ -102,23 +112,27 @@ class Comparison:
             "as_of": rfc3339(as_of),
             "source": source,
             "found": len(wanted) - len(missing),
-            "missing": _bounded(missing, [self._missing(name, zone) for name in missing[:MAX_DETAILS]]),
-            "extra": _bounded(extra, extra[:MAX_DETAILS]),
-            "elsewhere": _bounded(
-                [name for name, _ in elsewhere],
-                [{"uid": name, "expected_in": where} for name, where in elsewhere[:MAX_DETAILS]],
-            ),
+            "missing": {
+                **_bounded(missing, min(len(missing), MAX_DETAILS)),
+                "tags": [self._missing(name, zone) for name in missing[:MAX_DETAILS]],
+            },
+            "extra": {**_bounded(extra, min(len(extra), MAX_DETAILS)), "tags": extra[:MAX_DETAILS]},
+            "elsewhere": {
+                **_bounded([name for name, _ in elsewhere], min(len(elsewhere), MAX_DETAILS)),
+                "tags": [{"uid": name, "expected_in": where} for name, where in elsewhere[:MAX_DETAILS]],
+            },
         }
 
-    def _missing(self, name: str, zone: str) -> dict[str, Any]:
+    def _missing(self, name: str, zone: str) -> MissingTag:
         """A tag that was expected and not seen in this count, and where it was seen last."""
         tags = self._presence.tags
         slot = tags.slots.get(bytes.fromhex(name))
         if slot is None:
-            last = self._sets.last_seen(name)
-            return {"uid": name, "status": "never seen" if last is None else "departed", "last": last}
+            seen = self._sets.last_seen(name)
+            return {"uid": name, "status": "never seen" if seen is None else "departed", "last": seen}
         antenna = tags.antenna[slot]
         place = self._places.zones[self._places.zone_of[antenna]].id
+        status: MissingStatus
         if tags.state[slot] == State.UNSEEN:
             status = "not seen"
         elif place == zone:
@@ -128,7 +142,7 @@ class Comparison:
         unit = self._presence.unit(antenna)
         raw = UNITS[unit] is RssiUnit.RAW
         level = tags.level[slot]
-        last = {
+        last: LastSighting = {
             "zone": place,
             "time": rfc3339(tags.last[slot]),
             "rssi": round(level / CENTI[unit]) if raw else round(level / 100, 1),
@@ -142,6 +156,6 @@ class Comparison:
         return sorted(uid(epcs[slot]) for slot in slots)
 
 
-def _bounded(names: list[str], details: list[Any]) -> dict[str, Any]:
-    """The number and digest of some UIDs, the first of them in detail, and how many are beyond those."""
-    return {"number": len(names), "sha256": digest(names), "tags": details, "beyond": len(names) - len(details)}
+def _bounded(names: list[str], told: int) -> Differences:
+    """The number and digest of some UIDs, of which `told` are told about, and how many are beyond those."""
+    return {"number": len(names), "sha256": digest(names), "beyond": len(names) - told}

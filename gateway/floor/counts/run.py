@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from gateway.events.models import EndedBy, Trigger
+
 QUIET_ROUNDS = 4
 """Rounds in a row without a new tag that end a count. A tag that every other round sees is missed by four in one case
 of sixteen, and the estimate is for those."""
@@ -44,7 +46,7 @@ class Running:
     """
 
     zone: str
-    trigger: str
+    trigger: Trigger
     request: str | None
     start: int
     end: int
@@ -71,13 +73,13 @@ class Running:
         return self.end if end + self.step // 2 > self.end else end
 
     @property
-    def finished(self) -> str:
-        """Why the count has ended with the round that just did; empty while it goes on."""
+    def finished(self) -> EndedBy | None:
+        """Why the count has ended with the round that just did; None while it goes on."""
         if self.by_itself and self.rounds >= FEWEST_ROUNDS and self.quiet >= QUIET_ROUNDS:
             return "no new tags"
         if self.round_start >= self.end:
             return "time limit" if self.by_itself else "duration"
-        return ""
+        return None
 
     def redate(self, by: int, grid: int) -> None:
         """All that it saw was `by` microseconds later than was thought. One on a `grid` ends on it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from gateway.events.models import CountQuality
 from gateway.floor.counts.run import Running
 from gateway.floor.places import Places
 from gateway.floor.readers.history import Timeline
@@ -34,7 +34,7 @@ class Watched:
         said = ", ".join(f"{name} {what}" for name, what in sorted(words.items()))
         return f"no antenna of the zone is watching: {said or 'it has none'}"
 
-    def quality(self, count: Running, end: int) -> dict[str, Any]:
+    def quality(self, count: Running, end: int) -> CountQuality:
         """The share of a count for which each antenna was watching, and what was wrong meanwhile; ready for JSON."""
         length = max(end - count.start, 1)
         duties = {

@@ -4,14 +4,14 @@ it has left already."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gateway.clock import NEVER
 from gateway.config import Config
+from gateway.events.gate_models import Change
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.manifest import DeliveryKey, Line
-from gateway.floor.gate.rules import Case, Judgement, judge
+from gateway.floor.gate.rules import Case, Judgement, judge, named
 from gateway.floor.gate.session import Session, Tag, Where
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.watchlists import WatchLists
@@ -24,6 +24,8 @@ class Judges:
         self, config: Config, catalogue: Catalogue, shipped: Shipped, watch: WatchLists, open_: Mapping[str, Session]
     ) -> None:
         self._config = config.gate
+        self._outbound = named(config.gate.rules)
+        self._inbound = named(config.gate.inbound_rules)
         self._catalogue = catalogue
         self._shipped = shipped
         self._watch = watch
@@ -36,7 +38,8 @@ class Judges:
     def judge(self, session: Session, uid: str, t: int) -> tuple[Line | None, Judgement]:
         """The line that names a package, of whatever delivery, and what the rules say of it."""
         case = self._case(session, uid, t)
-        return case.line, judge(case, self._config, self.rules(session))
+        rules = self._inbound if session.inbound else self._outbound
+        return case.line, judge(case, self._config, rules)
 
     def classify(self, session: Session, uid: str, tag: Tag, t: int) -> Line | None:
         """Gives a package its status; returns the line that names it."""
@@ -46,10 +49,10 @@ class Judges:
         session.stale_at = min(session.stale_at, judgement.fresh_until)
         return line
 
-    def classify_all(self, session: Session, t: int) -> list[dict[str, Any]]:
+    def classify_all(self, session: Session, t: int) -> list[Change]:
         """Judges every package again; returns those whose status or reasons have changed."""
         session.stale_at = NEVER
-        changed = []
+        changed: list[Change] = []
         for uid in sorted(session.tags):
             tag = session.tags[uid]
             before = (tag.status, _words(tag))

@@ -21,7 +21,7 @@ from gateway.floor.gate.early_warning import EarlyWarning
 from gateway.floor.gate.from_events import Recovered
 from gateway.floor.gate.manifest import DeliveryKey, Manifest, read_manifest
 from gateway.floor.gate.precheck import Prechecks
-from gateway.floor.gate.reports import MANIFESTS, Alarms, Reports, essence
+from gateway.floor.gate.reports import Alarms, Reports, essence
 from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
@@ -125,8 +125,7 @@ class Gate:
 
     def _rejected(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Rejected, "manifest.refused", args)
-        detail = {"source": wanted.source, "name": wanted.name, "reason": wanted.reason}
-        return lambda: self._alarms.say(MANIFESTS, "manifest-refused", f"{wanted.source}/{wanted.name}", detail, t)
+        return lambda: self._alarms.manifest_refused(wanted.source, wanted.name, wanted.reason, t)
 
     def _open(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Open, "gate.open", args)
@@ -211,8 +210,7 @@ class Gate:
         if opens and (outward or key is not None):
             facts += self._sessions.open(dock, key, p.start, "gateway", "first pass")
         if outward and not (opens and key is not None):
-            detail = {"dock": dock, "uid": p.uid, "reason": f"{p.uid} left through dock {dock} without a session"}
-            facts += self._alarms.say(self._docks[dock].portal, "no-session", dock, detail, p.end)
+            facts += self._alarms.no_session(self._docks[dock].portal, dock, p.uid, p.end)
         return facts
 
     def _expected(self, dock: str, p: Pass) -> DeliveryKey | None:

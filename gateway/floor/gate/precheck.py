@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from gateway.events.envelope import GATE, Fact
+from gateway.events.envelope import Fact, gate
+from gateway.events.gate_models import Item, PrecheckWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
@@ -47,7 +48,7 @@ class Prechecks:
         keys = {key for uid in uids for key in self._catalogue.owners(uid)}
         return self._look(sorted(keys), t, "watch list")
 
-    def _look(self, keys: Iterable[DeliveryKey], t: int, why: str) -> list[Fact]:
+    def _look(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
         self._said = {key: said for key, said in self._said.items() if self._catalogue.delivery(key) is not None}
         facts: list[Fact] = []
         loading = self._loading()
@@ -62,25 +63,25 @@ class Prechecks:
                 facts += self._facts(key, manifest, delivery, items, t, why)
         return facts
 
-    def _items(self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, t: int) -> list[dict[str, Any]]:
+    def _items(self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, t: int) -> list[Item]:
         """Every line as it would be judged if it passed now, those that may not leave first."""
-        session = Session(delivery.dock or "", manifest.direction == "in", key, manifest.version, t, "", "")
-        items = []
+        session = Session(delivery.dock or "", manifest.direction == "in", key, manifest.version, t, "", "command")
+        items: list[Item] = []
         for line in delivery.lines:
             _, judgement = self._judges.judge(session, line.uid, t)
             item = verdict.entry(line.uid, line, None, judgement)
-            items.append(item | {"verdict": "not loaded" if judgement.passed else judgement.words()})
+            item["verdict"] = "not loaded" if judgement.passed else judgement.words()
+            items.append(item)
         return sorted(items, key=lambda item: (not item["rules"], not item["unknown"], item["uid"]))
 
     def _facts(
-        self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, items: list[dict[str, Any]], t: int, why: str
+        self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, items: list[Item], t: int, why: PrecheckWhy
     ) -> list[Fact]:
         parts = [items[start : start + PART] for start in range(0, len(items), PART)] or [[]]
         blocked = sum(1 for item in items if item["rules"])
         unknown = sum(1 for item in items if item["unknown"] and not item["rules"])
         return [
-            Fact(
-                GATE,
+            gate(
                 MANIFESTS,
                 t,
                 {

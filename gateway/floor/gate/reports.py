@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from gateway.clock import micros, rfc3339
 from gateway.config.gate import DockConfig
-from gateway.events.envelope import ALARM, GATE, Fact
+from gateway.events.envelope import Fact, alarm, gate
+from gateway.events.gate_alarms import ManifestRefusedAlarm, NoSessionAlarm
+from gateway.events.gate_models import (
+    Attached,
+    CameBack,
+    Change,
+    CommandRefused,
+    Confirmed,
+    GateData,
+    GateEvidence,
+    Item,
+    ItemDecided,
+    LineChanges,
+    ManifestEvent,
+    OfSession,
+    Opened,
+    Outcome,
+    PassProof,
+    Proven,
+    Revised,
+    RevisedWhy,
+    Sets,
+    Tally,
+    Verdict,
+)
+from gateway.events.gate_models import (
+    Set as SetName,
+)
+from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
-from gateway.floor.gate.session import Session, in_seconds
+from gateway.floor.gate.session import Ending, Session, Status, in_seconds
 from gateway.floor.gate.verdict import ALGORITHM, tally
 from gateway.inputs import Command
 
@@ -29,12 +57,115 @@ class Reports:
         self._catalogue = catalogue
         self._digest = digest
 
-    def session(self, kind: str, session: Session, t: int, **more: Any) -> Fact:
-        """A fact about a session; `more` is what the kind adds."""
+    def opened(self, session: Session, t: int, carried: int) -> Fact:
+        """A session began, with so many packages loaded in an earlier one of its delivery."""
+        more: Opened = {
+            **self._of(session),
+            "gate": "opened",
+            "by": session.by,
+            "why": session.why,
+            "carried": carried,
+            "evidence": self._evidence(),
+        }
+        return self._fact(session, t, more)
+
+    def attached(self, session: Session, t: int, by: str, carried: int) -> Fact:
+        """A session that was opened without a delivery has one now."""
+        more: Attached = {
+            **self._of(session),
+            "gate": "attached",
+            "by": by,
+            "carried": carried,
+            "evidence": self._evidence(),
+        }
+        return self._fact(session, t, more)
+
+    def item(
+        self,
+        session: Session,
+        t: int,
+        item: Item,
+        before: Status | None,
+        counts: Tally,
+        *,
+        now: Status | None,
+        ready: bool,
+    ) -> Fact:
+        """It was decided where a package is: it was in the set `before` and is in the set `now`."""
+        more: ItemDecided = {
+            **self._of(session),
+            "gate": "item",
+            "uid": item["uid"],
+            "status": _set(now),
+            "previous": _set(before),
+            "item": item,
+            "counts": counts,
+            "ready": ready,
+            "evidence": self._evidence(),
+        }
+        return self._fact(session, t, more)
+
+    def confirmed(
+        self, session: Session, t: int, by: str, reason: str, unwatched: dict[str, float], *, ready: bool
+    ) -> Fact:
+        """Somebody looked into the van because the portal had not been watched for so many seconds."""
+        more: Confirmed = {
+            **self._of(session),
+            "gate": "confirmed",
+            "by": by,
+            "reason": reason,
+            "unwatched_s": unwatched,
+            "ready": ready,
+            "evidence": self._evidence(),
+        }
+        return self._fact(session, t, more)
+
+    def revised(
+        self,
+        session: Session,
+        t: int,
+        why: RevisedWhy,
+        items: list[Change],
+        counts: Tally,
+        lines: LineChanges | None = None,
+    ) -> Fact:
+        """What is known of the packages changed; `lines` is what a correction of the manifest did."""
+        more: Revised = {
+            **self._of(session),
+            "gate": "revised",
+            "why": why,
+            "items": items,
+            "counts": counts,
+            "lines": lines,
+            "evidence": self._evidence(),
+        }
+        if lines is None:
+            del more["lines"]
+        return self._fact(session, t, more)
+
+    def verdict(self, session: Session, t: int, ending: Ending, outcome: Outcome, sets: Sets, proof: Proven) -> Fact:
+        """The end of a session: its packages by sets, how many are in each, and what that rests on."""
+        more: Verdict = {
+            **self._of(session),
+            "gate": "verdict",
+            "outcome": outcome,
+            "complete": outcome == "complete",
+            "opened": rfc3339(session.opened),
+            "opened_by": session.by,
+            "opened_why": session.why,
+            "closed": rfc3339(ending.since),
+            "closed_by": ending.by,
+            "closed_why": ending.why,
+            "counts": verdict.tally(session, self._catalogue.delivery(session.key)),
+            **sets,
+            "evidence": {**self._evidence(), **proof},
+        }
+        return self._fact(session, t, more)
+
+    def _of(self, session: Session) -> OfSession:
         manifest = self._catalogue.manifest(session.key)
         delivery = self._catalogue.delivery(session.key)
-        data: dict[str, Any] = {
-            "gate": kind,
+        return {
             "dock": session.dock,
             "session": session_id(session),
             "direction": "in" if session.inbound else "out",
@@ -43,17 +174,27 @@ class Reports:
             "version": session.version,
             "source": manifest.source if manifest else None,
             "recipient": delivery.recipient if delivery else None,
-            **more,
         }
-        data["evidence"] = {"config": self._digest, "algorithm": ALGORITHM, **data.get("evidence", {})}
-        return Fact(GATE, self._portals[session.dock], t, data)
+
+    def _evidence(self) -> GateEvidence:
+        return {"config": self._digest, "algorithm": ALGORITHM}
+
+    def _fact(self, session: Session, t: int, data: GateData) -> Fact:
+        return gate(self._portals[session.dock], t, data)
 
     def manifest(
-        self, kind: str, manifest: Manifest, before: Manifest | None, t: int, *, by: str = "", reason: str = ""
+        self,
+        kind: Literal["received", "withdrawn"],
+        manifest: Manifest,
+        before: Manifest | None,
+        t: int,
+        *,
+        by: str = "",
+        reason: str = "",
     ) -> Fact:
         """A manifest was received, corrected or withdrawn."""
-        data: dict[str, Any] = {
-            "gate": f"manifest-{kind}",
+        data: ManifestEvent = {
+            "gate": "manifest-received" if kind == "received" else "manifest-withdrawn",
             "manifest": manifest.manifest,
             "version": manifest.version,
             "previous_version": before.version if before else None,
@@ -71,35 +212,35 @@ class Reports:
             ],
             "by": by,
             "reason": reason,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+            "evidence": self._evidence(),
         }
-        return Fact(GATE, MANIFESTS, t, data)
+        return gate(MANIFESTS, t, data)
 
-    def came_back(self, dock: str, uid: str, key: DeliveryKey, proof: dict[str, Any], t: int) -> Fact:
+    def came_back(self, dock: str, uid: str, key: DeliveryKey, proof: PassProof, t: int) -> Fact:
         """A package that had left came back while the dock had no session."""
-        data = {
+        data: CameBack = {
             "gate": "came-back",
             "dock": dock,
             "uid": uid,
             "manifest": key[0] or None,
             "delivery": key[1] or None,
             "proof": proof,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+            "evidence": self._evidence(),
         }
-        return Fact(GATE, self._portals[dock], t, data)
+        return gate(self._portals[dock], t, data)
 
     def refused(self, command: Command, reason: str) -> Fact:
         """A command that was admitted could not be carried out when its time came."""
         dock = command.args.get("dock")
         place = self._portals.get(dock, MANIFESTS) if isinstance(dock, str) else MANIFESTS
-        data = {
+        data: CommandRefused = {
             "gate": "refused",
             "command": command.name,
             "dock": dock if isinstance(dock, str) and dock in self._portals else None,
             "reason": reason,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+            "evidence": self._evidence(),
         }
-        return Fact(GATE, place, command.t, data)
+        return gate(place, command.t, data)
 
 
 class Alarms:
@@ -110,25 +251,51 @@ class Alarms:
         self._digest = digest
         self._said: dict[str, list[int]] = {}  # kind and subject to the time it was said, and how often not said since
 
-    def say(self, place: str, kind: str, subject: str, detail: dict[str, Any], t: int) -> list[Fact]:
-        """Says it, or counts it for the next time."""
+    def manifest_refused(self, source: str, name: str, reason: str, t: int) -> list[Fact]:
+        """A manifest could not be taken from its source."""
+        unsaid = self._again("manifest-refused", f"{source}/{name}", t)
+        if unsaid is None:
+            return []
+        data: ManifestRefusedAlarm = {
+            "alarm": "manifest-refused",
+            "state": "raised",
+            "since": rfc3339(t),
+            "source": source,
+            "name": name,
+            "reason": reason,
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(MANIFESTS, t, data)]
+
+    def no_session(self, portal: str, dock: str, uid: str, t: int) -> list[Fact]:
+        """A package left through a dock that has no session."""
+        unsaid = self._again("no-session", dock, t)
+        if unsaid is None:
+            return []
+        data: NoSessionAlarm = {
+            "alarm": "no-session",
+            "state": "raised",
+            "since": rfc3339(t),
+            "dock": dock,
+            "uid": uid,
+            "reason": f"{uid} left through dock {dock} without a session",
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(portal, t, data)]
+
+    def _again(self, kind: str, subject: str, t: int) -> int | None:
+        """How often an alarm was not said since the last time; None, and one more, where it is too soon."""
         key = f"{kind} {subject}"
         last = self._said.pop(key, None)
         if last is not None and t - last[0] < self._every:
             self._said[key] = [last[0], last[1] + 1]
-            return []
+            return None
         while len(self._said) >= MAX_ALARMS:
             del self._said[next(iter(self._said))]
         self._said[key] = [t, 0]
-        data = {
-            "alarm": kind,
-            "state": "raised",
-            "since": rfc3339(t),
-            **detail,
-            "unsaid": last[1] if last else 0,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
-        }
-        return [Fact(ALARM, place, t, data)]
+        return last[1] if last else 0
 
     def dump(self) -> dict[str, list[int]]:
         return {key: list(said) for key, said in self._said.items()}
@@ -166,7 +333,7 @@ def essence(manifest: Manifest) -> Any:
     return _without_times(manifest.model_dump(mode="json", exclude={"version"}))
 
 
-def changes(before: Delivery | None, after: Delivery | None) -> dict[str, list[str]]:
+def changes(before: Delivery | None, after: Delivery | None) -> LineChanges:
     """UIDs that a correction added, removed, and described anew."""
     old = {} if before is None else {line.uid: line for line in before.lines}
     new = {} if after is None else {line.uid: line for line in after.lines}
@@ -186,3 +353,8 @@ def _without_times(content: Any) -> Any:
     if isinstance(content, list):
         return [_without_times(value) for value in content]
     return content
+
+
+def _set(status: Status | None) -> SetName | None:
+    """The set of a status, by name."""
+    return None if status is None else status.value

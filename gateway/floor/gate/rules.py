@@ -7,12 +7,13 @@ unknown rule keeps a package from passing just as a blocking one does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config.gate import GateConfig
+from gateway.errors import ConfigError
 from gateway.floor.gate.manifest import DeliveryKey, Flag, Line, Result
 
 MAX_AHEAD = 300 * SECOND
@@ -244,6 +245,8 @@ def watch(case: Case, config: GateConfig) -> Outcome:
     return Blocked(f"on the watch list {', '.join(lists)}") if lists else PASSED
 
 
+Rules: TypeAlias = tuple[tuple[str, Rule], ...]
+
 RULES: dict[str, Rule] = {
     "manifest": on_manifest,
     "delivery": this_delivery,
@@ -286,17 +289,26 @@ class Judgement:
         return "matched"
 
 
-def judge(case: Case, config: GateConfig, names: Sequence[str]) -> Judgement:
-    """Asks the rules of these names."""
+def named(names: Iterable[str]) -> Rules:
+    """The rules of these names, in the order of RULES. Raises ConfigError where one is not implemented."""
+    wanted = set(names)
+    if missing := sorted(wanted - RULES.keys()):
+        raise ConfigError(
+            [f"gate: this gateway has no rule {missing[0]!r}: remove it, or install the release that has it"]
+        )
+    return tuple((name, rule) for name, rule in RULES.items() if name in wanted)
+
+
+def judge(case: Case, config: GateConfig, rules: Rules) -> Judgement:
+    """Asks the rules."""
     blocked: list[tuple[str, str]] = []
     unknown: list[tuple[str, str]] = []
-    for name, rule in RULES.items():
-        if name in names:
-            outcome = rule(case, config)
-            if isinstance(outcome, Blocked):
-                blocked.append((name, outcome.reason))
-            elif isinstance(outcome, Unknown):
-                unknown.append((name, outcome.missing))
+    for name, rule in rules:
+        outcome = rule(case, config)
+        if isinstance(outcome, Blocked):
+            blocked.append((name, outcome.reason))
+        elif isinstance(outcome, Unknown):
+            unknown.append((name, outcome.missing))
     return Judgement(tuple(blocked), tuple(unknown), _fresh_until(case, config))
 
 

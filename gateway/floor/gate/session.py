@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias
 
 from gateway.clock import SECOND, rfc3339
+from gateway.events.gate_models import ClosedWhy, Confirmation, HandheldProof, OpenedWhy, PassProof
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.passes import Direction, Pass
@@ -60,22 +61,30 @@ class Tag:
     first: int = 0
     last: int = 0
     carried: bool = False  # from an earlier session of the same delivery
-    proof: dict[str, Any] = field(default_factory=dict)
+    proof: PassProof | HandheldProof | None = None
     status: Status | None = None
     judgement: Judgement | None = None
 
-    def place(self, where: Where, t: int, proof: dict[str, Any]) -> None:
+    def place(self, where: Where, t: int, proof: PassProof | HandheldProof) -> None:
         """It is there since `t`."""
         self.loads += where is Where.LOADED
         self.returns += where is Where.OUTSIDE and self.where is not Where.OUTSIDE
         self.where, self.last, self.proof = where, t, proof
 
 
-def portal_proof(p: Pass) -> dict[str, Any]:
+_WORDS: dict[Direction, Literal["in", "out", "undetermined"]] = {
+    Direction.IN: "in",
+    Direction.OUT: "out",
+    Direction.UNDETERMINED: "undetermined",
+}
+"""Directions that decide where a package is."""
+
+
+def portal_proof(p: Pass) -> PassProof:
     """A pass as the evidence of where a package is."""
     return {
         "source": "portal",
-        "direction": p.direction.value,
+        "direction": _WORDS[p.direction],
         "start": rfc3339(p.start),
         "end": rfc3339(p.end),
         "confidence": p.confidence,
@@ -91,7 +100,7 @@ class Ending:
     at: int
     since: int
     by: str
-    why: str
+    why: ClosedWhy
 
 
 @dataclass(slots=True)
@@ -104,7 +113,7 @@ class Session:
     version: int | None
     opened: int
     by: str
-    why: str
+    why: OpenedWhy
     tags: dict[str, Tag] = field(default_factory=dict)
     counts: Counter[Status] = field(default_factory=Counter)
     last: int = 0
@@ -114,7 +123,7 @@ class Session:
     ending: Ending | None = None
     dark: dict[str, int] = field(default_factory=dict)  # dark time of each antenna of the portal when it began
     before: dict[str, int] = field(default_factory=dict)  # and for how long in earlier sessions of the same delivery
-    confirmed: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: list[Confirmation] = field(default_factory=list)
 
     @property
     def red(self) -> bool:
@@ -143,13 +152,13 @@ class Session:
         tag.place(self._where(p.direction), p.end, portal_proof(p))
         return tag
 
-    def found(self, uid: str, where: Where, t: int, proof: Mapping[str, Any]) -> Tag | None:
+    def found(self, uid: str, where: Where, t: int, proof: HandheldProof) -> Tag | None:
         """Takes the read of a handheld in."""
         tag = self._tag(uid)
         if tag is None or t < tag.last:
             return None
         tag.first = tag.first or t
-        tag.place(where, t, dict(proof))
+        tag.place(where, t, proof)
         self.last = max(self.last, t)
         return tag
 

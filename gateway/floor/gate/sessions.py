@@ -16,6 +16,7 @@ from typing import Any
 from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
+from gateway.events.gate_models import ClosedWhy, HandheldProof, LineChanges, OpenedWhy, Proven, RevisedWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
@@ -76,7 +77,7 @@ class Sessions:
 
     # ---- beginning
 
-    def open(self, dock: str, key: DeliveryKey | None, t: int, by: str, why: str) -> list[Fact]:
+    def open(self, dock: str, key: DeliveryKey | None, t: int, by: str, why: OpenedWhy) -> list[Fact]:
         """Opens a session at a dock that has none, for a delivery that has none."""
         manifest = self._catalogue.manifest(key)
         session = Session(
@@ -93,7 +94,7 @@ class Sessions:
         session.dark = dict(self._dark(self._docks[dock].portal, t))
         self._open[dock] = session
         carried = self._unfinished.carry(session)
-        facts = [self._reports.session("opened", session, t, by=by, why=why, carried=carried)]
+        facts = [self._reports.opened(session, t, carried)]
         self.judges.classify_all(session, t)
         self._show(session, t)
         return facts
@@ -106,7 +107,7 @@ class Sessions:
         session.inbound = manifest is not None and manifest.direction == "in"
         session.version = manifest.version if manifest else None
         carried = self._unfinished.carry(session)
-        facts = [self._reports.session("attached", session, t, by=by, carried=carried)]
+        facts = [self._reports.attached(session, t, by, carried)]
         facts += self._rejudge(session, t, "manifest")
         return facts
 
@@ -134,7 +135,7 @@ class Sessions:
         tag = session.tags.setdefault(uid, Tag())
         tag.where, tag.last, tag.first = where, t, tag.first or t
         tag.passes, tag.loads, tag.returns = item["passes"], item["loads"], item["returns"]
-        tag.proof = dict(item["proof"] or {})
+        tag.proof = item["proof"]
         session.last = max(session.last, t)
         self.judges.classify(session, uid, tag, t)
         self._show(session, t)
@@ -143,7 +144,7 @@ class Sessions:
         """A handheld has found packages. Each is a line of evidence of its own."""
         session = self._open[reads.dock]
         where = Where.LOADED if reads.where == "loaded" else Where.OUTSIDE
-        proof = {"source": "handheld", "reader": reads.reader, "time": rfc3339(when), "by": reads.by}
+        proof: HandheldProof = {"source": "handheld", "reader": reads.reader, "time": rfc3339(when), "by": reads.by}
         facts: list[Fact] = []
         for uid in dict.fromkeys(reads.uids):
             tag = session.found(uid, where, when, proof)
@@ -162,36 +163,24 @@ class Sessions:
             self._signals.buzz(session.dock, t)
         item = verdict.entry(uid, line, tag, judgement)
         counts = verdict.tally(session, self._catalogue.delivery(session.key))
-        return [
-            self._reports.session(
-                "item",
-                session,
-                t,
-                uid=uid,
-                status=tag.status.value if tag.status else None,
-                previous=before.value if before else None,
-                item=item,
-                counts=counts,
-                ready=self._complete(session, t),
-            )
-        ]
+        return [self._reports.item(session, t, item, before, counts, now=tag.status, ready=self._complete(session, t))]
 
     # ---- what is known changes
 
-    def rejudge(self, t: int, why: str) -> list[Fact]:
+    def rejudge(self, t: int, why: RevisedWhy) -> list[Fact]:
         """Judges every package of every session again, because what is known of them has changed."""
         return [fact for dock in sorted(self._open) for fact in self._rejudge(self._open[dock], t, why)]
 
-    def _rejudge(self, session: Session, t: int, why: str, **more: Any) -> list[Fact]:
+    def _rejudge(self, session: Session, t: int, why: RevisedWhy, lines: LineChanges | None = None) -> list[Fact]:
         was_red = session.red
         changed = self.judges.classify_all(session, t)
         self._show(session, t)
         if session.red and not was_red:
             self._signals.buzz(session.dock, t)
-        if not changed and not any(more.values()):
+        if not changed and lines is None:
             return []
         counts = verdict.tally(session, self._catalogue.delivery(session.key))
-        return [self._reports.session("revised", session, t, why=why, items=changed, counts=counts, **more)]
+        return [self._reports.revised(session, t, why, changed, counts, lines)]
 
     def corrected(self, manifest: Manifest, before: Manifest | None, t: int) -> list[Fact]:
         """A manifest was taken over: sessions on it go on under the new version."""
@@ -211,7 +200,7 @@ class Sessions:
 
     # ---- ending
 
-    def end(self, dock: str, t: int, by: str, why: str) -> list[Fact]:
+    def end(self, dock: str, t: int, by: str, why: ClosedWhy) -> list[Fact]:
         """The session at a dock is to end; its verdict comes once the last passes are decided."""
         session = self._open[dock]
         settle = micros(self._docks[dock].settle)
@@ -235,29 +224,15 @@ class Sessions:
         done = result == "complete"
         manifest = self._catalogue.manifest(session.key)
         sets = verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, t))
-        fact = self._reports.session(
-            "verdict",
-            session,
-            t,
-            outcome=result,
-            complete=done,
-            opened=rfc3339(session.opened),
-            opened_by=session.by,
-            opened_why=session.why,
-            closed=rfc3339(ending.since),
-            closed_by=ending.by,
-            closed_why=ending.why,
-            counts=verdict.tally(session, delivery),
-            **sets,
-            evidence={
-                "rules": self.judges.rules(session),
-                "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
-                "unwatched_s": in_seconds(self.unwatched(session, t)),
-                "confirmed": session.confirmed,
-                "strays": session.strays,
-                "beyond": session.beyond,
-            },
-        )
+        proof: Proven = {
+            "rules": self.judges.rules(session),
+            "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
+            "unwatched_s": in_seconds(self.unwatched(session, t)),
+            "confirmed": session.confirmed,
+            "strays": session.strays,
+            "beyond": session.beyond,
+        }
+        fact = self._reports.verdict(session, t, ending, result, sets, proof)
         self._remember(session, t, done=done)
         del self._open[session.dock]
         self._last.given(session.dock, fact.data, sets)
@@ -340,15 +315,7 @@ class Sessions:
         ]
         session.before, session.dark = {}, dict(self._dark(self._docks[wanted.dock].portal, t))
         return [
-            self._reports.session(
-                "confirmed",
-                session,
-                t,
-                by=wanted.by,
-                reason=wanted.reason,
-                unwatched_s=lengths,
-                ready=self._complete(session, t),
-            )
+            self._reports.confirmed(session, t, wanted.by, wanted.reason, lengths, ready=self._complete(session, t))
         ]
 
     def _show(self, session: Session, t: int) -> None:
@@ -377,7 +344,7 @@ class Sessions:
         if session is None:
             return self._last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
         delivery = self._catalogue.delivery(session.key)
-        return verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, session.last), proofs=False)
+        return verdict.lines(session, delivery, lambda uid: self.judges.judge(session, uid, session.last))
 
     # ---- state
 

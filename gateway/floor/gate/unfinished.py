@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.events.gate_models import Confirmation
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.saved import dump_tags, load_tags
 from gateway.floor.gate.session import Session, Tag, Where, portal_proof
@@ -20,7 +21,7 @@ by `shipped_once`."""
 class _Left:
     tags: dict[str, Tag]
     unwatched: dict[str, int]
-    confirmed: list[dict[str, Any]]
+    confirmed: list[Confirmation]
 
 
 class Unfinished:
@@ -75,7 +76,7 @@ class LastVerdicts:
         self._outlines: dict[str, dict[str, Any]] = {}
         self._lines: dict[str, dict[str, list[Any]]] = {}
 
-    def given(self, dock: str, data: Mapping[str, Any], sets: Mapping[str, list[Any]]) -> None:
+    def given(self, dock: str, data: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
         """A verdict was given: the data of its event, and the sets of packages as they are in it."""
         self._outlines[dock] = {key: data[key] for key in _OUTLINE}
         self._lines[dock] = {name: [_without_proof(item) for item in items] for name, items in sets.items()}

@@ -7,10 +7,11 @@ line, and, as a note, what came back (returned): a line that came back is missin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.clock import rfc3339
+from gateway.events.gate_models import FactsAge, Item, Outcome, Sets, Tally
 from gateway.floor.gate.manifest import Delivery, Line
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.gate.session import Session, Status, Tag
@@ -36,14 +37,14 @@ def complete(session: Session, delivery: Delivery | None, *, watched: bool) -> b
     )
 
 
-def outcome(session: Session, delivery: Delivery | None, *, watched: bool) -> str:
+def outcome(session: Session, delivery: Delivery | None, *, watched: bool) -> Outcome:
     """``complete``, ``mismatch`` where something is loaded that must not be, or ``incomplete``."""
     if complete(session, delivery, watched=watched):
         return "complete"
     return "mismatch" if session.red or session.beyond else "incomplete"
 
 
-def tally(session: Session, delivery: Delivery | None) -> dict[str, int]:
+def tally(session: Session, delivery: Delivery | None) -> Tally:
     """How many packages are in each set."""
     lines = [] if delivery is None else delivery.lines
     placed = sum(
@@ -60,9 +61,9 @@ def tally(session: Session, delivery: Delivery | None) -> dict[str, int]:
     }
 
 
-def sets(session: Session, delivery: Delivery | None, judge: Judge, *, proofs: bool = True) -> dict[str, list[Any]]:
-    """The sets as lists of entries, by UID. `proofs`: with what decided where each package is."""
-    found: dict[Status, list[dict[str, Any]]] = {status: [] for status in Status}
+def sets(session: Session, delivery: Delivery | None, judge: Judge) -> Sets:
+    """The sets as lists of entries, by UID."""
+    found: dict[Status, list[Item]] = {status: [] for status in Status}
     lines = set() if delivery is None else {line.uid for line in delivery.lines}
     for uid in sorted(lines | session.tags.keys()):
         tag = session.tags.get(uid)
@@ -70,17 +71,33 @@ def sets(session: Session, delivery: Delivery | None, judge: Judge, *, proofs: b
         if status is None:
             continue
         line, judgement = judge(uid)
-        item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement, proofs=proofs)
+        item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement)
         if status is not Status.RETURNED:
             found[status].append(item)
         if tag is not None and tag.returns and status in (Status.MISSING, Status.RETURNED):
             found[Status.RETURNED].append(item)
-    return {status.value: items for status, items in found.items()}
+    return {
+        "matched": found[Status.MATCHED],
+        "missing": found[Status.MISSING],
+        "extra": found[Status.EXTRA],
+        "blocked": found[Status.BLOCKED],
+        "returned": found[Status.RETURNED],
+        "undetermined": found[Status.UNDETERMINED],
+    }
 
 
-def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement, *, proofs: bool = True) -> dict[str, Any]:
+def lines(session: Session, delivery: Delivery | None, judge: Judge) -> dict[str, list[Any]]:
+    """The sets for a page: without what decided where each package is."""
+    full: Mapping[str, Any] = sets(session, delivery, judge)
+    return {
+        name: [{key: value for key, value in item.items() if key != "proof"} for item in items]
+        for name, items in full.items()
+    }
+
+
+def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement) -> Item:
     """One package: what it is, what the rules say of it, and how that is known."""
-    item: dict[str, Any] = {
+    return {
         "uid": uid,
         "identifier": line.identifier if line else None,
         "product": line.product if line else "",
@@ -93,10 +110,8 @@ def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement, *,
         "passes": tag.passes if tag else 0,
         "loads": tag.loads if tag else 0,
         "returns": tag.returns if tag else 0,
+        "proof": (tag.proof or None) if tag else None,
     }
-    if proofs:
-        item["proof"] = tag.proof if tag and tag.proof else None
-    return item
 
 
 def words(tag: Tag | None, judgement: Judgement) -> str:
@@ -108,7 +123,7 @@ def words(tag: Tag | None, judgement: Judgement) -> str:
     return tag.status.value
 
 
-def facts_age(delivery: Delivery | None, as_of: int | None) -> dict[str, str | None]:
+def facts_age(delivery: Delivery | None, as_of: int | None) -> FactsAge:
     """As of when the oldest facts behind a verdict were true, by kind."""
     lines = [] if delivery is None else delivery.lines
     records = [line.record.as_of for line in lines if line.record is not None]

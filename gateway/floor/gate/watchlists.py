@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gateway.clock import micros, rfc3339
 from gateway.config.gate import WatchConfig
 from gateway.errors import Refused
-from gateway.events.envelope import ALARM, GATE, Fact
+from gateway.events.envelope import Fact, alarm, gate
+from gateway.events.gate_alarms import WatchAlarm
+from gateway.events.gate_models import WatchChanged
 from gateway.floor.gate.commands import Watch
 
 ALGORITHM = "watch/2"
@@ -108,7 +110,7 @@ class WatchLists:
         """Who put what on a list and took what from it; nothing where it is as it was."""
         if not coming and not going:
             return []
-        data = {
+        data: WatchChanged = {
             "gate": "watch-changed",
             "list": wanted.name,
             "added": sorted(coming),
@@ -117,7 +119,7 @@ class WatchLists:
             "reason": wanted.reason,
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
-        return [Fact(GATE, PLACE, t, data)]
+        return [gate(PLACE, t, data)]
 
     def _gather(self) -> None:
         self.epcs = frozenset(bytes.fromhex(uid) for uid in self._tags)
@@ -185,9 +187,9 @@ class WatchLists:
         entry.said = {}
         return [fact]
 
-    def _fact(self, uid: str, name: str, tag: _Tag, t: int, state: str, reason: str) -> Fact:
+    def _fact(self, uid: str, name: str, tag: _Tag, t: int, state: Literal["raised", "cleared"], reason: str) -> Fact:
         entry = tag.lists[name]
-        data = {
+        data: WatchAlarm = {
             "alarm": "watch-list",
             "state": state,
             "list": name,
@@ -202,7 +204,7 @@ class WatchLists:
             ],
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
-        return Fact(ALARM, entry.zone, t, data)
+        return alarm(entry.zone, t, data)
 
     def dump(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,8 @@ from typing import Any
 from drivers.api import InputChange
 from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.config import PortalConfig
-from gateway.events.envelope import ALARM, Fact
+from gateway.events.envelope import Fact, alarm
+from gateway.events.models import Alarm, AlarmState
 from gateway.floor.passes import Direction
 
 PAUSE = 1 * SECOND
@@ -133,9 +134,9 @@ class Beams:
         """The beams that are left out, as ``reader/port``."""
         return sorted(f"{reader}/{port}" for reader, port in self._stuck)
 
-    def _alarm(self, beam: tuple[str, int], t: int, state: str, since: int) -> Fact:
+    def _alarm(self, beam: tuple[str, int], t: int, state: AlarmState, since: int) -> Fact:
         reader, port = beam
-        data = {
+        data: Alarm = {
             "alarm": "beam-stuck",
             "state": state,
             "reader": reader,
@@ -145,7 +146,7 @@ class Beams:
             "reason": f"the photo-eye {self._sides[beam]} has been broken for {(t - since) // SECOND} s: "
             "look for what blocks it, or align it",
         }
-        return Fact(ALARM, self._portal, t, data)
+        return alarm(self._portal, t, data)
 
     def dump(self) -> dict[str, Any]:
         return {

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from gateway.config import PortalConfig
+from gateway.events.models import Passage, Revision
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace
@@ -37,7 +37,7 @@ class Conclusions:
         last_passes: LastPasses,
         bystanders: Bystanders,
         elsewhere: Callable[[Finding, list[Trace]], bool],
-        write: Callable[[Finding, Verdict], dict[str, Any]],
+        write: Callable[[Finding, Verdict], Passage],
     ) -> None:
         self._config = config
         self._standing = standing
@@ -121,9 +121,16 @@ class Conclusions:
             return []
         back = Direction.OUT if said is Direction.IN else Direction.IN
         self._last_passes.passed(track.epc, self._place(back))
-        judged = self._judged(finding, verdict)
+        passage = self._write(finding, verdict)
+        revision: Revision = {
+            **passage,
+            "movement": "revised",
+            "was": "in" if said is Direction.IN else "out",
+            "from": self._place(said),
+            "to": self._place(back),
+        }
+        judged = self._judged(finding, verdict, revision)
         judged.direction, judged.revises = back, said
-        judged.data |= {"movement": "revised", "was": str(said), "from": self._place(said), "to": self._place(back)}
         return [judged]
 
     def _place(self, way: Direction) -> str | None:
@@ -146,7 +153,7 @@ class Conclusions:
         new = self._standing.add(track.epc, track.last, long=True)
         return [self._judged(finding, verdict)] if new else []
 
-    def _judged(self, finding: Finding, verdict: Verdict) -> Judged:
+    def _judged(self, finding: Finding, verdict: Verdict, data: Revision | None = None) -> Judged:
         track = finding.track
         return Judged(
             uid=uid(track.epc),
@@ -155,5 +162,5 @@ class Conclusions:
             end=track.last,
             crossing=verdict.crossing,
             confidence=verdict.confidence,
-            data=self._write(finding, verdict),
+            data=data or self._write(finding, verdict),
         )

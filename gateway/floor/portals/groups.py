@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND, rfc3339
+from gateway.events.models import Passage, Revision
 from gateway.floor.passes import Direction
 
 LINK = 1 * SECOND
@@ -35,7 +36,7 @@ class Judged:
     end: int
     crossing: int
     confidence: float
-    data: dict[str, Any]
+    data: Passage | Revision
     revises: Direction | None = None
 
     @property

@@ -19,6 +19,7 @@ from typing import Any
 from gateway.clock import NEVER, SECOND, micros
 from gateway.config import PortalConfig
 from gateway.events.envelope import Fact
+from gateway.events.models import Passage
 from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
@@ -209,7 +210,7 @@ class Portal:
         if track.looks:
             self._waiting.append(self._scales.weigh(track, t, gone=True))
 
-    def _write(self, finding: Finding, verdict: Verdict) -> dict[str, Any]:
+    def _write(self, finding: Finding, verdict: Verdict) -> Passage:
         """What is published of a finding."""
         return self._reports.passed(self, finding, verdict)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, rfc3339
 from gateway.config import PortalConfig
-from gateway.events.envelope import MOVEMENT, Fact
+from gateway.events.envelope import Fact, movement
+from gateway.events.models import GroupPassage, MovementEvidence, Passage, PassEvidence, PassSide, Stories
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.passes import Direction, Pass
@@ -41,7 +42,7 @@ class Reports:
         self._evidence = evidence
         self._presence = presence
 
-    def passed(self, portal: Portal, finding: Finding, verdict: Verdict) -> dict[str, Any]:
+    def passed(self, portal: Portal, finding: Finding, verdict: Verdict) -> Passage:
         """What is published of a pass, as far as it is known before its group is."""
         config, track = portal.config, finding.track
         source, target = _ways(config, verdict.direction)
@@ -50,7 +51,7 @@ class Reports:
             "uid": uid(track.epc),
             "epc": uid(track.epc),
             "portal": config.id,
-            "direction": str(verdict.direction),
+            "direction": verdict.direction.value,
             "from": source,
             "to": target,
             "confidence": round(min(max(verdict.confidence, 0.0), MOST), 3),
@@ -60,13 +61,12 @@ class Reports:
             "evidence": self._proof(portal, finding, verdict),
         }
 
-    def _proof(self, portal: Portal, finding: Finding, verdict: Verdict) -> dict[str, Any]:
+    def _proof(self, portal: Portal, finding: Finding, verdict: Verdict) -> PassEvidence:
         track = finding.track
         names = {number: self._places.spots[number].name for number in portal.antennas}
         seen = {look[1] for look in track.looks}
         newest = max(track.looks)[1]
-        profiles = {"inside": finding.case.inside, "outside": finding.case.outside}
-        proof: dict[str, Any] = {
+        proof: PassEvidence = {
             "reads": sum(look[2] for look in track.looks),
             "antennas": sorted(names[number] for number in seen),
             "strongest_rssi": _rssi(track, max(look[3] for look in track.looks)),
@@ -78,13 +78,16 @@ class Reports:
             "config": self._evidence.digest,
             "algorithm": ALGORITHM,
             "reason": verdict.reason,
-            "leaning": None if verdict.leaning is None else str(verdict.leaning),
-            "sides": {side: _side(portal, track, side, profile) for side, profile in profiles.items()},
+            "leaning": None if verdict.leaning is None else "in" if verdict.leaning is Direction.IN else "out",
+            "sides": {
+                "inside": _side(portal, track, "inside", finding.case.inside),
+                "outside": _side(portal, track, "outside", finding.case.outside),
+            },
             "likelihood": _stories(finding.trace.likelihood),
             "walk": _stories(finding.case.walk),
             "decided_by": portal.decided_by(finding),
             "company": verdict.company,
-            "photo_eyes": None if finding.case.beams is None else str(finding.case.beams),
+            "photo_eyes": _eyes(finding.case.beams),
             "antennas_down": sorted(names[number] for number in finding.down),
         }
         if portal.beams.stuck:
@@ -93,17 +96,17 @@ class Reports:
 
     def one(self, config: PortalConfig, judged: Judged) -> list[Fact]:
         """A pass, and what follows from it."""
-        facts = [Fact(MOVEMENT, config.id, judged.crossing, judged.data)]
+        facts = [movement(config.id, judged.crossing, judged.data)]
         if judged.passes:
             facts += self._moved(config, judged)
         return facts + self._hand_on(config, judged)
 
     def group(self, config: PortalConfig, load: Load, strays: list[str]) -> Fact:
         """A load whose members are all said."""
-        data = {
+        data: GroupPassage = {
             "movement": "group_passed",
             "portal": config.id,
-            "direction": str(load.direction),
+            "direction": "in" if load.direction is Direction.IN else "out",
             "group": load.name,
             "number": len(load.members),
             "members": sorted(load.members)[:MAX_UIDS],
@@ -113,7 +116,7 @@ class Reports:
             "confidence": round(load.confidence, 3),
             "evidence": {"config": self._evidence.digest, "algorithm": ALGORITHM},
         }
-        return Fact(MOVEMENT, config.id, load.last, data)
+        return movement(config.id, load.last, data)
 
     def _moved(self, config: PortalConfig, judged: Judged) -> list[Fact]:
         """The tag is where it passed to."""
@@ -132,8 +135,18 @@ class Reports:
             unit=unit,
             late=evidence["late_reads"],
         )
-        keep = ("reads", "antennas", "strongest_rssi", "rssi_unit", "first", "last", "late_reads", "clock", "config")
-        words = {key: evidence[key] for key in keep} | {"algorithm": ALGORITHM}
+        words: MovementEvidence = {
+            "reads": evidence["reads"],
+            "antennas": evidence["antennas"],
+            "strongest_rssi": evidence["strongest_rssi"],
+            "rssi_unit": evidence["rssi_unit"],
+            "first": evidence["first"],
+            "last": evidence["last"],
+            "late_reads": evidence["late_reads"],
+            "clock": evidence["clock"],
+            "config": evidence["config"],
+            "algorithm": ALGORITHM,
+        }
         self._presence.passed(bytes.fromhex(judged.uid), zone, proof, judged.confidence, (config.id, words))
         return self._presence.said()
 
@@ -160,7 +173,7 @@ def _ways(config: PortalConfig, direction: Direction) -> tuple[str | None, str |
     return ways.get(direction, (None, None))
 
 
-def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> dict[str, Any] | None:
+def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> PassSide | None:
     """What one side saw, or None where it saw nothing."""
     if profile is None:
         return None
@@ -174,7 +187,7 @@ def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> d
     }
 
 
-def _stories(story: Likelihood) -> dict[str, float]:
+def _stories(story: Likelihood) -> Stories:
     return {"in": story.inward, "out": story.outward, "back": story.back, "still": story.still}
 
 
@@ -184,3 +197,12 @@ def _raw(track: Track) -> bool:
 
 def _rssi(track: Track, strength: int) -> float:
     return strength // CENTI[track.unit] if _raw(track) else strength / 100
+
+
+def _eyes(beams: Direction | None) -> Literal["in", "out", "returned"] | None:
+    """What the photo-eyes say of the direction, in words."""
+    if beams is Direction.IN:
+        return "in"
+    if beams is Direction.OUT:
+        return "out"
+    return "returned" if beams is Direction.RETURNED else None

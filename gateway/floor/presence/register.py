@@ -6,10 +6,11 @@ This is the table. What changes it is elsewhere: sightings, passes and events in
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from gateway.config import PresenceConfig
 from gateway.events.envelope import Fact
+from gateway.events.models import MovementKind
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import PATIENCE, Contest, Rival
@@ -128,11 +129,11 @@ class Whereabouts:
             self.late.get(slot, 0),
         )
 
-    def say(self, movement: str, epc: bytes, t: int, proof: Proof, confidence: float, **more: Any) -> None:
+    def say(self, movement: MovementKind, epc: bytes, t: int, proof: Proof, confidence: float, **more: Any) -> None:
         """Says a movement; `more` are the keywords of `Evidence.movement`."""
         self._facts.append(self._evidence.movement(movement, epc, t, proof, confidence, **more))
 
-    def say_silence(self, movement: str, slot: int, t: int) -> None:
+    def say_silence(self, movement: Literal["not_seen", "departed"], slot: int, t: int) -> None:
         """Says that the tag is not seen, or has departed, since nothing read it up to `t`."""
         tags = self.tags
         silence = self.silence(slot, t)

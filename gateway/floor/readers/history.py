@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
 from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config import Config
-from gateway.events.envelope import ALARM, Fact
+from gateway.events.envelope import Fact, alarm
+from gateway.events.models import Alarm, AlarmState, Quality
 from gateway.floor.places import Places
 from gateway.floor.readers.antennas import LIT, Cause, Watch
 from gateway.inputs import Restart
@@ -39,7 +40,7 @@ class Course:
     down: int = 0  # since when it has been down
     alarm: bool = False  # that it is down was said
     reason: str = ""
-    quality: str = "unknown"
+    quality: Quality = "unknown"
     offset: int = 0
     conditions: dict[str, int] = field(default_factory=dict)  # condition to when it ended; NEVER while it lasts
 
@@ -88,7 +89,7 @@ class Timeline:
                 self.watch.lighten(self._antennas(item.reader), Cause.HELD, item.t)
                 self._alive(item.reader, course, item.t)
             case ReaderClock():
-                course.quality, course.offset = str(item.quality), item.offset
+                course.quality, course.offset = item.quality.value, item.offset
             case ReaderCondition():
                 if item.condition in course.conditions or len(course.conditions) < MAX_CONDITIONS:
                     course.conditions[item.condition] = NEVER if item.active else item.t
@@ -144,7 +145,7 @@ class Timeline:
             self.watch.lighten([antenna], Cause.ANTENNA, item.t)
         else:
             self.watch.darken([antenna], Cause.ANTENNA, item.t)
-        state = "cleared" if item.up else "raised"
+        state: AlarmState = "cleared" if item.up else "raised"
         return [self._alarm(item.reader, item.t, "antenna-down", state, since, item.reason, antenna=item.antenna)]
 
     @property
@@ -178,14 +179,29 @@ class Timeline:
         return facts
 
     def _alarm(
-        self, reader: str, t: int, alarm: str, state: str, since: int, reason: str, antenna: int | None = None
+        self,
+        reader: str,
+        t: int,
+        kind: Literal["reader-down", "antenna-down"],
+        state: AlarmState,
+        since: int,
+        reason: str,
+        antenna: int | None = None,
     ) -> Fact:
         """A word about a reader, or one antenna of it, with the zones and portals that it watches."""
         ports = self._places.ports[reader]
         looks = ports.values() if antenna is None else [ports[antenna]]
-        port = {} if antenna is None else {"antenna": antenna}
-        data = {"alarm": alarm, "state": state, "reader": reader, **port, "since": rfc3339(since), "reason": reason}
-        return Fact(ALARM, reader, t, data | {"places": sorted({self._places.looks_at(number) for number in looks})})
+        data: Alarm = {
+            "alarm": kind,
+            "state": state,
+            "reader": reader,
+            "since": rfc3339(since),
+            "reason": reason,
+            "places": sorted({self._places.looks_at(number) for number in looks}),
+        }
+        if antenna is not None:
+            data["antenna"] = antenna
+        return alarm(reader, t, data)
 
     def redate(self, by: int) -> None:
         """Signs of life and outages were `by` microseconds later than was thought."""

@@ -19,7 +19,8 @@ from drivers.api import (
 )
 from gateway.clock import micros, rfc3339
 from gateway.config import Config
-from gateway.events.envelope import LOSS, Fact
+from gateway.events.envelope import Fact, loss
+from gateway.events.models import Loss
 from gateway.floor.reader_windows import Mode
 from gateway.floor.windows import Windows
 from gateway.inputs import Dropped, Restart
@@ -132,8 +133,8 @@ class Readers:
         if item.journal_lost:
             facts.append(_loss(self._gateway, item.t, "journal-lost", item.since, item.t, False))
         if item.rebuilt:
-            data = {"rebuilt": list(item.rebuilt)}
-            facts.append(_loss(self._gateway, item.t, "state-rebuilt", item.since, item.t, False, **data))
+            lost = _lost(self._gateway, "state-rebuilt", item.since, item.t, False)
+            facts.append(loss(self._gateway, item.t, {**lost, "rebuilt": list(item.rebuilt)}))
         return facts
 
     def redate(self, by: int) -> None:
@@ -145,8 +146,8 @@ class Readers:
                 status.lost_from += by
 
     def _dropped(self, item: Dropped) -> Fact:
-        sequences = {"first_sequence": item.first, "last_sequence": item.last}
-        return _loss(self._gateway, item.t, "ledger-full", item.start, item.end, True, **sequences)
+        lost = _lost(self._gateway, "ledger-full", item.start, item.end, True)
+        return loss(self._gateway, item.t, {**lost, "first_sequence": item.first, "last_sequence": item.last})
 
     def state(self, reader: str) -> dict[str, Any]:
         """The retained state of a reader, ready for JSON."""
@@ -187,6 +188,9 @@ def _note(notes: dict[Any, str], name: Any, text: str, active: bool) -> None:
         notes[name] = text
 
 
-def _loss(place: str, t: int, cause: str, start: int, end: int, certain: bool, **more: Any) -> Fact:
-    data = {"reader": place, "cause": cause, "start": rfc3339(start), "end": rfc3339(end), "certain": certain, **more}
-    return Fact(LOSS, place, t, data)
+def _loss(place: str, t: int, cause: str, start: int, end: int, certain: bool) -> Fact:
+    return loss(place, t, _lost(place, cause, start, end, certain))
+
+
+def _lost(place: str, cause: str, start: int, end: int, certain: bool) -> Loss:
+    return {"reader": place, "cause": cause, "start": rfc3339(start), "end": rfc3339(end), "certain": certain}

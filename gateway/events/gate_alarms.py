@@ -1,0 +1,68 @@
+"""The dock gate's part of the type `rfid.alarm.v1`, and that of the watch lists, told apart by `alarm`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from gateway.config.base import Identifier
+from gateway.events.base import Count, Time, Uid, strict
+from gateway.events.gate_models import GateEvidence
+
+
+@strict
+class Stay(TypedDict):
+    zone: Identifier
+    first: Time
+    last: Time
+
+
+@strict
+class WatchAlarm(TypedDict):
+    """A tag on a watch list is where it may not be, or no longer is. `custody`: where it has been, newest last."""
+
+    alarm: Literal["watch-list"]
+    state: Literal["raised", "cleared"]
+    list: Identifier
+    uid: Uid
+    zone: Identifier
+    since: Time
+    sightings: Count
+    reason: str
+    list_as_of: Time
+    custody: Annotated[list[Stay], Field(max_length=8)]
+    evidence: GateEvidence
+
+
+@strict
+class ManifestRefusedAlarm(TypedDict):
+    """A manifest could not be taken from its source. `unsaid`: how often that was so since it was last said."""
+
+    alarm: Literal["manifest-refused"]
+    state: Literal["raised"]
+    since: Time
+    source: Identifier
+    name: str
+    reason: str
+    unsaid: Count
+    evidence: GateEvidence
+
+
+@strict
+class NoSessionAlarm(TypedDict):
+    """A package left through a dock that has no session, and that a first pass does not open."""
+
+    alarm: Literal["no-session"]
+    state: Literal["raised"]
+    since: Time
+    dock: Identifier
+    uid: Uid
+    reason: str
+    unsaid: Count
+    evidence: GateEvidence
+
+
+GateAlarm: TypeAlias = Annotated[WatchAlarm | ManifestRefusedAlarm | NoSessionAlarm, Field(discriminator="alarm")]
+"""An alarm of the dock gate or of the watch lists."""

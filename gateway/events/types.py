@@ -1,0 +1,80 @@
+"""The types of events, all of them: the name of each, where it is published, and what its data is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.config import Identifier
+from gateway.events.base import Hash, Time
+from gateway.events.gate_alarms import GateAlarm
+from gateway.events.gate_models import GateData
+from gateway.events.models import (
+    Access,
+    Alarm,
+    AlarmNoted,
+    ClockStep,
+    CountData,
+    GroupPassage,
+    Loss,
+    Movement,
+    Passage,
+    Revision,
+)
+
+MOVEMENT: Final = "rfid.movement.v1"
+COUNT: Final = "rfid.count.v1"
+GATE: Final = "rfid.gate.v1"
+ALARM: Final = "rfid.alarm.v1"
+LOSS: Final = "rfid.loss.v1"
+CLOCK_STEP: Final = "rfid.clock-step.v1"
+ACCESS: Final = "rfid.access.v1"
+
+MovementData: TypeAlias = Movement | Passage | Revision | GroupPassage
+AlarmData: TypeAlias = Alarm | GateAlarm | AlarmNoted
+
+Data = TypeVar("Data")
+
+
+@dataclass(slots=True, frozen=True)
+class EventType:
+    """`topic` below ``{root}/v1/{site}/{gateway}/``, with the place where it has one; `data` as pydantic takes it."""
+
+    topic: str
+    data: Any
+
+
+EVENTS: Final[dict[str, EventType]] = {
+    MOVEMENT: EventType("events/movement/{place}", MovementData),
+    COUNT: EventType("events/count/{place}", CountData),
+    GATE: EventType("events/gate/{place}", GateData),
+    ALARM: EventType("events/alarm/{place}", AlarmData),
+    ACCESS: EventType("events/access/{place}", Access),
+    LOSS: EventType("events/loss", Loss),
+    CLOCK_STEP: EventType("events/clock-step", ClockStep),
+}
+
+
+class Envelope(BaseModel, Generic[Data]):
+    """CloudEvents 1.0, structured mode. `sequence` is contiguous within an `epoch`; `prevhash` is SHA-256 of the
+    payload before this one, byte for byte, or 64 zeros for the first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    type: str
+    source: Annotated[str, Field(pattern=r"^/rfid/[^/]+/[^/]+$")]
+    subject: Identifier
+    time: Time
+    datacontenttype: Literal["application/json"]
+    epoch: str
+    sequence: Annotated[int, Field(ge=1)]
+    prevhash: Hash
+    data: Data
+
+
+MODELS: dict[str, type[Envelope[Any]]] = {name: Envelope[kind.data] for name, kind in EVENTS.items()}  # type: ignore[name-defined]
+"""The whole payload of each type of event."""

@@ -75,7 +75,16 @@ class ClockStep:
     cause: StepCause
 
 
-Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep
+@dataclass(slots=True, frozen=True)
+class Lateness:
+    """From `t` on windows wait for `lateness` microseconds, if that is less than the configuration allows: longer than
+    reads have needed lately."""
+
+    t: int
+    lateness: int
+
+
+Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep | Lateness
 
 
 Submit: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]

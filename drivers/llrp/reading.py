@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-GATHER = 0.05
-"""Seconds for which messages gather: half a tick, so that a read is no later in what is said about it."""
+GATHER = 0.08
+"""Seconds for which messages gather: less than a tick, so that a read is hardly later in what is said about it."""
 
 CHATTER = 0.01
 """Seconds between two chunks below which a connection is chatty: a reader that makes 100 reports a second or more."""

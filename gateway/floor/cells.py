@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.api import Batch
-from drivers.records import RecordFormat
+from drivers.records import RecordFormat, Records
 from gateway.floor.levels import POWER, RANGE
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -55,6 +55,14 @@ def _view(format: RecordFormat) -> np.dtype[Any] | None:
     formats = [("u4", (3,)) if name == "epc" else _CODES[found[name][1]] for name in names]
     offsets = [found[name][0] for name in names]
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": format.size})
+
+
+def oldest(records: Records) -> int:
+    """The earliest time of some records, by the reader's clock."""
+    view = view_of(records.format)
+    if view is None:
+        return min(int(row[4]) for row in records)
+    return int(np.frombuffer(records.body, view)["time"].min())
 
 
 def key_of(reader: int, port: int, unit: int) -> int:

@@ -51,7 +51,7 @@ from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Windows
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 
 MAX_PENDING = 10_000
 """News and commands that wait for event time. A second of them is a handful; a reader that floods has time moved on."""
@@ -90,12 +90,13 @@ class Floor:
         self.stats = FloorStats()
         self._gateway = config.gateway
         self._window = micros(config.floor.window)
-        self._lateness = micros(config.floor.lateness)
         self._max_windows = config.floor.max_windows
         self._places = Places(config)
         spots = (self._places.spots[antenna] for antenna in self._places.portal_of)
         apart = [(spot.reader, spot.port) for spot in spots]  # of a portal, of which more is wanted than a cell
-        self._windows = Windows(self._window, self._lateness, self._places.ports, self.stats, self._max_windows, apart)
+        self._windows = Windows(
+            self._window, micros(config.floor.lateness), self._places.ports, self.stats, self._max_windows, apart
+        )
         self._readers = Readers(config, self._windows)
         self._timeline = Timeline(config, self._places)
         evidence = Evidence(config, self._places, self._timeline)
@@ -121,6 +122,7 @@ class Floor:
             Command: self._command,
             Dropped: self._readers.take,
             ClockStep: self._clock_step,
+            Lateness: self._set_lateness,
             ReaderLoss: self._readers.take,
             InputChange: self._input,
             **dict.fromkeys(_NEWS, self._news),
@@ -143,6 +145,11 @@ class Floor:
         if command.name not in COUNT_COMMANDS:
             raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
         self._counts.admit(command, self._pending.commands(command.name))
+
+    @property
+    def lateness(self) -> int:
+        """For how long windows wait now, in microseconds."""
+        return self._windows.lateness
 
     @property
     def crowded(self) -> bool:
@@ -196,6 +203,10 @@ class Floor:
         said: ClockStepData = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
         return [clock_step(self._gateway, step.t, said)]
 
+    def _set_lateness(self, item: Lateness) -> list[Fact]:
+        self._windows.lateness = item.lateness
+        return []
+
     def _redate(self, by: int) -> None:
         self._limit += by // self._window if self._limit else 0
         for part in self._memory:
@@ -207,7 +218,7 @@ class Floor:
         previous = self._windows.now
         now = self._windows.turn(tick.t)
         self._docks.near(self._windows, self._portals.stands, now)
-        limit = (now - self._lateness) // self._window
+        limit = (now - self._windows.lateness) // self._window
         if self.crowded:
             self.stats.forced += 1
             limit = max(limit, self._windows.newest() + 1, now // self._window + 1)

@@ -69,8 +69,18 @@ class Windows:
         self._numbers = {reader: number for number, reader in enumerate(self.names[:MAX_READERS])}
         known = [(self._numbers[reader], port) for reader, port in apart if reader in self._numbers]
         self._apart = np.array(sorted(key_of(number, port, 0) >> PORT_SHIFT for number, port in known), np.uint32)
+        self._upper = self._lateness = max(lateness, 0)
         self._ahead = lateness + FUTURE
         self._stats = stats
+
+    @property
+    def lateness(self) -> int:
+        """For how long a window waits for reads; never longer than the configuration says."""
+        return self._lateness
+
+    @lateness.setter
+    def lateness(self, lateness: int) -> None:
+        self._lateness = min(max(lateness, 0), self._upper)
 
     @property
     def count(self) -> int:
@@ -272,12 +282,13 @@ class Windows:
                 reader, port, unit = parts_of(key)
                 entry = [[epc.hex(), *cell] for epc, cell in found.items()]
                 readers[self.names[reader]]["open"].append([number, unit, port, entry])
-        return {"width": self.width, "now": self.now, "readers": readers}
+        return {"width": self.width, "now": self.now, "lateness": self._lateness, "readers": readers}
 
     def load(self, dump: Any) -> None:
         """Takes over a dump. Where the width of a window has changed, open windows go into the one they begin in."""
         self.now = int(dump["now"])
         width = int(dump["width"])
+        self.lateness = int(dump.get("lateness", self._upper))
         for reader, entry in dump["readers"].items():
             windows = self.readers.get(reader)
             if windows is None:

@@ -15,6 +15,7 @@ backwards, because reads come late::
     {"t": …, "tick": true}
     {"t": …, "command": {"name": "count", …}}
     {"t": …, "restart": {"since": …, "clean": false, "journal_lost": false}}
+    {"t": …, "lateness": 0.250000}
     {"t": …, "dropped": {"first": 1, "last": 9, "start": …, "end": …}}
     {"t": …, "clock_step": {"by": 3600.000000, "jump": 3600.000000, "cause": "set"}}
     {"t": …, "gap": {"first": 7, "last": 9}}, where the recording could not be written: no input, and skipped
@@ -54,7 +55,7 @@ from drivers.api import (
 )
 from gateway.clock import MILLISECOND
 from gateway.errors import Refused
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, StepCause, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, StepCause, Tick
 from gateway.recording import values
 from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, encode
 
@@ -338,11 +339,16 @@ def _status(record: Mapping[str, Any]) -> Input:
             return ReaderAlive(reader, t)
 
 
+def _lateness(record: Mapping[str, Any]) -> Input:
+    return Lateness(values.time(record, "t"), values.time(record, "lateness"))
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Input]] = {
     "tick": _tick,
     "command": _command,
     "restart": _restart,
     "dropped": _dropped,
+    "lateness": _lateness,
     "clock_step": _clock_step,
     "gpi": _input_change,
     "clock": _clock,

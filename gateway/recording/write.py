@@ -21,7 +21,7 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 
 PHASE_STEP = 2 * math.pi / 4096
 DOPPLER_STEPS = 16
@@ -177,4 +177,5 @@ _ENCODERS: dict[type[Any], Callable[[Any], str]] = {
     Dropped: _dropped,
     ClockStep: _clock_step,
     Gap: lambda item: f'"gap":{{"first":{item.first},"last":{item.last}}}',
+    Lateness: lambda item: f'"lateness":{seconds(item.lateness)}',
 }

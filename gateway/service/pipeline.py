@@ -16,11 +16,12 @@ from gateway import __version__
 from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.floor import Floor
-from gateway.inputs import ClockStep, Dropped, Input, Tick
+from gateway.inputs import ClockStep, Dropped, Input, Lateness, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
+from gateway.service.disorder import Disorder
 from gateway.service.event_clock import EventClock
 
 _CHECKPOINT_PRESSURE = 0.5
@@ -48,6 +49,7 @@ class Pipeline:
         self._clock = clock
         self._log = log
         clock.grain = micros(config.floor.window)
+        self._disorder = Disorder(micros(config.floor.lateness))
         self._position = journal.position
         self._last_tick = 0
         self._checkpoint_at = 0
@@ -112,6 +114,9 @@ class Pipeline:
         if step := self._clock.look():
             self._say_step(step)
         self._last_tick = max(self._clock.now(), self._last_tick)
+        lateness = self._disorder.look(self._last_tick, self.floor.lateness)
+        if lateness is not None:
+            self.take(Lateness(self._last_tick, lateness))
         self.take(Tick(self._last_tick))
 
     def go_on_from(self, last: int) -> None:
@@ -121,7 +126,9 @@ class Pipeline:
 
     def hear(self, item: Item) -> None:
         """Takes what a driver says: its times, which no step of the wall clock touches, become event time."""
-        self.take(self._clock.dated(item))
+        dated = self._clock.dated(item)
+        self.take(dated)
+        self._disorder.observe(dated)
 
     def _say_step(self, step: ClockStep) -> None:
         self._log.warning(
@@ -177,5 +184,6 @@ class Pipeline:
         self.checkpoint()
         self._config = config
         self._clock.grain = micros(config.floor.window)
+        self._disorder = Disorder(micros(config.floor.lateness))
         self.floor = successor
         self.checkpoint()

@@ -19,7 +19,7 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 from gateway.ledger.segment import Header, Segment, encode_header, encode_record
 from gateway.recording.read import RecordError, encode, read_items
 
@@ -63,6 +63,7 @@ inputs: st.SearchStrategy[Input] = st.one_of(
     st.builds(Tick, times),
     st.builds(Command, times, names, st.dictionaries(names, json, max_size=4)),
     st.builds(Restart, times, times, flags, flags),
+    st.builds(Lateness, times, st.integers(0, 1 << 40)),
     st.builds(ClockStep, times, times, st.integers(0, 1 << 50), st.sampled_from(["set", "suspended", "behind"])),
     st.builds(dropped, times, st.integers(1, 1 << 40), ports, times, times),
 )

@@ -30,7 +30,7 @@ from drivers.api import (
 )
 from gateway.config import JournalConfig
 from gateway.errors import LedgerError
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 from gateway.ledger import segment
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.layouts import RELEASED, Layout
@@ -56,6 +56,7 @@ ONE_OF_EACH: list[Input] = [
     Restart(T, T - 5, False, rebuilt=("presence", "gate")),
     Dropped(T, 1, 9, T - 100, T - 1),
     ClockStep(T, 3_600, 3_000, "set"),
+    Lateness(T, 250_000),
 ]
 
 

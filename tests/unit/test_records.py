@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from drivers.api import Batch, ClockQuality, InputChange, ReaderClock, ReaderLoss, ReaderUp, RssiUnit
-from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 from gateway.recording.read import RecordError, encode, open_reads, read_items
 from tests.unit.test_journal import ONE_OF_EACH
 
@@ -58,6 +58,7 @@ LINES: list[tuple[Input, str]] = [
         ClockStep(T, -1_000_000, 0, "behind"),
         '{"t":1700000000.123456,"clock_step":{"by":-1.000000,"jump":0.000000,"cause":"behind"}}',
     ),
+    (Lateness(T, 250_000), '{"t":1700000000.123456,"lateness":0.250000}'),
 ]
 
 

@@ -69,9 +69,7 @@ class Sightings:
         self._contest = presence.contest
         self._tags = presence.tags
         self._stats = stats
-        self._columns = PlainSightings(
-            sorted(places.ports), places, self._watch, self._tags, list(portals.of_antenna), self._contest.smoothing
-        )
+        self._columns = PlainSightings(sorted(places.ports), places, presence, list(portals.of_antenna))
 
     def take(self, closed: Sequence[Closed], start: int) -> None:
         """Takes in one window of event time, which began at `start`: what every antenna saw, in order."""

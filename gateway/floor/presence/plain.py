@@ -1,8 +1,10 @@
-"""Sightings of tags that are where they were, a whole window at a time: `Sightings.plain` as columns.
+"""Sightings of tags that are where they were, a whole window at a time: what sightings.py does one at a time.
 
-Most sightings are of a tag whose own zone sees it again and no other does. Their rows of the table are gathered,
+Most sightings are of a tag whose own zone sees it again, and no other zone does. Their rows of the table are gathered,
 changed by the same sums in the same order of operations as one at a time, and put back: the same floats, bit for bit.
-Everything else is handed back.
+So are those of tags that have just come, and of tags with rivals which none of them can win in this window: the lead of
+a rival that nobody sees is at most its level less the lowest that the tag's own zone has and hears. Everything else is
+handed back.
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ from gateway.floor.cells import PORT_SHIFT, READER_SHIFT, Cells, among
 from gateway.floor.columns import Block
 from gateway.floor.levels import CENTI
 from gateway.floor.places import Places
+from gateway.floor.presence.contest import FADED
+from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
 from gateway.floor.presence.states import State
-from gateway.floor.presence.table import CHUNK_BITS, ROWS, Columns
-from gateway.floor.readers.antennas import LIT, Watch
+from gateway.floor.presence.table import CHUNK_BITS, ROWS
+from gateway.floor.readers.antennas import LIT
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-_PRESENT = int(State.PRESENT)
+_PRESENT, _SETTLING, _CONTESTED = int(State.PRESENT), int(State.SETTLING), int(State.CONTESTED)
 _SHARES = np.array([*SHARES, SHARES[-1]])  # from GAPS sightings on the weight stays
 _CENTI = np.array(CENTI)
 _PORTS = 256
@@ -39,17 +43,17 @@ class PlainSightings:
         self,
         readers: Sequence[str],
         places: Places,
-        watch: Watch,
-        tags: Columns,
+        presence: Presence,
         portal_antennas: Sequence[int],
-        smoothing: float,
     ) -> None:
         self._readers = readers
         self._places = places
-        self._watch = watch
-        self._tags = tags
+        self._watch = presence.watch
+        self._tags = presence.tags
+        self._rivals = presence.rivals
+        self._contest = presence.contest
         self._portal_antennas = list(portal_antennas)
-        self._smoothing = smoothing
+        self._smoothing = presence.contest.smoothing
         self._spots = -1
         self._mark = np.zeros(1024, np.int64)
 
@@ -64,13 +68,17 @@ class PlainSightings:
         self._renew()
         slots = self._slots(block, elsewhere)
         antennas = self._antenna[cells.keys >> np.uint32(READER_SHIFT), np.minimum(self._ports(cells), _PORTS)]
+        states = np.frombuffer(self._tags.state, np.uint8)[slots]
         plain = (slots >= 0) & (antennas >= 0)
-        plain &= self._open[antennas] & (np.frombuffer(self._tags.state, np.uint8)[slots] == _PRESENT)
+        plain &= self._open[antennas] & ((states == _PRESENT) | (states == _SETTLING) | (states == _CONTESTED))
         table = np.frombuffer(self._tags.rows, ROWS)
         homes = table["antenna"][slots].astype(np.int64)
         plain &= self._zone[homes] == self._zone[antennas]
+        sightings = _Sightings(start, slots, antennas, cells, states)
+        contested = np.flatnonzero(plain & (states == _CONTESTED))
+        if len(contested):
+            plain[contested] = self._safe(table, sightings, contested)
         watching = plain & ((homes == antennas) | self._lit[homes])
-        sightings = _Sightings(start, slots, antennas, cells)
         if self._single(slots[slots >= 0]):
             plain = watching
             self._update(table, sightings, np.flatnonzero(plain))
@@ -136,18 +144,39 @@ class PlainSightings:
         chosen[order] = good
         return chosen
 
+    def _safe(self, table: Any, sightings: _Sightings, at: Ints) -> Mask:
+        """Which of these sightings of contested tags no rival can win by, nor be forgotten at."""
+        slots = sightings.slots[at]
+        lowest = np.minimum(table["level"][slots].astype(np.float64), sightings.strengths(at))
+        times = sightings.times(at)
+        views = [self._rivals[slot].values() for slot in slots.tolist()]
+        highest = np.array([max([rival.level for rival in rivals]) for rivals in views])
+        oldest = np.array([min([rival.last for rival in rivals]) for rivals in views])
+        return np.asarray((highest - lowest < self._contest.hysteresis) & (times - oldest <= FADED))
+
+    def _weigh(self, slots: Ints, times: Ints, levels: Any, new_looks: Mask) -> None:
+        """The rivals of contested tags that were just seen in their own zones, at these levels."""
+        since, won = self._tags.since, self._contest.won
+        for slot, t, level, new in zip(
+            slots.tolist(), times.tolist(), levels.tolist(), new_looks.tolist(), strict=True
+        ):
+            for rival in self._rivals[slot].values():
+                rival.against += new
+                rival.came = 0
+                won(rival, level, since[slot], t)
+
     def _update(self, table: Any, sightings: _Sightings, at: Ints) -> None:
-        """`Sightings.plain` for these sightings, each of another tag."""
+        """These sightings, each of another tag, one after the other."""
         if not len(at):
             return
         start, cells = sightings.start, sightings.cells
-        slots, antennas = sightings.slots[at], sightings.antennas[at]
+        slots, antennas, states = sightings.slots[at], sightings.antennas[at], sightings.states[at]
         rows = table[slots]
-        strength = cells.strongest[at] * _CENTI[cells.keys[at] & np.uint32(3)]
+        strength = sightings.strengths(at)
         homes = rows["antenna"].astype(np.int64)
         paused, pause = self._total[antennas], self._total[homes]
         last, dark, looks = rows["last"], rows["dark"], rows["looks"]
-        times = start + cells.moment[at] // cells.power[at]
+        times = sightings.times(at)
         later = times > last
         new_look = later & (last < start)
         gap = (times - last - (pause - dark)).astype(np.float64)
@@ -159,10 +188,11 @@ class PlainSightings:
             mean = rows["mean"].astype(np.float64)
             longer = mean + (gap - mean) * _SHARES[np.minimum(looks, GAPS)]
             faded = rows["widest"].astype(np.float64) / (1.0 + gap / MEMORY)
+        anew = states != _PRESENT  # for these the antenna is set anew with every sighting
         moved = homes != antennas
         dark = np.where(later, pause, dark)
-        rows["dark"] = np.where(moved, dark + (paused - pause), dark)
-        rows["mask"] = np.where(moved, rows["mask"] | self._bit[antennas], rows["mask"])
+        rows["dark"] = np.where(anew, paused, np.where(moved, dark + (paused - pause), dark))
+        rows["mask"] = np.where(moved | anew, rows["mask"] | self._bit[antennas], rows["mask"])
         rows["level"] = np.where(seen, better, level)
         rows["mean"] = np.where(counted, longer, mean)
         rows["widest"] = np.where(counted, np.maximum(faded, gap), rows["widest"])
@@ -172,12 +202,25 @@ class PlainSightings:
         rows["antenna"] = antennas
         rows["strongest"] = np.maximum(rows["strongest"], strength)
         table[slots] = rows
+        if anew.any():
+            coming, contested = np.flatnonzero(states == _SETTLING), np.flatnonzero(states == _CONTESTED)
+            since = np.frombuffer(self._tags.since, np.int64)
+            since[slots[coming]] = np.minimum(since[slots[coming]], times[coming])
+            self._weigh(slots[contested], times[contested], rows["level"][contested], new_look[contested])
 
 
 class _Sightings:
-    """The sightings of one window: beside the cells the slot of each one's tag and the number of its antenna."""
+    """The sightings of one window: beside the cells the slot and the state of each one's tag, and its antenna."""
 
-    __slots__ = ("antennas", "cells", "slots", "start")
+    __slots__ = ("antennas", "cells", "slots", "start", "states")
 
-    def __init__(self, start: int, slots: Ints, antennas: Ints, cells: Cells) -> None:
-        self.start, self.slots, self.antennas, self.cells = start, slots, antennas, cells
+    def __init__(self, start: int, slots: Ints, antennas: Ints, cells: Cells, states: Any) -> None:
+        self.start, self.slots, self.antennas, self.cells, self.states = start, slots, antennas, cells, states
+
+    def times(self, at: Ints) -> Ints:
+        """When, microseconds UTC."""
+        return np.asarray(self.start + self.cells.moment[at] // self.cells.power[at])
+
+    def strengths(self, at: Ints) -> Ints:
+        """The strongest RSSI, hundredths of a decibel."""
+        return np.asarray(self.cells.strongest[at] * _CENTI[self.cells.keys[at] & np.uint32(3)])

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench accuracy train torture fuzz lock clean
+.PHONY: demo test check format bench bench-readme accuracy train torture fuzz lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m demo
@@ -25,6 +25,10 @@ format: .venv/ready
 
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks
+
+# The table in the README. `BENCH_AGAINST=../other make bench-readme` compares with another checkout, in turn.
+bench-readme: .venv/ready
+	@$(BIN)/python -m benchmarks --readme
 
 # How right the floor is, on simulated scenes with known truth: docs/accuracy.md. `ACCURACY=--quick make accuracy`
 # plays a small sample. Then recordings of real readers, where there are any in ../shared/recordings.

@@ -11,11 +11,38 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
-MODULES = ["llrp_decode", "wire_to_verdict", "portal", "memory", "ledger", "history", "puback", "serial_frames"]
+MODULES = [
+    "daemon",
+    "llrp_decode",
+    "wire_to_verdict",
+    "portal",
+    "memory",
+    "ledger",
+    "history",
+    "puback",
+    "serial_frames",
+]
+
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- made by `make bench-readme` -->", "<!-- to here -->"
+
+
+def write_readme() -> None:
+    """Measures the daemon and puts its table into the README."""
+    rows = list(importlib.import_module("benchmarks.daemon").measure())
+    before, rest = README.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors for all of it"
+    README.write_text("\n".join([before + BEGIN, "", f"{machine}:", "", *rows, "", END + after]))
 
 
 def main(wanted: list[str]) -> None:
+    if wanted == ["--readme"]:
+        write_readme()
+        return
     unknown = sorted(set(wanted) - set(MODULES))
     if unknown:
         sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(MODULES)}")

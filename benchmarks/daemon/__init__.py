@@ -1,1 +1,77 @@
-"""The daemon itself under load: readers at real sockets, session, journal, floor, checkpoints, MQTT to a mosquitto."""
+"""The daemon itself under load: readers at real sockets, session, journal, floor, checkpoints, MQTT to a mosquitto.
+
+64 readers of 1,000 reads a second each unless a line says otherwise. The processor time is that of the gateway's
+process, as a share of one core and for each read; latency is from a read of a tag that nobody has seen before to the
+broker's subscriber, with the defaults and `dwell: 0`. `BENCH_AGAINST` names another checkout of this project: every
+line is then measured there too, in turn, and the last column says how many times as much it took there for a read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAD = (
+    "| load | of a core | for a read | read to PUBLISH, median | 99 % | memory | against |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Case:
+    """One line: what the load is called, what it is, and what the gateway is configured to do."""
+
+    name: str
+    load: dict[str, Any]
+    recording: bool = False
+
+
+CASES = (
+    Case("100 reads a message", {"per_message": 100}),
+    Case("10 reads a message", {"per_message": 10}),
+    Case("1 read a message, each in a segment of its own", {"per_message": 1}),
+    Case("1 read a message, joined", {"per_message": 1, "joined": True}),
+    Case("10 reads a message, 2 % strays from next door", {"per_message": 10, "strays": 0.02}),
+    Case("10 reads a message, 10 % strays", {"per_message": 10, "strays": 0.1}),
+    Case("10 reads a message, recorded", {"per_message": 10}, recording=True),
+    Case("a quiet site: 1 reader, 20 reads/s", {"readers": 1, "rate": 20, "per_message": 1, "fresh": 1.0}),
+)
+
+
+def measure() -> Iterator[str]:
+    """A table: one line for each load."""
+    from benchmarks.daemon.readers import Load
+    from benchmarks.daemon.trial import Setup, run
+
+    other = os.environ.get("BENCH_AGAINST")
+    yield from HEAD
+    for case in CASES:
+        checkouts = [ROOT, *([Path(other)] if other else [])]
+        made = [run(Setup(Load(port=0, **case.load), checkout, recording=case.recording)) for checkout in checkouts]
+        mine = made[0]
+        against = f"{made[1].cost / mine.cost:.1f} x" if len(made) > 1 else "-"
+        recorded = f" ({mine.recorded:.0f} bytes a read)" if case.recording else ""
+        yield (
+            f"| {case.name}{recorded} | {mine.cpu:.0%} | {mine.cost:.2f} us | {mine.p50:.2f} s | {mine.p99:.2f} s | "
+            f"{mine.memory >> 20} MB | {against} |"
+        )
+    yield _disk(other)
+
+
+def _disk(other: str | None) -> str:
+    """Bytes that a day writes with 10,000 live tags and no event: checkpoints, the journal being in memory."""
+    from benchmarks.daemon.readers import Load
+    from benchmarks.daemon.trial import Setup, run
+
+    load = {"per_message": 10, "rate": 100, "tags": 157, "fresh": 0.0}
+    mine = run(Setup(Load(port=0, **load), ROOT, seconds=30)).written
+    against = "-"
+    if other:
+        theirs = run(Setup(Load(port=0, **load), Path(other), seconds=30)).written
+        against = f"{theirs / mine:.1f} x" if mine else "-"
+    return f"| written to disk a day, 10,000 live tags that stay | {mine / 1e9:.2f} GB | | | | | {against} |"

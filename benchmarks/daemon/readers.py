@@ -130,9 +130,12 @@ class Reader:
             )
             self._emulated.connect(now)
         else:
-            data = self.link.recv(65536)
+            try:
+                data = self.link.recv(65536)
+            except OSError:
+                data = b""
             if not data:
-                self.link, self.started = None, False
+                self._hang_up()
                 return
             for frame in self._frames.feed(data):
                 self._emulated.handle(frame, now)
@@ -151,7 +154,11 @@ class Reader:
         while frame := self._emulated.take():
             self._emulated.sent(frame)
             self.link.setblocking(True)
-            self.link.sendall(frame.data)
+            try:
+                self.link.sendall(frame.data)
+            except OSError:
+                self._hang_up()
+                return
 
     def send(self, now: int, ages: npt.NDArray[Any], fresh: bytes) -> None:
         """The messages of one step; what the kernel does not take waits, and nothing more is sent until it is gone."""
@@ -174,6 +181,10 @@ class Reader:
         self._rest = data
         self._flush()
 
+    def _hang_up(self) -> None:
+        """The client has gone."""
+        self.link, self.started, self._rest = None, False, b""
+
     def _flush(self) -> bool:
         assert self.link is not None
         if not self._rest:
@@ -184,7 +195,7 @@ class Reader:
         except BlockingIOError:
             taken = 0
         except OSError:
-            self.link, self.started, self._rest = None, False, b""
+            self._hang_up()
             return False
         self._rest = self._rest[taken:]
         return not self._rest

@@ -22,8 +22,8 @@ import paho.mqtt.client as paho
 from benchmarks.daemon.readers import FRESH, Load
 from tests.support.mosquitto import Broker, find
 
-SETTLE = 6.0
-"""Seconds before measuring: the stock has arrived, the first checkpoints are written."""
+SETTLE = 15.0
+"""Seconds before measuring: the stock has arrived, a checkpoint is written, and it is known how late reads come."""
 
 START_WITHIN = 60.0
 
@@ -34,7 +34,7 @@ class Setup:
 
     load: Load
     checkout: Path
-    seconds: float = 10.0
+    seconds: float = 8.0
     settle: float = SETTLE
     dwell: float = 0.0
     recording: bool = False

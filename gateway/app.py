@@ -16,7 +16,7 @@ from typing import Any
 
 from drivers.api import Item, ReaderUp
 from gateway.config import Config
-from gateway.errors import InUse, LedgerError
+from gateway.errors import InUse
 from gateway.mqtt.service import MqttService
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.notify import Notifier
@@ -32,7 +32,7 @@ from gateway.service.grounded import Grounded
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
 from gateway.service.pipeline import Pipeline
-from gateway.service.publishing import Publishing
+from gateway.service.publishing import Publishing, mqtt_service
 from gateway.service.reload import Reload
 from gateway.service.storage import Storage
 from gateway.service.webhook import webhooks
@@ -47,6 +47,8 @@ _DRAIN = 5.0
 
 class App:
     """One gateway. `run` until `stop`; `reload` at any time between."""
+
+    page: Page
 
     def __init__(self, config: Config, logs: Logs, path: Path | None = None) -> None:
         self.config = config
@@ -93,7 +95,7 @@ class App:
 
     async def _opened(self, grounded: Grounded) -> bool:
         """Opens what the last run left; False where that is refused and it is time to try again."""
-        self.storage = Storage(self.config, self, self.clock, self._log)
+        self.storage = Storage(self.config, self._committed, self.clock, self._log)
         try:
             self.pipeline: Pipeline = await self.storage.open()
         except Exception as error:
@@ -108,7 +110,7 @@ class App:
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         self.readers = Readers(group, self._take, self.clock.steady, self._log)
-        self.alarms = Alarms(self.history, lambda: self._page_changed(), self._log)
+        self.alarms = Alarms(self.history, lambda: self.page.changed(), self._log)
         self.commands = Commands(self.pipeline, self.readers, self.history, self.alarms, self._now)
         self.commands.add(DeliveryCommands(self.ledger, lambda: self.mqtt).handlers)
         self.commands.add({"camera.export": partial(export, self.config.cameras)})
@@ -124,10 +126,9 @@ class App:
             self._now,
             lambda: self.ledger.stats().quarantined,
         )
-        self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.ledger_failed)
-        self.publishing = Publishing(
-            group, lambda: self.config, self._mqtt_service, self.pipeline, self.readers, self.alarms
-        )
+        self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.storage.failed)
+        make = partial(mqtt_service, storage=self.storage, commands=self.commands, now=self._now, log=self._log)
+        self.publishing = Publishing(group, lambda: self.config, make, self.pipeline, self.readers, self.alarms)
         self.publishing.start()
         self.vitals = Vitals(self, self._log)
         await self.vitals.start()
@@ -162,20 +163,6 @@ class App:
         yield from sources(self.config, self.commands.submit, self.commands.identifiers, self._now, self._log)
         yield from serving(self.page, self.config.web, self._log)
 
-    def _mqtt_service(self, config: Config) -> MqttService:
-        away, self.storage.away = self.storage.away, None  # the first connection only
-        return MqttService(
-            config,
-            self.ledger,
-            self.commands.handle,
-            lambda epoch, sequence: self.ledger.acknowledge(sequence, epoch),
-            self._now,
-            self._log,
-            commands=self.commands.names,
-            away=away,
-            acknowledged=self.storage.acknowledged,
-        )
-
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.config.floor.tick)
@@ -201,23 +188,11 @@ class App:
         if isinstance(item, ReaderUp):
             self.lights.renew(item.reader)
 
-    def committed(self, sequence: int) -> None:
+    def _committed(self, sequence: int) -> None:
         """Events up to `sequence` are on disk."""
         if self.ready.is_set():
             self.mqtt.wake()
             self.history.wake()
-
-    def dropped(self, first: int, last: int, start: int, end: int) -> None:
-        """The ledger was full and gives up these events."""
-        self._log.error("the ledger is full: its oldest events were given up", first=first, last=last)
-        self.pipeline.dropped(first, last, start, end)
-
-    def ledger_failed(self, error: LedgerError) -> None:
-        """The disk did not take a commit."""
-        self._log.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
-
-    def _page_changed(self) -> None:
-        self.page.changed()
 
     def _status(self) -> str:
         config = self.config

@@ -7,13 +7,34 @@ from collections.abc import Callable
 
 from gateway.config import Config
 from gateway.mqtt.service import MqttService
+from gateway.ops.logs import Logger
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
+from gateway.service.commands import Commands
 from gateway.service.pipeline import Pipeline
 from gateway.service.state_topics import StateTopics
+from gateway.service.storage import Storage
 
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
+
+
+def mqtt_service(
+    config: Config, *, storage: Storage, commands: Commands, now: Callable[[], int], log: Logger
+) -> MqttService:
+    """The MQTT service of a configuration, which publishes what `storage` holds and takes `commands` in."""
+    away, storage.away = storage.away, None  # the first connection only
+    return MqttService(
+        config,
+        storage.ledger,
+        commands.handle,
+        lambda epoch, sequence: storage.ledger.acknowledge(sequence, epoch),
+        now,
+        log,
+        commands=commands.names,
+        away=away,
+        acknowledged=storage.acknowledged,
+    )
 
 
 class Publishing:

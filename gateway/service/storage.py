@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Protocol
 
 from gateway.clock import SECOND
 from gateway.config import Config
@@ -24,22 +23,18 @@ _HISTORY = 2.0
 """Seconds that an orderly stop waits for the history to take in the last events."""
 
 
-class Listener(Protocol):
-    """Who hears what the ledger has to say: see `Ledger`."""
-
-    def committed(self, sequence: int) -> None: ...
-    def dropped(self, first: int, last: int, start: int, end: int) -> None: ...
-    def ledger_failed(self, error: LedgerError) -> None: ...
-
-
 class Storage:
-    """Build it inside a running event loop; `open` it, then use its parts, then `close` it."""
+    """Build it inside a running event loop; `open` it, then use its parts, then `close` it.
+
+    `committed` hears up to which sequence events are on disk.
+    """
 
     history: History
+    pipeline: Pipeline
     away: float | None = None
     """Seconds since the run before, for which the broker may have kept commands."""
 
-    def __init__(self, config: Config, listener: Listener, clock: EventClock, log: Logger) -> None:
+    def __init__(self, config: Config, committed: Callable[[int], None], clock: EventClock, log: Logger) -> None:
         self._config = config
         self._clock = clock
         self._log = log
@@ -47,9 +42,9 @@ class Storage:
         self.ledger = Ledger(
             config.ledger,
             source_of(config.site, config.gateway),
-            on_commit=listener.committed,
-            on_dropped=listener.dropped,
-            on_error=listener.ledger_failed,
+            on_commit=committed,
+            on_dropped=self._dropped,
+            on_error=self.failed,
             now=clock.now,
             age=clock.age,
         )
@@ -75,11 +70,11 @@ class Storage:
         self._open.push_async_callback(self.history.close)
         if recorder is not None:
             self._open.push_async_callback(asyncio.to_thread, recorder.close)
-        pipeline = await recover(config, found, self.ledger, journal, recorder, self._clock, self._log)
+        self.pipeline = await recover(config, found, self.ledger, journal, recorder, self._clock, self._log)
         await self.ledger.flush()
         last = int(found.meta.get("last_tick", 0))
         self.away = max(0.0, (self._clock.now() - last) / SECOND) if last else None
-        return pipeline
+        return self.pipeline
 
     @property
     def acknowledged(self) -> Callable[[], int] | None:
@@ -87,6 +82,15 @@ class Storage:
         if self._config.ledger.keep_until != "ack":
             return None
         return lambda: self.ledger.stats().acknowledged
+
+    def failed(self, error: LedgerError) -> None:
+        """The disk did not take a commit."""
+        self._log.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
+
+    def _dropped(self, first: int, last: int, start: int, end: int) -> None:
+        """The ledger was full and gives up these events."""
+        self._log.error("the ledger is full: its oldest events were given up", first=first, last=last)
+        self.pipeline.dropped(first, last, start, end)
 
     async def history_caught_up(self) -> None:
         """The history holds every event, or has had its time: what it does not hold it takes in at the next start."""

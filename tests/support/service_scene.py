@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +13,6 @@ import structlog
 from drivers.api import Batch, DriverContext, DriverError, DriverFactory, DriverSettings, ReaderUp
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.errors import LedgerError
 from gateway.mqtt.retained import Board
 from gateway.mqtt.stats import MqttStats
 from gateway.readers import fleet
@@ -113,23 +111,6 @@ class FakeMqtt:
         return dict(self.board._payloads)
 
 
-@dataclass
-class Listener:
-    """Hears what the ledger says."""
-
-    errors: list[LedgerError] = field(default_factory=list)
-
-    def committed(self, sequence: int) -> None:
-        """Nobody publishes."""
-
-    def dropped(self, first: int, last: int, start: int, end: int) -> None:
-        """Nothing is dropped."""
-
-    def ledger_failed(self, error: LedgerError) -> None:
-        """The disk did not take a commit."""
-        self.errors.append(error)
-
-
 def config(directory: Path, **changes: Any) -> Config:
     """A vault and a dock, a reader for each."""
     content: dict[str, Any] = {
@@ -167,7 +148,7 @@ class Clock(EventClock):
 @contextlib.asynccontextmanager
 async def storage(config: Config, clock: Clock, log: Any) -> AsyncIterator[tuple[Storage, Pipeline]]:
     """Ledger, journal and the pipeline on them, closed at the end."""
-    kept = Storage(config, Listener(), clock, log)
+    kept = Storage(config, lambda sequence: None, clock, log)
     try:
         yield kept, await kept.open()
     finally:

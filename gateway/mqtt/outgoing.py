@@ -143,8 +143,14 @@ class Outgoing:
         if self._again and (head is None or self._again[0][0] < head.event.sequence):
             head = self._again[0][1]
         if head is not None and self._in_doubt:
-            return min(self._waiting(), key=lambda one: (one.deaths, one.size))
+            return min(self._waiting(), key=self._control)
         return head
+
+    def _control(self, delivery: Delivery) -> tuple[int, int, int]:
+        """Sorts the waiting events by how well they show that not every connection ends: those at which none ended, and
+        of these the next in order, unless it is as large as the suspected one. Where everything ends, the smallest."""
+        size = delivery.size if self._streak >= STREAK else int(delivery.size >= self._deadly)
+        return delivery.deaths, size, delivery.event.sequence
 
     @property
     def _in_doubt(self) -> bool:

@@ -61,7 +61,9 @@ async def test_birth_and_goodbye_are_retained(broker: Broker) -> None:
         await subscriber.until(lambda it: it.last(STATE)["status"] == "offline")
         assert subscriber.last(STATE)["reason"] == "stopped"
     assert birth["status"] == "online"
-    assert birth.keys() == {"status", "time", "since", "version", "epoch", "sequence", "published", "config"}
+    assert birth.keys() == {
+        "status", "time", "since", "version", "epoch", "sequence", "published", "config", "whole_config",
+    }  # fmt: skip
     with Subscriber(broker.port, STATE, client_id="late") as late:
         await late.until(lambda it: it.last(STATE))
         assert late.messages[0].retain

@@ -44,7 +44,7 @@ from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
-from gateway.floor.reader_windows import Closed
+from gateway.floor.reader_windows import ClosedWindow
 from gateway.floor.readers.history import Timeline
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
@@ -254,7 +254,7 @@ class Floor:
         self.stats.tags = len(self._presence.tags)
         return facts
 
-    def _step(self, number: int, closed: list[Closed], facts: list[Fact]) -> None:
+    def _step(self, number: int, closed: list[ClosedWindow], facts: list[Fact]) -> None:
         """Everything in one window of event time."""
         start = number * self._window
         self._fall_due(start, facts)

@@ -9,12 +9,12 @@ from typing import Any
 
 
 class Direction(StrEnum):
-    """Which way a tag went. `RETURNED` went in between and came back; `STATIC` stood there."""
+    """Which way a tag went. `TURNED_BACK` went in between and came back; `STANDING` stood there."""
 
     IN = "in"
     OUT = "out"
-    RETURNED = "returned"
-    STATIC = "static"
+    TURNED_BACK = "returned"
+    STANDING = "static"
     UNDETERMINED = "undetermined"
 
 

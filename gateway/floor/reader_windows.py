@@ -85,23 +85,23 @@ class ReaderWindows:
             return min(limit, self.newest - behind)
         return min(limit, self.newest + 1)
 
-    def take(self, reader: str, limit: int, behind: int) -> Iterator[Closed]:
+    def take(self, reader: str, limit: int, behind: int) -> Iterator[ClosedWindow]:
         """Takes out what is stale, and what is not to wait for more."""
         for (number, unit), ports in self.stale.items():
             for port, cells in ports.items():
-                yield Closed(number, reader, port, True, unit, cells)
+                yield ClosedWindow(number, reader, port, True, unit, cells)
         self.stale = {}
         bound = self.bound(limit, behind)
         upto = bound if self.mode is Mode.HELD else limit
         for number, unit in [key for key in self.open if key[0] < upto]:
             for port, cells in self.open.pop((number, unit)).items():
-                yield Closed(number, reader, port, False, unit, cells)
+                yield ClosedWindow(number, reader, port, False, unit, cells)
         self.closed = max(self.closed, bound)
         self.forget()
 
 
 @dataclass(slots=True, frozen=True, order=True)
-class Closed:
+class ClosedWindow:
     """One antenna's part of a window that was closed. They are looked at in the order of their fields."""
 
     number: int

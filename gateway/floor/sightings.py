@@ -25,7 +25,7 @@ from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
 from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.presence.table import CHUNK_BITS, ROW
-from gateway.floor.reader_windows import Cells, Closed
+from gateway.floor.reader_windows import Cells, ClosedWindow
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.readers.history import Timeline
 from gateway.floor.stats import FloorStats
@@ -71,7 +71,7 @@ class Sightings:
         self._stats = stats
         self._columns = PlainSightings(sorted(places.ports), places, presence, list(portals.of_antenna))
 
-    def take(self, closed: Sequence[Closed], start: int) -> None:
+    def take(self, closed: Sequence[ClosedWindow], start: int) -> None:
         """Takes in one window of event time, which began at `start`: what every antenna saw, in order."""
         left = self._take_columns(closed, start)
         for window in closed:
@@ -80,7 +80,7 @@ class Sightings:
                 window = replace(window, cells=left.get(cells.key, {}))
             self._take(window, start)
 
-    def _take_columns(self, closed: Sequence[Closed], start: int) -> dict[int, Cells] | None:
+    def _take_columns(self, closed: Sequence[ClosedWindow], start: int) -> dict[int, Cells] | None:
         """Takes in the plain sightings of windows that are columns; returns the others by key. None: there are none."""
         block = next((window.cells.block for window in closed if type(window.cells) is BlockCells), None)
         if block is None:
@@ -90,7 +90,7 @@ class Sightings:
         self._stats.sightings += len(block.cells) - len(rest)
         return dictionaries(rest)
 
-    def _take(self, closed: Closed, start: int) -> None:
+    def _take(self, closed: ClosedWindow, start: int) -> None:
         """Takes in the sightings of one antenna in one window: each is of another tag, so their order is free."""
         self._stats.sightings += len(closed.cells)
         antenna = self._places.ports[closed.reader].get(closed.port)
@@ -117,7 +117,7 @@ class Sightings:
             else:
                 self._known(slot, sight)
 
-    def _pass(self, portal: Portal, closed: Closed, antenna: int, start: int) -> None:
+    def _pass(self, portal: Portal, closed: ClosedWindow, antenna: int, start: int) -> None:
         """The sightings of an antenna of a portal."""
         phases: Mapping[bytes, Sequence[Phase]] = {}
         if not closed.late:
@@ -126,7 +126,7 @@ class Sightings:
             if portal.known(epc) or self._stock(epc, NO_ZONE, start, cell[0]):
                 portal.see(epc, antenna, start, cell, closed.unit, closed.late, phases.get(epc, ()))
 
-    def _plain(self, closed: Closed, antenna: int, start: int) -> list[bytes]:
+    def _plain(self, closed: ClosedWindow, antenna: int, start: int) -> list[bytes]:
         """The hot loop: takes in the sightings of tags that are where they were, and returns the others.
 
         It does for them what `_home` does, with the whole row of a tag in local names.

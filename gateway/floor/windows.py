@@ -25,7 +25,7 @@ from gateway.clock import SECOND
 from gateway.floor.cells import MAX_READERS, PORT_SHIFT, Limits, add_cell, distinct, key_of, parts_of
 from gateway.floor.columns import Block, BlockCells, Columns, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
-from gateway.floor.reader_windows import Cells, Closed, Mode, ReaderWindows, Store
+from gateway.floor.reader_windows import Cells, ClosedWindow, Mode, ReaderWindows, Store
 from gateway.floor.stats import FloorStats
 
 FUTURE = 60 * SECOND
@@ -204,7 +204,7 @@ class Windows:
                 found.update(ports.get(port, ()))
         return found
 
-    def close(self, limit: int) -> list[Closed]:
+    def close(self, limit: int) -> list[ClosedWindow]:
         """Takes out the windows below number `limit`, and everything late, in the order of their time."""
         self._stats.event_time = limit * self.width
         self._digest()
@@ -224,7 +224,7 @@ class Windows:
         closed.sort()
         return closed
 
-    def _close_columns(self, limit: int, closed: list[Closed]) -> list[Closed]:
+    def _close_columns(self, limit: int, closed: list[ClosedWindow]) -> list[ClosedWindow]:
         """The windows that are columns. What has cells in a dictionary too is added to those."""
         found = []
         for number, cells in self._columns.close(limit):
@@ -238,7 +238,7 @@ class Windows:
             block = Block(cells)
             for key in distinct(cells.keys).tolist() if len(cells) else ():
                 reader, port, unit = parts_of(key)
-                found.append(Closed(number, self.names[reader], port, False, unit, BlockCells(block, key)))
+                found.append(ClosedWindow(number, self.names[reader], port, False, unit, BlockCells(block, key)))
         return found
 
     def _spill(self, readers: Collection[int]) -> None:

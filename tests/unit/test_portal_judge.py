@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.beams import Crossing
 from gateway.floor.portals.companions import Trace
-from gateway.floor.portals.finding import BESIDE, Case, by_beams, crossing_of
+from gateway.floor.portals.finding import BESIDE, Case, by_photo_eyes, crossing_of
 from gateway.floor.portals.judge import MOST, again, judge
+from gateway.floor.portals.photo_eyes import Crossing
 from gateway.floor.portals.track import Bin, Profile
 from gateway.floor.portals.walk_model import NOTHING, Likelihood
 
@@ -37,7 +37,7 @@ CASE = Case(
     crossing=12 * SECOND,
     walk=OUT,
     likelihood=OUT,
-    beams=None,
+    photo_eyes=None,
     whole=1.0,
     cut="",
     full=False,
@@ -107,10 +107,10 @@ VERDICTS = {
         "out",
         None,
     ),
-    "photo-eyes say out too": (case(likelihood=PERHAPS, beams=Direction.OUT), [], "out", None, "both sides"),
-    "photo-eyes say in": (case(likelihood=PERHAPS, beams=Direction.IN), [], "undetermined", None, None),
+    "photo-eyes say out too": (case(likelihood=PERHAPS, photo_eyes=Direction.OUT), [], "out", None, "both sides"),
+    "photo-eyes say in": (case(likelihood=PERHAPS, photo_eyes=Direction.IN), [], "undetermined", None, None),
     "photo-eyes against both sides": (
-        case(likelihood=Likelihood(0.05, 0.94, 0.01), beams=Direction.IN),
+        case(likelihood=Likelihood(0.05, 0.94, 0.01), photo_eyes=Direction.IN),
         [],
         "undetermined",
         None,
@@ -126,10 +126,16 @@ VERDICTS = {
     ),
     "one side only": (one_side(), [], "undetermined", "out", "one side only"),
     "one side only, its load went out": (one_side(), load(OUT), "out", None, "with its load"),
-    "one side, and photo-eyes": (one_side(beams=Direction.OUT), [], "out", None, "photo-eyes"),
-    "one side, photo-eyes saw somebody turn": (one_side(beams=Direction.RETURNED), [], "undetermined", None, None),
+    "one side, and photo-eyes": (one_side(photo_eyes=Direction.OUT), [], "out", None, "photo-eyes"),
+    "one side, photo-eyes saw somebody turn": (
+        one_side(photo_eyes=Direction.TURNED_BACK),
+        [],
+        "undetermined",
+        None,
+        None,
+    ),
     "one side as loud all the while, and photo-eyes": (
-        one_side(inside=FLAT, beams=Direction.OUT, likelihood=BACK),
+        one_side(inside=FLAT, photo_eyes=Direction.OUT, likelihood=BACK),
         [],
         "undetermined",
         None,
@@ -143,7 +149,7 @@ VERDICTS = {
     "it stands there": (case(stood=True, likelihood=NOTHING), [], "static", None, "neither side first"),
     "it stands there, a load goes out": (case(stood=True, likelihood=NOTHING), load(OUT), "static", None, None),
     "it stands there, somebody breaks the beams": (
-        case(stood=True, likelihood=NOTHING, beams=Direction.OUT),
+        case(stood=True, likelihood=NOTHING, photo_eyes=Direction.OUT),
         [],
         "static",
         None,
@@ -219,7 +225,7 @@ STORIES = (
 COMPANY = st.lists(STORIES, max_size=5).map(
     lambda stories: [Trace(bytes([n]), 10, 20, story, 1, False) for n, story in enumerate(stories)]
 )
-BEAMS = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.RETURNED])
+BEAMS = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.TURNED_BACK])
 
 
 def mirrored(story: Likelihood) -> Likelihood:
@@ -230,12 +236,12 @@ OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
 
 
 @given(STORIES, COMPANY, BEAMS, st.booleans(), st.booleans())
-def test_in_and_out_are_judged_alike(story, company, beams, full, stood):
+def test_in_and_out_are_judged_alike(story, company, photo_eyes, full, stood):
     """Everything the other way round gives the opposite, as sure."""
-    one = judge(case(likelihood=story, beams=beams, full=full, stood=stood), company, NEEDED)
+    one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, stood=stood), company, NEEDED)
     turned = [replace(other, likelihood=mirrored(other.likelihood)) for other in company]
-    beams = None if beams is None else OPPOSITE.get(beams, beams)
-    other = judge(case(likelihood=mirrored(story), beams=beams, full=full, stood=stood), turned, NEEDED)
+    photo_eyes = None if photo_eyes is None else OPPOSITE.get(photo_eyes, photo_eyes)
+    other = judge(case(likelihood=mirrored(story), photo_eyes=photo_eyes, full=full, stood=stood), turned, NEEDED)
     assert other.direction is OPPOSITE.get(one.direction, one.direction)
     assert other.confidence == pytest.approx(one.confidence)
 
@@ -289,7 +295,7 @@ SEEN = [Crossing(10 * SECOND, 12 * SECOND, Direction.OUT)]
     ],
 )
 def test_photo_eyes_speak_of_what_is_beside_them_then(crossings, t, direction):
-    assert by_beams(crossings, t * SECOND) is direction
+    assert by_photo_eyes(crossings, t * SECOND) is direction
 
 
 def test_twice_the_same_way_needs_ten_times_the_odds():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import SECOND
-from gateway.floor.portals.track import Look
+from gateway.floor.portals.track import Sighting
 from gateway.floor.portals.walk_model import MOST_STEPS, NOTHING, SILENT, Likelihood, likelihood
 
 WINDOW = SECOND // 4
@@ -23,11 +23,11 @@ Heard = list[tuple[int, int, float]]
 """Window, side, and decibels against the loudest."""
 
 
-def looks(heard: Heard, *, width: int = WINDOW, first: int = 0) -> list[Look]:
+def looks(heard: Heard, *, width: int = WINDOW, first: int = 0) -> list[Sighting]:
     return [look((first + number) * width, side, round(LOUD * 10 ** (level / 10))) for number, side, level in heard]
 
 
-def look(start: int, antenna: int, power: int) -> Look:
+def look(start: int, antenna: int, power: int) -> Sighting:
     return (start, antenna, 1, -6000, power, power * WINDOW // 2)
 
 

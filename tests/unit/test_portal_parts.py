@@ -10,8 +10,8 @@ from gateway.clock import SECOND
 from gateway.config import AntennaConfig, PortalConfig
 from gateway.config.file import ConfigError, load
 from gateway.floor.passes import Direction
-from gateway.floor.portals.beams import STUCK_AFTER, Beams
 from gateway.floor.portals.last_passes import MAX_TAGS, LastPasses
+from gateway.floor.portals.photo_eyes import STUCK_AFTER, PhotoEyes
 from gateway.floor.portals.standing import MEMORY, TIMES, Standing
 from gateway.floor.portals.track import profile, sides_of
 
@@ -68,7 +68,7 @@ def door(**changes):
 
 def after(*changes, until=20.0):
     """The beams after changes of ``(seconds, port, broken)``."""
-    beams = Beams(door())
+    beams = PhotoEyes(door())
     facts = []
     for t, port, broken in (*changes, (until, 0, False)):
         while beams.due <= t * SECOND:
@@ -84,14 +84,14 @@ def after(*changes, until=20.0):
         ([(1, 1, True), (1.3, 2, True), (1.5, 1, False), (2, 2, False)], Direction.OUT),
         ([(1, 2, True), (1.3, 1, True), (1.5, 2, False), (2, 1, False)], Direction.IN),
         ([(1, 1, True), (1.3, 1, False), (1.8, 2, True), (2, 2, False)], Direction.OUT),
-        ([(1, 1, True), (1.3, 2, True), (1.5, 2, False), (2, 1, False)], Direction.RETURNED),
+        ([(1, 1, True), (1.3, 2, True), (1.5, 2, False), (2, 1, False)], Direction.TURNED_BACK),
     ],
 )
 def test_photo_eyes_tell_a_way(changes, direction):
     beams, facts = after(*changes)
     assert [crossing.direction for crossing in beams.crossings] == [direction]
     assert facts == []
-    again_ = Beams(door())
+    again_ = PhotoEyes(door())
     again_.load(beams.dump())
     assert again_.dump() == beams.dump()
 

@@ -9,7 +9,7 @@ from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.gate import Gate
 from gateway.floor.migrations import Content
 from gateway.floor.places import Places
-from gateway.floor.reader_windows import Closed
+from gateway.floor.reader_windows import ClosedWindow
 from gateway.floor.readers.antennas import Watch
 from gateway.floor.snapshot import seal_json
 from gateway.floor.tags import TagFilter
@@ -41,7 +41,7 @@ class Docks:
         }
         self.gate = Gate(config, self._dark)
 
-    def seen(self, closed: Sequence[Closed], t: int) -> list[Fact]:
+    def seen(self, closed: Sequence[ClosedWindow], t: int) -> list[Fact]:
         """Tells of watched tags in windows that closed: where presence has them, or, where it does not know them, where
         they are seen. The usual case, none in sight, is one comparison of sets."""
         watched = self.gate.watched

@@ -201,7 +201,7 @@ class Gate:
 
     def _without_session(self, dock: str, p: Pass) -> list[Fact]:
         """A first pass opens a session. What leaves without one, or on no manifest that could be meant, is an alarm."""
-        if p.direction in (Direction.STATIC, Direction.RETURNED):
+        if p.direction in (Direction.STANDING, Direction.TURNED_BACK):
             return []
         facts = self._sessions.came_back(dock, p) if p.direction is Direction.IN else []
         key = self._expected(dock, p)

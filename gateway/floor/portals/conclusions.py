@@ -68,7 +68,7 @@ class Conclusions:
         if verdict.direction in WAYS:
             track.doubt = 0.0
             return self._passed(finding, verdict, []), True
-        if verdict.direction is Direction.STATIC:
+        if verdict.direction is Direction.STANDING:
             return self._stands(finding, verdict), False
         if verdict.confidence >= LIKELY:
             track.doubt = verdict.confidence
@@ -83,12 +83,12 @@ class Conclusions:
             return self._revised(finding, verdict)
         if verdict.direction in WAYS:
             return self._passed(finding, verdict, company)
-        still = verdict.direction is Direction.STATIC
+        still = verdict.direction is Direction.STANDING
         if still and track.doubt:
             return self._unclear(finding, verdict)
         if self._standing.add(track.epc, track.last, long=still):
             again_and_again = "seen again and again without passing"
-            verdict = replace(verdict, direction=Direction.STATIC, confidence=LEARNED, reason=again_and_again)
+            verdict = replace(verdict, direction=Direction.STANDING, confidence=LEARNED, reason=again_and_again)
         elif still:
             self._bystanders.add(uid(track.epc), track.since, track.last)
             return []

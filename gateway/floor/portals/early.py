@@ -43,4 +43,4 @@ def is_certain(track: Track, verdict: Verdict, t: int) -> bool:
 
 def is_revised(said: Direction, verdict: Verdict) -> bool:
     """Whether the verdict on a whole pass takes back the way that was said before it was over."""
-    return verdict.direction is Direction.RETURNED or (verdict.direction in WAYS and verdict.direction is not said)
+    return verdict.direction is Direction.TURNED_BACK or (verdict.direction in WAYS and verdict.direction is not said)

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from gateway.clock import MILLISECOND, SECOND
 from gateway.floor.portals.phases import Pairs
-from gateway.floor.portals.track import Look
+from gateway.floor.portals.track import Sighting
 from gateway.floor.portals.walk_model import Likelihood
 
 STEP = 250 * MILLISECOND
@@ -126,7 +126,7 @@ class _Side:
 
 
 def features(
-    looks: Sequence[Look], pairs: Sequence[Pairs], inside: frozenset[int], story: Likelihood, *, gone: bool
+    looks: Sequence[Sighting], pairs: Sequence[Pairs], inside: frozenset[int], story: Likelihood, *, gone: bool
 ) -> Features:
     """The features of a pass: of its looks and the pairs of its phases. `story` is what the model of the walk makes of
     it, `gone` says that it is over."""
@@ -295,7 +295,7 @@ def _of_thirds(
 
 
 def _of_antennas(
-    looks: Iterable[Look],
+    looks: Iterable[Sighting],
     inside: frozenset[int],
     numbers: list[int],
     spread: float,

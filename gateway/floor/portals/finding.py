@@ -10,24 +10,24 @@ from typing import Any
 from gateway.clock import SECOND, micros
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
-from gateway.floor.portals.beams import Beams, Crossing
 from gateway.floor.portals.companions import Trace
 from gateway.floor.portals.features import Features, features
 from gateway.floor.portals.learned import learned
 from gateway.floor.portals.outages import MARGIN, Outages
+from gateway.floor.portals.photo_eyes import Crossing, PhotoEyes
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import Profile, Track, inside_of, sides_of
 from gateway.floor.portals.walk_model import NOTHING, Likelihood, likelihood
 from gateway.floor.readers.antennas import Cause, Watch
 
 BESIDE = 2 * SECOND
-"""How far a tag's loudest time may be from what the beams saw, for it to be the same thing."""
+"""How far a tag's loudest time may be from what the photo-eyes saw, for it to be the same thing."""
 
 
 @dataclass(slots=True, frozen=True)
 class Case:
     """Times in microseconds UTC. `crossing` is when the tag went through, if it did; `whole` the share of the portal's
-    antennas that worked, `beams` what the photo-eyes saw. `full`: it lasted as long as a pass may take. `stood`: it is
+    antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long as a pass may take. `stood`: it is
     known to stand there, and was there `spells` times without a direction. `cut` says what broke it off. `walk` is how
     well the model of the way explains the reads, `likelihood` what the learned layer makes of that and of the shape of
     the whole pass."""
@@ -39,7 +39,7 @@ class Case:
     crossing: int
     walk: Likelihood
     likelihood: Likelihood
-    beams: Direction | None
+    photo_eyes: Direction | None
     whole: float
     cut: str
     full: bool
@@ -65,7 +65,7 @@ def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile |
     return min(max(start + round(t * SECOND), start), end)
 
 
-def by_beams(crossings: Sequence[Crossing], t: int) -> Direction | None:
+def by_photo_eyes(crossings: Sequence[Crossing], t: int) -> Direction | None:
     """What the photo-eyes saw while a tag was near at `t`, where they saw one thing only."""
     ways = {crossing.direction for crossing in crossings if crossing.start - BESIDE <= t <= crossing.end + BESIDE}
     return ways.pop() if len(ways) == 1 else None
@@ -86,7 +86,7 @@ class Finding:
         return {
             "track": self.track.dump(),
             "trace": self.trace.dump(),
-            "beams": self.case.beams,
+            "beams": self.case.photo_eyes,
             "spells": self.case.spells,
             "down": self.down,
             "cut": self.case.cut,
@@ -103,14 +103,14 @@ class Scales:
         config: PortalConfig,
         antennas: Mapping[int, str],
         watch: Watch,
-        beams: Beams,
+        photo_eyes: PhotoEyes,
         standing: Standing,
         outages: Outages,
         width: int,
     ) -> None:
         self._antennas = antennas
         self._watch = watch
-        self._beams = beams
+        self._photo_eyes = photo_eyes
         self._standing = standing
         self._outages = outages
         self._width = width
@@ -127,8 +127,8 @@ class Scales:
         down = self._down(track)
         spells = self._standing.spells(track.epc, end)
         case = self._case(track, walk, story, down, self._cut(track, down), stood, spells, full=not gone)
-        crossings = self._beams.between(start - self._silence, end + self._silence)
-        case = replace(case, beams=by_beams(crossings, case.crossing))
+        crossings = self._photo_eyes.between(start - self._silence, end + self._silence)
+        case = replace(case, photo_eyes=by_photo_eyes(crossings, case.crossing))
         mute = case.inside is None or case.outside is None
         trace = Trace(track.epc, start, end, story, track.power, stood, mute=mute)
         return Finding(track, case, trace, down, t)
@@ -141,7 +141,7 @@ class Scales:
         down = [numbers[antenna] for antenna in dump["down"]]
         walk, _ = self._stories(track, gone=True)
         case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.aside, dump["spells"], full=False)
-        case = replace(case, beams=None if dump["beams"] is None else Direction(dump["beams"]))
+        case = replace(case, photo_eyes=None if dump["beams"] is None else Direction(dump["beams"]))
         return Finding(track, case, trace, down, dump["closed"])
 
     def redated(self, finding: Finding, by: int) -> Finding:
@@ -157,7 +157,7 @@ class Scales:
             finding.case.spells,
             full=finding.case.full,
         )
-        case = replace(case, beams=finding.case.beams)
+        case = replace(case, photo_eyes=finding.case.photo_eyes)
         return Finding(finding.track, case, finding.trace.redated(by), finding.down, finding.closed + by)
 
     def decided_by(self, finding: Finding) -> dict[str, float]:
@@ -200,7 +200,7 @@ class Scales:
             crossing=crossing_of(track.since, track.last, inside, outside),
             walk=walk,
             likelihood=story,
-            beams=None,
+            photo_eyes=None,
             whole=1 - len(down) / max(len(self._antennas), 1),
             cut=cut,
             full=full,

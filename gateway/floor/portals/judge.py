@@ -53,7 +53,7 @@ TWICE, MANY = 2, 5
 one read on the far side is a reflection as often as not."""
 
 BEAM_ODDS = 19.0
-"""Of twenty times that beams are broken in an order while a tag is beside them, it is once something else that went."""
+"""Of twenty times that photo-eyes are broken in an order while a tag is beside them, once something else went."""
 
 SWELL = 4.0
 """By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
@@ -69,13 +69,13 @@ AT_ONCE = 0.5
 """Share of their spread by which the centroids of the sides may be apart at most, of a tag that went back: it was
 nearest to both at the same time. What went through makes it more."""
 
-RETURNED = 0.97
+TURNED_BACK = 0.97
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
 AGREED = 0.5
 """How probable the learned layer must hold it that such a tag did not pass, by itself."""
 
-STAYED = 0.6
+STANDING = 0.6
 """How certain it must be that what is known to stand there still does: that it left in two cases of five is worth
 saying."""
 
@@ -124,10 +124,10 @@ def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
     if stays:
         # What stood there all along is lost to whoever asks where it went: the model of the way must say so too.
         stayed = _told(min(found.back + found.still, walked.back + walked.still), case.whole)
-        if stayed >= (STAYED if case.stood else needed):
-            return Verdict(Direction.STATIC, stayed, case.end, "neither side first", company=len(company))
-    elif back >= RETURNED and alone.back + alone.still >= AGREED and _seen_well(case.inside, case.outside):
-        return Verdict(Direction.RETURNED, back, case.crossing, "one side before and after", company=len(company))
+        if stayed >= (STANDING if case.stood else needed):
+            return Verdict(Direction.STANDING, stayed, case.end, "neither side first", company=len(company))
+    elif back >= TURNED_BACK and alone.back + alone.still >= AGREED and _seen_well(case.inside, case.outside):
+        return Verdict(Direction.TURNED_BACK, back, case.crossing, "one side before and after", company=len(company))
     if case.full:
         sure = max(sure, _told(max(walked.inward, walked.outward), case.whole))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
@@ -140,18 +140,18 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, "no reads")
     confidence = BEAM_ODDS / (1 + BEAM_ODDS) * case.whole
     if case.full:
-        return Verdict(Direction.STATIC, 0.95, case.end, "one side only, all the time")
-    if case.beams in (Direction.IN, Direction.OUT) and _swells(side) and not case.stood and confidence >= needed:
-        return Verdict(case.beams, confidence, case.crossing, "photo-eyes")
+        return Verdict(Direction.STANDING, 0.95, case.end, "one side only, all the time")
+    if case.photo_eyes in (Direction.IN, Direction.OUT) and _swells(side) and not case.stood and confidence >= needed:
+        return Verdict(case.photo_eyes, confidence, case.crossing, "photo-eyes")
     return None
 
 
 def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
     """What is expected, how well each explains what was read (`story`), and what the photo-eyes saw, together."""
-    beams = None if case.stood or case.full else case.beams
-    inward = expected.inward * story.inward * (BEAM_ODDS if beams is Direction.IN else 1)
-    outward = expected.outward * story.outward * (BEAM_ODDS if beams is Direction.OUT else 1)
-    back = expected.back * story.back * (BEAM_ODDS if beams is Direction.RETURNED else 1)
+    photo_eyes = None if case.stood or case.full else case.photo_eyes
+    inward = expected.inward * story.inward * (BEAM_ODDS if photo_eyes is Direction.IN else 1)
+    outward = expected.outward * story.outward * (BEAM_ODDS if photo_eyes is Direction.OUT else 1)
+    back = expected.back * story.back * (BEAM_ODDS if photo_eyes is Direction.TURNED_BACK else 1)
     still = expected.still * story.still
     total = inward + outward + back + still
     return Likelihood(inward / total, outward / total, back / total, still / total)
@@ -198,7 +198,7 @@ def _parts(side: Profile, at: float) -> tuple[float, float]:
 def _was_there(case: Case, way: Direction, company: Sequence[Trace]) -> bool:
     """Whether there is more to show that a tag was on both sides than one read."""
     fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
-    return fewest >= TWICE or len(company) >= MANY or case.beams is way
+    return fewest >= TWICE or len(company) >= MANY or case.photo_eyes is way
 
 
 def _windows(case: Case) -> int:

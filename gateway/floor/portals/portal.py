@@ -23,7 +23,6 @@ from gateway.events.models import Passage
 from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
-from gateway.floor.portals.beams import Beams
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace, beside, nearer
 from gateway.floor.portals.conclusions import Conclusions
@@ -34,6 +33,7 @@ from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import Outages
 from gateway.floor.portals.phases import Phase
+from gateway.floor.portals.photo_eyes import PhotoEyes
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import MAX_LOOKS, Track
@@ -83,11 +83,11 @@ class Portal:
         self.config = config
         self.antennas = {number: side for number, (name, side) in places.portal_of.items() if name == config.id}
         self.readers = {places.spots[number].reader for number in self.antennas}
-        self.beams = Beams(config)
+        self.photo_eyes = PhotoEyes(config)
         self.standing = Standing()
         self.outages = Outages()
         self.others: list[Portal] = []
-        self._scales = Scales(config, self.antennas, watch, self.beams, self.standing, self.outages, width)
+        self._scales = Scales(config, self.antennas, watch, self.photo_eyes, self.standing, self.outages, width)
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
         self._watch = watch
@@ -152,11 +152,11 @@ class Portal:
         first = self._agenda[0][0] if self._agenda else NEVER
         held = min((finding.closed for finding in self._waiting), default=NEVER)
         said = min((load.said for load in self._loads.open), default=NEVER)
-        return min(first, held + HOLD * self._silence, said + COMPLETE * self._silence, self.beams.due)
+        return min(first, held + HOLD * self._silence, said + COMPLETE * self._silence, self.photo_eyes.due)
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
-        facts = self.beams.fire(t)
+        facts = self.photo_eyes.fire(t)
         judged: list[Judged] = []
         while self._agenda and self._agenda[0][0] <= t:
             track = self._tracks[heappop(self._agenda)[1]]
@@ -181,7 +181,9 @@ class Portal:
         """When the track ends, if nothing more is read."""
         ends = track.ends(self._silence, self._least(), self._longest, self.antennas)
         brief = track.last + self._silence // CLEARED
-        cleared = [c.end for c in self.beams.between(track.first, track.last) if c.direction is not Direction.RETURNED]
+        cleared = [
+            c.end for c in self.photo_eyes.between(track.first, track.last) if c.direction is not Direction.TURNED_BACK
+        ]
         return min(ends, max(brief, cleared[-1])) if cleared else ends
 
     def _least(self) -> int:
@@ -294,7 +296,7 @@ class Portal:
         self._loads.redate(by)
         self.standing.redate(by)
         self.outages.redate(by)
-        self.beams.redate(by)
+        self.photo_eyes.redate(by)
 
     # ---- state
 
@@ -307,7 +309,7 @@ class Portal:
             "loads": self._loads.dump(),
             "bystanders": self._bystanders.dump(),
             "outages": self.outages.dump(),
-            "beams": self.beams.dump(),
+            "beams": self.photo_eyes.dump(),
             "standing": self.standing.dump(),
         }
 
@@ -324,5 +326,5 @@ class Portal:
         heapify(self._agenda)
         self._bystanders.load(dump["bystanders"])
         self.outages.load(dump["outages"])
-        self.beams.load(dump["beams"])
+        self.photo_eyes.load(dump["beams"])
         self.standing.load(dump["standing"])

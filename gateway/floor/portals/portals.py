@@ -48,7 +48,7 @@ class Portals:
 
     def has_beam(self, reader: str, port: int) -> bool:
         """Whether a photo-eye of a portal is at this input."""
-        return any(portal.beams.has(reader, port) for portal in self._portals.values())
+        return any(portal.photo_eyes.has(reader, port) for portal in self._portals.values())
 
     def news(self, item: Any) -> list[Fact]:
         """Takes in, when event time has come to them, changes of photo-eyes and what becomes of the readers."""
@@ -56,10 +56,10 @@ class Portals:
         for portal in self._portals.values():
             match item:
                 case InputChange():
-                    if portal.beams.has(item.reader, item.port):
-                        facts += portal.beams.take(item)
+                    if portal.photo_eyes.has(item.reader, item.port):
+                        facts += portal.photo_eyes.take(item)
                 case ReaderDown():
-                    portal.beams.lose(item.reader)
+                    portal.photo_eyes.lose(item.reader)
                     if item.reader in portal.readers:
                         portal.outages.down(item.t)
                 case ReaderUp():
@@ -67,7 +67,7 @@ class Portals:
                         portal.outages.up(item.t, held=item.held)
                 case Restart():
                     for reader in sorted(portal.readers):
-                        portal.beams.lose(reader)
+                        portal.photo_eyes.lose(reader)
                     portal.outages.down(item.since)
         return facts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, rfc3339
@@ -17,13 +17,11 @@ from gateway.floor.places import Places
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
+from gateway.floor.portals.photo_eyes import PhotoEyes
 from gateway.floor.portals.track import Profile, Track
 from gateway.floor.portals.walk_model import Likelihood
 from gateway.floor.presence.presence import Presence
 from gateway.floor.tags import uid
-
-if TYPE_CHECKING:
-    from gateway.floor.portals.portal import Portal
 
 ALGORITHM = "pass/3"
 
@@ -31,6 +29,18 @@ MAX_UIDS = 10_000
 """Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""
 
 OnPass = Callable[[Pass], list[Fact]]
+
+
+class Reported(Protocol):
+    """The portal of a report, as far as that tells of it; `antennas` are its antennas by number, with their sides."""
+
+    config: PortalConfig
+    antennas: dict[int, str]
+    photo_eyes: PhotoEyes
+
+    def decided_by(self, finding: Finding) -> dict[str, float]:
+        """The features of a pass that did most for its likeliest story."""
+        ...
 
 
 class Reports:
@@ -42,7 +52,7 @@ class Reports:
         self._evidence = evidence
         self._presence = presence
 
-    def passed(self, portal: Portal, finding: Finding, verdict: Verdict) -> Passage:
+    def passed(self, portal: Reported, finding: Finding, verdict: Verdict) -> Passage:
         """What is published of a pass, as far as it is known before its group is."""
         config, track = portal.config, finding.track
         source, target = _ways(config, verdict.direction)
@@ -61,7 +71,7 @@ class Reports:
             "evidence": self._proof(portal, finding, verdict),
         }
 
-    def _proof(self, portal: Portal, finding: Finding, verdict: Verdict) -> PassEvidence:
+    def _proof(self, portal: Reported, finding: Finding, verdict: Verdict) -> PassEvidence:
         track = finding.track
         names = {number: self._places.spots[number].name for number in portal.antennas}
         seen = {look[1] for look in track.looks}
@@ -87,11 +97,11 @@ class Reports:
             "walk": _stories(finding.case.walk),
             "decided_by": portal.decided_by(finding),
             "company": verdict.company,
-            "photo_eyes": _eyes(finding.case.beams),
+            "photo_eyes": _eyes(finding.case.photo_eyes),
             "antennas_down": sorted(names[number] for number in finding.down),
         }
-        if portal.beams.stuck:
-            proof["photo_eyes_stuck"] = portal.beams.stuck
+        if portal.photo_eyes.stuck:
+            proof["photo_eyes_stuck"] = portal.photo_eyes.stuck
         return proof
 
     def one(self, config: PortalConfig, judged: Judged) -> list[Fact]:
@@ -173,7 +183,7 @@ def _ways(config: PortalConfig, direction: Direction) -> tuple[str | None, str |
     return ways.get(direction, (None, None))
 
 
-def _side(portal: Portal, track: Track, side: str, profile: Profile | None) -> PassSide | None:
+def _side(portal: Reported, track: Track, side: str, profile: Profile | None) -> PassSide | None:
     """What one side saw, or None where it saw nothing."""
     if profile is None:
         return None
@@ -199,10 +209,10 @@ def _rssi(track: Track, strength: int) -> float:
     return strength // CENTI[track.unit] if _raw(track) else strength / 100
 
 
-def _eyes(beams: Direction | None) -> Literal["in", "out", "returned"] | None:
+def _eyes(photo_eyes: Direction | None) -> Literal["in", "out", "returned"] | None:
     """What the photo-eyes say of the direction, in words."""
-    if beams is Direction.IN:
+    if photo_eyes is Direction.IN:
         return "in"
-    if beams is Direction.OUT:
+    if photo_eyes is Direction.OUT:
         return "out"
-    return "returned" if beams is Direction.RETURNED else None
+    return "returned" if photo_eyes is Direction.TURNED_BACK else None

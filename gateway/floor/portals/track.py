@@ -11,7 +11,7 @@ from gateway.clock import SECOND
 from gateway.floor.passes import Direction
 from gateway.floor.portals.phases import Pairs, Phase, pairs_of
 
-Look = tuple[int, int, int, int, int, int]
+Sighting = tuple[int, int, int, int, int, int]
 """One antenna's sighting of a tag: start of the window and antenna number, reads, strongest RSSI in hundredths of a
 decibel, sum of linear power, and sum of power x microseconds into the window."""
 
@@ -35,7 +35,7 @@ class Profile:
     spread: float
 
 
-def profile(looks: Iterable[Look], origin: int) -> Profile | None:
+def profile(looks: Iterable[Sighting], origin: int) -> Profile | None:
     """The profile of a side from its looks, which are sorted. None without any."""
     sums: dict[int, list[int]] = {}
     for start, _, _, _, power, moment in looks:
@@ -58,7 +58,7 @@ def inside_of(sides: Mapping[int, str]) -> frozenset[int]:
     return frozenset(number for number, side in sides.items() if side == "inside")
 
 
-def sides_of(looks: Sequence[Look], inside: frozenset[int], origin: int) -> tuple[Profile | None, Profile | None]:
+def sides_of(looks: Sequence[Sighting], inside: frozenset[int], origin: int) -> tuple[Profile | None, Profile | None]:
     """The profiles of both sides; `inside` are the antenna numbers of that side."""
     ordered = sorted(looks)
     return (
@@ -92,7 +92,7 @@ class Track:
     since: int
     dark: dict[int, int]
     unit: int = 0
-    looks: list[Look] = field(default_factory=list)
+    looks: list[Sighting] = field(default_factory=list)
     late: int = 0
     standing: bool = False
     doubt: float = 0.0
@@ -107,7 +107,7 @@ class Track:
         """All that was received of it, linear."""
         return sum(look[4] for look in self.looks)
 
-    def see(self, look: Look, t: int) -> None:
+    def see(self, look: Sighting, t: int) -> None:
         self.looks.append(look)
         self.first = min(self.first, t)
         self.since = min(self.since, t)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from gateway.clock import MILLISECOND
 from gateway.floor.portals.still_model import Heard, Still
-from gateway.floor.portals.track import Look
+from gateway.floor.portals.track import Sighting
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -261,7 +261,7 @@ class Walk:
         return Likelihood(*(round(share / total, DIGITS) for share in stories)) if total > 0 else NOTHING
 
 
-def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
+def likelihood(looks: Iterable[Sighting], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
     """Weighs the looks of one pass; `inside` are the antennas of that side, `width` is that of a window in us, `gone`
     says that the tag is not read any more."""
     heard = _heard(looks, inside, max(width, SHORTEST))
@@ -287,7 +287,7 @@ def likelihood(looks: Iterable[Look], inside: frozenset[int], width: int, *, gon
     return walk.against(still)
 
 
-def _heard(looks: Iterable[Look], inside: frozenset[int], width: int) -> dict[int, Heard]:
+def _heard(looks: Iterable[Sighting], inside: frozenset[int], width: int) -> dict[int, Heard]:
     """By number of step, what was heard in it."""
     powers: dict[int, list[int]] = {}
     for start, antenna, _, _, power, _ in looks:

@@ -2,7 +2,7 @@
 
 Something that goes through breaks the near beam first and clears the far one last; what turns back between them
 clears the beam last that it broke first. Where one beam alone was broken something came near, or the other beam is
-blind: nothing is noted. Beams say that something went, not which tag it was.
+blind: nothing is noted. Photo-eyes say that something went, not which tag it was.
 
 ::
 
@@ -23,7 +23,7 @@ from gateway.events.models import Alarm, AlarmState
 from gateway.floor.passes import Direction
 
 PAUSE = 1 * SECOND
-"""Between the beams nothing is broken for as long as a person takes for half a metre or so."""
+"""Between the photo-eyes nothing is broken for as long as a person takes for half a metre or so."""
 
 STUCK_AFTER = 60 * SECOND
 """A beam that is broken for so long is blocked or misaligned: nothing takes that long to pass."""
@@ -41,7 +41,7 @@ class Crossing:
     direction: Direction
 
 
-class Beams:
+class PhotoEyes:
     """The photo-eyes of one portal."""
 
     def __init__(self, config: PortalConfig) -> None:
@@ -53,7 +53,7 @@ class Beams:
         self._end = 0
         self._first = ""
         self._last = ""
-        self._both = False  # whether the beams of both sides were broken since
+        self._both = False  # whether the photo-eyes of both sides were broken since
         self.crossings: list[Crossing] = []
 
     def has(self, reader: str, port: int) -> bool:
@@ -115,7 +115,7 @@ class Beams:
         through = self._first != self._last
         way = Direction.IN if self._last == "inside" else Direction.OUT
         if self._both:
-            self.crossings.append(Crossing(self._start, self._end, way if through else Direction.RETURNED))
+            self.crossings.append(Crossing(self._start, self._end, way if through else Direction.TURNED_BACK))
             del self.crossings[:-KEPT]
         self._first = ""
 
@@ -124,14 +124,14 @@ class Beams:
         return [crossing for crossing in self.crossings if crossing.start <= end and crossing.end >= start]
 
     def redate(self, by: int) -> None:
-        """All that the beams saw was `by` microseconds later than was thought."""
+        """All that the photo-eyes saw was `by` microseconds later than was thought."""
         self._broken = {beam: since + by for beam, since in self._broken.items()}
         self._start, self._end = self._start + by, self._end + by
         self.crossings = [replace(it, start=it.start + by, end=it.end + by) for it in self.crossings]
 
     @property
     def stuck(self) -> list[str]:
-        """The beams that are left out, as ``reader/port``."""
+        """The photo-eyes that are left out, as ``reader/port``."""
         return sorted(f"{reader}/{port}" for reader, port in self._stuck)
 
     def _alarm(self, beam: tuple[str, int], t: int, state: AlarmState, since: int) -> Fact:
@@ -157,7 +157,7 @@ class Beams:
         }
 
     def load(self, dump: Any) -> None:
-        """Takes over what is known of the beams that are still there."""
+        """Takes over what is known of the photo-eyes that are still there."""
         self._broken = {(reader, port): t for reader, port, t in dump["broken"] if (reader, port) in self._sides}
         self._stuck = {(reader, port) for reader, port in dump["stuck"] if (reader, port) in self._broken}
         self._start, self._end, self._first, self._last, self._both = dump["episode"]

@@ -6,7 +6,16 @@ from dataclasses import fields, replace
 from heapq import heappop, heappush
 from typing import Any
 
-from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import (
+    AntennaStatus,
+    ClockQuality,
+    InputChange,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+    ReaderDown,
+    ReaderUp,
+)
 from gateway.inputs import Command, Restart
 
 _KINDS = {
@@ -69,14 +78,21 @@ class Pending:
         ]
 
     def load(self, dump: Any, number: int) -> None:
-        """Takes over a dump and the number of the newest. Raises `KeyError` or `TypeError` where it is none."""
-        self._heap = [(t, n, _KINDS[kind](*values)) for t, n, (kind, *values) in dump]
+        """Takes over a dump and the number of the newest. Raises `KeyError`, `TypeError` or `ValueError` where it is
+        none."""
+        self._heap = [(t, n, _loaded(kind, values)) for t, n, (kind, *values) in dump]
         self._number = number
 
     @property
     def number(self) -> int:
         """Of the newest that was added, for `load`."""
         return self._number
+
+
+def _loaded(kind: str, values: list[Any]) -> Any:
+    """The item of which a dump holds the class's name and the values: what was an enumeration is one again."""
+    item = _KINDS[kind](*values)
+    return replace(item, quality=ClockQuality(item.quality)) if isinstance(item, ReaderClock) else item
 
 
 def _redated(item: Any, by: int) -> Any:

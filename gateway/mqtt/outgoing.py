@@ -59,8 +59,9 @@ class Outgoing:
         self._paced = False  # only the rate kept the next event from being sent
         self._deadly = math.inf  # bytes of the smallest event at which connections ended
         self._streak = 0
-        self._doubt = False  # before an event is called the cause, another one shows that not every connection ends
-        self._proved = False
+        self._doubt = self._proved = False  # whether every connection ends: the last event taken, sent again, shows it
+        self._last: Event | None = None
+        self._control: Delivery | None = None
 
     @property
     def in_flight(self) -> int:
@@ -118,6 +119,11 @@ class Outgoing:
         self._paced = False
         if self._probe is not None:
             return self._send(self._probe, now) if self._probe.stage is Stage.WAITING else None
+        if self._in_doubt and self._last is not None:
+            if self._flight or not self.pace.allows(now, 0):
+                return None
+            self._control = Delivery(self._last, copies=1)
+            return self._send(self._control, now)
         while (head := self._peek()) is not None:
             if self._must_wait(head):
                 self._pop(head)
@@ -143,12 +149,12 @@ class Outgoing:
         if self._again and (head is None or self._again[0][0] < head.event.sequence):
             head = self._again[0][1]
         if head is not None and self._in_doubt:
-            return min(self._waiting(), key=self._control)
+            return min(self._waiting(), key=self._rank)
         return head
 
-    def _control(self, delivery: Delivery) -> tuple[int, int, int]:
-        """Sorts the waiting events by how well they show that not every connection ends: those at which none ended, and
-        of these the next in order, unless it is as large as the suspected one. Where everything ends, the smallest."""
+    def _rank(self, delivery: Delivery) -> tuple[int, int, int]:
+        """Where none was ever taken: waiting events by how well they show that not every connection ends, the next in
+        order, unless it is large or connections ended at it. Where everything ends, the smallest."""
         size = delivery.size if self._streak >= STREAK else int(delivery.size >= self._deadly)
         return delivery.deaths, size, delivery.event.sequence
 
@@ -206,7 +212,9 @@ class Outgoing:
 
     def answered(self, delivery: Delivery, number: int, answer: Answer, reason: str, now: float) -> None:
         """The copy `number` of an event got `answer`. Answers to copies that were given up count only as a yes."""
-        if answer is Answer.TAKEN:
+        if delivery is self._control:
+            self._prove(answer)
+        elif answer is Answer.TAKEN:
             self._take(delivery, number, now)
         elif delivery.number == number and delivery.stage is Stage.SENT:
             if answer is Answer.CUT:
@@ -214,6 +222,13 @@ class Outgoing:
             self._flight.pop(number, None)
             delivery.reason = reason
             self._refuse(delivery, answer, now)
+
+    def _prove(self, answer: Answer) -> None:
+        """Whatever a broker answers to the control, the connection has not ended at it."""
+        if answer is not Answer.CUT and self._control is not None:
+            self._flight.pop(self._control.number, None)
+            self._control, self._streak = None, 0
+            self._doubt, self._proved = False, True
 
     def _take(self, delivery: Delivery, number: int, now: float) -> None:
         self._taken += 1
@@ -227,6 +242,8 @@ class Outgoing:
         self._flight.pop(delivery.number, None)
         if delivery.size >= self._deadly:
             self._deadly = math.inf  # it was not the size
+        if self._last is None or delivery.event.sequence > self._last.sequence:
+            self._last = delivery.event
         was = delivery.stage
         delivery.go(Answer.TAKEN)
         if delivery.quarantined:
@@ -309,6 +326,8 @@ class Outgoing:
         if not self._flight:
             return
         awaited = self._probe if self._probe is not None else next(iter(self._flight.values()))
+        if awaited is self._control:
+            return
         since = max(awaited.sent_at, self._heard)
         if awaited.stage is not Stage.SENT or now - since <= self._patience() * min(2**self._probes, LONGEST_PROBE):
             return
@@ -343,7 +362,8 @@ class Outgoing:
         awaited = list(self._flight.values())
         self._flight.clear()
         self._probe, self._probes = None, 0
-        for delivery in awaited:
+        control, self._control = self._control, None
+        for delivery in [one for one in awaited if one is not control]:
             if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery):
                 continue
             delivery.suspect = delivery.suspect or blame
@@ -354,7 +374,7 @@ class Outgoing:
         """Counts a connection against an event; True where it is set apart for that."""
         delivery.deaths += 1
         enough = 1 if delivery.size >= self._deadly else DEADLY
-        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and self._waiting():
+        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and (self._last or self._waiting()):
             self._doubt = True
             return False
         if self._streak >= STREAK or delivery.deaths < enough:

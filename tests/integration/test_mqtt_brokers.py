@@ -38,7 +38,8 @@ async def test_a_broker_that_closes_at_a_large_event_gets_all_the_others(version
 
     async with odd_broker(puback=puback) as broker, service(broker.port, ledger, version=version) as mqtt:
         assert await mqtt.drain(20)
-    assert numbers(broker.on("events/")) == [number for number in range(1, 42) if number != 21]
+    got = list(dict.fromkeys(numbers(broker.on("events/"))))  # the last one before it came twice, to prove it guilty
+    assert got == [number for number in range(1, 42) if number != 21]
     assert "at this event of 5000 bytes" in ledger.refusals[21]
 
 

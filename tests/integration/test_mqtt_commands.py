@@ -77,7 +77,8 @@ async def test_a_retained_command_is_refused_at_every_connection_and_never_done(
             assert answer["status"] == "refused"
             assert "retain" in answer["reason"]
             network.cut()
-            await until(lambda: mqtt.stats.commands_refused == 2)
+            # three, where the cut comes before the acknowledgement: the session's own copy comes again as well
+            await until(lambda: mqtt.stats.commands_refused >= 2)
     assert floor.done == []
 
 

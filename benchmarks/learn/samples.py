@@ -77,7 +77,7 @@ def samples(kind: Kind, seed: str) -> Iterator[Sample]:
     items = _thinned(played.items, Random(f"{seed}/{kind.name}/thinned"))
     for scales, finding, gone in _weighed(Config.model_validate(trial.config), items):
         track = finding.track
-        if not track.looks or finding.case.cut or track.epc not in kept:
+        if not track.sightings or finding.case.cut or track.epc not in kept:
             continue
         start, end = ((t - EPOCH) / SECOND for t in (track.since, track.last))
         story = _story(tags[track.epc], played, start, end)
@@ -108,7 +108,7 @@ def _weighed(config: Config, items: Iterable[Item]) -> list[tuple[Scales, Findin
 
     def seen(scales: Scales, track: Any, t: int, *, gone: bool) -> Finding:
         finding = weigh(scales, track, t, gone=gone)
-        copy = replace(track, looks=list(track.looks))  # the portal goes on with its own
+        copy = replace(track, sightings=list(track.sightings))  # the portal goes on with its own
         found.append((scales, replace(finding, track=copy), gone))
         return finding
 

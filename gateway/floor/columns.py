@@ -1,8 +1,8 @@
 """The open windows of many readers as columns, beside the dictionaries of windows.py.
 
 Batches whose rows are still bytes wait until the next tick; then all that have one format are taken in together. A
-window is a list of parts until it closes, and then one row for each cell. Below FEW reads the fixed cost of working on
-columns is more than the plain way takes, so a quiet site never comes here.
+window is a list of parts until it closes, and then one row for each cell. Below FEW_READS reads the fixed cost of
+working on columns is more than the plain way takes, so a quiet site never comes here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gateway.floor.cells import (
     view_of,
 )
 
-FEW = 1_000
+FEW_READS = 1_000
 """Reads between two ticks from which columns are faster than the plain way."""
 
 MANY = 1 << 17
@@ -109,7 +109,7 @@ class Columns:
         """Takes in what waits: for each format the batches, and what they came to; None: they are to go the plain way,
         all of them, and with a digest those reads that it calls odd."""
         waiting, self._waiting = self._waiting, {}
-        few, self._waiting_rows = self._waiting_rows < FEW, 0
+        few, self._waiting_rows = self._waiting_rows < FEW_READS, 0
         for (format, unit), batches in waiting.items():
             view = view_of(format)
             if few or view is None:

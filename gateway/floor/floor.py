@@ -217,7 +217,7 @@ class Floor:
     def _tick(self, tick: Tick) -> list[Fact]:
         previous = self._windows.now
         now = self._windows.turn(tick.t)
-        self._docks.near(self._windows, self._portals.stands, now)
+        self._docks.near(self._windows, self._portals.is_standing, now)
         limit = (now - self._windows.lateness) // self._window
         if self.crowded:
             self.stats.forced += 1

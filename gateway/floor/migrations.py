@@ -68,10 +68,18 @@ def portals_1(content: Content) -> Content:
     return content
 
 
+def portals_2(content: Content) -> Content:
+    """What the antennas saw of a track are its sightings."""
+    for portal in content["portals"]["portals"].values():
+        for track in [*portal["tracks"], *(finding["track"] for finding in portal["waiting"])]:
+            track["sightings"] = track.pop("looks")
+    return content
+
+
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (),
     "presence": (presence_1,),
-    "portals": (portals_1,),
+    "portals": (portals_1, portals_2),
     "counts": (counts_1,),
     "gate": (),
 }

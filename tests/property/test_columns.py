@@ -12,7 +12,7 @@ import pytest
 from gateway.floor import columns
 from tests.support.column_scene import play, scene
 
-THRESHOLDS = (1, 40, columns.FEW)
+THRESHOLDS = (1, 40, columns.FEW_READS)
 """From how many reads between two ticks columns are used: always, now and then, and as in the product."""
 
 
@@ -34,13 +34,13 @@ def differ(seed: int) -> int:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_columns_are_the_plain_way(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "FEW", THRESHOLDS[seed % 3])
+    monkeypatch.setattr(columns, "FEW_READS", THRESHOLDS[seed % 3])
     differ(seed)
 
 
 if __name__ == "__main__":
     total = 0
     for number in range(int(sys.argv[1]), int(sys.argv[2])):
-        columns.FEW = THRESHOLDS[number % 3]
+        columns.FEW_READS = THRESHOLDS[number % 3]
         total += differ(number)
     print(f"{total} facts, the same in every scene")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.floor.counts.estimate import Estimate, estimate
-from gateway.floor.counts.levels import FEWEST, NARROWEST, unheard
+from gateway.floor.counts.levels import FEWEST_TAGS, NARROWEST_SPAN, unheard
 from gateway.floor.counts.run import Running
 
 SEED = 20_260_214
@@ -165,9 +165,9 @@ def test_where_the_weakest_is_further_from_the_median_fewer_are_unheard():
     ("levels", "why"),
     [
         ([], "no tags"),
-        (list(range(-7000, -7000 + 200 * (FEWEST - 1), 200)), "too few"),
+        (list(range(-7000, -7000 + 200 * (FEWEST_TAGS - 1), 200)), "too few"),
         ([-6000] * 500, "a reader that does not measure"),
-        ([-6000] * 250 + [-6000 - 100 * (NARROWEST - 1)] * 250, "levels that hardly differ"),
+        ([-6000] * 250 + [-6000 - 100 * (NARROWEST_SPAN - 1)] * 250, "levels that hardly differ"),
     ],
 )
 def test_levels_that_say_nothing(levels, why):

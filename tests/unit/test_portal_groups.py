@@ -8,15 +8,22 @@ import pytest
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.groups import LINK, SHARE, SPAN, Judged, Load, Loads
+from gateway.floor.portals.groups import LINK, SLOW_DIVISOR, SPAN, Judged, Load, Loads
+from gateway.floor.portals.judge import Verdict
+from gateway.floor.portals.proof import PassProof
+from gateway.floor.portals.walk_model import Likelihood
 
+NOTHING_READ = Likelihood(0.25, 0.25, 0.25, 0.25)
+PROOF = PassProof(
+    0, 0, 0, 0, 0, 0, frozenset(), 0, (), None, None, NOTHING_READ, NOTHING_READ, {}, None, ()
+)  # which passes belong together does not depend on it
 LINK_S, SPAN_S = LINK / SECOND, SPAN / SECOND
 
 
 def judged(uid, crossing, direction=Direction.OUT, *, length=2.0, confidence=0.99):
     t = round(crossing * SECOND)
     half = round(length * SECOND / 2)
-    return Judged(uid, direction, t - half, t + half, t, confidence, {"group": None})
+    return Judged(uid, t - half, t + half, Verdict(direction, confidence, t, ""), PROOF)
 
 
 def members(loads: Loads) -> list[str]:
@@ -36,8 +43,8 @@ TOGETHER = {
     "further apart": ([judged("A", 1), judged("B", 1.1 + LINK_S)], ["A", "B"]),
     "linked by one in between": ([judged("A", 1), judged("C", 2.6), judged("B", 1.8)], ["ABC"]),
     "not the same way": ([judged("A", 1), judged("B", 1.2, Direction.IN), judged("C", 1.4)], ["AC", "B"]),
-    "slow ones": ([judged("A", 1, length=12), judged("B", 1 + 12 / SHARE, length=12)], ["AB"]),
-    "a slow one and a quick one": ([judged("A", 1, length=12), judged("B", 1 + 12 / SHARE)], ["A", "B"]),
+    "slow ones": ([judged("A", 1, length=12), judged("B", 1 + 12 / SLOW_DIVISOR, length=12)], ["AB"]),
+    "a slow one and a quick one": ([judged("A", 1, length=12), judged("B", 1 + 12 / SLOW_DIVISOR)], ["A", "B"]),
     "a tag that is through twice": ([judged("A", 1), judged("A", 1.5)], ["A", "A"]),
 }
 
@@ -60,7 +67,7 @@ def test_members_that_are_said_with_others_carry_the_name_and_in_the_order_of_th
     passes = [judged("B", 1.5), judged("A", 1), judged("X", 9)]
     found = Loads("door").put_together(passes, 20 * SECOND)
     assert [one.uid for one in found] == ["A", "B", "X"]
-    assert [one.data["group"] for one in found] == ["door/out/1970-01-01T00:00:01.000000Z"] * 2 + [None]
+    assert [one.group for one in found] == ["door/out/1970-01-01T00:00:01.000000Z"] * 2 + [None]
 
 
 def test_a_load_takes_in_who_is_judged_later():
@@ -68,8 +75,8 @@ def test_a_load_takes_in_who_is_judged_later():
     loads = Loads("door")
     (first,) = loads.put_together([judged("A", 1, confidence=0.95)], 5 * SECOND)
     (second,) = loads.put_together([judged("B", 0.6, confidence=0.92)], 7 * SECOND)
-    assert first.data["group"] is None
-    assert second.data["group"] == loads.open[0].name
+    assert first.group is None
+    assert second.group == loads.open[0].name
     (load,) = loads.complete(before=100 * SECOND, said=0)
     assert load.members == ["A", "B"]
     assert (load.first, load.last) == (0.6 * SECOND, 1 * SECOND)
@@ -110,7 +117,7 @@ def test_loads_are_dumped_and_loaded():
     assert other.dump() == loads.dump()
     assert all(isinstance(load.direction, Direction) for load in other.open)
     late = judged("E", 1.8)
-    assert [one.data["group"] for one in other.put_together([late], 0)] == [loads.open[0].name]
+    assert [one.group for one in other.put_together([late], 0)] == [loads.open[0].name]
 
 
 def test_a_load_does_not_grow_beyond_its_span():

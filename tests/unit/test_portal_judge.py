@@ -41,7 +41,7 @@ CASE = Case(
     whole=1.0,
     cut="",
     full=False,
-    stood=False,
+    standing=False,
 )
 
 
@@ -146,17 +146,17 @@ VERDICTS = {
     "one side, all the time": (one_side(full=True), [], "static", None, "one side only, all the time"),
     "both sides, all the time": (case(full=True, likelihood=NOTHING), [], "static", None, "neither side first"),
     "all the time, and then out": (case(full=True, likelihood=Likelihood(0, 0.9999, 1e-4)), [], "out", None, None),
-    "it stands there": (case(stood=True, likelihood=NOTHING), [], "static", None, "neither side first"),
-    "it stands there, a load goes out": (case(stood=True, likelihood=NOTHING), load(OUT), "static", None, None),
+    "it stands there": (case(standing=True, likelihood=NOTHING), [], "static", None, "neither side first"),
+    "it stands there, a load goes out": (case(standing=True, likelihood=NOTHING), load(OUT), "static", None, None),
     "it stands there, somebody breaks the beams": (
-        case(stood=True, likelihood=NOTHING, photo_eyes=Direction.OUT),
+        case(standing=True, likelihood=NOTHING, photo_eyes=Direction.OUT),
         [],
         "static",
         None,
         None,
     ),
     "it stood there and was taken away": (
-        case(stood=True, likelihood=Likelihood(0, 0.9999, 1e-4)),
+        case(standing=True, likelihood=Likelihood(0, 0.9999, 1e-4)),
         [],
         "out",
         None,
@@ -179,14 +179,14 @@ VERDICTS = {
         None,
     ),
     "out of standing stock, and one side alone changed": (
-        case(stood=True, inside=side(*[9] * 16), outside=side(*[1] * 8, *[9] * 8)),
+        case(standing=True, inside=side(*[9] * 16), outside=side(*[1] * 8, *[9] * 8)),
         [],
         "undetermined",
         "out",
         None,
     ),
     "standing stock carried out": (
-        case(stood=True, inside=side(9, 9, 9, 9, 1, 1, 1, 1), outside=side(1, 1, 1, 9, 9, 9, 9, start=0.5)),
+        case(standing=True, inside=side(9, 9, 9, 9, 1, 1, 1, 1), outside=side(1, 1, 1, 9, 9, 9, 9, start=0.5)),
         [],
         "out",
         None,
@@ -197,8 +197,8 @@ VERDICTS = {
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdicts(name):
-    known, company, direction, leaning, reason = VERDICTS[name]
-    verdict = judge(known, company, NEEDED)
+    known, companions, direction, leaning, reason = VERDICTS[name]
+    verdict = judge(known, companions, NEEDED)
     assert str(verdict.direction) == direction
     if leaning is not None:
         assert str(verdict.leaning) == leaning
@@ -236,12 +236,12 @@ OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
 
 
 @given(STORIES, COMPANY, BEAMS, st.booleans(), st.booleans())
-def test_in_and_out_are_judged_alike(story, company, photo_eyes, full, stood):
+def test_in_and_out_are_judged_alike(story, companions, photo_eyes, full, standing):
     """Everything the other way round gives the opposite, as sure."""
-    one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, stood=stood), company, NEEDED)
-    turned = [replace(other, likelihood=mirrored(other.likelihood)) for other in company]
+    one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, standing=standing), companions, NEEDED)
+    turned = [replace(other, likelihood=mirrored(other.likelihood)) for other in companions]
     photo_eyes = None if photo_eyes is None else OPPOSITE.get(photo_eyes, photo_eyes)
-    other = judge(case(likelihood=mirrored(story), photo_eyes=photo_eyes, full=full, stood=stood), turned, NEEDED)
+    other = judge(case(likelihood=mirrored(story), photo_eyes=photo_eyes, full=full, standing=standing), turned, NEEDED)
     assert other.direction is OPPOSITE.get(one.direction, one.direction)
     assert other.confidence == pytest.approx(one.confidence)
 
@@ -252,18 +252,18 @@ def test_where_half_of_the_antennas_work_a_direction_is_four_times_as_doubtful()
 
 
 @given(STORIES, COMPANY, st.floats(0.1, 1.0))
-def test_what_did_not_work_never_makes_a_direction_surer(story, company, whole):
-    complete = judge(case(likelihood=story), company, NEEDED)
-    crippled = judge(case(likelihood=story, whole=whole), company, NEEDED)
+def test_what_did_not_work_never_makes_a_direction_surer(story, companions, whole):
+    complete = judge(case(likelihood=story), companions, NEEDED)
+    crippled = judge(case(likelihood=story, whole=whole), companions, NEEDED)
     if crippled.direction in OPPOSITE:
         assert crippled.direction is complete.direction
         assert crippled.confidence <= complete.confidence
 
 
 @given(STORIES, COMPANY, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
-def test_who_asks_for_more_certainty_gets_fewer_directions_and_the_same(story, company, one, other):
+def test_who_asks_for_more_certainty_gets_fewer_directions_and_the_same(story, companions, one, other):
     low, high = sorted((one, other))
-    strict, lax = judge(case(likelihood=story), company, high), judge(case(likelihood=story), company, low)
+    strict, lax = judge(case(likelihood=story), companions, high), judge(case(likelihood=story), companions, low)
     if strict.direction in OPPOSITE:
         assert lax.direction is strict.direction
 

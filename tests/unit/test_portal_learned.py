@@ -19,7 +19,7 @@ WINDOW = 250_000
 INSIDE = frozenset({0, 2})
 OTHER = frozenset({1, 3})
 
-looks = st.lists(
+sightings = st.lists(
     st.tuples(
         st.integers(0, 120).map(lambda number: number * WINDOW),
         st.integers(0, 3),
@@ -41,7 +41,7 @@ shares = st.floats(0, 1)
 
 
 def swapped(story: Likelihood) -> Likelihood:
-    return Likelihood(story.outward, story.inward, story.back, story.still)
+    return Likelihood(story.outward, story.inward, story.turned_back, story.standing)
 
 
 def way(sign: int = 1, *, turn: bool = False) -> list[tuple[int, int, int, int, int, int]]:
@@ -57,7 +57,7 @@ def way(sign: int = 1, *, turn: bool = False) -> list[tuple[int, int, int, int, 
     return found
 
 
-@given(looks, pairs, st.tuples(shares, shares, shares, shares).map(lambda four: Likelihood(*four)), st.booleans())
+@given(sightings, pairs, st.tuples(shares, shares, shares, shares).map(lambda four: Likelihood(*four)), st.booleans())
 def test_exchanging_the_sides_turns_the_signs_of_the_odd_features_and_leaves_the_even_ones(found, turned, story, gone):
     one = features(found, turned, INSIDE, story, gone=gone)
     other = features(found, turned, OTHER, swapped(story), gone=gone)
@@ -65,17 +65,17 @@ def test_exchanging_the_sides_turns_the_signs_of_the_odd_features_and_leaves_the
     assert one.even == pytest.approx(other.even, abs=1e-6)
 
 
-@given(looks, pairs, st.booleans())
+@given(sightings, pairs, st.booleans())
 def test_features_are_finite_and_likelihoods_are_shares(found, turned, gone):
     shape = features(found, turned, INSIDE, NOTHING, gone=gone)
     assert len(shape.odd) == len(ODD)
     assert len(shape.even) == len(EVEN)
     assert all(math.isfinite(value) and abs(value) <= 100 for value in (*shape.odd, *shape.even))
     story = learned().likelihood(shape)
-    assert story.inward + story.outward + story.back + story.still == pytest.approx(1, abs=1e-5)
+    assert story.inward + story.outward + story.turned_back + story.standing == pytest.approx(1, abs=1e-5)
 
 
-@given(looks, pairs)
+@given(sightings, pairs)
 def test_the_order_of_looks_does_not_matter(found, turned):
     story = likelihood(found, INSIDE, WINDOW)
     one = features(found, turned, INSIDE, story, gone=True)
@@ -83,13 +83,13 @@ def test_the_order_of_looks_does_not_matter(found, turned):
     assert (*one.odd, *one.even) == pytest.approx((*other.odd, *other.even), abs=1e-9)
 
 
-@given(looks, st.booleans())
+@given(sightings, st.booleans())
 def test_the_network_answers_a_mirror_image_with_the_mirror_image(found, gone):
     story = likelihood(found, INSIDE, WINDOW)
     one = learned().likelihood(features(found, [], INSIDE, story, gone=gone))
     other = learned().likelihood(features(found, [], OTHER, swapped(story), gone=gone))
     assert one.inward == pytest.approx(other.outward, abs=1e-4)
-    assert one.back == pytest.approx(other.back, abs=1e-4)
+    assert one.turned_back == pytest.approx(other.turned_back, abs=1e-4)
 
 
 @pytest.mark.parametrize(("sign", "likeliest"), [(1, "inward"), (-1, "outward")])
@@ -106,7 +106,7 @@ def test_a_plain_walk_through_is_one(sign, likeliest):
 def test_half_a_walk_and_back_is_none():
     found = way(turn=True)
     story = learned().likelihood(features(found, [], INSIDE, likelihood(found, INSIDE, WINDOW), gone=True))
-    assert story.back > max(story.inward, story.outward, story.still)
+    assert story.turned_back > max(story.inward, story.outward, story.standing)
 
 
 def test_the_weights_say_what_they_were_fitted_to_and_how_well_they_do():

@@ -23,16 +23,18 @@ Heard = list[tuple[int, int, float]]
 """Window, side, and decibels against the loudest."""
 
 
-def looks(heard: Heard, *, width: int = WINDOW, first: int = 0) -> list[Sighting]:
-    return [look((first + number) * width, side, round(LOUD * 10 ** (level / 10))) for number, side, level in heard]
+def sightings(heard: Heard, *, width: int = WINDOW, first: int = 0) -> list[Sighting]:
+    return [
+        sighting_of((first + number) * width, side, round(LOUD * 10 ** (level / 10))) for number, side, level in heard
+    ]
 
 
-def look(start: int, antenna: int, power: int) -> Sighting:
+def sighting_of(start: int, antenna: int, power: int) -> Sighting:
     return (start, antenna, 1, -6000, power, power * WINDOW // 2)
 
 
 def told(heard: Heard) -> Likelihood:
-    return likelihood(looks(heard), frozenset({INSIDE}), WINDOW)
+    return likelihood(sightings(heard), frozenset({INSIDE}), WINDOW)
 
 
 def shares(story: Likelihood) -> tuple[float, ...]:
@@ -103,7 +105,7 @@ def test_what_goes_through_is_out_one_way_and_in_the_other(case):
 def test_what_comes_near_and_goes_back_is_back(case):
     heard = BACK[case]
     for same in (heard, mirrored(heard), backwards(heard)):
-        assert told(same).back > 0.8
+        assert told(same).turned_back > 0.8
         assert max(told(same).inward, told(same).outward) < 0.2
 
 
@@ -161,13 +163,13 @@ def test_any_looks_give_shares_of_one(heard):
 @given(HEARD)
 def test_sides_that_are_swapped_swap_in_and_out(heard):
     one, other = told(heard), told(mirrored(heard))
-    assert shares(other) == pytest.approx((one.outward, one.inward, one.back, one.still), abs=ROUNDED)
+    assert shares(other) == pytest.approx((one.outward, one.inward, one.turned_back, one.standing), abs=ROUNDED)
 
 
 @settings(max_examples=40, deadline=None)
 @given(HEARD, st.integers(2, 10**6))
 def test_a_tag_that_is_so_much_louder_everywhere_moves_alike(heard, times):
-    louder = [look(start, antenna, power * times) for start, antenna, _, _, power, _ in looks(heard)]
+    louder = [sighting_of(start, antenna, power * times) for start, antenna, _, _, power, _ in sightings(heard)]
     assert likelihood(louder, frozenset({INSIDE}), WINDOW) == told(heard)
 
 
@@ -175,9 +177,9 @@ def test_a_tag_that_is_so_much_louder_everywhere_moves_alike(heard, times):
 @given(HEARD, st.randoms(use_true_random=False))
 def test_antennas_of_a_side_add_up_and_looks_come_in_any_order(heard, random):
     split = []
-    for start, antenna, _, _, power, _ in looks(heard):
+    for start, antenna, _, _, power, _ in sightings(heard):
         part = random.randint(0, power)
-        split += [look(start, antenna + 2 * n, share) for n, share in enumerate((part, power - part)) if share]
+        split += [sighting_of(start, antenna + 2 * n, share) for n, share in enumerate((part, power - part)) if share]
     random.shuffle(split)
     assert likelihood(split, frozenset({INSIDE, INSIDE + 2}), WINDOW) == told(heard)
 
@@ -185,14 +187,14 @@ def test_antennas_of_a_side_add_up_and_looks_come_in_any_order(heard, random):
 @settings(max_examples=20, deadline=None)
 @given(HEARD, st.integers(1, 10**10))
 def test_it_does_not_matter_when(heard, windows):
-    later = likelihood(looks(heard, first=windows), frozenset({INSIDE}), WINDOW)
+    later = likelihood(sightings(heard, first=windows), frozenset({INSIDE}), WINDOW)
     assert shares(later) == pytest.approx(shares(told(heard)), abs=ROUNDED)
 
 
 def test_short_windows_are_put_together():
-    whole = looks(walked((0, 1.2), (2, -1.2)))
+    whole = sightings(walked((0, 1.2), (2, -1.2)))
     parts = [
-        look(start + n * WINDOW // 5, side, power) for start, side, _, _, power, _ in whole for n in range(5)
+        sighting_of(start + n * WINDOW // 5, side, power) for start, side, _, _, power, _ in whole for n in range(5)
     ]  # five times as loud, too, which changes nothing
     found = likelihood(parts, frozenset({INSIDE}), WINDOW // 5)
     assert found == likelihood(whole, frozenset({INSIDE}), WINDOW)
@@ -203,7 +205,9 @@ def test_short_windows_are_put_together():
 def test_levels_beyond_any_receiver_are_bounded(level):
     way = OUTWARDS["a walk"]
     faint = [(50, INSIDE, level), (51, OUTSIDE, level)]
-    found = likelihood([*looks(way), *(look(n * WINDOW, side, 1) for n, side, _ in faint)], frozenset({INSIDE}), WINDOW)
+    found = likelihood(
+        [*sightings(way), *(sighting_of(n * WINDOW, side, 1) for n, side, _ in faint)], frozenset({INSIDE}), WINDOW
+    )
     assert math.fsum(shares(found)) == pytest.approx(1, abs=3 * ROUNDED)
 
 
@@ -212,7 +216,7 @@ def test_two_reads_by_one_side_and_then_two_by_the_other_are_no_certain_passage(
     """A third of the orders that chance makes of what stands there and is read now and then."""
     story = told([(number, INSIDE if place < 2 else OUTSIDE, -3.0) for place, number in enumerate(heard)])
     assert story.inward < story.outward < 0.97
-    assert story.still > 0.005
+    assert story.standing > 0.005
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])
@@ -220,7 +224,7 @@ def test_two_reads_by_one_side_and_then_two_by_the_other_are_no_certain_passage(
 def test_what_walks_through_does_not_stand_however_seldom_it_is_read(every, seed):
     way = [one for one in walked((0, 4), (10, -4), noise=3.0, seed=seed) if one[0] % every == 0]
     story = told(way)
-    assert story.still < 0.05
+    assert story.standing < 0.05
     assert story.outward > 0.8
 
 

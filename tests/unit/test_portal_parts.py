@@ -20,11 +20,11 @@ WINDOW = SECOND // 4
 
 def bell(middle: float, *, width: float = 4.0, top: int = 1_000_000, antenna: int = 0, count: int = 24):
     """Looks of a side whose power is a bell around window `middle`."""
-    looks = []
+    sightings = []
     for number in range(count):
         power = max(1, round(top / 2 ** (((number - middle) / width) ** 2)))
-        looks.append((number * WINDOW, antenna, 1, -6000, power, power * WINDOW // 2))
-    return looks
+        sightings.append((number * WINDOW, antenna, 1, -6000, power, power * WINDOW // 2))
+    return sightings
 
 
 def test_a_centroid_is_exact_whatever_the_strength():
@@ -34,8 +34,8 @@ def test_a_centroid_is_exact_whatever_the_strength():
 
 
 def test_looks_of_one_side_and_window_are_one_bin():
-    looks = [(0, antenna, 1, -6000, 1000, 1000 * WINDOW // 2) for antenna in (0, 2, 4)]
-    found = profile(looks, 0)
+    sightings = [(0, antenna, 1, -6000, 1000, 1000 * WINDOW // 2) for antenna in (0, 2, 4)]
+    found = profile(sightings, 0)
     assert [(entry.t, entry.power) for entry in found.bins] == [(0.125, 3000.0)]
     assert (found.centroid, found.spread) == (0.125, 0.0)
 
@@ -133,10 +133,10 @@ def test_standing_stock_is_learned_by_repetition_and_forgotten():
     standing = Standing()
     found = [standing.add(b"tag", n * SECOND, long=False) for n in range(TIMES + 2)]
     assert found == [False] * (TIMES - 1) + [True, False, False]
-    assert standing.stands(b"tag", 10 * SECOND)
-    assert not standing.stands(b"tag", 2 * MEMORY)
+    assert standing.is_standing(b"tag", 10 * SECOND)
+    assert not standing.is_standing(b"tag", 2 * MEMORY)
     standing.forget(b"tag")
-    assert not standing.stands(b"tag", 10 * SECOND)
+    assert not standing.is_standing(b"tag", 10 * SECOND)
 
 
 def test_what_stays_too_long_for_a_pass_is_standing_stock_at_once():

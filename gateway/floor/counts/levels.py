@@ -24,14 +24,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import mul
 
-FEWEST = 24
+FEWEST_TAGS = 24
 """Tags whose levels say something: a dozen in the weaker half."""
 
-NARROWEST = 6
+NARROWEST_SPAN = 6
 """Decibels that the weaker half must span. Levels that hardly differ are those of a test bench, or of a reader that
 does not measure them, and have no slope."""
 
-FADING = math.log(10) / 20
+FADING_SLOPE = math.log(10) / 20
 """Slope, a decibel of RSSI, that fading alone leaves: a tenth for each 10 dB on the way there, which the way back
 doubles. The likeliest number is that of the best fit that is at least so steep."""
 
@@ -74,16 +74,16 @@ def unheard(levels: Iterable[int]) -> Unheard | None:
     """
     ordered = sorted(levels)
     size = len(ordered) // 2
-    if len(ordered) < FEWEST:
+    if len(ordered) < FEWEST_TAGS:
         return None
     top = ordered[size]
     heap = [0] * ((top - ordered[0]) // 100 + 1)  # tags by whole decibels below the median
     for level in ordered[:size]:
         heap[(top - level) // 100] += 1
-    if len(heap) <= NARROWEST:
+    if len(heap) <= NARROWEST_SPAN:
         return None
     fits = _fits(heap, size)
-    best = max((fit for fit in fits if fit.slope >= FADING), key=_likelihood)
+    best = max((fit for fit in fits if fit.slope >= FADING_SLOPE), key=_likelihood)
     most = max(map(_likelihood, fits))
     close = [fit for fit in fits if most - fit.likelihood < _LOST]
     return Unheard(size * (1 - best.heard) / best.heard, _highest(close, size))

@@ -73,13 +73,13 @@ class Docks:
                 return self.gate.sighted(data["uid"], data["portal"], fact.time)
         return []
 
-    def near(self, windows: Windows, stands: Callable[[str, bytes, int], bool], t: int) -> None:
+    def near(self, windows: Windows, is_standing: Callable[[str, bytes, int], bool], t: int) -> None:
         """Shows which packages at the inside antennas of docks must not leave, from reads that may still be put right.
-        `stands` tells of a portal and a tag whether it is known to stand there."""
+        `is_standing` tells of a portal and a tag whether it is known to stand there."""
         for dock, antennas in self._inside.items():
             heard = windows.heard(antennas)
             portal = self._portal_of[dock]
-            stock = {epc for epc in heard if not self._tags.foreign_class(epc) and not stands(portal, epc, t)}
+            stock = {epc for epc in heard if not self._tags.foreign_class(epc) and not is_standing(portal, epc, t)}
             self.gate.warnings.hear(dock, stock, t)
 
     def snapshot(self) -> dict[str, bytes]:

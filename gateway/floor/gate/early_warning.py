@@ -17,7 +17,7 @@ from gateway.floor.gate.session import Where
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.watchlists import WatchLists
 
-CLEARED = 2 * SECOND
+CLEAR_AFTER = 2 * SECOND
 """A package that has not been heard for so long is not near the door any more."""
 
 MAX_WARNINGS = 100
@@ -92,7 +92,7 @@ class EarlyWarning:
                 near.known.add(epc)
         for epc in heard & near.warned.keys():
             near.warned[epc].heard = t
-        gone = [epc for epc, warned in near.warned.items() if t - warned.heard > CLEARED]
+        gone = [epc for epc, warned in near.warned.items() if t - warned.heard > CLEAR_AFTER]
         for epc in gone:
             del near.warned[epc]
 

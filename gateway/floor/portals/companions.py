@@ -30,7 +30,7 @@ SLACK = 1 * SECOND
 TIMES_AS_LONG, AND_LONGER = 2, 4 * SECOND
 """What is read for more than so many times as long and so much more is not with it: it stands there."""
 
-LOUDER, MOST_LOUDER = 3.0, 20.0
+LOUDER_HERE, MOST_LOUDER = 3.0, 20.0
 """Decibels by which a tag and its company must be louder, on the average, in the portal that they are said to have
 passed than in another one that heard them, and the tag itself not as much the other way: half the power is what fading
 makes. One tag counts for MOST_LOUDER at most, as does what the other portal did not hear at all."""
@@ -39,15 +39,15 @@ makes. One tag counts for MOST_LOUDER at most, as does what the other portal did
 @dataclass(slots=True, frozen=True)
 class Trace:
     """A tag that was in the portal from `start` to `end` (microseconds UTC). `power` is the sum of what was received;
-    `aside` says that it is known to stand there, and goes nowhere with others; `mute` that one side alone saw it, which
-    tells others nothing: a side that does not hear a tag has not seen that it stayed away."""
+    `standing`: it is known to stand there, and goes nowhere with others. `mute`: seen by one side only, so that it
+    carries no evidence about its companions; a side that does not hear a tag has not seen that it stayed away."""
 
     epc: bytes
     start: int
     end: int
     likelihood: Likelihood
     power: int
-    aside: bool
+    standing: bool
     mute: bool = False
     news: tuple[float, ...] = field(init=False, compare=False)  # to others: of each story, a logarithm
 
@@ -71,20 +71,21 @@ class Trace:
             self.end,
             *astuple(story),
             self.power,
-            self.aside,
+            self.standing,
             self.mute,
         ]
 
     @classmethod
     def load(cls, dump: list[Any]) -> Trace:
-        epc, start, end, inward, outward, back, still, power, aside, mute = dump
-        return cls(bytes.fromhex(epc), start, end, Likelihood(inward, outward, back, still), power, aside, mute)
+        """The trace of a dump."""
+        epc, start, end, *shares, power, standing, mute = dump
+        return cls(bytes.fromhex(epc), start, end, Likelihood(*shares), power, standing, mute)
 
 
 def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
     """Those of the others that have something to say of it and came and went as it did: the shorter of the two lies
     within the longer."""
-    if one.aside:
+    if one.standing:
         return []
     start, end, epc = one.start, one.end, one.epc
     length = end - start
@@ -92,7 +93,7 @@ def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
     found = []
     for other in others:  # of every pair in a pallet: without calls
         first, last = other.start, other.end
-        if last < start - SLACK or first > end + SLACK or other.aside or other.mute or other.epc == epc:
+        if last < start - SLACK or first > end + SLACK or other.standing or other.mute or other.epc == epc:
             continue
         as_long = last - first
         common = (last if last < end else end) - (first if first > start else start) + SLACK
@@ -101,9 +102,9 @@ def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
     return found
 
 
-def with_company(prior: Likelihood, company: Iterable[Trace]) -> Likelihood:
+def with_companions(prior: Likelihood, companions: Iterable[Trace]) -> Likelihood:
     """What is to be expected of a tag, given what was to be expected without, and those that it came and went with."""
-    news = [other.news for other in company]
+    news = [other.news for other in companions]
     if not news:
         return prior
     before = astuple(prior)
@@ -115,14 +116,14 @@ def with_company(prior: Likelihood, company: Iterable[Trace]) -> Likelihood:
     )
 
 
-def nearer(one: Trace, company: Iterable[Trace], heard: Callable[[Trace], int]) -> bool:
+def nearer(one: Trace, companions: Iterable[Trace], heard: Callable[[Trace], int]) -> bool:
     """Whether a tag may as well have passed through another portal, which `heard` each with so much power. A tag can
     pass through one at a time."""
     there = heard(one)
     if not there:
         return False
-    louder = [_louder(one.power, there), *(_louder(other.power, heard(other)) for other in company)]
-    return louder[0] < -LOUDER or math.fsum(louder) / len(louder) < LOUDER
+    louder = [_louder(one.power, there), *(_louder(other.power, heard(other)) for other in companions)]
+    return louder[0] < -LOUDER_HERE or math.fsum(louder) / len(louder) < LOUDER_HERE
 
 
 def _louder(here: int, there: int) -> float:

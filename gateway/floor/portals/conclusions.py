@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.config import PortalConfig
-from gateway.events.models import Passage, Revision
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace
@@ -19,6 +18,7 @@ from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged
 from gateway.floor.portals.judge import Verdict, again, judge
 from gateway.floor.portals.last_passes import LastPasses
+from gateway.floor.portals.proof import PassProof
 from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.tags import uid
 
@@ -28,7 +28,7 @@ LIKELY = 0.5
 
 class Conclusions:
     """Those of one portal. `elsewhere` tells whether a finding and its company were heard as loud at another portal,
-    `write` gives what is published of a finding and its verdict."""
+    `prove` gives the reads behind a finding."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Conclusions:
         last_passes: LastPasses,
         bystanders: Bystanders,
         elsewhere: Callable[[Finding, list[Trace]], bool],
-        write: Callable[[Finding, Verdict], Passage],
+        prove: Callable[[Finding], PassProof],
     ) -> None:
         self._config = config
         self._standing = standing
         self._last_passes = last_passes
         self._bystanders = bystanders
         self._elsewhere = elsewhere
-        self._write = write
+        self._prove = prove
 
     def of_early(self, finding: Finding, t: int) -> list[Judged]:
         """Of a tag that is still read at `t`: its way, where that has been certain for a while and nothing else that is
@@ -69,38 +69,38 @@ class Conclusions:
             track.doubt = 0.0
             return self._passed(finding, verdict, []), True
         if verdict.direction is Direction.STANDING:
-            return self._stands(finding, verdict), False
+            return self._found_standing(finding, verdict), False
         if verdict.confidence >= LIKELY:
             track.doubt = verdict.confidence
         return [], False
 
-    def of_gone(self, finding: Finding, company: list[Trace]) -> list[Judged]:
+    def of_gone(self, finding: Finding, companions: list[Trace]) -> list[Judged]:
         """Of a tag that has left, with those that left with it. Nothing, if it is known to stand there and nothing
         speaks against that."""
-        verdict = judge(finding.case, company, self._config.certainty)
+        verdict = judge(finding.case, companions, self._config.certainty)
         track = finding.track
         if track.way is not None:
             return self._revised(finding, verdict)
         if verdict.direction in WAYS:
-            return self._passed(finding, verdict, company)
-        still = verdict.direction is Direction.STANDING
-        if still and track.doubt:
+            return self._passed(finding, verdict, companions)
+        standing = verdict.direction is Direction.STANDING
+        if standing and track.doubt:
             return self._unclear(finding, verdict)
-        if self._standing.add(track.epc, track.last, long=still):
+        if self._standing.add(track.epc, track.last, long=standing):
             again_and_again = "seen again and again without passing"
             verdict = replace(verdict, direction=Direction.STANDING, confidence=LEARNED, reason=again_and_again)
-        elif still:
+        elif standing:
             self._bystanders.add(uid(track.epc), track.since, track.last)
             return []
         elif verdict.direction is Direction.UNDETERMINED:
             self._last_passes.lose(track.epc)
         return [self._judged(finding, verdict)]
 
-    def _passed(self, finding: Finding, verdict: Verdict, company: list[Trace]) -> list[Judged]:
+    def _passed(self, finding: Finding, verdict: Verdict, companions: list[Trace]) -> list[Judged]:
         """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
         surer than that allows."""
         epc, place = finding.track.epc, self._place(verdict.direction)
-        if self._elsewhere(finding, company):
+        if self._elsewhere(finding, companions):
             verdict = replace(verdict, direction=Direction.UNDETERMINED, reason="as loud at another portal")
             return [self._judged(finding, verdict)]
         if self._last_passes.there(epc, place):
@@ -119,18 +119,8 @@ class Conclusions:
         said, track.way = track.way, None
         if said is None or not is_revised(said, verdict):
             return []
-        back = Direction.OUT if said is Direction.IN else Direction.IN
-        self._last_passes.passed(track.epc, self._place(back))
-        passage = self._write(finding, verdict)
-        revision: Revision = {
-            **passage,
-            "movement": "revised",
-            "was": "in" if said is Direction.IN else "out",
-            "from": self._place(said),
-            "to": self._place(back),
-        }
-        judged = self._judged(finding, verdict, revision)
-        judged.direction, judged.revises = back, said
+        judged = self._judged(finding, verdict, said)
+        self._last_passes.passed(track.epc, self._place(judged.direction))
         return [judged]
 
     def _place(self, way: Direction) -> str | None:
@@ -145,7 +135,7 @@ class Conclusions:
         self._last_passes.lose(track.epc)
         return [self._judged(finding, verdict)]
 
-    def _stands(self, finding: Finding, verdict: Verdict) -> list[Judged]:
+    def _found_standing(self, finding: Finding, verdict: Verdict) -> list[Judged]:
         """The tag was there for the longest time that a pass takes. Said once."""
         track = finding.track
         if track.doubt:
@@ -153,14 +143,6 @@ class Conclusions:
         new = self._standing.add(track.epc, track.last, long=True)
         return [self._judged(finding, verdict)] if new else []
 
-    def _judged(self, finding: Finding, verdict: Verdict, data: Revision | None = None) -> Judged:
+    def _judged(self, finding: Finding, verdict: Verdict, revises: Direction | None = None) -> Judged:
         track = finding.track
-        return Judged(
-            uid=uid(track.epc),
-            direction=verdict.direction,
-            start=track.since,
-            end=track.last,
-            crossing=verdict.crossing,
-            confidence=verdict.confidence,
-            data=data or self._write(finding, verdict),
-        )
+        return Judged(uid(track.epc), track.since, track.last, verdict, self._prove(finding), revises=revises)

@@ -21,7 +21,7 @@ HELD = 1 * SECOND
 EVERY = SECOND // 2
 """Time between two looks."""
 
-FEW = 12
+FEW_TAGS = 12
 """Tags in a portal at most for which that is done: two milliseconds each. Loads are judged when they have left."""
 
 WAYS = (Direction.IN, Direction.OUT)
@@ -29,7 +29,7 @@ WAYS = (Direction.IN, Direction.OUT)
 
 def is_watched(track: Track, tags: int) -> bool:
     """Whether a track is looked at while it is read, where so many tags are in the portal."""
-    return tags <= FEW and not track.standing and track.way is None
+    return tags <= FEW_TAGS and not track.standing and track.way is None
 
 
 def is_certain(track: Track, verdict: Verdict, t: int) -> bool:

@@ -126,13 +126,13 @@ class _Side:
 
 
 def features(
-    looks: Sequence[Sighting], pairs: Sequence[Pairs], inside: frozenset[int], story: Likelihood, *, gone: bool
+    sightings: Sequence[Sighting], pairs: Sequence[Pairs], inside: frozenset[int], story: Likelihood, *, gone: bool
 ) -> Features:
-    """The features of a pass: of its looks and the pairs of its phases. `story` is what the model of the walk makes of
-    it, `gone` says that it is over."""
+    """The features of a pass: of its sightings and the pairs of its phases. `story` is what the model of the walk makes
+    of it, `gone` says that it is over."""
     sides = (_Side(), _Side())
     steps: dict[int, _Step] = {}
-    for start, antenna, reads, _, power, moment in looks:
+    for start, antenna, reads, _, power, moment in sightings:
         step = steps.get(start // STEP)
         if step is None:
             step = steps[start // STEP] = _Step()
@@ -161,7 +161,7 @@ def features(
     if fewest:
         spread = _of_times(sides, numbers[0] * STEP, length, odd, even)
         floor = _of_levels(numbers, row, odd, even)
-        _of_antennas(looks, inside, numbers, spread, floor, odd, even)
+        _of_antennas(sightings, inside, numbers, spread, floor, odd, even)
     return Features(tuple(odd.values()), tuple(even.values()))
 
 
@@ -169,9 +169,9 @@ def _of_story(story: Likelihood, odd: dict[str, float], even: dict[str, float]) 
     """What the model of the walk says."""
     through = max(story.inward, story.outward)
     odd["walk"] = _log_ratio(story.inward, story.outward)
-    even["walk_or_back"] = _log_ratio(through, story.back)
-    even["walk_or_still"] = _log_ratio(through, story.still)
-    even["back_or_still"] = _log_ratio(story.back, story.still)
+    even["walk_or_back"] = _log_ratio(through, story.turned_back)
+    even["walk_or_still"] = _log_ratio(through, story.standing)
+    even["back_or_still"] = _log_ratio(story.turned_back, story.standing)
 
 
 def _of_phases(pairs: Sequence[Pairs], inside: frozenset[int], even: dict[str, float]) -> None:
@@ -295,7 +295,7 @@ def _of_thirds(
 
 
 def _of_antennas(
-    looks: Iterable[Sighting],
+    sightings: Iterable[Sighting],
     inside: frozenset[int],
     numbers: list[int],
     spread: float,
@@ -307,7 +307,7 @@ def _of_antennas(
     origin, length = numbers[0] * STEP, (numbers[-1] - numbers[0] + 1) * STEP
     sums: dict[int, list[float]] = {}
     thirds: tuple[dict[int, list[float]], ...] = ({}, {}, {})
-    for start, antenna, reads, _, power, _ in looks:
+    for start, antenna, reads, _, power, _ in sightings:
         weight = power**SOFT
         entry = sums.setdefault(antenna, [0.0, 0.0, 0.0])
         entry[0] += weight

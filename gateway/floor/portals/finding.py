@@ -27,7 +27,7 @@ BESIDE = 2 * SECOND
 @dataclass(slots=True, frozen=True)
 class Case:
     """Times in microseconds UTC. `crossing` is when the tag went through, if it did; `whole` the share of the portal's
-    antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long as a pass may take. `stood`: it is
+    antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long as a pass may take. `standing`: it is
     known to stand there, and was there `spells` times without a direction. `cut` says what broke it off. `walk` is how
     well the model of the way explains the reads, `likelihood` what the learned layer makes of that and of the shape of
     the whole pass."""
@@ -43,7 +43,7 @@ class Case:
     whole: float
     cut: str
     full: bool
-    stood: bool
+    standing: bool
     spells: int = 0
 
 
@@ -123,14 +123,14 @@ class Scales:
         """What is known at `t` of a tag that has left (`gone`), or was there for the longest time a pass takes."""
         start, end = track.since, track.last
         walk, story = self._stories(track, gone=gone)
-        stood = track.standing or self._standing.stands(track.epc, end)
+        standing = track.standing or self._standing.is_standing(track.epc, end)
         down = self._down(track)
         spells = self._standing.spells(track.epc, end)
-        case = self._case(track, walk, story, down, self._cut(track, down), stood, spells, full=not gone)
+        case = self._case(track, walk, story, down, self._cut(track, down), standing, spells, full=not gone)
         crossings = self._photo_eyes.between(start - self._silence, end + self._silence)
         case = replace(case, photo_eyes=by_photo_eyes(crossings, case.crossing))
         mute = case.inside is None or case.outside is None
-        trace = Trace(track.epc, start, end, story, track.power, stood, mute=mute)
+        trace = Trace(track.epc, start, end, story, track.power, standing, mute=mute)
         return Finding(track, case, trace, down, t)
 
     def load(self, dump: dict[str, Any], numbers: list[int]) -> Finding:
@@ -140,7 +140,7 @@ class Scales:
         trace = Trace.load(dump["trace"])
         down = [numbers[antenna] for antenna in dump["down"]]
         walk, _ = self._stories(track, gone=True)
-        case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.aside, dump["spells"], full=False)
+        case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.standing, dump["spells"], full=False)
         case = replace(case, photo_eyes=None if dump["beams"] is None else Direction(dump["beams"]))
         return Finding(track, case, trace, down, dump["closed"])
 
@@ -153,7 +153,7 @@ class Scales:
             finding.case.likelihood,
             finding.down,
             finding.case.cut,
-            finding.case.stood,
+            finding.case.standing,
             finding.case.spells,
             full=finding.case.full,
         )
@@ -163,19 +163,19 @@ class Scales:
     def decided_by(self, finding: Finding) -> dict[str, float]:
         """The features that did most for the likeliest story of a finding."""
         track, case = finding.track, finding.case
-        if not self._two_sides or not track.looks:
+        if not self._two_sides or not track.sightings:
             return {}
         return self._learned.decided_by(self.shape(track, case.walk, gone=not case.full))
 
     def shape(self, track: Track, walk: Likelihood, *, gone: bool) -> Features:
         """The features of a track that was read, by both sides or by one."""
-        return features(track.looks, track.pairs, self.inside, walk, gone=gone)
+        return features(track.sightings, track.pairs, self.inside, walk, gone=gone)
 
     def _stories(self, track: Track, *, gone: bool) -> tuple[Likelihood, Likelihood]:
         """What the model of the way and the learned layer make of a track; nothing where the portal has one side."""
-        if not self._two_sides or not track.looks:
+        if not self._two_sides or not track.sightings:
             return NOTHING, NOTHING
-        walk = likelihood(track.looks, self.inside, self._width, gone=gone)
+        walk = likelihood(track.sightings, self.inside, self._width, gone=gone)
         return walk, self._learned.likelihood(self.shape(track, walk, gone=gone))
 
     def _case(
@@ -185,13 +185,13 @@ class Scales:
         story: Likelihood,
         down: list[int],
         cut: str,
-        stood: bool,
+        standing: bool,
         spells: int,
         *,
         full: bool,
     ) -> Case:
         """All that is known but for what the photo-eyes saw."""
-        inside, outside = sides_of(track.looks, self.inside, track.since)
+        inside, outside = sides_of(track.sightings, self.inside, track.since)
         return Case(
             start=track.since,
             end=track.last,
@@ -204,7 +204,7 @@ class Scales:
             whole=1 - len(down) / max(len(self._antennas), 1),
             cut=cut,
             full=full,
-            stood=stood,
+            standing=standing,
             spells=spells,
         )
 

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND, rfc3339
-from gateway.events.models import Passage, Revision
 from gateway.floor.passes import Direction
+from gateway.floor.portals.judge import Verdict
+from gateway.floor.portals.proof import PassProof
 
 LINK = 1 * SECOND
 """Time between two packages of one load: a metre at a walk."""
@@ -20,33 +21,51 @@ LINK = 1 * SECOND
 SPAN = 4 * SECOND
 """Time in which a load crosses: a pallet and its jack, two metres, at half a metre a second."""
 
-SHARE = 4
+SLOW_DIVISOR = 4
 """A slow load takes longer: LINK is at least this part of the time for which a package was read, SPAN at least twice
 that part. When a package crossed is found no better than that."""
 
 
 @dataclass(slots=True)
 class Judged:
-    """A pass that is decided. Times in microseconds UTC. `data` is what will be published, but for the group; `revises`
-    is the way that it takes back."""
+    """A pass that is decided: the tag, the verdict on it, and the reads behind that. `start` to `end` is when it was
+    read, microseconds UTC. `group` is the name of its load where it was not alone; `revises` is the way that it takes
+    back."""
 
     uid: str
-    direction: Direction
     start: int
     end: int
-    crossing: int
-    confidence: float
-    data: Passage | Revision
+    verdict: Verdict
+    proof: PassProof
+    group: str | None = None
     revises: Direction | None = None
+
+    @property
+    def direction(self) -> Direction:
+        """The way that the tag went; where it takes a way back, the opposite one, since it is where it was before."""
+        if self.revises is None:
+            return self.verdict.direction
+        return Direction.OUT if self.revises is Direction.IN else Direction.IN
+
+    @property
+    def crossing(self) -> int:
+        """When the tag went through, microseconds UTC."""
+        return self.verdict.crossing
+
+    @property
+    def confidence(self) -> float:
+        """That of the direction, from 0 to 1."""
+        return self.verdict.confidence
+
+    @property
+    def passes(self) -> bool:
+        """Whether the tag is on the other side by that."""
+        return self.direction in (Direction.IN, Direction.OUT)
 
     @property
     def joins(self) -> bool:
         """Whether it may belong to a load."""
         return self.passes and self.revises is None
-
-    @property
-    def passes(self) -> bool:
-        return self.direction in (Direction.IN, Direction.OUT)
 
 
 @dataclass(slots=True)
@@ -66,7 +85,7 @@ class Load:
 
     def takes(self, judged: Judged) -> bool:
         """Whether a pass belongs to it."""
-        part = (judged.end - judged.start) // SHARE
+        part = (judged.end - judged.start) // SLOW_DIVISOR
         link, span = max(LINK, part), max(SPAN, 2 * part)
         first, last = min(self.first, judged.crossing), max(self.last, judged.crossing)
         near = self.first - link <= judged.crossing <= self.last + link
@@ -94,7 +113,7 @@ class Loads:
         found = [(judged, self._join(judged, t)) for judged in ordered]
         for judged, load in found:
             if len(load.members) > 1:
-                judged.data["group"] = load.name
+                judged.group = load.name
         return ordered
 
     def _join(self, judged: Judged, t: int) -> Load:

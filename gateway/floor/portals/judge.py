@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import Trace, with_company
+from gateway.floor.portals.companions import Trace, with_companions
 from gateway.floor.portals.finding import Case
 from gateway.floor.portals.track import Profile
 from gateway.floor.portals.walk_model import Likelihood
@@ -58,7 +58,7 @@ BEAM_ODDS = 19.0
 SWELL = 4.0
 """By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
 
-FEWEST = 4
+LEAST_WINDOWS = 4
 """Windows that a side must have seen the tag in: a second is the least in which something is seen to come and go."""
 
 UNLIKE = 10**1.5
@@ -69,13 +69,13 @@ AT_ONCE = 0.5
 """Share of their spread by which the centroids of the sides may be apart at most, of a tag that went back: it was
 nearest to both at the same time. What went through makes it more."""
 
-TURNED_BACK = 0.97
+SURELY_BACK = 0.97
 """How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
 
 AGREED = 0.5
 """How probable the learned layer must hold it that such a tag did not pass, by itself."""
 
-STANDING = 0.6
+SURELY_STANDING = 0.6
 """How certain it must be that what is known to stand there still does: that it left in two cases of five is worth
 saying."""
 
@@ -89,49 +89,57 @@ MISSED = 0.1
 @dataclass(slots=True, frozen=True)
 class Verdict:
     """`leaning` is the likelier direction where it is not certain enough, `reason` says in a word or two what decided
-    or was missing. `crossing` in microseconds UTC; `company` is how many others were taken into account."""
+    or was missing. `crossing` in microseconds UTC; `companions` is how many others were taken into account."""
 
     direction: Direction
     confidence: float
     crossing: int
     reason: str
     leaning: Direction | None = None
-    company: int = 0
+    companions: int = 0
 
 
-def judge(case: Case, company: Sequence[Trace], needed: float) -> Verdict:
-    """`company` are those that came and went with it, `needed` is how certain a direction must be to be said."""
+def judge(case: Case, companions: Sequence[Trace], needed: float) -> Verdict:
+    """`companions` are those that came and went with it, `needed` is how certain a direction must be to be said."""
     if case.cut:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, case.cut)
     if case.inside is None or case.outside is None:
         seen = _one_side(case, needed)
         if seen is not None:
             return seen
-    stays = case.full or case.stood
+    stays = case.full or case.standing
     usual = expected = _expected(case)
     alone = _posterior(case, expected, case.likelihood)
-    with_others = not case.stood and _windows(case) >= ENOUGH
+    with_others = not case.standing and _windows(case) >= ENOUGH
     if with_others:
-        expected = with_company(expected, company)
+        expected = with_companions(expected, companions)
     found = _posterior(case, expected, case.likelihood)
     walked = _posterior(case, expected, case.walk)
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
-    if sure >= needed and _was_there(case, way, company) and (not stays or _changed_sides(case, way)):
+    if sure >= needed and _was_there(case, way, companions) and (not stays or _changed_sides(case, way)):
         by_itself = max(alone.inward, alone.outward) >= needed
-        return Verdict(way, sure, case.crossing, "both sides" if by_itself else "with its load", company=len(company))
-    back = _told(min(walked.back, _posterior(case, usual, case.walk).back), case.whole)
+        return Verdict(
+            way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=len(companions)
+        )
+    turned_back = _told(min(walked.turned_back, _posterior(case, usual, case.walk).turned_back), case.whole)
     if stays:
         # What stood there all along is lost to whoever asks where it went: the model of the way must say so too.
-        stayed = _told(min(found.back + found.still, walked.back + walked.still), case.whole)
-        if stayed >= (STANDING if case.stood else needed):
-            return Verdict(Direction.STANDING, stayed, case.end, "neither side first", company=len(company))
-    elif back >= TURNED_BACK and alone.back + alone.still >= AGREED and _seen_well(case.inside, case.outside):
-        return Verdict(Direction.TURNED_BACK, back, case.crossing, "one side before and after", company=len(company))
+        standing = _told(min(found.turned_back + found.standing, walked.turned_back + walked.standing), case.whole)
+        if standing >= (SURELY_STANDING if case.standing else needed):
+            return Verdict(Direction.STANDING, standing, case.end, "neither side first", companions=len(companions))
+    elif (
+        turned_back >= SURELY_BACK
+        and alone.turned_back + alone.standing >= AGREED
+        and _seen_well(case.inside, case.outside)
+    ):
+        return Verdict(
+            Direction.TURNED_BACK, turned_back, case.crossing, "one side before and after", companions=len(companions)
+        )
     if case.full:
         sure = max(sure, _told(max(walked.inward, walked.outward), case.whole))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
-    return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, len(company))
+    return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, len(companions))
 
 
 def _one_side(case: Case, needed: float) -> Verdict | None:
@@ -141,20 +149,25 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
     confidence = BEAM_ODDS / (1 + BEAM_ODDS) * case.whole
     if case.full:
         return Verdict(Direction.STANDING, 0.95, case.end, "one side only, all the time")
-    if case.photo_eyes in (Direction.IN, Direction.OUT) and _swells(side) and not case.stood and confidence >= needed:
+    if (
+        case.photo_eyes in (Direction.IN, Direction.OUT)
+        and _swells(side)
+        and not case.standing
+        and confidence >= needed
+    ):
         return Verdict(case.photo_eyes, confidence, case.crossing, "photo-eyes")
     return None
 
 
 def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
     """What is expected, how well each explains what was read (`story`), and what the photo-eyes saw, together."""
-    photo_eyes = None if case.stood or case.full else case.photo_eyes
+    photo_eyes = None if case.standing or case.full else case.photo_eyes
     inward = expected.inward * story.inward * (BEAM_ODDS if photo_eyes is Direction.IN else 1)
     outward = expected.outward * story.outward * (BEAM_ODDS if photo_eyes is Direction.OUT else 1)
-    back = expected.back * story.back * (BEAM_ODDS if photo_eyes is Direction.TURNED_BACK else 1)
-    still = expected.still * story.still
-    total = inward + outward + back + still
-    return Likelihood(inward / total, outward / total, back / total, still / total)
+    turned_back = expected.turned_back * story.turned_back * (BEAM_ODDS if photo_eyes is Direction.TURNED_BACK else 1)
+    standing = expected.standing * story.standing
+    total = inward + outward + turned_back + standing
+    return Likelihood(inward / total, outward / total, turned_back / total, standing / total)
 
 
 def _told(sure: float, whole: float) -> float:
@@ -164,7 +177,7 @@ def _told(sure: float, whole: float) -> float:
 
 def _expected(case: Case) -> Likelihood:
     """What is to be expected of what was read for so long."""
-    if case.full or case.stood:
+    if case.full or case.standing:
         passes = 1 / (RARELY + min(case.spells, OFTEN))
         return Likelihood(passes / 2, passes / 2, passes, 1 - 2 * passes)
     longer = case.end - case.start - PASSES_WITHIN
@@ -172,7 +185,7 @@ def _expected(case: Case) -> Likelihood:
         return USUAL
     rarer = max(math.exp(-longer / FURTHER), 2 / RARELY)
     inward, outward = USUAL.inward * rarer, USUAL.outward * rarer
-    return Likelihood(inward, outward, USUAL.back, 1 - inward - outward - USUAL.back)
+    return Likelihood(inward, outward, USUAL.turned_back, 1 - inward - outward - USUAL.turned_back)
 
 
 def _changed_sides(case: Case, way: Direction) -> bool:
@@ -195,10 +208,10 @@ def _parts(side: Profile, at: float) -> tuple[float, float]:
     return before, math.fsum(entry.power for entry in side.bins) - before
 
 
-def _was_there(case: Case, way: Direction, company: Sequence[Trace]) -> bool:
+def _was_there(case: Case, way: Direction, companions: Sequence[Trace]) -> bool:
     """Whether there is more to show that a tag was on both sides than one read."""
     fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
-    return fewest >= TWICE or len(company) >= MANY or case.photo_eyes is way
+    return fewest >= TWICE or len(companions) >= MANY or case.photo_eyes is way
 
 
 def _windows(case: Case) -> int:
@@ -207,7 +220,7 @@ def _windows(case: Case) -> int:
 
 def _seen_well(inside: Profile | None, outside: Profile | None) -> bool:
     """Whether both sides saw the tag often and well enough to say that it went back, and at the same time."""
-    if inside is None or outside is None or min(len(inside.bins), len(outside.bins)) < FEWEST:
+    if inside is None or outside is None or min(len(inside.bins), len(outside.bins)) < LEAST_WINDOWS:
         return False
     one, other = (max(entry.power for entry in side.bins) for side in (inside, outside))
     at_once = abs(inside.centroid - outside.centroid) <= AT_ONCE * max(inside.spread, outside.spread)
@@ -217,7 +230,7 @@ def _seen_well(inside: Profile | None, outside: Profile | None) -> bool:
 def _swells(side: Profile) -> bool:
     """Whether the tag came nearer and went away again."""
     powers = [entry.power for entry in side.bins]
-    return len(powers) >= FEWEST and max(powers) >= SWELL * max(powers[0], powers[-1])
+    return len(powers) >= LEAST_WINDOWS and max(powers) >= SWELL * max(powers[0], powers[-1])
 
 
 def again(confidence: float) -> float:

@@ -19,24 +19,23 @@ from typing import Any
 from gateway.clock import NEVER, SECOND, micros
 from gateway.config import PortalConfig
 from gateway.events.envelope import Fact
-from gateway.events.models import Passage
 from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace, beside, nearer
 from gateway.floor.portals.conclusions import Conclusions
-from gateway.floor.portals.early import EVERY, FEW, is_watched
+from gateway.floor.portals.early import EVERY, FEW_TAGS, is_watched
 from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
-from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import Outages
 from gateway.floor.portals.phases import Phase
 from gateway.floor.portals.photo_eyes import PhotoEyes
+from gateway.floor.portals.proof import PassProof, proof_of
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import Standing
-from gateway.floor.portals.track import MAX_LOOKS, Track
+from gateway.floor.portals.track import MAX_SIGHTINGS, Track
 from gateway.floor.readers.antennas import Cause, Watch
 from gateway.floor.tags import uid
 
@@ -49,19 +48,19 @@ HOLD = 1
 COMPLETE = 3
 """Silences after its last member was said until a load is taken to be whole: so long may a tag be waited for."""
 
-PASSED = 2
+TRACES_KEPT = 2
 """Times the longest pass for which what was said of a tag is remembered for those that are judged later."""
 
 MAX_TRACES = 2_048
 """Of so many tags at most: ten pallets."""
 
-CLEARED = 4
+BRIEF_DIVISOR = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
 
-ALONE = 2
-"""The silence is so many times shorter where no more than FEW things are in the portal."""
+ALONE_DIVISOR = 2
+"""The silence is so many times shorter where no more than FEW_TAGS things are in the portal."""
 
-WALK = 3
+WALK_DIVISOR = 3
 """What was standing and went is judged by the last third of the longest pass: before that it stood."""
 
 AROUND = 1 * SECOND
@@ -99,7 +98,7 @@ class Portal:
         self._loads = Loads(config.id)
         self._bystanders = Bystanders()
         self._conclusions = Conclusions(
-            config, self.standing, last_passes, self._bystanders, self._as_loud_elsewhere, self._write
+            config, self.standing, last_passes, self._bystanders, self._as_loud_elsewhere, self._prove
         )
 
     # ---- what is read
@@ -123,20 +122,16 @@ class Portal:
                 return
             dark = {number: self._watch.total[number] for number in self.antennas}
             track = self._tracks[epc] = Track(epc, t, t, t, dark, unit)
-            heappush(self._agenda, (t + self._silence // CLEARED, epc))
+            heappush(self._agenda, (t + self._silence // BRIEF_DIVISOR, epc))
         if late:
             track.late += reads
             if start < track.since:
                 return
-        if len(track.looks) >= MAX_LOOKS:
-            track.forget_before(sorted(track.looks)[MAX_LOOKS // 2][0])
+        if len(track.sightings) >= MAX_SIGHTINGS:
+            track.forget_before(sorted(track.sightings)[MAX_SIGHTINGS // 2][0])
         track.see((start, antenna, reads, rssi * CENTI[unit], power, moment), t)
         if phases:
             track.turn(start, antenna, phases)
-
-    def decided_by(self, finding: Finding) -> dict[str, float]:
-        """The features of a pass that did most for its likeliest story."""
-        return self._scales.decided_by(finding)
 
     def known(self, epc: bytes) -> bool:
         """Whether the tag is in the portal."""
@@ -180,7 +175,7 @@ class Portal:
     def _ends(self, track: Track) -> int:
         """When the track ends, if nothing more is read."""
         ends = track.ends(self._silence, self._least(), self._longest, self.antennas)
-        brief = track.last + self._silence // CLEARED
+        brief = track.last + self._silence // BRIEF_DIVISOR
         cleared = [
             c.end for c in self.photo_eyes.between(track.first, track.last) if c.direction is not Direction.TURNED_BACK
         ]
@@ -188,11 +183,11 @@ class Portal:
 
     def _least(self) -> int:
         """The silence that ends a pass of a tag that is read well: a part of it where few things are in the portal."""
-        return self._silence // ALONE if len(self._tracks) <= FEW else self._silence
+        return self._silence // ALONE_DIVISOR if len(self._tracks) <= FEW_TAGS else self._silence
 
     def _end(self, track: Track, t: int) -> list[Judged]:
         """The track is over at `t`: by silence, or by the longest time that a pass takes."""
-        if track.last + self._silence // CLEARED <= t < track.since + self._longest or not track.looks:
+        if track.last + self._silence // BRIEF_DIVISOR <= t < track.since + self._longest or not track.sightings:
             self._close(track, t)
             return []
         judged, is_over = self._conclusions.of_long(self._scales.weigh(track, t, gone=False))
@@ -208,22 +203,22 @@ class Portal:
         """The tag has left. It is judged when those that were there with it have left too."""
         del self._tracks[track.epc]
         if track.standing:
-            track.forget_before(track.last - self._longest // WALK)
-        if track.looks:
+            track.forget_before(track.last - self._longest // WALK_DIVISOR)
+        if track.sightings:
             self._waiting.append(self._scales.weigh(track, t, gone=True))
 
-    def _write(self, finding: Finding, verdict: Verdict) -> Passage:
-        """What is published of a finding."""
-        return self._reports.passed(self, finding, verdict)
+    def _prove(self, finding: Finding) -> PassProof:
+        """The reads behind a finding, as they are now."""
+        return proof_of(finding, self.antennas, self._scales.decided_by(finding), self.photo_eyes.stuck)
 
-    def _as_loud_elsewhere(self, finding: Finding, company: list[Trace]) -> bool:
+    def _as_loud_elsewhere(self, finding: Finding, companions: list[Trace]) -> bool:
         """Whether the tag may as well have passed through another portal."""
-        return any(nearer(finding.trace, company, other.heard) for other in self.others)
+        return any(nearer(finding.trace, companions, other.heard) for other in self.others)
 
     def heard(self, trace: Trace) -> int:
         """The power with which a tag that was in another portal was heard in this one meanwhile."""
         mine = self._tracks.get(trace.epc)
-        if mine is not None and mine.looks and mine.first <= trace.end:
+        if mine is not None and mine.sightings and mine.first <= trace.end:
             return mine.power
         epc, start, end = trace.epc, trace.start, trace.end
         return max(
@@ -244,7 +239,7 @@ class Portal:
         due = [finding for finding in self._waiting if finding.trace.overlaps(start, end)]
         self._waiting = [finding for finding in self._waiting if not finding.trace.overlaps(start, end)]
         self._traced += [finding.trace for finding in due]
-        recent = end - PASSED * self._longest
+        recent = end - TRACES_KEPT * self._longest
         self._traced = [trace for trace in self._traced if trace.end >= recent][-MAX_TRACES:]
         judged: list[Judged] = []
         for finding in sorted(due, key=lambda finding: (finding.trace.end, finding.trace.epc)):

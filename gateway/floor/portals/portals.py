@@ -42,9 +42,9 @@ class Portals:
         """Every pass that is said is given to `take`; the facts that it returns follow that of the pass."""
         self._reports.on_pass = take
 
-    def stands(self, portal: str, epc: bytes, t: int) -> bool:
+    def is_standing(self, portal: str, epc: bytes, t: int) -> bool:
         """Whether a tag is known to stand at a portal."""
-        return self._portals[portal].standing.stands(epc, t)
+        return self._portals[portal].standing.is_standing(epc, t)
 
     def has_beam(self, reader: str, port: int) -> bool:
         """Whether a photo-eye of a portal is at this input."""

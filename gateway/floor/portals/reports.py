@@ -1,27 +1,27 @@
-"""What is said of passes: their facts, the passes for the dock gate, and what they mean for where the tags are."""
+"""Passes as facts: the one place where what was decided becomes JSON.
+
+A pass goes three ways from here: to the ledger as a fact, to presence as where the tag is now, and to the dock gate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, rfc3339
 from gateway.config import PortalConfig
 from gateway.events.envelope import Fact, movement
-from gateway.events.models import GroupPassage, MovementEvidence, Passage, PassEvidence, PassSide, Stories
+from gateway.events.models import GroupPassage, MovementEvidence, Passage, PassEvidence, PassSide, Revision, Stories
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.passes import Direction, Pass
 from gateway.floor.places import Places
-from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
-from gateway.floor.portals.photo_eyes import PhotoEyes
-from gateway.floor.portals.track import Profile, Track
+from gateway.floor.portals.proof import PassProof, SideProof
 from gateway.floor.portals.walk_model import Likelihood
 from gateway.floor.presence.presence import Presence
-from gateway.floor.tags import uid
 
 ALGORITHM = "pass/3"
 
@@ -29,18 +29,7 @@ MAX_UIDS = 10_000
 """Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""
 
 OnPass = Callable[[Pass], list[Fact]]
-
-
-class Reported(Protocol):
-    """The portal of a report, as far as that tells of it; `antennas` are its antennas by number, with their sides."""
-
-    config: PortalConfig
-    antennas: dict[int, str]
-    photo_eyes: PhotoEyes
-
-    def decided_by(self, finding: Finding) -> dict[str, float]:
-        """The features of a pass that did most for its likeliest story."""
-        ...
+"""Takes a pass; the facts that it returns follow that of the pass."""
 
 
 class Reports:
@@ -52,67 +41,29 @@ class Reports:
         self._evidence = evidence
         self._presence = presence
 
-    def passed(self, portal: Reported, finding: Finding, verdict: Verdict) -> Passage:
-        """What is published of a pass, as far as it is known before its group is."""
-        config, track = portal.config, finding.track
-        source, target = _ways(config, verdict.direction)
-        return {
-            "movement": "passed",
-            "uid": uid(track.epc),
-            "epc": uid(track.epc),
-            "portal": config.id,
-            "direction": verdict.direction.value,
-            "from": source,
-            "to": target,
-            "confidence": round(min(max(verdict.confidence, 0.0), MOST), 3),
-            "group": None,
-            "first": rfc3339(track.since),
-            "last": rfc3339(track.last),
-            "evidence": self._proof(portal, finding, verdict),
-        }
-
-    def _proof(self, portal: Reported, finding: Finding, verdict: Verdict) -> PassEvidence:
-        track = finding.track
-        names = {number: self._places.spots[number].name for number in portal.antennas}
-        seen = {look[1] for look in track.looks}
-        newest = max(track.looks)[1]
-        proof: PassEvidence = {
-            "reads": sum(look[2] for look in track.looks),
-            "antennas": sorted(names[number] for number in seen),
-            "strongest_rssi": _rssi(track, max(look[3] for look in track.looks)),
-            "rssi_unit": "raw" if _raw(track) else "dBm",
-            "first": rfc3339(track.since),
-            "last": rfc3339(track.last),
-            "late_reads": track.late,
-            "clock": self._evidence.clock(self._places.spots[newest].reader),
-            "config": self._evidence.digest,
-            "algorithm": ALGORITHM,
-            "reason": verdict.reason,
-            "leaning": None if verdict.leaning is None else "in" if verdict.leaning is Direction.IN else "out",
-            "sides": {
-                "inside": _side(portal, track, "inside", finding.case.inside),
-                "outside": _side(portal, track, "outside", finding.case.outside),
-            },
-            "likelihood": _stories(finding.trace.likelihood),
-            "walk": _stories(finding.case.walk),
-            "decided_by": portal.decided_by(finding),
-            "company": verdict.company,
-            "photo_eyes": _eyes(finding.case.photo_eyes),
-            "antennas_down": sorted(names[number] for number in finding.down),
-        }
-        if portal.photo_eyes.stuck:
-            proof["photo_eyes_stuck"] = portal.photo_eyes.stuck
-        return proof
-
     def one(self, config: PortalConfig, judged: Judged) -> list[Fact]:
-        """A pass, and what follows from it."""
-        facts = [movement(config.id, judged.crossing, judged.data)]
+        """The fact of a pass, and the facts that follow from it."""
+        data = self._passage(config, judged)
+        facts = [movement(config.id, judged.crossing, data)]
         if judged.passes:
-            facts += self._moved(config, judged)
-        return facts + self._hand_on(config, judged)
+            facts += self._moved(config, judged, data["to"])
+        if self.on_pass is None:
+            return facts
+        return facts + self.on_pass(
+            Pass(
+                uid=judged.uid,
+                portal=config.id,
+                direction=judged.direction,
+                start=judged.start,
+                end=judged.end,
+                confidence=data["confidence"],
+                group=judged.group,
+                evidence=data["evidence"],
+            )
+        )
 
     def group(self, config: PortalConfig, load: Load, strays: list[str]) -> Fact:
-        """A load whose members are all said."""
+        """The fact of a load whose members are all said."""
         data: GroupPassage = {
             "movement": "group_passed",
             "portal": config.id,
@@ -128,53 +79,88 @@ class Reports:
         }
         return movement(config.id, load.last, data)
 
-    def _moved(self, config: PortalConfig, judged: Judged) -> list[Fact]:
-        """The tag is where it passed to."""
-        target = judged.data["to"]
+    def _moved(self, config: PortalConfig, judged: Judged, target: str | None) -> list[Fact]:
+        """The facts of presence: the tag is in the zone that it passed to, or off the site."""
         zone = None if target is None else self._places.zone_numbers[target]
-        evidence = judged.data["evidence"]
-        unit = UNITS.index(RssiUnit.RAW) if evidence["rssi_unit"] == "raw" else UNITS.index(RssiUnit.CENTI_DBM)
-        raw = evidence["rssi_unit"] == "raw"
         proof = Proof(
             antenna=0 if zone is None else self._places.holder(zone),
             mask=0,
-            reads=evidence["reads"],
-            strongest=round(evidence["strongest_rssi"] * (CENTI[unit] if raw else 100)),
+            reads=judged.proof.reads,
+            strongest=judged.proof.strongest,
             first=judged.crossing,
             last=judged.end,
-            unit=unit,
-            late=evidence["late_reads"],
+            unit=judged.proof.unit,
+            late=judged.proof.late,
         )
-        words: MovementEvidence = {
-            "reads": evidence["reads"],
-            "antennas": evidence["antennas"],
-            "strongest_rssi": evidence["strongest_rssi"],
-            "rssi_unit": evidence["rssi_unit"],
-            "first": evidence["first"],
-            "last": evidence["last"],
-            "late_reads": evidence["late_reads"],
-            "clock": evidence["clock"],
-            "config": evidence["config"],
-            "algorithm": ALGORITHM,
-        }
-        self._presence.passed(bytes.fromhex(judged.uid), zone, proof, judged.confidence, (config.id, words))
+        evidence = self._reads(judged.proof)
+        self._presence.passed(bytes.fromhex(judged.uid), zone, proof, judged.confidence, (config.id, evidence))
         return self._presence.said()
 
-    def _hand_on(self, config: PortalConfig, judged: Judged) -> list[Fact]:
-        if self.on_pass is None:
-            return []
-        return self.on_pass(
-            Pass(
-                uid=judged.uid,
-                portal=config.id,
-                direction=judged.direction,
-                start=judged.start,
-                end=judged.end,
-                confidence=judged.data["confidence"],
-                group=judged.data["group"],
-                evidence=judged.data["evidence"],
-            )
-        )
+    def _passage(self, config: PortalConfig, judged: Judged) -> Passage | Revision:
+        source, target = _ways(config, judged.direction)
+        verdict, proof = judged.verdict, judged.proof
+        passage: Passage = {
+            "movement": "passed",
+            "uid": judged.uid,
+            "epc": judged.uid,
+            "portal": config.id,
+            "direction": verdict.direction.value,
+            "from": source,
+            "to": target,
+            "confidence": round(min(max(verdict.confidence, 0.0), MOST), 3),
+            "group": judged.group,
+            "first": rfc3339(proof.first),
+            "last": rfc3339(proof.last),
+            "evidence": self._pass_evidence(proof, verdict),
+        }
+        if judged.revises is None:
+            return passage
+        return {**passage, "movement": "revised", "was": "in" if judged.revises is Direction.IN else "out"}
+
+    def _pass_evidence(self, proof: PassProof, verdict: Verdict) -> PassEvidence:
+        reads = self._reads(proof)
+        evidence: PassEvidence = {
+            "reads": reads["reads"],
+            "antennas": reads["antennas"],
+            "strongest_rssi": reads["strongest_rssi"],
+            "rssi_unit": reads["rssi_unit"],
+            "first": reads["first"],
+            "last": reads["last"],
+            "late_reads": reads["late_reads"],
+            "clock": reads["clock"],
+            "config": reads["config"],
+            "algorithm": reads["algorithm"],
+            "reason": verdict.reason,
+            "leaning": None if verdict.leaning is None else "in" if verdict.leaning is Direction.IN else "out",
+            "sides": {"inside": _side(proof, proof.inside), "outside": _side(proof, proof.outside)},
+            "likelihood": _stories(proof.likelihood),
+            "walk": _stories(proof.walk),
+            "decided_by": dict(proof.decided_by),
+            "company": verdict.companions,
+            "photo_eyes": _photo_eyes(proof.photo_eyes),
+            "antennas_down": self._names(proof.down),
+        }
+        if proof.stuck:
+            evidence["photo_eyes_stuck"] = list(proof.stuck)
+        return evidence
+
+    def _reads(self, proof: PassProof) -> MovementEvidence:
+        """What is told of the reads, whether the pass is told or where the tag is by it."""
+        return {
+            "reads": proof.reads,
+            "antennas": self._names(proof.antennas),
+            "strongest_rssi": _rssi(proof.unit, proof.strongest),
+            "rssi_unit": "raw" if UNITS[proof.unit] is RssiUnit.RAW else "dBm",
+            "first": rfc3339(proof.first),
+            "last": rfc3339(proof.last),
+            "late_reads": proof.late,
+            "clock": self._evidence.clock(self._places.spots[proof.newest].reader),
+            "config": self._evidence.digest,
+            "algorithm": ALGORITHM,
+        }
+
+    def _names(self, antennas: frozenset[int] | tuple[int, ...]) -> list[str]:
+        return sorted(self._places.spots[number].name for number in antennas)
 
 
 def _ways(config: PortalConfig, direction: Direction) -> tuple[str | None, str | None]:
@@ -183,36 +169,31 @@ def _ways(config: PortalConfig, direction: Direction) -> tuple[str | None, str |
     return ways.get(direction, (None, None))
 
 
-def _side(portal: Reported, track: Track, side: str, profile: Profile | None) -> PassSide | None:
-    """What one side saw, or None where it saw nothing."""
-    if profile is None:
+def _side(proof: PassProof, side: SideProof | None) -> PassSide | None:
+    if side is None:
         return None
-    looks = [look for look in track.looks if portal.antennas[look[1]] == side]
     return {
-        "reads": sum(look[2] for look in looks),
-        "windows": len(profile.bins),
-        "strongest_rssi": _rssi(track, max(look[3] for look in looks)),
-        "centroid": rfc3339(track.since + round(profile.centroid * SECOND)),
-        "spread_s": round(profile.spread, 3),
+        "reads": side.reads,
+        "windows": side.windows,
+        "strongest_rssi": _rssi(proof.unit, side.strongest),
+        "centroid": rfc3339(proof.first + round(side.centroid * SECOND)),
+        "spread_s": round(side.spread, 3),
     }
 
 
 def _stories(story: Likelihood) -> Stories:
-    return {"in": story.inward, "out": story.outward, "back": story.back, "still": story.still}
+    return {"in": story.inward, "out": story.outward, "back": story.turned_back, "still": story.standing}
 
 
-def _raw(track: Track) -> bool:
-    return UNITS[track.unit] is RssiUnit.RAW
+def _rssi(unit: int, strength: int) -> float:
+    """Hundredths of a decibel in dBm, or as the steps of a reader that has no unit."""
+    return strength // CENTI[unit] if UNITS[unit] is RssiUnit.RAW else strength / 100
 
 
-def _rssi(track: Track, strength: int) -> float:
-    return strength // CENTI[track.unit] if _raw(track) else strength / 100
-
-
-def _eyes(photo_eyes: Direction | None) -> Literal["in", "out", "returned"] | None:
+def _photo_eyes(direction: Direction | None) -> Literal["in", "out", "returned"] | None:
     """What the photo-eyes say of the direction, in words."""
-    if photo_eyes is Direction.IN:
+    if direction is Direction.IN:
         return "in"
-    if photo_eyes is Direction.OUT:
+    if direction is Direction.OUT:
         return "out"
-    return "returned" if photo_eyes is Direction.TURNED_BACK else None
+    return "returned" if direction is Direction.TURNED_BACK else None

@@ -40,14 +40,14 @@ class Standing:
     def __init__(self) -> None:
         self._habits: dict[bytes, Habit] = {}
 
-    def stands(self, epc: bytes, t: int) -> bool:
+    def is_standing(self, epc: bytes, t: int) -> bool:
         """Whether the tag is known to stand there at `t`."""
         habit = self._habits.get(epc)
         return habit is not None and habit.learned and t - habit.last <= MEMORY
 
     def spells(self, epc: bytes, t: int) -> int:
         """How often it was there without a direction, if it is known to stand there at `t`."""
-        return self._habits[epc].spells if self.stands(epc, t) else 0
+        return self._habits[epc].spells if self.is_standing(epc, t) else 0
 
     def add(self, epc: bytes, t: int, *, long: bool) -> bool:
         """One more spell without a direction that ended at `t`; `long`: longer than a pass takes.

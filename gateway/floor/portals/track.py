@@ -35,10 +35,10 @@ class Profile:
     spread: float
 
 
-def profile(looks: Iterable[Sighting], origin: int) -> Profile | None:
-    """The profile of a side from its looks, which are sorted. None without any."""
+def profile(sightings: Iterable[Sighting], origin: int) -> Profile | None:
+    """The profile of a side from its sightings, which are sorted. None without any."""
     sums: dict[int, list[int]] = {}
-    for start, _, _, _, power, moment in looks:
+    for start, _, _, _, power, moment in sightings:
         entry = sums.setdefault(start, [0, 0])
         entry[0] += power
         entry[1] += moment
@@ -58,21 +58,23 @@ def inside_of(sides: Mapping[int, str]) -> frozenset[int]:
     return frozenset(number for number, side in sides.items() if side == "inside")
 
 
-def sides_of(looks: Sequence[Sighting], inside: frozenset[int], origin: int) -> tuple[Profile | None, Profile | None]:
+def sides_of(
+    sightings: Sequence[Sighting], inside: frozenset[int], origin: int
+) -> tuple[Profile | None, Profile | None]:
     """The profiles of both sides; `inside` are the antenna numbers of that side."""
-    ordered = sorted(looks)
+    ordered = sorted(sightings)
     return (
-        profile((look for look in ordered if look[1] in inside), origin),
-        profile((look for look in ordered if look[1] not in inside), origin),
+        profile((sighting for sighting in ordered if sighting[1] in inside), origin),
+        profile((sighting for sighting in ordered if sighting[1] not in inside), origin),
     )
 
 
-MAX_LOOKS = 4_000
-"""Looks kept of one pass: thirty seconds of eight antennas are a thousand. Beyond it the older half is given up."""
+MAX_SIGHTINGS = 4_000
+"""Sightings kept of one pass: thirty seconds of eight antennas are a thousand. Beyond it the older half is given up."""
 
 PATIENCE = 4
-"""Mean gaps between looks that are waited for before silence means anything: at random gaps, one in 55 is longer. The
-mean is taken as if there had been one gap more, of `silence`: what was read once or twice is hard to read."""
+"""Mean gaps between sightings that are waited for before silence means anything: at random gaps, one in 55 is longer.
+The mean is taken as if there had been one gap more, of `silence`: what was read once or twice is hard to read."""
 
 AT_MOST = 3
 """Times `silence` that a tag which is hard to read is waited for."""
@@ -80,11 +82,12 @@ AT_MOST = 3
 
 @dataclass(slots=True)
 class Track:
-    """Times in microseconds UTC. `since` is from when on its looks are kept; `standing` says that it was there for the
-    longest time that a pass takes, and `doubt` how probable it is that it has passed meanwhile, where that is not ruled
-    out. `late` counts late reads. `dark` is the dark time of each antenna of the portal when the track was opened.
-    `pairs` are those of its phases, `newest` is the newest phase by each antenna. `leads` is the way that has been
-    certain since `leads_since`, `way` the one that was said while it is still read (early.py)."""
+    """A tag that is read in a portal. Times in microseconds UTC. `since` is from when on its sightings are kept;
+    `standing` says that it was there for the longest time that a pass takes, and `doubt` how probable it is that it has
+    passed meanwhile, where that is not ruled out. `late` counts late reads. `dark` is the dark time of each antenna of
+    the portal when the track was opened. `pairs` are those of its phases, `newest` is the newest phase by each antenna.
+    `leads` is the way that has been certain since `leads_since`, `way` the one that was said while it is still read
+    (early.py)."""
 
     epc: bytes
     first: int
@@ -92,7 +95,7 @@ class Track:
     since: int
     dark: dict[int, int]
     unit: int = 0
-    looks: list[Sighting] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
     late: int = 0
     standing: bool = False
     doubt: float = 0.0
@@ -105,10 +108,10 @@ class Track:
     @property
     def power(self) -> int:
         """All that was received of it, linear."""
-        return sum(look[4] for look in self.looks)
+        return sum(sighting[4] for sighting in self.sightings)
 
-    def see(self, look: Sighting, t: int) -> None:
-        self.looks.append(look)
+    def see(self, sighting: Sighting, t: int) -> None:
+        self.sightings.append(sighting)
         self.first = min(self.first, t)
         self.since = min(self.since, t)
         self.last = max(self.last, t)
@@ -123,10 +126,10 @@ class Track:
     def ends(self, silence: int, least: int, longest: int, sides: Mapping[int, str]) -> int:
         """When the pass is over, if nothing more is read: `least` after the last read of what is read well. What one
         side alone saw may be on its way to the other."""
-        windows = len({look[0] for look in self.looks})
+        windows = len({sighting[0] for sighting in self.sightings})
         mean = (self.last - self.since + least) // max(windows, 1)
         wait = min(max(least, PATIENCE * mean), AT_MOST * silence)
-        if len({sides[look[1]] for look in self.looks}) == 1:
+        if len({sides[sighting[1]] for sighting in self.sightings}) == 1:
             wait = AT_MOST * silence
         return min(self.last + wait, self.since + longest)
 
@@ -136,23 +139,23 @@ class Track:
         self.last += by
         self.since += by
         self.leads_since += by
-        self.looks = [(look[0] + by, *look[1:]) for look in self.looks]
+        self.sightings = [(sighting[0] + by, *sighting[1:]) for sighting in self.sightings]
         self.pairs = [(pairs[0] + by, *pairs[1:]) for pairs in self.pairs]
         self.newest = {antenna: (t + by, channel, phase) for antenna, (t, channel, phase) in self.newest.items()}
 
     def forget(self) -> None:
         """Keeps nothing of what was read."""
-        self.looks, self.pairs = [], []
+        self.sightings, self.pairs = [], []
 
     def forget_before(self, t: int) -> None:
-        """Keeps only the looks of windows from `t` on."""
-        self.looks = [look for look in self.looks if look[0] >= t]
+        """Keeps only the sightings of windows from `t` on."""
+        self.sightings = [sighting for sighting in self.sightings if sighting[0] >= t]
         self.pairs = [pairs for pairs in self.pairs if pairs[0] >= t]
         self.since = t
 
     def keep(self, antennas: Container[int]) -> None:
         """Forgets what was seen by any other antenna: they belong to the portal no longer."""
-        self.looks = [look for look in self.looks if look[1] in antennas]
+        self.sightings = [sighting for sighting in self.sightings if sighting[1] in antennas]
         self.pairs = [pairs for pairs in self.pairs if pairs[1] in antennas]
         self.newest = {antenna: phase for antenna, phase in self.newest.items() if antenna in antennas}
 
@@ -164,7 +167,7 @@ class Track:
     def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"])}))
-        track.looks = [(look[0], numbers[look[1]], *look[2:]) for look in dump["looks"]]
+        track.sightings = [(sighting[0], numbers[sighting[1]], *sighting[2:]) for sighting in dump["sightings"]]
         track.dark = {numbers[antenna]: t for antenna, t in dump["dark"]}
         track.pairs = [(pairs[0], numbers[pairs[1]], *pairs[2:]) for pairs in dump["pairs"]]
         track.newest = {numbers[antenna]: (t, channel, phase) for antenna, t, channel, phase in dump["newest"]}

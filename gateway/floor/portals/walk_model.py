@@ -1,5 +1,5 @@
 """How a tag moved: what was read of it, held against four stories. It went in, it went out, it came and went back, or
-it stands there (still_model.py).
+it stands there (standing_model.py).
 
 A hidden Markov model of the way through a portal. Hidden is where the tag is, on a line across the portal, and which
 way it faces. From one window to the next it stays, strides on, or rarely turns. It comes from out of reach on one side,
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.clock import MILLISECOND
-from gateway.floor.portals.still_model import Heard, Still
+from gateway.floor.portals.standing_model import Heard, StandingModel
 from gateway.floor.portals.track import Sighting
 
 Array: TypeAlias = NDArray[np.float64]
@@ -69,7 +69,7 @@ FALL = 30.0
 """Decibels of ``log10(1 + (distance along the way / ASIDE)^2)``. From afar that is 60 dB for ten times the distance:
 40 in free space, forth and back, and 20 because the way leaves an antenna's lobe."""
 
-FADING = 7.0
+FADING_DB = 7.0
 """Standard deviation in decibels of the level in one window around that, of several reads and antennas together. One
 Rayleigh path has 5.6 dB, a tag's answer goes it twice, and reads and antennas even some of it out."""
 
@@ -94,7 +94,7 @@ APART = (0.4, 1.0, 2.5)
 UNEVEN, UNEVEN_SD = (-5.0, 0.0, 5.0), 4.0
 """Decibels by which the inside hears better than the outside: power, cables, what the tag is stuck on."""
 
-LOUDER, LOUDER_MEAN, LOUDER_SD = (-4.0, 2.0, 8.0, 14.0), 2.0, 12.0
+HEADROOM, HEADROOM_MEAN, HEADROOM_SD = (-4.0, 2.0, 8.0, 14.0), 2.0, 12.0
 """Decibels by which the tag would be louder in the best place than it was heard: it may not have come so near."""
 
 # ---- arithmetic
@@ -118,20 +118,20 @@ DIGITS = 6
 
 @dataclass(slots=True, frozen=True)
 class Likelihood:
-    """How well each story explains what was read: shares of one. `back` is coming and going on the same side, `still`
-    is standing there."""
+    """How well each story explains what was read: shares of one. `turned_back` is coming and going on the same
+    side, `standing` is standing there."""
 
     inward: float
     outward: float
-    back: float
-    still: float = 0.0
+    turned_back: float
+    standing: float = 0.0
 
 
 NOTHING = Likelihood(0.25, 0.25, 0.25, 0.25)
 """Of reads that say nothing."""
 
 _PLACES: Array = np.array([place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)])
-_TRIED = list(product(APART, UNEVEN, LOUDER))
+_TRIED = list(product(APART, UNEVEN, HEADROOM))
 
 # A state is a matrix of probabilities. Its rows are the facing (inwards, then outwards) and the place, its columns the
 # side that the tag came from (outside, then inside) and what is tried.
@@ -167,8 +167,8 @@ def _beginning() -> Array:
 def _weights() -> Array:
     """The weight of what is tried, before anything is read."""
     weights = [
-        math.exp(-(uneven**2) / (2 * UNEVEN_SD**2) - (louder - LOUDER_MEAN) ** 2 / (2 * LOUDER_SD**2))
-        for _, uneven, louder in _TRIED
+        math.exp(-(uneven**2) / (2 * UNEVEN_SD**2) - (headroom - HEADROOM_MEAN) ** 2 / (2 * HEADROOM_SD**2))
+        for _, uneven, headroom in _TRIED
     ]
     return np.array(weights) / math.fsum(weights)
 
@@ -176,9 +176,9 @@ def _weights() -> Array:
 def _levels(sign: int) -> Array:
     """Decibels against the loudest that was heard, by place and what is tried; `sign` is 1 for the inside."""
     columns = []
-    for apart, uneven, louder in _TRIED:
+    for apart, uneven, headroom in _TRIED:
         along = _PLACES - sign * apart
-        columns.append(louder + sign * uneven / 2 - FALL * np.log10(1 + (along / ASIDE) ** 2))
+        columns.append(headroom + sign * uneven / 2 - FALL * np.log10(1 + (along / ASIDE) ** 2))
     return np.array(columns).T.copy()
 
 
@@ -209,8 +209,8 @@ def _before_reading(steps: int) -> tuple[float, float, float]:
 @cache
 def _level_is(side: int, off: int) -> Array:
     """How probable it is that a side which reads the tag hears it at `off` dB below the loudest."""
-    z = (-off - _LEVELS[side]) / FADING
-    density = (1 - STRAY) * np.exp(-z * z / 2) / (FADING * math.sqrt(2 * math.pi)) + STRAY / STRAYS_DB
+    z = (-off - _LEVELS[side]) / FADING_DB
+    density = (1 - STRAY) * np.exp(-z * z / 2) / (FADING_DB * math.sqrt(2 * math.pi)) + STRAY / STRAYS_DB
     return np.asarray(density)
 
 
@@ -252,45 +252,45 @@ class Walk:
             self._state /= total
             self._state[self._state < LOST] = 0.0
 
-    def against(self, still: Still) -> Likelihood:
+    def against(self, standing: StandingModel) -> Likelihood:
         """How well in, out and back explain what was heard, and standing still."""
         before = _before_reading(self._steps)
         moved = [share / expected for share, expected in zip(_stories(self._state), before, strict=True)]
-        stories = [*moved, math.exp(min(still.log - self._divided, MOST_LIKELY))]
+        stories = [*moved, math.exp(min(standing.log - self._divided, MOST_LIKELY))]
         total = math.fsum(stories)
         return Likelihood(*(round(share / total, DIGITS) for share in stories)) if total > 0 else NOTHING
 
 
-def likelihood(looks: Iterable[Sighting], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
-    """Weighs the looks of one pass; `inside` are the antennas of that side, `width` is that of a window in us, `gone`
-    says that the tag is not read any more."""
-    heard = _heard(looks, inside, max(width, SHORTEST))
+def likelihood(sightings: Iterable[Sighting], inside: frozenset[int], width: int, *, gone: bool = True) -> Likelihood:
+    """Weighs the sightings of one pass; `inside` are the antennas of that side, `width` is that of a window in us,
+    `gone` says that the tag is not read any more."""
+    heard = _heard(sightings, inside, max(width, SHORTEST))
     if not heard:
         return NOTHING
     edge = max(off for pair in heard.values() for off in pair if off is not None)
     first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + (SILENT if gone else 0)
     often = (_tenths(heard, 0), _tenths(heard, 1))
-    walk, still = Walk(), Still(FADING, STRAY / STRAYS_DB)
+    walk, standing = Walk(), StandingModel(FADING_DB, STRAY / STRAYS_DB)
     previous, before = first, UNREAD
     for number in range(first, last + 1):
         pair = heard.get(number, UNREAD)
         if pair == UNREAD:
             walk.take(_unheard(edge, *often))
-            still.take(pair, 1.0)
+            standing.take(pair, 1.0)
             continue
         seen, news = _seen(0, pair[0], edge, often[0]) * _seen(1, pair[1], edge, often[1]), 1.0
         if number - previous <= 2 and _alike(before, pair):
             seen, news = seen**SAME_AGAIN, SAME_AGAIN
         walk.take(seen)
-        still.take(pair, news)
+        standing.take(pair, news)
         previous, before = number, pair
-    return walk.against(still)
+    return walk.against(standing)
 
 
-def _heard(looks: Iterable[Sighting], inside: frozenset[int], width: int) -> dict[int, Heard]:
+def _heard(sightings: Iterable[Sighting], inside: frozenset[int], width: int) -> dict[int, Heard]:
     """By number of step, what was heard in it."""
     powers: dict[int, list[int]] = {}
-    for start, antenna, _, _, power, _ in looks:
+    for start, antenna, _, _, power, _ in sightings:
         powers.setdefault(start // width, [0, 0])[0 if antenna in inside else 1] += power
     loudest = max((max(pair) for pair in powers.values()), default=1)
     return {number: (_below(loudest, pair[0]), _below(loudest, pair[1])) for number, pair in powers.items()}

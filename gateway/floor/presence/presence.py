@@ -18,7 +18,7 @@ from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
 from gateway.floor.presence.silence import forgiven
 from gateway.floor.presence.states import Change, State
-from gateway.floor.presence.strays import MAX_TAGS, SHARE, strays, too_many
+from gateway.floor.presence.strays import GIVEN_UP_DIVISOR, MAX_TAGS, strays, too_many
 from gateway.floor.presence.timeouts import Due
 from gateway.floor.readers.antennas import Watch
 
@@ -168,7 +168,7 @@ class Presence(Whereabouts):
 
     def make_room(self, t: int) -> bool:
         """Gives up some of the tags that were seen once and never again, and says so; False where there are none."""
-        slots = strays(self.tags, max(1, MAX_TAGS // SHARE)) if t >= self._full_until else []
+        slots = strays(self.tags, max(1, MAX_TAGS // GIVEN_UP_DIVISOR)) if t >= self._full_until else []
         if not slots:
             self._full_until = max(self._full_until, t + LOOK_AGAIN)
             return False

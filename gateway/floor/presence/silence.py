@@ -51,7 +51,7 @@ AWAY = 0.88
 """Share of the silences beyond the expected one in which the tag is gone, for tags with many gaps. The others end with
 the tag where it was, whatever the window (on recordings of worn tags)."""
 
-FEW = 4
+FEW_SIGHTINGS = 4
 """Sightings at which that share is halved: the gaps of a tag that was seen a few times say little about the next."""
 
 
@@ -86,7 +86,7 @@ class Silence:
 
         Beyond the expected silence the tail of the gaps falls as 1 / silence (Pareto), and the odds rise as that.
         """
-        share = AWAY * looks / (looks + FEW)
+        share = AWAY * looks / (looks + FEW_SIGHTINGS)
         odds = share / (1 - share) * max(silence / max(expected, 1), 1.0)
         return odds / (1 + odds)
 

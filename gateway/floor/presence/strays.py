@@ -14,7 +14,7 @@ MAX_TAGS = 1_000_000
 """Live tags: the largest stock planned for. A start with so many takes 450 MB at its peak; with the other bounds added
 up (docs/reliability.md) that is what the unit allows. A flood of invented EPCs must not take more."""
 
-SHARE = 16
+GIVEN_UP_DIVISOR = 16
 """A sixteenth of the tags is given up at a time: looking for them takes a look at all."""
 
 _LAST, _LOOKS = 0, 3  # columns of a row

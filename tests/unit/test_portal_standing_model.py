@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gateway.floor.portals.still_model import NONE, SOME, Side
+from gateway.floor.portals.standing_model import NONE, SOME, Side
 
 
 def told(side: Side, steps: list[int | None]) -> float:

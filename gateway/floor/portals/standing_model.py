@@ -21,7 +21,7 @@ USUAL, USUAL_SD = 10.0, 12.0
 """Where its level lies, in decibels below the loudest read, before anything is known."""
 
 
-class Still:
+class StandingModel:
     """How probable it is that a tag which stands there was heard as it was: `log`, the logarithm of that."""
 
     def __init__(self, fading: float, stray: float) -> None:

@@ -18,7 +18,7 @@ from gateway.floor.portals.companions import (
     Trace,
     beside,
     nearer,
-    with_company,
+    with_companions,
 )
 from gateway.floor.portals.judge import USUAL
 from gateway.floor.portals.walk_model import Likelihood
@@ -29,8 +29,8 @@ UNCLEAR = Likelihood(0.3, 0.3, 0.2, 0.2)
 SELDOM = Likelihood(0.05, 0.05, 0.1, 0.8)
 
 
-def trace(name: str, start: float, end: float, story: Likelihood = OUT, *, aside: bool = False) -> Trace:
-    return Trace(name.encode(), round(start * SECOND), round(end * SECOND), story, 1000, aside)
+def trace(name: str, start: float, end: float, story: Likelihood = OUT, *, standing: bool = False) -> Trace:
+    return Trace(name.encode(), round(start * SECOND), round(end * SECOND), story, 1000, standing)
 
 
 ONE = trace("one", 10, 16)
@@ -52,7 +52,7 @@ OTHERS = {
     "read for twice as long around it": (trace("x", 7, 19), True),
     "read for as long as may be": (trace("x", 5, 5 + LONGEST), True),
     "read for longer than that": (trace("x", 5, 5.1 + LONGEST), False),
-    "standing there": (trace("x", 10, 16, aside=True), False),
+    "standing there": (trace("x", 10, 16, standing=True), False),
     "the tag itself": (trace("one", 10, 16), False),
     "another time": (trace("x", 30, 36), False),
 }
@@ -67,7 +67,7 @@ def test_who_came_and_went_with_a_tag(case):
 
 
 def test_nobody_is_beside_what_stands_there():
-    assert beside(trace("one", 10, 16, aside=True), [trace("x", 10, 16)]) == []
+    assert beside(trace("one", 10, 16, standing=True), [trace("x", 10, 16)]) == []
 
 
 def test_what_one_side_alone_saw_has_company_and_is_none_to_others():
@@ -81,19 +81,19 @@ TIMES = st.integers(0, 40 * SECOND)
 
 
 @given(TIMES, TIMES, TIMES, TIMES, st.booleans(), st.booleans())
-def test_being_together_is_mutual(start, length, other_start, other_length, aside, other_aside):
-    one = Trace(b"one", start, start + length, OUT, 1, aside)
-    other = Trace(b"other", other_start, other_start + other_length, OUT, 1, other_aside)
+def test_being_together_is_mutual(start, length, other_start, other_length, standing, other_standing):
+    one = Trace(b"one", start, start + length, OUT, 1, standing)
+    other = Trace(b"other", other_start, other_start + other_length, OUT, 1, other_standing)
     assert bool(beside(one, [other])) is bool(beside(other, [one]))
 
 
 def test_without_company_nothing_changes():
-    assert with_company(USUAL, []) is USUAL
+    assert with_companions(USUAL, []) is USUAL
 
 
-@pytest.mark.parametrize(("story", "expected"), [(OUT, "outward"), (IN, "inward"), (BACK, "back")])
+@pytest.mark.parametrize(("story", "expected"), [(OUT, "outward"), (IN, "inward"), (BACK, "turned_back")])
 def test_what_others_did_is_expected_of_a_tag(story, expected):
-    found = with_company(USUAL, [trace(str(n), 10, 16, story) for n in range(20)])
+    found = with_companions(USUAL, [trace(str(n), 10, 16, story) for n in range(20)])
     share, own = getattr(found, expected), getattr(USUAL, expected)
     assert TOGETHER < share <= TOGETHER + (1 - TOGETHER) * own + 1e-9
 
@@ -102,32 +102,32 @@ def test_what_others_did_is_expected_of_a_tag(story, expected):
 @pytest.mark.parametrize("prior", [USUAL, SELDOM])
 def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
     """What is left to the other stories is the tag's own share of the cases in which it is not with them."""
-    found = with_company(prior, [trace(str(n), 10, 16) for n in range(number)])
+    found = with_companions(prior, [trace(str(n), 10, 16) for n in range(number)])
     assert found.inward >= (1 - TOGETHER) * prior.inward
-    assert found.back >= (1 - TOGETHER) * prior.back
+    assert found.turned_back >= (1 - TOGETHER) * prior.turned_back
     assert math.fsum(astuple(found)) == pytest.approx(1)
     assert found.outward > prior.outward
 
 
 def test_more_of_them_say_more():
-    shares = [with_company(USUAL, [trace(str(n), 10, 16) for n in range(number)]).outward for number in range(6)]
+    shares = [with_companions(USUAL, [trace(str(n), 10, 16) for n in range(number)]).outward for number in range(6)]
     assert shares == sorted(shares)
     assert shares[1] < shares[5]
 
 
 def test_those_that_went_both_ways_say_nothing_of_the_way():
-    found = with_company(USUAL, [trace("x", 10, 16, IN), trace("y", 10, 16, OUT)])
+    found = with_companions(USUAL, [trace("x", 10, 16, IN), trace("y", 10, 16, OUT)])
     assert found.inward == pytest.approx(found.outward)
 
 
 def test_what_says_nothing_changes_nothing():
-    found = with_company(USUAL, [trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
+    found = with_companions(USUAL, [trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
     assert astuple(found) == pytest.approx(astuple(USUAL))
 
 
 def test_what_stands_beside_others_that_stand_is_not_expected_to_pass():
-    found = with_company(USUAL, [trace(str(n), 10, 16, STILL) for n in range(5)])
-    assert found.still > 0.9
+    found = with_companions(USUAL, [trace(str(n), 10, 16, STILL) for n in range(5)])
+    assert found.standing > 0.9
 
 
 SHARE = st.integers(0, 1000)
@@ -140,7 +140,7 @@ STORY = (
 
 @given(st.lists(STORY, max_size=300))
 def test_whatever_others_did_what_is_expected_are_shares_of_one(stories):
-    found = with_company(USUAL, [trace(str(n), 10, 16, story) for n, story in enumerate(stories)])
+    found = with_companions(USUAL, [trace(str(n), 10, 16, story) for n, story in enumerate(stories)])
     assert math.fsum(astuple(found)) == pytest.approx(1)
     assert min(found.inward, found.outward) >= (1 - TOGETHER) * 0.25 * (1 - 1e-9)
 
@@ -164,9 +164,9 @@ ELSEWHERE = {
 @pytest.mark.parametrize("case", ELSEWHERE)
 def test_what_another_portal_heard_as_well_may_have_passed_there(case):
     there, others, expected = ELSEWHERE[case]
-    company = [trace("x", 10, 16), trace("y", 10, 16)]
+    companions = [trace("x", 10, 16), trace("y", 10, 16)]
     heard = {ONE.epc: there, b"x": others[0], b"y": others[1]}
-    assert nearer(ONE, company, lambda other: heard[other.epc]) is expected
+    assert nearer(ONE, companions, lambda other: heard[other.epc]) is expected
 
 
 def test_without_company_a_tag_speaks_for_itself():
@@ -175,5 +175,5 @@ def test_without_company_a_tag_speaks_for_itself():
 
 
 def test_a_trace_is_dumped_and_loaded():
-    for one in (ONE, replace(ONE, aside=True, likelihood=UNCLEAR), replace(ONE, mute=True)):
+    for one in (ONE, replace(ONE, standing=True, likelihood=UNCLEAR), replace(ONE, mute=True)):
         assert Trace.load(one.dump()) == one

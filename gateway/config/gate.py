@@ -21,6 +21,8 @@ RuleName = Literal[
     "quarantine",
     "finished",
     "destroyed",
+    "expired",
+    "not_first_to_expire",
     "shipped_once",
     "watch",
 ]

@@ -12,7 +12,7 @@ Columns = dict[
     Literal[
         "manifest", "version", "direction", "delivery", "dock", "recipient", "uid", "product", "category", "quantity",
         "unit", "batch", "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed", "as_of",
-        "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
+        "expires", "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
     ],
     Name,
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from gateway.config.base import Identifier
 from gateway.events.base import Count, Time, Uid, strict
-from gateway.events.gate_models import GateEvidence
+from gateway.events.gate_parts import GateEvidence
 
 
 @strict

@@ -5,133 +5,28 @@ One event type with several kinds, told apart by `gate`. UIDs in the sets of a v
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from gateway.config.base import Identifier
-from gateway.events.base import Count, FromWords, Share, Time, Uid, strict
-
-Set: TypeAlias = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
-Outcome: TypeAlias = Literal["complete", "incomplete", "mismatch"]
-OpenedWhy: TypeAlias = Literal["command", "door", "first pass"]
-PrecheckWhy: TypeAlias = Literal["manifest", "watch list"]
-ClosedWhy: TypeAlias = Literal["command", "door", "idle"]
-RevisedWhy: TypeAlias = Literal["manifest", "manifest withdrawn", "watch list", "facts too old"]
-
-
-@strict
-class GateEvidence(TypedDict):
-    config: str
-    algorithm: str
-
-
-@strict
-class FactsAge(TypedDict):
-    """As of when the oldest facts behind the verdict were true."""
-
-    manifest: Time | None
-    records: Time | None
-    lab_results: Time | None
-
-
-Lengths = dict[str, Annotated[float, Field(ge=0)]]
-"""Antenna, as ``reader/port``, to seconds for which it was not watching."""
-
-
-@strict
-class Confirmation(TypedDict):
-    """Somebody looked into the van because the portal had not been watched."""
-
-    by: str
-    time: Time
-    reason: str
-    unwatched_s: Lengths
-
-
-@strict
-class Proven(TypedDict):
-    """What a verdict rests on. `unwatched_s`: what nobody has confirmed. `strays`: passes that decide nothing.
-    `beyond`: packages more than a session can keep apart."""
-
-    rules: list[str]
-    facts_as_of: FactsAge
-    unwatched_s: Lengths
-    confirmed: list[Confirmation]
-    strays: Count
-    beyond: Count
-
-
-@strict
-class VerdictEvidence(GateEvidence, Proven):
-    """With the configuration and the algorithm that came to it."""
-
-
-@strict
-class BrokenRule(TypedDict):
-    rule: str
-    reason: str
-
-
-@strict
-class UnknownRule(TypedDict):
-    rule: str
-    missing: str
-
-
-@strict
-class PassProof(TypedDict):
-    """The pass that decided where a package is; `evidence` is the portal's own."""
-
-    source: Literal["portal"]
-    direction: Literal["in", "out", "undetermined"]
-    start: Time
-    end: Time
-    confidence: Share
-    group: str | None
-    evidence: dict[str, Any]
-
-
-@strict
-class HandheldProof(TypedDict):
-    source: Literal["handheld"]
-    reader: Identifier
-    time: Time
-    by: str
-
-
-@strict
-class Item(TypedDict):
-    """One package: what it is, the verdict in words, and how that is known. `identifier` is the state's, where that
-    is not the UID."""
-
-    uid: Uid
-    identifier: str | None
-    product: str
-    quantity: float | None
-    unit: str
-    batch: str
-    verdict: str
-    rules: list[BrokenRule]
-    unknown: list[UnknownRule]
-    passes: Count
-    loads: Count
-    returns: Count
-    proof: Annotated[PassProof | HandheldProof, Field(discriminator="source")] | None
-
-
-@strict
-class Tally(TypedDict):
-    """How many packages are in each set, of `lines` lines."""
-
-    lines: Count
-    matched: Count
-    missing: Count
-    extra: Count
-    blocked: Count
-    returned: Count
-    undetermined: Count
+from gateway.events.base import Count, FromWords, Time, Uid, strict
+from gateway.events.gate_parts import (
+    ClosedWhy,
+    GateEvidence,
+    Item,
+    Lengths,
+    OpenedWhy,
+    Outcome,
+    PassProof,
+    PrecheckWhy,
+    RevisedWhy,
+    Set,
+    Tally,
+    UnknownRule,
+    VerdictEvidence,
+)
 
 
 @strict
@@ -196,6 +91,17 @@ class Confirmed(OfSessionKnown):
     reason: str
     unwatched_s: Lengths
     ready: bool
+
+
+@strict
+class Overridden(OfSessionKnown):
+    """`by` answers for a line of which something is not known. It stays in the verdict, which is never complete."""
+
+    gate: Literal["overridden"]
+    uid: Uid
+    by: str
+    reason: str
+    unknown: list[UnknownRule]
 
 
 @strict
@@ -296,6 +202,25 @@ class WatchChanged(TypedDict):
 
 
 @strict
+class Destroyed(TypedDict):
+    """A package was destroyed by `by` before the eyes of `witness`; it is on the watch list `destroyed` from now on.
+    `photo`: where the picture of it is kept. `zone`: where it was seen last, if it was."""
+
+    gate: Literal["destroyed"]
+    uid: Uid
+    product: str
+    weight: Annotated[float, Field(gt=0)]
+    unit: str
+    method: str
+    by: str
+    witness: str
+    photo: str
+    reason: str
+    zone: Identifier | None
+    evidence: GateEvidence
+
+
+@strict
 class Precheck(TypedDict):
     """The lines of a delivery, judged before anything is loaded: those that may not leave first. It is no verdict.
 
@@ -349,6 +274,8 @@ GateData: TypeAlias = Annotated[
     | Attached
     | ItemDecided
     | Confirmed
+    | Overridden
+    | Destroyed
     | Revised
     | Verdict
     | ManifestEvent
@@ -365,6 +292,8 @@ GateKind: TypeAlias = Literal[
     "attached",
     "item",
     "confirmed",
+    "overridden",
+    "destroyed",
     "revised",
     "verdict",
     "manifest-received",

@@ -64,7 +64,7 @@ _NEWS = (Restart, ReaderUp, ReaderDown, ReaderAlive, ReaderClock, ReaderConditio
 COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
 """The commands that are the floor's."""
 
-KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch")
+KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
 """Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
 session, which waits for event time, may follow at once."""
 

@@ -26,7 +26,7 @@ from gateway.sources.identifiers import IdentifierMap
 _INTERNAL = frozenset({"manifest.refused"})
 """What only the gateway's own sources say."""
 
-_BULKY = frozenset({"manifest", "watch", "expected"})
+_BULKY = frozenset({"manifest", "watch", "expected", "stock"})
 """What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
 
 _ANSWERED = 50

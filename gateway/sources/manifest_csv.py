@@ -20,7 +20,7 @@ from gateway.text import printable
 COLUMNS = (
     "manifest", "version", "direction", "delivery", "dock", "recipient", "as_of",
     "uid", "product", "category", "quantity", "unit", "batch",
-    "lab_state", "location", "hold", "recall", "investigation", "finished", "destroyed",
+    "lab_state", "location", "expires", "hold", "recall", "investigation", "finished", "destroyed",
     "coa_passed", "coa_released", "coa_revoked", "coa_expires", "coa_document",
 )  # fmt: skip
 
@@ -139,6 +139,7 @@ def _line(row: _Line, as_of: str, zone: str, identifiers: IdentifierMap) -> dict
         "record": {
             "as_of": as_of,
             "lab_state": lab_state,
+            "expires": row.time("expires", zone),
             "location": row.text("location") or None,
             **{name: row.flag(name) for name in _FLAGS},
         },

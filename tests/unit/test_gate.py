@@ -438,7 +438,7 @@ def test_a_list_change_in_mid_session_turns_the_light_red(gate):
 
 
 def test_only_parts_that_changed_are_saved_again(gate):
-    assert gate.changed().keys() == {"manifests", "shipped", "watch", "docks"}
+    assert gate.changed().keys() == {"manifests", "shipped", "watch", "stock", "docks"}
     assert gate.changed().keys() == {"docks"}
     run(gate, opened(1))
     assert gate.changed().keys() == {"manifests", "docks"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.clock import NEVER
+from gateway.clock import NEVER, rfc3339
 from gateway.config import Config
 from gateway.events.gate_models import Change
 from gateway.floor.gate import verdict
@@ -14,6 +14,7 @@ from gateway.floor.gate.manifest import DeliveryKey, Line
 from gateway.floor.gate.rules import Case, Judgement, judge, named
 from gateway.floor.gate.session import Session, Tag, Where
 from gateway.floor.gate.shipped import Shipped
+from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 
 
@@ -21,7 +22,13 @@ class Judges:
     """Asks the rules of the site about packages in the sessions `open`, by dock."""
 
     def __init__(
-        self, config: Config, catalogue: Catalogue, shipped: Shipped, watch: WatchLists, open_: Mapping[str, Session]
+        self,
+        config: Config,
+        catalogue: Catalogue,
+        shipped: Shipped,
+        watch: WatchLists,
+        stock: Stock,
+        open_: Mapping[str, Session],
     ) -> None:
         self._config = config.gate
         self._outbound = named(config.gate.rules)
@@ -29,6 +36,7 @@ class Judges:
         self._catalogue = catalogue
         self._shipped = shipped
         self._watch = watch
+        self._stock = stock
         self._open = open_
 
     def rules(self, session: Session) -> list[str]:
@@ -65,8 +73,9 @@ class Judges:
     def _case(self, session: Session, uid: str, t: int) -> Case:
         owner = self._catalogue.owner(uid, session.key, "in" if session.inbound else "out")
         manifest = self._catalogue.manifest(owner)
+        line = self._catalogue.line(uid, owner)
         return Case(
-            line=self._catalogue.line(uid, owner),
+            line=line,
             owner=owner,
             here=session.key,
             as_of=manifest.as_of if manifest else 0,
@@ -74,7 +83,18 @@ class Judges:
             owner_dock=self._dock_of(owner),
             watched=self._watch.lists(uid),
             shipped=self._left_already(session, uid, t),
+            earlier=self._earlier(line, owner, t),
         )
+
+    def _earlier(self, line: Line | None, owner: DeliveryKey | None, t: int) -> str:
+        """Which package of the same product stays behind and expires before this one, in words."""
+        record = None if line is None else line.record
+        if line is None or record is None or not isinstance(record.expires, int):
+            return ""
+        for other, expires in self._stock.before(line.product, record.expires):
+            if self._catalogue.line(other, owner) is None and self._shipped.key(other, t) is None:
+                return f"{other} of the same product expires on {rfc3339(expires)[:10]}"
+        return ""
 
     def _dock_of(self, key: DeliveryKey | None) -> str:
         """Where a delivery is loaded, as far as that is decided."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.config.base import Identifier
 from gateway.errors import Refused
@@ -14,11 +14,15 @@ from gateway.text import printable
 MAX_UIDS = 2_000
 """UIDs of one command: what fits into an MQTT command, and more than a handheld reads at a time."""
 
+MAX_STOCK = 10_000
+"""Packages of one command `stock`: twice the largest vault that is known, in less than a megabyte."""
+
 Who = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(lambda who: printable(who, 64))]
 Uids = Annotated[list[Uid], Field(min_length=1, max_length=MAX_UIDS)]
 
 COMMANDS = (
-    "manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "gate.confirm", "reads", "watch",
+    "manifest", "manifest.withdraw", "manifest.refused", "gate.open", "gate.close", "gate.confirm", "gate.override",
+    "reads", "watch", "stock", "destroy",
 )  # fmt: skip
 """The commands that are the gate's."""
 
@@ -54,6 +58,15 @@ class Confirm(Arguments):
     reason: Annotated[Text, Field(min_length=1)]
 
 
+class Override(Arguments):
+    """A named person answers for one line of which something is not known, such as while Metrc cannot be asked."""
+
+    dock: Identifier
+    uid: Uid
+    by: Who
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class Withdraw(Arguments):
     """A manifest is void: nothing may be loaded on it any more."""
 
@@ -79,6 +92,42 @@ class Watch(Arguments):
     uids: Annotated[list[Uid], Field(max_length=MAX_UIDS)]
     as_of: Time | None = None
     reason: Text = ""
+
+
+class StockItem(BaseModel):
+    """A package on this site, and when it must not be sold or used any more."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    uid: Uid
+    product: Annotated[Text, Field(min_length=1)]
+    expires: Time | None = None
+
+
+class Stock(Arguments):
+    """All packages of the site, as a book knows them: what has to leave first is seen from it."""
+
+    items: Annotated[list[StockItem], Field(max_length=MAX_STOCK)]
+    as_of: Time | None = None
+
+
+class Destroy(Arguments):
+    """A package was destroyed, by one person before the eyes of another. `photo` is where the picture is kept."""
+
+    uid: Uid
+    weight: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    unit: Annotated[Text, Field(min_length=1, max_length=20)]
+    method: Annotated[Text, Field(min_length=1)]
+    by: Who
+    witness: Who
+    photo: Annotated[Text, Field(min_length=1)]
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _two_people(self) -> Destroy:
+        if " ".join(self.by.casefold().split()) == " ".join(self.witness.casefold().split()):
+            raise ValueError("the witness is who destroyed it: name another person")
+        return self
 
 
 class Rejected(Arguments):

@@ -70,7 +70,8 @@ class EarlyWarning:
         line, judgement = self._sessions.judges.judge(session, uid, t)
         if line is None:
             return "on no manifest"
-        return "" if judgement.passed else judgement.words()
+        answered_for = uid in session.overrides and not judgement.blocked
+        return "" if judgement.passed or answered_for else judgement.words()
 
     def hear(self, dock: str, heard: Set[bytes], t: int) -> None:
         """The packages that the inside antennas of a dock hear now."""

@@ -17,6 +17,7 @@ from gateway.floor.gate.manifest import DeliveryKey, parse_time
 from gateway.floor.gate.session import Ending, Session, Where
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
+from gateway.floor.gate.watchlists import WatchLists
 
 _WHERE = {
     "matched": Where.LOADED,
@@ -35,10 +36,11 @@ Data = Mapping[str, Any]
 class Recovered:
     """Applies events to a gate that was loaded from a checkpoint older than they are."""
 
-    def __init__(self, catalogue: Catalogue, sessions: Sessions, shipped: Shipped) -> None:
+    def __init__(self, catalogue: Catalogue, sessions: Sessions, shipped: Shipped, watch: WatchLists) -> None:
         self._catalogue = catalogue
         self._sessions = sessions
         self._shipped = shipped
+        self._watch = watch
 
     def apply(self, data: Data, t: int) -> None:
         """One event, oldest first. Raises KeyError, ValueError or TypeError where it is none of the gate's."""
@@ -56,6 +58,11 @@ class Recovered:
                 self._shipped.forget(data["uid"])
             case "manifest-received" | "manifest-withdrawn":
                 self._manifest(data, t)
+            case "overridden":
+                if self._session(data) is not None:
+                    self._sessions.answered_for(data["dock"], data["uid"], data["by"], data["reason"], t)
+            case "destroyed":
+                self._watch.destroyed(data["uid"], data["method"], t)
             case "confirmed" | "revised" | "refused" | "precheck" | "watch-changed":
                 pass  # follows from what else is known; the time that nobody watched is counted again from here
             case _:

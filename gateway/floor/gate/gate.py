@@ -7,7 +7,6 @@ time, and facts come out. Each command is first planned, which refuses it and ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from gateway.clock import SECOND
@@ -15,22 +14,23 @@ from gateway.config import Config
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
+from gateway.floor.gate.alarms import Alarms
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
 from gateway.floor.gate.early_warning import EarlyWarning
 from gateway.floor.gate.from_events import Recovered
-from gateway.floor.gate.manifest import DeliveryKey, Manifest, read_manifest
+from gateway.floor.gate.knowledge import Action, Knowledge, Plan
+from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.precheck import Prechecks
-from gateway.floor.gate.reports import Alarms, Reports, essence
+from gateway.floor.gate.reports import Reports
 from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals, Switch
+from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
-
-Action = Callable[[], list[Fact]]
 
 COMMANDS = commands.COMMANDS
 
@@ -49,25 +49,36 @@ class Gate:
         self._catalogue = Catalogue()
         self._shipped = Shipped(config.gate.shipped_for)
         self._watch = WatchLists(config.watch, digest)
+        self._stock = Stock()
         self._signals = Signals(config.docks)
         self._doors = Doors(config.docks)
         self._alarms = Alarms(config.gate.alarm_every, digest)
         reports = Reports(config.docks, self._catalogue, digest)
-        self._sessions = Sessions(config, self._catalogue, self._shipped, self._watch, self._signals, reports, dark)
+        self._sessions = Sessions(
+            config, self._catalogue, self._shipped, self._watch, self._stock, self._signals, reports, dark
+        )
         self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
         self._reports = reports
-        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped)
+        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped, self._watch)
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch)
         self._saved: dict[str, int] = {}
-        self._plans: Mapping[str, Callable[[Any, int], Action]] = {
-            "manifest": self._manifest,
-            "manifest.withdraw": self._withdraw,
-            "manifest.refused": self._rejected,
+        knowledge = Knowledge(
+            self._docks,
+            self._catalogue,
+            self._watch,
+            self._stock,
+            self._sessions,
+            self._prechecks,
+            reports,
+            self._alarms,
+        )
+        self._plans: Mapping[str, Plan] = {
+            **knowledge.plans,
             "gate.open": self._open,
             "gate.close": self._close,
             "gate.confirm": self._confirm,
+            "gate.override": self._override,
             "reads": self._reads,
-            "watch": self._watched,
         }
 
     # ---- commands
@@ -89,43 +100,6 @@ class Gate:
         if plan is None:
             raise Refused(f"no command {command.name!r}: the gate takes {', '.join(COMMANDS)}")
         return plan(command.args, command.t)
-
-    def _manifest(self, args: Any, t: int) -> Action:
-        manifest = read_manifest({key: value for key, value in args.items() if key != "request"})
-        for delivery in manifest.deliveries:
-            if delivery.dock is not None and delivery.dock not in self._docks:
-                known = ", ".join(sorted(self._docks)) or "none"
-                raise Refused(f"manifest {manifest.manifest}: no dock {delivery.dock!r}: docks are {known}")
-        if not self._catalogue.admit(manifest, self._sessions.manifests()):
-            return list
-        return lambda: self._take_manifest(manifest, t)
-
-    def _take_manifest(self, manifest: Manifest, t: int) -> list[Fact]:
-        known = self._catalogue.known.get(manifest.manifest)
-        before = None if known is None else known.manifest
-        self._catalogue.put(manifest, t, self._sessions.manifests())
-        facts = []
-        if before is None or essence(before) != essence(manifest):
-            facts.append(self._reports.manifest("received", manifest, before, t))
-        facts += self._sessions.corrected(manifest, before, t)
-        return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
-
-    def _withdraw(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Withdraw, "manifest.withdraw", args)
-        known = self._catalogue.known.get(wanted.manifest)
-        if known is None:
-            raise Refused(f"manifest.withdraw: no manifest {wanted.manifest!r} is known")
-
-        def withdraw() -> list[Fact]:
-            self._catalogue.remove(wanted.manifest)
-            fact = self._reports.manifest("withdrawn", known.manifest, None, t, by=wanted.by, reason=wanted.reason)
-            return [fact, *self._sessions.rejudge(t, "manifest withdrawn")]
-
-        return withdraw
-
-    def _rejected(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Rejected, "manifest.refused", args)
-        return lambda: self._alarms.manifest_refused(wanted.source, wanted.name, wanted.reason, t)
 
     def _open(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Open, "gate.open", args)
@@ -161,6 +135,23 @@ class Gate:
             raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
         return lambda: self._sessions.confirm(wanted, t)
 
+    def _override(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Override, "gate.override", args)
+        self._known_dock("gate.override", wanted.dock)
+        session = self._sessions.at(wanted.dock)
+        if session is None:
+            raise Refused(f"gate.override: dock {wanted.dock} has no session: open one first")
+        if self._catalogue.line(wanted.uid, session.key) is None:
+            raise Refused(f"gate.override: {wanted.uid} is on no line of the delivery that is loaded here")
+        _, judgement = self._sessions.judges.judge(session, wanted.uid, t)
+        if judgement.blocked:
+            raise Refused(
+                f"gate.override: {wanted.uid} is {judgement.words()}: only what is not known can be answered for"
+            )
+        if not judgement.unknown:
+            raise Refused(f"gate.override: nothing about {wanted.uid} is unknown")
+        return lambda: self._sessions.override(wanted, judgement.unknown, t)
+
     def _reads(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Reads, "reads", args)
         self._known_dock("reads", wanted.dock)
@@ -175,13 +166,6 @@ class Gate:
         if when < session.opened:
             raise Refused("reads: they are older than the session: scan again")
         return lambda: self._sessions.found(wanted, min(when, t), t)
-
-    def _watched(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Watch, "watch", args)
-        self._watch.admit(wanted)
-        named = {*wanted.uids, *self._watch.on(wanted.name)}
-        again = partial(self._prechecks.of_packages, named, t)
-        return lambda: self._watch.change(wanted, t) + self._sessions.rejudge(t, "watch list") + again()
 
     def _known_dock(self, name: str, dock: str) -> None:
         if dock not in self._docks:
@@ -337,6 +321,7 @@ class Gate:
             "manifests": (self._catalogue.revision, self._catalogue.dump),
             "shipped": (self._shipped.revision, self._shipped.dump),
             "watch": (self._watch.revision, self._watch.dump),
+            "stock": (self._stock.revision, self._stock.dump),
             "docks": (0, self._dump_docks),
         }
 
@@ -366,6 +351,7 @@ class Gate:
             self._catalogue.load(parts["manifests"])
             self._shipped.load(parts["shipped"])
             self._watch.load(parts["watch"])
+            self._stock.load(parts.get("stock", []))
             docks = parts["docks"]
             self._signals.load(docks["signals"])
             self._doors.load(docks["doors"])

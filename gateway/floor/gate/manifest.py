@@ -89,11 +89,14 @@ class _Part(BaseModel):
 
 
 class Record(_Part):
-    """What the state system's package record says. `lab_expires`: until when its test results are good, if a limit."""
+    """What the state system's package record says. `lab_expires`: until when its test results are good, if a limit.
+    `expires`: the first of the dates after which it must not be sold or used; None where no date limits it, which is
+    the usual case; ``unknown`` where one is written that cannot be read."""
 
     as_of: Time
     lab_state: Name | None = None
     lab_expires: Time | None = None
+    expires: Time | Literal["unknown"] | None = None
     location: Text | None = None
     hold: Flag = None
     recall: Flag = None

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from gateway.events.envelope import Fact, gate
-from gateway.events.gate_models import Item, PrecheckWhy
+from gateway.events.gate_parts import Item, PrecheckWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
@@ -47,6 +47,15 @@ class Prechecks:
         """The deliveries that name one of these packages, which a watch list names, or does not any more."""
         keys = {key for uid in uids for key in self._catalogue.owners(uid)}
         return self._look(sorted(keys), t, "watch list")
+
+    def all(self, t: int, why: PrecheckWhy) -> list[Fact]:
+        """Every delivery that is known."""
+        keys = [
+            (name, delivery.delivery)
+            for name, known in self._catalogue.known.items()
+            for delivery in known.manifest.deliveries
+        ]
+        return self._look(keys, t, why)
 
     def _look(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
         self._said = {key: said for key, said in self._said.items() if self._catalogue.delivery(key) is not None}

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from gateway.clock import micros, rfc3339
+from gateway.clock import rfc3339
 from gateway.config.gate import DockConfig
-from gateway.events.envelope import Fact, alarm, gate
-from gateway.events.gate_alarms import ManifestRefusedAlarm, NoSessionAlarm
+from gateway.events.envelope import Fact, gate
 from gateway.events.gate_models import (
     Attached,
     CameBack,
     Change,
     CommandRefused,
     Confirmed,
+    Destroyed,
     GateData,
-    GateEvidence,
-    Item,
     ItemDecided,
     LineChanges,
     ManifestEvent,
     OfSession,
     Opened,
-    Outcome,
-    PassProof,
-    Proven,
+    Overridden,
     Revised,
-    RevisedWhy,
     Sets,
-    Tally,
     Verdict,
 )
-from gateway.events.gate_models import (
-    Set as SetName,
-)
+from gateway.events.gate_parts import GateEvidence, Item, Outcome, PassProof, Proven, RevisedWhy, Tally
+from gateway.events.gate_parts import Set as SetName
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.commands import Destroy
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.session import Ending, Session, Status, in_seconds
 from gateway.floor.gate.verdict import ALGORITHM, tally
@@ -45,8 +39,8 @@ from gateway.inputs import Command
 MANIFESTS = "manifests"
 """The place of facts that are about no dock."""
 
-MAX_ALARMS = 256
-"""Different alarms whose last time is remembered; beyond it the oldest may be said again sooner."""
+DESTRUCTION = "destruction"
+"""The place of facts about what was destroyed."""
 
 
 class Reports:
@@ -116,6 +110,21 @@ class Reports:
             "reason": reason,
             "unwatched_s": unwatched,
             "ready": ready,
+            "evidence": self._evidence(),
+        }
+        return self._fact(session, t, more)
+
+    def overridden(
+        self, session: Session, t: int, uid: str, by: str, reason: str, unknown: Sequence[tuple[str, str]]
+    ) -> Fact:
+        """Somebody answers for a line of which something is not known: rules, and what is missing for each."""
+        more: Overridden = {
+            **self._of(session),
+            "gate": "overridden",
+            "uid": uid,
+            "by": by,
+            "reason": reason,
+            "unknown": [{"rule": rule, "missing": missing} for rule, missing in unknown],
             "evidence": self._evidence(),
         }
         return self._fact(session, t, more)
@@ -229,6 +238,24 @@ class Reports:
         }
         return gate(self._portals[dock], t, data)
 
+    def destroyed(self, said: Destroy, product: str, zone: str | None, t: int) -> Fact:
+        """A package was destroyed before the eyes of a witness."""
+        data: Destroyed = {
+            "gate": "destroyed",
+            "uid": said.uid,
+            "product": product,
+            "weight": said.weight,
+            "unit": said.unit,
+            "method": said.method,
+            "by": said.by,
+            "witness": said.witness,
+            "photo": said.photo,
+            "reason": said.reason,
+            "zone": zone,
+            "evidence": self._evidence(),
+        }
+        return gate(DESTRUCTION, t, data)
+
     def refused(self, command: Command, reason: str) -> Fact:
         """A command that was admitted could not be carried out when its time came."""
         dock = command.args.get("dock")
@@ -241,67 +268,6 @@ class Reports:
             "evidence": self._evidence(),
         }
         return gate(place, command.t, data)
-
-
-class Alarms:
-    """Alarms of the gate, each kind and subject at most once in `every` seconds."""
-
-    def __init__(self, every: float, digest: str) -> None:
-        self._every = micros(every)
-        self._digest = digest
-        self._said: dict[str, list[int]] = {}  # kind and subject to the time it was said, and how often not said since
-
-    def manifest_refused(self, source: str, name: str, reason: str, t: int) -> list[Fact]:
-        """A manifest could not be taken from its source."""
-        unsaid = self._again("manifest-refused", f"{source}/{name}", t)
-        if unsaid is None:
-            return []
-        data: ManifestRefusedAlarm = {
-            "alarm": "manifest-refused",
-            "state": "raised",
-            "since": rfc3339(t),
-            "source": source,
-            "name": name,
-            "reason": reason,
-            "unsaid": unsaid,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
-        }
-        return [alarm(MANIFESTS, t, data)]
-
-    def no_session(self, portal: str, dock: str, uid: str, t: int) -> list[Fact]:
-        """A package left through a dock that has no session."""
-        unsaid = self._again("no-session", dock, t)
-        if unsaid is None:
-            return []
-        data: NoSessionAlarm = {
-            "alarm": "no-session",
-            "state": "raised",
-            "since": rfc3339(t),
-            "dock": dock,
-            "uid": uid,
-            "reason": f"{uid} left through dock {dock} without a session",
-            "unsaid": unsaid,
-            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
-        }
-        return [alarm(portal, t, data)]
-
-    def _again(self, kind: str, subject: str, t: int) -> int | None:
-        """How often an alarm was not said since the last time; None, and one more, where it is too soon."""
-        key = f"{kind} {subject}"
-        last = self._said.pop(key, None)
-        if last is not None and t - last[0] < self._every:
-            self._said[key] = [last[0], last[1] + 1]
-            return None
-        while len(self._said) >= MAX_ALARMS:
-            del self._said[next(iter(self._said))]
-        self._said[key] = [t, 0]
-        return last[1] if last else 0
-
-    def dump(self) -> dict[str, list[int]]:
-        return {key: list(said) for key, said in self._said.items()}
-
-    def load(self, dump: Any) -> None:
-        self._said = {key: list(said) for key, said in dump.items()}
 
 
 def outline(session: Session, delivery: Delivery | None, *, ready: bool, dark: Mapping[str, int]) -> dict[str, Any]:

@@ -39,7 +39,14 @@ class Unknown:
     missing: str
 
 
-Outcome: TypeAlias = Passed | Blocked | Unknown
+@dataclass(slots=True, frozen=True)
+class Warned:
+    """The rule holds, and somebody should know of something all the same."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Passed | Blocked | Unknown | Warned
 
 PASSED = Passed()
 
@@ -49,7 +56,7 @@ class Case:
     """A package at a dock. `line` is what names it, of the delivery `owner`; `here` is the delivery being loaded.
 
     `as_of` is when the manifest was true, `watched` the watch lists that the UID is on, `shipped` how it has left
-    already, in words.
+    already, in words; `earlier` which package of the same product on this site expires before it, in words.
     """
 
     line: Line | None
@@ -60,6 +67,7 @@ class Case:
     owner_dock: str = ""
     watched: frozenset[str] = frozenset()
     shipped: str = ""
+    earlier: str = ""
 
 
 Rule: TypeAlias = Callable[[Case, GateConfig], Outcome]
@@ -236,6 +244,24 @@ def shipped_once(case: Case, config: GateConfig) -> Outcome:
     return Blocked(case.shipped) if case.shipped else PASSED
 
 
+def expired(case: Case, config: GateConfig) -> Outcome:
+    """No date has come after which it must not be sold or used. A package without such a date has no limit."""
+    record = None if case.line is None else case.line.record
+    if record is None or record.expires is None:
+        return PASSED
+    if record.expires == "unknown":
+        return Unknown("expiration date")
+    if record.expires <= case.now:
+        return Blocked(f"since {rfc3339(record.expires)[:10]}")
+    stale = _freshness("package record", record.as_of, case, config)
+    return Unknown(stale) if stale else PASSED
+
+
+def not_first_to_expire(case: Case, config: GateConfig) -> Outcome:
+    """First expired, first out: no package of the same product on this site expires before it. It only warns."""
+    return Warned(case.earlier) if case.earlier else PASSED
+
+
 _OWN_RULE = frozenset(_FLAG_WORDS) | {"quarantine"}
 
 
@@ -258,6 +284,8 @@ RULES: dict[str, Rule] = {
     "quarantine": quarantine,
     "finished": finished,
     "destroyed": destroyed,
+    "expired": expired,
+    "not_first_to_expire": not_first_to_expire,
     "shipped_once": shipped_once,
     "watch": watch,
 }
@@ -271,6 +299,7 @@ class Judgement:
     blocked: tuple[tuple[str, str], ...]  # rule and reason
     unknown: tuple[tuple[str, str], ...]  # rule and what is missing
     fresh_until: int
+    warned: tuple[tuple[str, str], ...] = ()  # rule and what somebody should know
 
     @property
     def passed(self) -> bool:
@@ -303,13 +332,16 @@ def judge(case: Case, config: GateConfig, rules: Rules) -> Judgement:
     """Asks the rules."""
     blocked: list[tuple[str, str]] = []
     unknown: list[tuple[str, str]] = []
+    warned: list[tuple[str, str]] = []
     for name, rule in rules:
         outcome = rule(case, config)
         if isinstance(outcome, Blocked):
             blocked.append((name, outcome.reason))
         elif isinstance(outcome, Unknown):
             unknown.append((name, outcome.missing))
-    return Judgement(tuple(blocked), tuple(unknown), _fresh_until(case, config))
+        elif isinstance(outcome, Warned):
+            warned.append((name, outcome.reason))
+    return Judgement(tuple(blocked), tuple(unknown), _fresh_until(case, config), tuple(warned))
 
 
 def _fresh_until(case: Case, config: GateConfig) -> int:
@@ -321,6 +353,8 @@ def _fresh_until(case: Case, config: GateConfig) -> int:
     ends = [case.as_of + limit]
     if line.record is not None:
         ends += [line.record.as_of + limit, line.record.lab_expires or NEVER]
+        if isinstance(line.record.expires, int):
+            ends.append(line.record.expires)
     if line.lab is not None:
         ends += [line.lab.as_of + limit, *(result.expires or NEVER for result in line.lab.results)]
     return min((end for end in ends if end > case.now), default=NEVER)

@@ -28,6 +28,7 @@ def dump_session(session: Session) -> dict[str, Any]:
         "dark": session.dark,
         "before": session.before,
         "confirmed": session.confirmed,
+        "overrides": session.overrides,
         "ending": None if session.ending is None else asdict(session.ending),
     }
 
@@ -53,7 +54,6 @@ def load_tags(dump: Mapping[str, Any]) -> dict[str, Tag]:
 
 
 def _dump_tag(tag: Tag) -> dict[str, Any]:
-    judgement = tag.judgement
     return {
         "where": tag.where.value,
         "loads": tag.loads,
@@ -64,15 +64,21 @@ def _dump_tag(tag: Tag) -> dict[str, Any]:
         "carried": tag.carried,
         "proof": tag.proof,
         "status": tag.status.value if tag.status else None,
-        "judgement": [judgement.blocked, judgement.unknown, judgement.fresh_until] if judgement else None,
+        "judgement": _dump_judgement(tag.judgement),
     }
+
+
+def _dump_judgement(judgement: Judgement | None) -> list[Any] | None:
+    if judgement is None:
+        return None
+    return [judgement.blocked, judgement.unknown, judgement.fresh_until, judgement.warned]
 
 
 def _load_tag(dump: Mapping[str, Any]) -> Tag:
     judgement = None
     if dump["judgement"] is not None:
-        blocked, unknown, fresh_until = dump["judgement"]
-        judgement = Judgement(_pairs(blocked), _pairs(unknown), fresh_until)
+        blocked, unknown, fresh_until, *warned = dump["judgement"]
+        judgement = Judgement(_pairs(blocked), _pairs(unknown), fresh_until, _pairs(warned[0] if warned else ()))
     return Tag(
         where=Where(dump["where"]),
         loads=dump["loads"],

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from gateway.clock import SECOND, rfc3339
-from gateway.events.gate_models import ClosedWhy, Confirmation, HandheldProof, OpenedWhy, PassProof
+from gateway.events.gate_parts import ClosedWhy, Confirmation, HandheldProof, OpenedWhy, Override, PassProof
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.passes import Direction, Pass
@@ -124,10 +124,23 @@ class Session:
     dark: dict[str, int] = field(default_factory=dict)  # dark time of each antenna of the portal when it began
     before: dict[str, int] = field(default_factory=dict)  # and for how long in earlier sessions of the same delivery
     confirmed: list[Confirmation] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)  # by UID; with one the session never ends complete
 
     @property
     def red(self) -> bool:
-        return any(self.counts[status] for status in RED)
+        """Something is loaded that must not be: blocked lines that somebody answers for do not count."""
+        return self.counts[Status.EXTRA] > 0 or self.counts[Status.BLOCKED] > sum(map(self.excused, self.overrides))
+
+    def excused(self, uid: str) -> bool:
+        """Whether a package is blocked for what is not known alone, and a named person answers for it."""
+        tag = self.tags.get(uid)
+        return (
+            uid in self.overrides
+            and tag is not None
+            and tag.status is Status.BLOCKED
+            and tag.judgement is not None
+            and not tag.judgement.blocked
+        )
 
     @property
     def loading(self) -> Direction:

@@ -10,23 +10,25 @@ A delivery that was closed before it was complete goes on where it was when it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.events.gate_models import ClosedWhy, HandheldProof, LineChanges, OpenedWhy, Proven, RevisedWhy
+from gateway.events.gate_models import LineChanges
+from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Proven, RevisedWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.commands import Confirm, Reads
+from gateway.floor.gate.commands import Confirm, Override, Reads
 from gateway.floor.gate.manifest import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, outline
 from gateway.floor.gate.saved import dump_session, load_session
 from gateway.floor.gate.session import RED, Dark, Ending, Session, Tag, Where, in_seconds, portal_proof, unwatched
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals
+from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.unfinished import LastVerdicts, Unfinished
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Pass
@@ -44,6 +46,7 @@ class Sessions:
         catalogue: Catalogue,
         shipped: Shipped,
         watch: WatchLists,
+        stock: Stock,
         signals: Signals,
         reports: Reports,
         dark: Dark,
@@ -57,7 +60,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._unfinished = Unfinished()
         self._last = LastVerdicts()
-        self.judges = Judges(config, catalogue, shipped, watch, self._open)
+        self.judges = Judges(config, catalogue, shipped, watch, stock, self._open)
 
     # ---- who is where
 
@@ -159,7 +162,7 @@ class Sessions:
         judgement = tag.judgement
         assert judgement is not None
         self._show(session, t)
-        if tag.status in RED and tag.status is not before:
+        if tag.status in RED and tag.status is not before and not session.excused(uid):
             self._signals.buzz(session.dock, t)
         item = verdict.entry(uid, line, tag, judgement)
         counts = verdict.tally(session, self._catalogue.delivery(session.key))
@@ -232,6 +235,8 @@ class Sessions:
             "strays": session.strays,
             "beyond": session.beyond,
         }
+        if session.overrides:
+            proof["overrides"] = [session.overrides[uid] for uid in sorted(session.overrides)]
         fact = self._reports.verdict(session, t, ending, result, sets, proof)
         self._remember(session, t, done=done)
         del self._open[session.dock]
@@ -317,6 +322,18 @@ class Sessions:
         return [
             self._reports.confirmed(session, t, wanted.by, wanted.reason, lengths, ready=self._complete(session, t))
         ]
+
+    def override(self, wanted: Override, unknown: Sequence[tuple[str, str]], t: int) -> list[Fact]:
+        """A named person answers for a line of which something is not known."""
+        session = self.answered_for(wanted.dock, wanted.uid, wanted.by, wanted.reason, t)
+        return [self._reports.overridden(session, t, wanted.uid, wanted.by, wanted.reason, unknown)]
+
+    def answered_for(self, dock: str, uid: str, by: str, reason: str, t: int) -> Session:
+        """Takes note of who answers for a package, and shows it."""
+        session = self._open[dock]
+        session.overrides[uid] = {"uid": uid, "by": by, "time": rfc3339(t), "reason": reason}
+        self._show(session, t)
+        return session
 
     def _show(self, session: Session, t: int) -> None:
         """Amber while open, red while anything is loaded that must not be; green is for verdicts only."""

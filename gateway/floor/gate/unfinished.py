@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.events.gate_models import Confirmation
+from gateway.events.gate_parts import Confirmation, Override
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.saved import dump_tags, load_tags
 from gateway.floor.gate.session import Session, Tag, Where, portal_proof
@@ -22,6 +22,7 @@ class _Left:
     tags: dict[str, Tag]
     unwatched: dict[str, int]
     confirmed: list[Confirmation]
+    overrides: dict[str, Override]
 
 
 class Unfinished:
@@ -34,7 +35,7 @@ class Unfinished:
         for tag in session.tags.values():
             tag.carried = True
         self._left.pop(key, None)
-        self._left[key] = _Left(session.tags, unwatched, session.confirmed)
+        self._left[key] = _Left(session.tags, unwatched, session.confirmed, session.overrides)
         while len(self._left) > MAX_UNFINISHED:
             del self._left[next(iter(self._left))]
 
@@ -47,6 +48,7 @@ class Unfinished:
             tag.status = tag.judgement = None
             session.tags.setdefault(uid, tag)
         session.before, session.confirmed = left.unwatched, left.confirmed
+        session.overrides = left.overrides
         return len(left.tags)
 
     def came_back(self, key: DeliveryKey, p: Pass) -> None:
@@ -56,11 +58,15 @@ class Unfinished:
             left.tags[p.uid].place(Where.OUTSIDE, p.end, portal_proof(p))
 
     def dump(self) -> list[Any]:
-        return [[*key, dump_tags(left.tags), left.unwatched, left.confirmed] for key, left in self._left.items()]
+        return [
+            [*key, dump_tags(left.tags), left.unwatched, left.confirmed, left.overrides]
+            for key, left in self._left.items()
+        ]
 
     def load(self, dump: list[Any]) -> None:
-        for manifest, delivery, tags, unwatched, confirmed in dump:
-            self._left[manifest, delivery] = _Left(load_tags(tags), dict(unwatched), list(confirmed))
+        for manifest, delivery, tags, unwatched, confirmed, *more in dump:
+            overrides = dict(more[0]) if more else {}
+            self._left[manifest, delivery] = _Left(load_tags(tags), dict(unwatched), list(confirmed), overrides)
 
 
 _OUTLINE = (

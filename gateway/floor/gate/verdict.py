@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.clock import rfc3339
-from gateway.events.gate_models import FactsAge, Item, Outcome, Sets, Tally
+from gateway.events.gate_models import Sets
+from gateway.events.gate_parts import FactsAge, Item, Outcome, Tally
 from gateway.floor.gate.manifest import Delivery, Line
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.gate.session import Session, Status, Tag
@@ -34,6 +35,7 @@ def complete(session: Session, delivery: Delivery | None, *, watched: bool) -> b
         and not session.red
         and not counts[Status.UNDETERMINED]
         and not session.beyond
+        and not session.overrides
     )
 
 
@@ -72,6 +74,8 @@ def sets(session: Session, delivery: Delivery | None, judge: Judge) -> Sets:
             continue
         line, judgement = judge(uid)
         item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement)
+        if uid in session.overrides:
+            item["override"] = session.overrides[uid]
         if status is not Status.RETURNED:
             found[status].append(item)
         if tag is not None and tag.returns and status in (Status.MISSING, Status.RETURNED):
@@ -97,7 +101,7 @@ def lines(session: Session, delivery: Delivery | None, judge: Judge) -> dict[str
 
 def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement) -> Item:
     """One package: what it is, what the rules say of it, and how that is known."""
-    return {
+    item: Item = {
         "uid": uid,
         "identifier": line.identifier if line else None,
         "product": line.product if line else "",
@@ -112,6 +116,9 @@ def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement) ->
         "returns": tag.returns if tag else 0,
         "proof": (tag.proof or None) if tag else None,
     }
+    if judgement.warned:
+        item["warnings"] = [{"rule": rule, "reason": reason} for rule, reason in judgement.warned]
+    return item
 
 
 def words(tag: Tag | None, judgement: Judgement) -> str:

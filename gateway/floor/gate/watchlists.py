@@ -18,12 +18,15 @@ from gateway.errors import Refused
 from gateway.events.envelope import Fact, alarm, gate
 from gateway.events.gate_alarms import WatchAlarm
 from gateway.events.gate_models import WatchChanged
-from gateway.floor.gate.commands import Watch
+from gateway.floor.gate.commands import Watch, read
 
 ALGORITHM = "watch/2"
 
 PLACE = "watch-lists"
 """The place of events about a list itself."""
+
+DESTROYED = "destroyed"
+"""The list of what was destroyed."""
 
 MAX_WATCHED = 20_000
 """Tags on all lists together: a recall of forty vans. Their custody stays within some megabytes."""
@@ -105,6 +108,25 @@ class WatchLists:
         self.revision += 1
         self._gather()
         return facts
+
+    def destroyed(self, uid: str, method: str, t: int) -> None:
+        """Puts a package on the list `destroyed`, where that is configured: from now on it may be nowhere."""
+        if DESTROYED in self._config:
+            entry = self._tags.setdefault(uid, _Tag()).lists.setdefault(DESTROYED, _Entry("", t))
+            entry.reason, entry.as_of = f"destroyed: {method}"[:200], t
+            self.revision += 1
+            self._gather()
+
+    def admit_destroyed(self, uid: str) -> None:
+        """Raises Refused where the list `destroyed` is not configured, has the package already, or is full."""
+        if DESTROYED in self.lists(uid):
+            raise Refused(f"destroy: {uid} is on the list of destroyed packages already")
+        self.admit(read(Watch, "watch", {"list": DESTROYED, "mode": "add", "uids": [uid]}))
+
+    def last_zone(self, uid: str) -> str | None:
+        """Where a watched package was seen last."""
+        tag = self._tags.get(uid)
+        return tag.custody[-1][0] if tag is not None and tag.custody else None
 
     def _changed(self, wanted: Watch, coming: set[str], going: Set[str], t: int) -> list[Fact]:
         """Who put what on a list and took what from it; nothing where it is as it was."""

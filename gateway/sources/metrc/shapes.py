@@ -138,6 +138,7 @@ def record_args(record: Object, as_of: int, zone: str) -> dict[str, Any]:
         "as_of": rfc3339(as_of),
         "lab_state": _name(record, "LabTestingState"),
         "lab_expires": expires,
+        "expires": first_date(record, zone),
         "location": _text(record, "LocationName") or None,
         "hold": _flag(record, ("IsOnHold", "IsOnHoldCombined"), clear=("IsOnHoldCombined",)),
         "recall": _flag(record, ("IsOnRecall", "IsOnRecallCombined"), clear=("IsOnRecallCombined",)),
@@ -145,6 +146,14 @@ def record_args(record: Object, as_of: int, zone: str) -> dict[str, Any]:
         "finished": _finished(record, zone),
         "destroyed": _destroyed(record),
     }
+
+
+def first_date(record: Object, zone: str) -> str | None:
+    """The first of the dates after which a package must not be sold or used; ``unknown`` where one cannot be read."""
+    dates = [_time(record, name, zone) for name in ("ExpirationDate", "SellByDate", "UseByDate")]
+    if not all(known for _, known in dates):
+        return "unknown"
+    return min((date for date, _ in dates if date is not None), default=None)
 
 
 _INVESTIGATION = ("IsOnInvestigation", "IsOnInvestigationHold", "IsOnInvestigationRecall")

@@ -1,0 +1,75 @@
+"""Alarms of the gate that do not shout all the time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.clock import micros, rfc3339
+from gateway.events.envelope import Fact, alarm
+from gateway.events.gate_alarms import ManifestRefusedAlarm, NoSessionAlarm
+from gateway.floor.gate.reports import MANIFESTS
+from gateway.floor.gate.verdict import ALGORITHM
+
+MAX_ALARMS = 256
+"""Different alarms whose last time is remembered; beyond it the oldest may be said again sooner."""
+
+
+class Alarms:
+    """Alarms of the gate, each kind and subject at most once in `every` seconds."""
+
+    def __init__(self, every: float, digest: str) -> None:
+        self._every = micros(every)
+        self._digest = digest
+        self._said: dict[str, list[int]] = {}  # kind and subject to the time it was said, and how often not said since
+
+    def manifest_refused(self, source: str, name: str, reason: str, t: int) -> list[Fact]:
+        """A manifest could not be taken from its source."""
+        unsaid = self._again("manifest-refused", f"{source}/{name}", t)
+        if unsaid is None:
+            return []
+        data: ManifestRefusedAlarm = {
+            "alarm": "manifest-refused",
+            "state": "raised",
+            "since": rfc3339(t),
+            "source": source,
+            "name": name,
+            "reason": reason,
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(MANIFESTS, t, data)]
+
+    def no_session(self, portal: str, dock: str, uid: str, t: int) -> list[Fact]:
+        """A package left through a dock that has no session."""
+        unsaid = self._again("no-session", dock, t)
+        if unsaid is None:
+            return []
+        data: NoSessionAlarm = {
+            "alarm": "no-session",
+            "state": "raised",
+            "since": rfc3339(t),
+            "dock": dock,
+            "uid": uid,
+            "reason": f"{uid} left through dock {dock} without a session",
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(portal, t, data)]
+
+    def _again(self, kind: str, subject: str, t: int) -> int | None:
+        """How often an alarm was not said since the last time; None, and one more, where it is too soon."""
+        key = f"{kind} {subject}"
+        last = self._said.pop(key, None)
+        if last is not None and t - last[0] < self._every:
+            self._said[key] = [last[0], last[1] + 1]
+            return None
+        while len(self._said) >= MAX_ALARMS:
+            del self._said[next(iter(self._said))]
+        self._said[key] = [t, 0]
+        return last[1] if last else 0
+
+    def dump(self) -> dict[str, list[int]]:
+        return {key: list(said) for key, said in self._said.items()}
+
+    def load(self, dump: Any) -> None:
+        self._said = {key: list(said) for key, said in dump.items()}

@@ -1,0 +1,127 @@
+"""What the gate is told of the world beyond the floor: manifests, watch lists, the stock, and what was destroyed.
+
+Each command is planned here, which refuses it and changes nothing; what is planned is carried out at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeAlias
+
+from gateway.errors import Refused
+from gateway.events.envelope import Fact
+from gateway.floor.gate import commands
+from gateway.floor.gate.alarms import Alarms
+from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.manifest import Manifest, read_manifest
+from gateway.floor.gate.precheck import Prechecks
+from gateway.floor.gate.reports import Reports, essence
+from gateway.floor.gate.sessions import Sessions
+from gateway.floor.gate.stock import Stock
+from gateway.floor.gate.watchlists import WatchLists
+
+Action: TypeAlias = Callable[[], list[Fact]]
+Plan: TypeAlias = Callable[[Any, int], Action]
+"""A command's arguments and its time to what carries it out. Raises Refused where it cannot be carried out."""
+
+
+class Knowledge:
+    """The plans of the commands that tell the gate something, by name."""
+
+    def __init__(
+        self,
+        docks: Collection[str],
+        catalogue: Catalogue,
+        watch: WatchLists,
+        stock: Stock,
+        sessions: Sessions,
+        prechecks: Prechecks,
+        reports: Reports,
+        alarms: Alarms,
+    ) -> None:
+        self._docks = docks
+        self._catalogue = catalogue
+        self._watch = watch
+        self._stock = stock
+        self._sessions = sessions
+        self._prechecks = prechecks
+        self._reports = reports
+        self._alarms = alarms
+        self.plans: dict[str, Plan] = {
+            "manifest": self._manifest,
+            "manifest.withdraw": self._withdraw,
+            "manifest.refused": self._rejected,
+            "stock": self._take_stock,
+            "destroy": self._destroy,
+            "watch": self._watched,
+        }
+
+    def _manifest(self, args: Any, t: int) -> Action:
+        manifest = read_manifest({key: value for key, value in args.items() if key != "request"})
+        for delivery in manifest.deliveries:
+            if delivery.dock is not None and delivery.dock not in self._docks:
+                known = ", ".join(sorted(self._docks)) or "none"
+                raise Refused(f"manifest {manifest.manifest}: no dock {delivery.dock!r}: docks are {known}")
+        if not self._catalogue.admit(manifest, self._sessions.manifests()):
+            return list
+        return lambda: self._take_manifest(manifest, t)
+
+    def _take_manifest(self, manifest: Manifest, t: int) -> list[Fact]:
+        known = self._catalogue.known.get(manifest.manifest)
+        before = None if known is None else known.manifest
+        self._catalogue.put(manifest, t, self._sessions.manifests())
+        facts = []
+        if before is None or essence(before) != essence(manifest):
+            facts.append(self._reports.manifest("received", manifest, before, t))
+        facts += self._sessions.corrected(manifest, before, t)
+        return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
+
+    def _withdraw(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Withdraw, "manifest.withdraw", args)
+        known = self._catalogue.known.get(wanted.manifest)
+        if known is None:
+            raise Refused(f"manifest.withdraw: no manifest {wanted.manifest!r} is known")
+
+        def withdraw() -> list[Fact]:
+            self._catalogue.remove(wanted.manifest)
+            fact = self._reports.manifest("withdrawn", known.manifest, None, t, by=wanted.by, reason=wanted.reason)
+            return [fact, *self._sessions.rejudge(t, "manifest withdrawn")]
+
+        return withdraw
+
+    def _rejected(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Rejected, "manifest.refused", args)
+        return lambda: self._alarms.manifest_refused(wanted.source, wanted.name, wanted.reason, t)
+
+    def _take_stock(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Stock, "stock", args)
+
+        def take() -> list[Fact]:
+            self._stock.put(wanted.items)
+            return self._sessions.rejudge(t, "manifest") + self._prechecks.all(t, "stock")
+
+        return take
+
+    def _destroy(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Destroy, "destroy", args)
+        self._watch.admit_destroyed(wanted.uid)
+
+        def destroy() -> list[Fact]:
+            fact = self._reports.destroyed(wanted, self._product(wanted.uid), self._watch.last_zone(wanted.uid), t)
+            self._watch.destroyed(wanted.uid, wanted.method, t)
+            return [fact, *self._sessions.rejudge(t, "watch list"), *self._prechecks.of_packages([wanted.uid], t)]
+
+        return destroy
+
+    def _product(self, uid: str) -> str:
+        """What a package is, as far as a manifest or the stock says."""
+        lines = (self._catalogue.line(uid, key) for key in self._catalogue.owners(uid))
+        return next((line.product for line in lines if line is not None and line.product), self._stock.product(uid))
+
+    def _watched(self, args: Any, t: int) -> Action:
+        wanted = commands.read(commands.Watch, "watch", args)
+        self._watch.admit(wanted)
+        named = {*wanted.uids, *self._watch.on(wanted.name)}
+        again = partial(self._prechecks.of_packages, named, t)
+        return lambda: self._watch.change(wanted, t) + self._sessions.rejudge(t, "watch list") + again()

@@ -25,7 +25,7 @@ async def test_a_minute_without_a_broker_loses_nothing(make_daemon, make_broker,
         daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda s: s.messages, 20)
+            await subscriber.until(lambda s: s.messages, 60)
             process = psutil.Process(daemon.pid)
             before = process.memory_info().rss
             broker.stop()

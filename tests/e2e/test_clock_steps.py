@@ -43,10 +43,10 @@ async def test_a_clock_that_is_set_moves_nothing(make_daemon, make_broker, tmp_p
         daemon.program = wall.program
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda s: len(movements(events_of(s), PACKAGE_PREFIX)) >= STANDING, 20)
+            await subscriber.until(lambda s: len(movements(events_of(s), PACKAGE_PREFIX)) >= STANDING, 60)
             for number, off in enumerate(STEPS, start=1):
                 wall.set(off)
-                await subscriber.until(lambda s, n=number: steps(s) == n, 10)
+                await subscriber.until(lambda s, n=number: steps(s) == n, 60)
                 seen = passed_by(subscriber)
                 await asyncio.sleep(SETTLED)
                 assert passed_by(subscriber) > seen, "blind after the clock was set"
@@ -55,11 +55,11 @@ async def test_a_clock_that_is_set_moves_nothing(make_daemon, make_broker, tmp_p
             wall.set(-2 * YEAR)  # and it is put right once more while nothing runs
             await daemon.start()
             seen = passed_by(subscriber)
-            await subscriber.until(lambda s: passed_by(s) > seen + 20, 20)
+            await subscriber.until(lambda s: passed_by(s) > seen + 20, 60)
             door.switch_off()
             assert await daemon.stop() == 0, daemon.log[-4000:]
             expected = await replayed(daemon.config_file, recorded(daemon.directory / "reads"))
-            await subscriber.until(lambda s: len(events_of(s)) >= len(expected), 20)
+            await subscriber.until(lambda s: len(events_of(s)) >= len(expected), 60)
             events = events_of(subscriber)
 
     assert told(events) == told(expected)

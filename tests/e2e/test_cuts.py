@@ -26,7 +26,7 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_pat
         daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await door.until(lambda: door.connected, 20)
+            await door.until(lambda: door.connected, 60)
             for _ in range(6):
                 await asyncio.sleep(10 / 6)  # the cuts are spread over the ten seconds
                 await door.until(lambda: door.connected, 60)
@@ -55,12 +55,12 @@ async def test_a_gateway_that_is_held_up_does_not_hang_up(make_daemon, broker, t
         daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"door": door}))
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await door.until(lambda: len(door.reads) > 200, 20)
+            await door.until(lambda: len(door.reads) > 200, 60)
             os.kill(daemon.pid, signal.SIGSTOP)
             await asyncio.sleep(STALL)
             os.kill(daemon.pid, signal.SIGCONT)
             stalled = len(door.reads)
-            await door.until(lambda: len(door.reads) > stalled + 200, 20)
+            await door.until(lambda: len(door.reads) > stalled + 200, 60)
             door.switch_off()
             made = {seen.epc.hex().upper() for seen in door.reads}
             arrived = await arrivals(daemon, subscriber, len(made))

@@ -80,17 +80,17 @@ async def test_a_manifest_gets_the_verdicts_written_in_it(make_daemon, broker, t
         with Subscriber(broker.port, BASE + "events/#", "answers") as subscriber:
             await daemon.start()
             shutil.copy(path, folder / "manifest.json")
-            await subscriber.until(lambda s: list(gate(s, "manifest-received")), 10)
+            await subscriber.until(lambda s: list(gate(s, "manifest-received")), 60)
             number = next(gate(subscriber, "manifest-received"))["manifest"]
             opening = {"dock": "dock-1", "manifest": number, "delivery": delivery}
             subscriber.publish(BASE + "cmd/gate.open", opening, ResponseTopic="answers")
-            await subscriber.until(lambda s: s.on("answers"), 10)
+            await subscriber.until(lambda s: s.on("answers"), 60)
             assert orjson.loads(subscriber.on("answers")[0].payload)["status"] == "ok"
             await subscriber.until(
                 lambda s: len(list(gate(s, "item"))) >= len(wanted), FIRST + EVERY * len(wanted) + 30
             )
             subscriber.publish(BASE + "cmd/gate.close", {"dock": "dock-1"})
-            await subscriber.until(lambda s: list(gate(s, "verdict")), 20)
+            await subscriber.until(lambda s: list(gate(s, "verdict")), 60)
             verdict = next(gate(subscriber, "verdict"))
             assert await daemon.stop() == 0, daemon.log[-4000:]
 

@@ -49,7 +49,7 @@ async def test_a_running_gateway_answers_and_its_history_can_be_made_again(make_
         )
         with Subscriber(broker.port, BASE + "events/#", "answers/#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda it: len(movements(events_of(it))) >= TAGS, 20)
+            await subscriber.until(lambda it: len(movements(events_of(it))) >= TAGS, 60)
             newest = events_of(subscriber)[-1]
             uid = next(event for event in events_of(subscriber) if "uid" in event["data"])["data"]["uid"]
 

@@ -40,7 +40,7 @@ async def test_twenty_kills_leave_no_trace_in_the_events(make_daemon, broker_awa
                 if broker_away and kill % 2:
                     broker.restart()
             await daemon.start()
-            await door.until(lambda: door.connected and vault.connected, 20)
+            await door.until(lambda: door.connected and vault.connected, 60)
             door.switch_off()
             last = max(door.reads, key=lambda seen: seen.time).epc.hex().upper().encode()
             await subscriber.until(lambda s: any(last in message.payload for message in s.messages[-1000:]), 120)

@@ -44,7 +44,7 @@ async def test_the_gateway_inventories_llrpkits_emulator(make_daemon, broker, tm
         )
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda s: len(s.messages) >= 20, 30)
+            await subscriber.until(lambda s: len(s.messages) >= 20, 60)
             await asyncio.sleep(5.0)  # what is told in this time must not be a departure
             assert await daemon.stop() == 0, daemon.log[-4000:]
     finally:

@@ -39,7 +39,7 @@ async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, va
         assert "rfid_gateway_start_refused 1.0" in (await get(settings["http"]["port"], "/metrics"))[1].decode()
         await seen.until(lambda s: s.last(BASE + "state/gateway") is not None)
         assert seen.last(BASE + "state/gateway")["status"] == "failing"
-        await until(lambda: "the dock page is served" in daemon.log, 10)
+        await until(lambda: "the dock page is served" in daemon.log, 60)
         status, page = await get(settings["web"]["port"], "/docks/any")
         assert status == 503
         assert "The gateway could not start" in page.decode()
@@ -60,8 +60,8 @@ async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, b
         await daemon.start()
         assert (await get(settings["http"]["port"], "/healthz"))[0] == 503
         journal.unlink()
-        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 20)
-        await until(lambda: seen.last(BASE + "state/gateway")["status"] == "online", 10)
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 60)
+        await until(lambda: seen.last(BASE + "state/gateway")["status"] == "online", 60)
         assert (await get(settings["http"]["port"], "/healthz"))[0] == 200
         assert await daemon.stop() == 0, daemon.log[-4000:]
 
@@ -82,11 +82,11 @@ async def test_a_ledger_that_is_gone_at_the_start_is_a_stated_loss(make_daemon, 
     daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
     with Subscriber(broker.port, BASE + "events/#") as events:
         await daemon.start()
-        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 20)
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 60)
         await daemon.kill()
         for file in daemon.directory.glob("ledger.db*"):
             file.unlink()
         await daemon.start()
-        await events.until(lambda s: any(e["data"].get("cause") == "journal-lost" for e in events_of(s)), 20)
+        await events.until(lambda s: any(e["data"].get("cause") == "journal-lost" for e in events_of(s)), 60)
         assert len({event["epoch"] for event in events_of(events)}) == 2
         assert await daemon.stop() == 0, daemon.log[-4000:]

@@ -48,7 +48,7 @@ async def test_ready_healthy_and_stopped_in_order(make_daemon, vault, broker, tm
         Subscriber(broker.port, BASE + "state/#", client_id="watcher") as states,
     ):
         await daemon.start()
-        await subscriber.until(everyone_is_there, 20)
+        await subscriber.until(everyone_is_there, 60)
         status, body = await get(settings["http"]["port"], "/healthz")
         assert (status, orjson.loads(body)["status"]) == (200, "ok")
         _, metrics = await get(settings["http"]["port"], "/metrics")
@@ -67,13 +67,13 @@ async def test_an_orderly_restart_is_no_event(make_daemon, vault, broker, tmp_pa
     daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
     with Subscriber(broker.port, BASE + "events/#") as subscriber:
         await daemon.start()
-        await subscriber.until(everyone_is_there, 20)
+        await subscriber.until(everyone_is_there, 60)
         for _ in range(2):
             assert await daemon.stop() == 0
             await daemon.start()
-        await vault.until(lambda: vault.connected, 20)
+        await vault.until(lambda: vault.connected, 60)
         sent = vault.reader.counters.sent
-        await vault.until(lambda: vault.reader.counters.sent > sent + 200, 20)
+        await vault.until(lambda: vault.reader.counters.sent > sent + 200, 60)
         assert await daemon.stop() == 0
         events = events_of(subscriber)
     assert [event["data"]["movement"] for event in events] == ["arrived"] * TAGS
@@ -86,7 +86,7 @@ async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, t
         daemon = make_daemon(tmp_path / "gateway", settings)
         with Subscriber(broker.port, BASE + "#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda s: len(movements(_events(s))) >= TAGS + 3, 20)
+            await subscriber.until(lambda s: len(movements(_events(s))) >= TAGS + 3, 60)
 
             settings["presense"] = {}
             daemon.configure(settings)
@@ -101,7 +101,7 @@ async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, t
             daemon.configure(settings)
             daemon.reload()
             await until(lambda: "the configuration was reloaded" in daemon.log, 10, lambda: daemon.log[-2000:])
-            await door.until(lambda: door.connected, 10)
+            await door.until(lambda: door.connected, 60)
             assert '"reader stopped","reader":"door"' in daemon.log
             assert '"reader stopped","reader":"vault"' not in daemon.log
             assert await daemon.stop() == 0
@@ -112,18 +112,18 @@ async def test_a_count_on_command_is_answered_and_published(make_daemon, vault, 
     daemon = make_daemon(tmp_path / "gateway", config(tmp_path / "gateway", broker.port, {"vault": vault}))
     with Subscriber(broker.port, BASE + "events/#", "answers") as subscriber:
         await daemon.start()
-        await subscriber.until(lambda s: len(s.messages) >= TAGS, 20)
+        await subscriber.until(lambda s: len(s.messages) >= TAGS, 60)
         command = {"zone": "vault-1", "duration": 1, "request": "stocktake-7"}
         subscriber.publish(BASE + "cmd/count", command, ResponseTopic="answers", CorrelationData=b"7")
-        await subscriber.until(lambda s: s.on("answers"), 10)
+        await subscriber.until(lambda s: s.on("answers"), 60)
         answer = subscriber.on("answers")[0]
         assert answer.properties.CorrelationData == b"7"
         assert orjson.loads(answer.payload)["status"] == "ok"
-        await subscriber.until(lambda s: s.on(BASE + "events/count/vault-1"), 20)
+        await subscriber.until(lambda s: s.on(BASE + "events/count/vault-1"), 60)
         count = subscriber.last(BASE + "events/count/vault-1")
         assert count["data"]["population"] == TAGS
         subscriber.publish(BASE + "cmd/count", {"zone": "vualt-1"}, ResponseTopic="answers")
-        await subscriber.until(lambda s: len(s.on("answers")) == 2, 10)
+        await subscriber.until(lambda s: len(s.on("answers")) == 2, 60)
         assert orjson.loads(subscriber.on("answers")[1].payload)["status"] == "refused"
         assert await daemon.stop() == 0
 

@@ -33,13 +33,13 @@ async def test_every_read_becomes_an_event_once_or_is_stated_as_lost(make_daemon
         daemon = make_daemon(tmp_path / "gateway", settings)
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()
-            await subscriber.until(lambda s: len(s.messages) > 50, 30)
+            await subscriber.until(lambda s: len(s.messages) > 50, 60)
             if network == "stalls and breaks":
                 line.stall()
                 await asyncio.sleep(2.5)  # longer than the keepalive watchdog bears
                 line.flow()
             await asyncio.sleep(2.0)
-            await door.until(lambda: door.connected, 20)
+            await door.until(lambda: door.connected, 60)
             door.switch_off()
             made = {seen.epc.hex().upper(): seen.time for seen in door.reads}
             last = max(made, key=made.__getitem__).encode()

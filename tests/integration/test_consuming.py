@@ -81,7 +81,7 @@ async def test_a_consumer_ends_with_every_event_once_however_late_it_comes(
         senders.append(mqtt)
         ledger._on_commit = lambda sequence: mqtt.wake()
         await add(1, 300)  # before there is any consumer: the broker has nothing of it
-        assert await mqtt.drain(10)
+        assert await mqtt.drain(60)
         consumer.start()
         await add(301, 320)
         await consumer.has(320)

@@ -283,7 +283,7 @@ async def test_llrpkits_reader_is_inventoried() -> None:
         settings = {"phase": True, "doppler": True, "keepalive": 0.5, "inputs": [{"port": 1}]}
         rig = Rig(antennas, host="127.0.0.1", port=port, **settings)  # type: ignore[arg-type]
         async with rig.running(again=True):
-            await rig.until(lambda: len(set(rig.epcs)) == 30, "all 30 tags", timeout=20)
+            await rig.until(lambda: len(set(rig.epcs)) == 30, "all 30 tags", timeout=60)
             seen = len(rig.epcs)
             await rig.until(lambda: len(rig.epcs) > seen + 400, "more reads")
             await rig.until(lambda: len(rig.of(ReaderAlive)) >= 3, "keepalives")

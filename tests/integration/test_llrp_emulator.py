@@ -148,7 +148,7 @@ while True:
 async def test_a_client_killed_leaves_a_reader_that_holds():
     async with LlrpEmulator(serials(500), keep_reads=True) as emulator:
         client = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_CLIENT, str(emulator.port), cwd=ROOT)
-        await emulator.until(lambda: emulator.reader.counters.sent > 100, timeout=20)
+        await emulator.until(lambda: emulator.reader.counters.sent > 100, timeout=60)
         client.send_signal(signal.SIGKILL)
         await client.wait()
         await emulator.until(lambda: not emulator.connected)
@@ -216,7 +216,7 @@ async def test_a_client_that_asks_and_does_not_listen_is_not_served_further():
         client.write(encode(Message(everything.name, 7, everything)) * 1500)
         await emulator.until(lambda: emulator.reader.crowded)
         client.reading.set()
-        await client.until(lambda: len(client.messages) > 1500, timeout=30)
+        await client.until(lambda: len(client.messages) > 1500, timeout=60)
         await client.ask(E("GET_ROSPECS"))
 
 

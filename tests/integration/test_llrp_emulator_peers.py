@@ -33,7 +33,7 @@ async def reads_for(emulator: LlrpEmulator, seconds: float, seen: Sequence[objec
     await emulator.until(lambda: bool(emulator.reads))
     await asyncio.sleep(seconds)
     emulator.switch_off()
-    await emulator.until(lambda: len(seen) >= len(emulator.reads), 30)
+    await emulator.until(lambda: len(seen) >= len(emulator.reads), 60)
 
 
 def wanted_number(emulator: LlrpEmulator) -> object:

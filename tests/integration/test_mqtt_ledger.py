@@ -43,13 +43,13 @@ async def test_what_was_committed_while_the_gateway_was_down_is_published_next_t
         async with published(path, broker) as (ledger, mqtt):
             ledger.append(facts(1, 50), 0)
             await ledger.flush()
-            assert await mqtt.drain(5)
+            assert await mqtt.drain(60)
         before = TestLedger(path)
         before.start()
         before.append(facts(51, 60), 0)
         await before.close()
         async with published(path, broker) as (ledger, mqtt):
-            assert await mqtt.drain(5)
+            assert await mqtt.drain(60)
             assert ledger.stats().published == 60
         await subscriber.until(lambda it: len(it.messages) >= 60)
     events = [orjson.loads(message.payload) for message in subscriber.messages]
@@ -65,10 +65,10 @@ async def test_a_refused_event_is_in_quarantine_and_stays_there(make_broker: Mak
     async with published(path, broker) as (ledger, mqtt):
         ledger.append([fact(1), Fact(ALARM, "dock", START, {"why": "test"}), fact(3)], 0)
         await ledger.flush()
-        assert await mqtt.drain(5)
+        assert await mqtt.drain(60)
         assert (mqtt.stats.published, mqtt.stats.refused) == (2, 1)
     async with published(path, broker) as (ledger, mqtt):
-        assert await mqtt.drain(5)
+        assert await mqtt.drain(60)
         assert [(entry.sequence, entry.reason) for entry in await ledger.quarantined(10)] == [
             (2, "Not authorized (0x87)")
         ]

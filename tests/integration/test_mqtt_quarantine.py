@@ -52,7 +52,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
             ledger.append([fact(1), Fact(ALARM, "dock", START, {"why": "test"}), fact(3)], 0)
             await ledger.flush()
             mqtt.wake()
-            assert await mqtt.drain(20)
+            assert await mqtt.drain(60)
             code, said = await run("list")
             assert code == 0, said
             assert "Not authorized (0x87); sent again by itself" in said

@@ -44,7 +44,7 @@ class Peer:
         async with self._news:
             self._news.notify_all()
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout: float = 60.0) -> None:
         async with asyncio.timeout(timeout), self._news:
             await self._news.wait_for(condition)
 

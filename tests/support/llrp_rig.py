@@ -21,7 +21,7 @@ from drivers.llrp.protocol.framing import Frames
 from drivers.llrp.protocol.tables import PARAMETERS_BY_NAME
 from tests.support.llrp_bench import OK, capabilities, event, failed
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class Rig:

@@ -41,7 +41,7 @@ class Broker:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, within: float = 10.0) -> None:
+    def start(self, within: float = 60.0) -> None:
         """Starts it, on the same port and with the same stored sessions as before, and waits until it accepts."""
         assert self.process is None
         self.port = self.port or free_port()

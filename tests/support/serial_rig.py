@@ -61,7 +61,7 @@ class Rig:
     def got(self, *, antennas: bool = True) -> Counter[tuple[bytes, int]]:
         return Counter((row[0], row[1]) for row in self.rows())
 
-    async def until(self, condition: Callable[[], Any], timeout: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], timeout: float = 60.0) -> None:
         """Wait for a condition that the emulator and the driver bring about."""
         deadline = asyncio.get_running_loop().time() + timeout
         while not condition():

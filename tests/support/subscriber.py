@@ -66,13 +66,13 @@ class Subscriber:
         messages = self.on(topic)
         return orjson.loads(messages[-1].payload) if messages else None
 
-    async def until(self, condition: Callable[[Subscriber], Any], within: float = 10.0) -> Any:
+    async def until(self, condition: Callable[[Subscriber], Any], within: float = 60.0) -> Any:
         """Waits for the first true value of `condition`, which is given this subscriber."""
         return await until(lambda: condition(self), within, lambda: f"{len(self.messages)} messages came")
 
 
 async def until(
-    condition: Callable[[], Any], within: float = 10.0, explain: Callable[[], str] = lambda: "no more is known"
+    condition: Callable[[], Any], within: float = 60.0, explain: Callable[[], str] = lambda: "no more is known"
 ) -> Any:
     """Waits for the first true value of `condition` and returns it; fails after `within` seconds."""
     deadline = time.monotonic() + within

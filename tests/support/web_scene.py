@@ -184,7 +184,7 @@ async def served(gateway: FakeGateway, log: Logger | None = None, **settings: An
     server = WebServer(gateway, WebConfig.model_validate({"port": 0} | settings), log or quiet())
     running = asyncio.create_task(server.run())
     ready = asyncio.create_task(server.ready.wait())
-    await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=60)
     ready.cancel()
     assert server.ready.is_set(), "the page did not come up"
     try:

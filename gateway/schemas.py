@@ -131,6 +131,9 @@ _PARAMETERS = {
 _TOPICS = {
     "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
     "count": ("send", "events/count/{zone}", "What is in a zone", False),
+    "count-session": ("send", "events/count-session/{zone}", "Somebody began to count, or ended it", False),
+    "handheld": ("send", "events/handheld/{reader}", "A handheld has read tags near it", False),
+    "expected": ("send", "events/expected/{zone}", "What ought to be in a zone was changed", False),
     "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
     "access": ("send", "events/access/{door}", "What happened at a door, as an access-control system says", False),
     "gate": ("send", "events/gate/{portal}", "A gate session: its packages and its verdict", False),
@@ -150,6 +153,9 @@ _TOPICS = {
 _EVENT_CHANNELS = {
     "movement": events.MOVEMENT,
     "count": events.COUNT,
+    "count-session": events.COUNT_SESSION,
+    "handheld": events.HANDHELD,
+    "expected": events.EXPECTED,
     "gate": events.GATE,
     "alarm": events.ALARM,
     "access": events.ACCESS,

@@ -14,14 +14,18 @@ from typing import Any
 import orjson
 
 from gateway.clock import parse_rfc3339, rfc3339
+from gateway.events.count_models import CountData, CountSession, ExpectedChanged, HandheldReads
 from gateway.events.gate_models import GateData
-from gateway.events.models import Access, ClockStep, CountData, Loss
+from gateway.events.models import Access, ClockStep, Loss
 from gateway.events.types import ACCESS as ACCESS
 from gateway.events.types import ALARM as ALARM
 from gateway.events.types import CLOCK_STEP as CLOCK_STEP
 from gateway.events.types import COUNT as COUNT
+from gateway.events.types import COUNT_SESSION as COUNT_SESSION
 from gateway.events.types import EVENTS, AlarmData, MovementData
+from gateway.events.types import EXPECTED as EXPECTED
 from gateway.events.types import GATE as GATE
+from gateway.events.types import HANDHELD as HANDHELD
 from gateway.events.types import LOSS as LOSS
 from gateway.events.types import MOVEMENT as MOVEMENT
 
@@ -33,7 +37,7 @@ GENESIS = "0" * 64
 class Fact:
     """What happened (`type`, `data`), where (`place`: a zone, portal or reader) and when (`time`, microseconds UTC).
 
-    Built by `movement`, `count`, `gate`, `alarm`, `loss`, `access` and `clock_step`, which hold the data to its type.
+    Built by the functions below, which hold the data to its type.
     """
 
     type: str
@@ -59,6 +63,21 @@ def movement(place: str, time: int, data: MovementData) -> Fact:
 def count(place: str, time: int, data: CountData) -> Fact:
     """A zone was counted."""
     return Fact(COUNT, place, time, data)
+
+
+def count_session(place: str, time: int, data: CountSession) -> Fact:
+    """Somebody began to count, or ended it."""
+    return Fact(COUNT_SESSION, place, time, data)
+
+
+def handheld(place: str, time: int, data: HandheldReads) -> Fact:
+    """A handheld has read tags."""
+    return Fact(HANDHELD, place, time, data)
+
+
+def expected(place: str, time: int, data: ExpectedChanged) -> Fact:
+    """Somebody has said what ought to be in a zone."""
+    return Fact(EXPECTED, place, time, data)
 
 
 def gate(place: str, time: int, data: GateData) -> Fact:

@@ -1,5 +1,5 @@
 """What is published: the types by which the floor builds events and the type check holds it to them, and from which the
-JSON Schemas under config/ are made. The dock gate's are in gate_models.py.
+JSON Schemas under config/ are made. Those of counts are in count_models.py, the dock gate's in gate_models.py.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from gateway.config import Identifier
-from gateway.events.base import Count, From, Hash, Share, Time, Uid, strict
+from gateway.events.base import Count, From, Share, Time, Uid, strict
 
 MovementKind: TypeAlias = Literal["arrived", "moved", "departed", "not_seen", "seen_again"]
 RssiWord: TypeAlias = Literal["dBm", "raw"]
 Quality: TypeAlias = Literal["synced", "corrected", "uptime", "arrival", "unknown"]
-Trigger: TypeAlias = Literal["periodic", "command", "calendar"]
-EndedBy: TypeAlias = Literal["no new tags", "time limit", "duration"]
-MissingStatus: TypeAlias = Literal["not seen in this count", "not seen", "seen elsewhere", "departed", "never seen"]
 AlarmState: TypeAlias = Literal["raised", "cleared"]
 
 
@@ -150,154 +147,9 @@ class GroupPassage(TypedDict):
 
 
 @strict
-class LongList(TypedDict):
-    """In place of a list that is too long for an event: its length, and SHA-256 of its sorted lines."""
-
-    number: Count
-    sha256: Hash
-
-
-@strict
-class CountQuality(TypedDict):
-    """How well the zone was being read: the share of the time for which each antenna was watching."""
-
-    duty: Share
-    antennas: dict[str, Share]
-    antennas_down: list[str]
-    conditions: dict[str, list[str]]
-
-
-@strict
 class CountEvidence(TypedDict):
     config: str
     algorithm: str
-
-
-@strict
-class CountRounds(TypedDict):
-    """The rounds of a count: those that could see something, those in which nobody was watching, and what ended it."""
-
-    looked: Count
-    blind: Count
-    ended_by: EndedBy
-
-
-@strict
-class CountEstimate(TypedDict):
-    """How many tags there are, judged from how often the count saw those that it saw.
-
-    `interval` begins with what was seen; at `level` the truth lies in it, unless tags that cannot be read at all stand
-    apart from the others. `missed` are those that are not in `population` of the count. `unheard`: tags that are too
-    weak to be heard, judged from the levels of the others; null where these say nothing, and then `population` is a
-    lower bound. `new_lately` are tags that were read for the first time in the last third of the rounds; `covered` is
-    false where the count does not show that it has been all over the zone, and there may be more beyond `interval`.
-    """
-
-    population: Annotated[float, Field(ge=0)]
-    interval: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)]
-    level: Share
-    missed: Annotated[float, Field(ge=0)]
-    coverage: Share
-    rounds: Count
-    seen_once: Count
-    seen_twice: Count
-    new_lately: Count
-    covered: bool
-    unheard: Annotated[float, Field(ge=0)] | None
-    method: Literal["chao2", "chao2+levels"]
-    lower_bound: bool
-
-
-@strict
-class LastSighting(TypedDict):
-    zone: Identifier
-    time: Time
-    rssi: float
-    rssi_unit: RssiWord
-
-
-@strict
-class MissingTag(TypedDict):
-    """A tag that was expected and not seen in this count, and where it was seen last. It may well be there."""
-
-    uid: Uid
-    status: MissingStatus
-    last: LastSighting | None
-
-
-@strict
-class MisplacedTag(TypedDict):
-    """A tag that was seen here and is expected in another zone."""
-
-    uid: Uid
-    expected_in: Identifier
-
-
-@strict
-class Differences(TypedDict):
-    """UIDs: how many, SHA-256 of their sorted lines, and how many are not told about here."""
-
-    number: Count
-    sha256: Hash
-    beyond: Count
-
-
-@strict
-class Missing(Differences):
-    tags: list[MissingTag]
-
-
-@strict
-class Extra(Differences):
-    tags: list[Uid]
-
-
-@strict
-class Elsewhere(Differences):
-    tags: list[MisplacedTag]
-
-
-@strict
-class CountExpected(TypedDict):
-    """The count against the `number` of tags that were expected: `found` and `missing` are all of these. Tags that
-    were seen and not expected are `elsewhere` where another zone expects them, else `extra`."""
-
-    number: Count
-    sha256: Hash
-    as_of: Time
-    source: str
-    found: Count
-    missing: Missing
-    extra: Extra
-    elsewhere: Elsewhere
-
-
-@strict
-class CountData(TypedDict):
-    """How many tags are in a zone. `seen` of the `population` were read during the count; `unconfirmed` were not.
-    `settling` were read too late in the count to say that they belong there. `scheduled` is when the calendar had it
-    due; `expected` is null where nobody has said what ought to be there."""
-
-    zone: Identifier
-    trigger: Trigger
-    request: str | None
-    scheduled: Time | None
-    started: Time
-    ended: Time
-    rounds: CountRounds
-    population: Count
-    seen: Count
-    unconfirmed: Count
-    settling: Count
-    not_seen: Count
-    foreign: Count
-    estimate: CountEstimate | None
-    uids: list[Uid] | LongList
-    not_seen_uids: list[Uid] | LongList
-    expected: CountExpected | None
-    quality: CountQuality
-    confidence: Share
-    evidence: CountEvidence
 
 
 @strict

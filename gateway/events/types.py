@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.config import Identifier
 from gateway.events.base import Hash, Time
+from gateway.events.count_models import CountData, CountSession, ExpectedChanged, HandheldReads
 from gateway.events.gate_alarms import GateAlarm
 from gateway.events.gate_models import GateData
 from gateway.events.models import (
@@ -16,7 +17,6 @@ from gateway.events.models import (
     Alarm,
     AlarmNoted,
     ClockStep,
-    CountData,
     GroupPassage,
     Loss,
     Movement,
@@ -31,6 +31,9 @@ ALARM: Final = "rfid.alarm.v1"
 LOSS: Final = "rfid.loss.v1"
 CLOCK_STEP: Final = "rfid.clock-step.v1"
 ACCESS: Final = "rfid.access.v1"
+COUNT_SESSION: Final = "rfid.count-session.v1"
+HANDHELD: Final = "rfid.handheld.v1"
+EXPECTED: Final = "rfid.expected.v1"
 
 MovementData: TypeAlias = Movement | Passage | Revision | GroupPassage
 AlarmData: TypeAlias = Alarm | GateAlarm | AlarmNoted
@@ -52,6 +55,9 @@ EVENTS: Final[dict[str, EventType]] = {
     GATE: EventType("events/gate/{place}", GateData),
     ALARM: EventType("events/alarm/{place}", AlarmData),
     ACCESS: EventType("events/access/{place}", Access),
+    COUNT_SESSION: EventType("events/count-session/{place}", CountSession),
+    HANDHELD: EventType("events/handheld/{place}", HandheldReads),
+    EXPECTED: EventType("events/expected/{place}", ExpectedChanged),
     LOSS: EventType("events/loss", Loss),
     CLOCK_STEP: EventType("events/clock-step", ClockStep),
 }

@@ -139,12 +139,14 @@ class Floor:
 
     def admit(self, command: Command) -> None:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
-        if command.name in GATE_COMMANDS or command.name in statements.COMMANDS:
-            (self.gate if command.name in GATE_COMMANDS else statements).admit(command)
-            return
-        if command.name not in COUNT_COMMANDS:
+        if command.name not in COMMANDS:
             raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
-        self._counts.admit(command, self._pending.commands(command.name))
+        if command.name in statements.COMMANDS:
+            statements.admit(command)
+        elif _of_counts(command):
+            self._counts.admit(command, self._pending.commands())
+        else:
+            self.gate.admit(command, self._pending.commands())
 
     @property
     def lateness(self) -> int:
@@ -261,10 +263,7 @@ class Floor:
         while self._pending.before(start + self._window):
             item = self._pending.pop()
             if isinstance(item, Command):
-                if item.name in GATE_COMMANDS:
-                    facts += self.gate.command(item)
-                else:
-                    self._counts.begin(item)
+                facts += self._counts.carry_out(item) if _of_counts(item) else self.gate.command(item)
             else:
                 if isinstance(item, InputChange):
                     facts += self.gate.input_changed(item.reader, item.port, item.state, item.t)
@@ -311,6 +310,10 @@ class Floor:
             "watched": "watching" in antennas.values(),
             "antennas": dict(sorted(antennas.items())),
         } | self._counts.zone_state(zone)
+
+    def count_session(self, zone: str) -> dict[str, Any] | None:
+        """The count that somebody takes of a zone, as it stands, ready for JSON; None where nobody counts it."""
+        return self._counts.live(zone)
 
     @property
     def count_plan(self) -> Plan:
@@ -373,3 +376,8 @@ class Floor:
             self._pending,
             self._limit * self._window,
         )
+
+
+def _of_counts(command: Command) -> bool:
+    """Whether a command is about counts. What a handheld read is, unless it was read at a dock."""
+    return command.name in COUNT_COMMANDS or (command.name == "reads" and command.args.get("dock") is None)

@@ -58,6 +58,11 @@ def counts_1(content: Content) -> Content:
     return content | {"counts": content["counts"] | {"running": running}}
 
 
+def counts_2(content: Content) -> Content:
+    """Counts may belong to a session of somebody who counts by hand, and handhelds are remembered."""
+    return content | {"counts": content["counts"] | {"sessions": [], "handhelds": []}}
+
+
 def portals_1(content: Content) -> Content:
     """Portals keep phases, and tracks say what was said of them while they are still read."""
     portals = content["portals"]
@@ -80,7 +85,7 @@ STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (),
     "presence": (presence_1,),
     "portals": (portals_1, portals_2),
-    "counts": (counts_1,),
+    "counts": (counts_1, counts_2),
     "gate": (),
 }
 """In the order in which the sections are loaded."""

@@ -62,9 +62,9 @@ class Pending:
         """Takes out the first."""
         return heappop(self._heap)[2]
 
-    def commands(self, name: str) -> int:
-        """How many commands of this name wait."""
-        return sum(1 for _, _, item in self._heap if isinstance(item, Command) and item.name == name)
+    def commands(self) -> list[Command]:
+        """The commands that wait, in the order in which they will be carried out."""
+        return [item for _, _, item in sorted(self._heap) if isinstance(item, Command)]
 
     def redate(self, by: int) -> None:
         """Everything waits for a time `by` microseconds later."""

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import LedgerError
-from gateway.events.envelope import COUNT, GATE, MOVEMENT
+from gateway.events.envelope import COUNT, COUNT_SESSION, GATE, HANDHELD, MOVEMENT
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import proof_from
 from gateway.floor.gate.docks import Docks
@@ -111,6 +111,8 @@ class State:
         takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
             MOVEMENT: ("presence", self._moved),
             COUNT: ("counts", lambda data, t: self.counts.apply(data)),
+            COUNT_SESSION: ("counts", self.counts.apply_session),
+            HANDHELD: ("counts", self.counts.by_hand.apply_reads),
             GATE: ("gate", self.docks.gate.apply),
         }
         for payload in payloads:

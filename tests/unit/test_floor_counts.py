@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from drivers.api import AntennaStatus, Batch, ReaderCondition, ReaderDown, ReaderUp, RssiUnit
 from gateway.clock import rfc3339
 from gateway.errors import Refused
+from gateway.events.count_models import CountData
 from gateway.events.envelope import COUNT, Fact
-from gateway.events.models import CountData
 from gateway.floor import Floor
 from gateway.floor.counts import counts
 from gateway.floor.counts import report as count_report

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 
 from gateway.clock import rfc3339
 from gateway.errors import LedgerError, Refused
+from gateway.events.count_models import CountData
 from gateway.events.envelope import COUNT, GENESIS, Fact, seal
-from gateway.events.models import CountData
 from gateway.floor import Floor
 from gateway.floor.counts import expected as count_expected
 from gateway.floor.counts import report as count_report

@@ -208,6 +208,11 @@ def test_what_the_floor_says_fits_the_schemas():
         match step:
             case 100:
                 facts += floor.feed(Command(t, "count", {"zone": "vault", "duration": 5, "request": "a"}))
+            case 150:
+                facts += floor.feed(Command(t, "expected", {"zone": "vault", "uids": []}))
+                facts += floor.feed(Command(t, "count.open", {"zones": ["vault"], "by": "Dana"}))
+            case 160:
+                facts += floor.feed(Command(t, "reads", {"reader": "sled", "uids": [epc.hex().upper()]}))
             case 200:
                 facts += floor.feed(AntennaStatus("r", t, 1, up=False, reason="no antenna"))
             case 220:

@@ -8,36 +8,30 @@ count began: the rest is in the columns of the tags when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from drivers.api import RssiUnit
-from gateway.clock import NEVER, SECOND, micros, parse_rfc3339, rfc3339
+from gateway.clock import NEVER, SECOND, micros, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
+from gateway.events.count_models import Trigger
 from gateway.events.envelope import Fact
 from gateway.events.envelope import count as counted
-from gateway.events.models import CountData, Trigger
-from gateway.floor.counts.estimate import estimate
+from gateway.floor.counts.by_hand import GATEWAY, ByHand
+from gateway.floor.counts.commands import COMMANDS as COMMANDS
 from gateway.floor.counts.expected import MAX_EXPECTED, ExpectedSets, read_uids
-from gateway.floor.counts.levels import Unheard, unheard
 from gateway.floor.counts.plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
-from gateway.floor.counts.report import Comparison, described, listed
+from gateway.floor.counts.report import Comparison
+from gateway.floor.counts.result import Results, outline
 from gateway.floor.counts.run import MOST_ROUNDS, Running
+from gateway.floor.counts.sessions import LONGEST as LONGEST_SESSION
 from gateway.floor.counts.watched import Watched
-from gateway.floor.evidence import MOST, Evidence
-from gateway.floor.levels import UNITS
+from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
-from gateway.floor.presence.states import State
 from gateway.floor.readers.history import Timeline
-from gateway.floor.tags import Foreign, uid
+from gateway.floor.tags import Foreign
 from gateway.inputs import Command
-
-ALGORITHM = "count/4"
-
-COMMANDS = ("count", "expected")
-"""The commands that are about counts."""
 
 LONGEST = 3600.0
 """Seconds. A count that takes longer is not a count but a day of presence."""
@@ -78,23 +72,27 @@ class Counts:
         self._places = places
         self._watched = Watched(places, timeline)
         self._presence = presence
-        self._foreign = foreign
-        self._evidence = evidence
         self._comparison = Comparison(places, presence, self.expected)
+        self._results = Results(places, presence, foreign, evidence, self._watched, self._comparison)
+        self.by_hand = ByHand(config, self.expected, self._comparison)
 
     # ---- commands
 
-    def admit(self, command: Command, waiting: int) -> None:
-        """Raises Refused where the command cannot be carried out; `waiting` others are admitted and not begun."""
-        if command.name == "expected":
-            self.expected.admit(command.args, self._zones)
-        else:
-            self._admit_count(command.args, waiting)
+    def admit(self, command: Command, waiting: Sequence[Command]) -> None:
+        """Raises Refused where the command cannot be carried out once those that are `waiting` are."""
+        match command.name:
+            case "expected":
+                self.expected.admit(command.args, self._zones)
+            case "count":
+                self._admit_count(command.args, sum(1 for other in waiting if other.name == "count"))
+            case _:
+                self.by_hand.admit(command, waiting)
 
     def _admit_count(self, args: Mapping[str, Any], waiting: int) -> None:
-        unknown = sorted(set(args) - {"zone", "duration", "request", "expected"})
+        unknown = sorted(set(args) - {"zone", "duration", "request", "expected", "by"})
         if unknown:
-            raise Refused(f"count: unknown argument {unknown[0]!r}: it takes zone, duration, expected and request")
+            raise Refused(f"count: unknown argument {unknown[0]!r}: it takes zone, duration, expected, by and request")
+        _who("count", args)
         if not isinstance(args.get("zone"), str) or args["zone"] not in self._zones:
             raise Refused(f"count: no zone {args.get('zone')!r}: zones are {', '.join(sorted(self._zones))}")
         duration = args.get("duration")
@@ -115,15 +113,33 @@ class Counts:
                     f"count: the counts that are running expect {MAX_EXPECTED} tags: wait until one has ended"
                 )
 
-    def begin(self, command: Command) -> None:
-        """Carries out a command that was admitted."""
-        args = command.args
-        if command.name == "expected":
-            self.expected.change(args, command.t)
-            return
-        own = args.get("expected")
-        count = self._new(args["zone"], command.t, args.get("duration"), "command", args.get("request"))
-        count.expected = None if own is None else read_uids("count", own)
+    def carry_out(self, command: Command) -> list[Fact]:
+        """Carries out a command that was admitted. Where another overtook it, so that it is not admitted any more, it
+        changes nothing."""
+        args, t = command.args, command.t
+        match command.name:
+            case "expected":
+                return self.expected.change(args, t)
+            case "count":
+                own = args.get("expected")
+                count = self._new(args["zone"], t, args.get("duration"), "command", args.get("request"))
+                count.expected = None if own is None else read_uids("count", own)
+                count.by = args.get("by")
+                return []
+        facts = self.by_hand.carry_out(command)
+        self._follow()
+        return facts
+
+    def _follow(self) -> None:
+        """Begins the counts of the sessions that were opened, and ends those of the sessions that were closed."""
+        for session in self.by_hand.sessions.open_ones():
+            counts = [count for count in self._running if count.session == session.id]
+            for count in counts if session.closed else ():
+                count.end, count.closing = max(session.closed, count.round_start + 1), session.closed_by != GATEWAY
+            for zone in session.zones if not counts and not session.closed else ():
+                end = session.opened + 2 * LONGEST_SESSION
+                count = self._start(zone, session.opened, end, "session", session.request, by_itself=True)
+                count.session, count.by = session.id, session.by
 
     # ---- beginning
 
@@ -153,6 +169,7 @@ class Counts:
     def redate(self, by: int) -> None:
         """What they have seen was `by` microseconds later than was thought."""
         self._silent += by if self._silent else 0
+        self.by_hand.redate(by)
         for count in self._running:
             count.redate(by, self._every[count.zone] if count.trigger == "periodic" else 0)
 
@@ -195,10 +212,13 @@ class Counts:
     @property
     def due(self) -> int:
         """When the next round ends, or the next count of the calendar is tried."""
-        return min(min((count.next for count in self._running), default=NEVER), self.plan.attempt)
+        ends = min((count.next for count in self._running), default=NEVER)
+        return min(ends, self.plan.attempt, self.by_hand.due)
 
     def fire(self, t: int) -> list[Fact]:
-        """The counts that end at `t`."""
+        """The counts that end at `t`, and what handhelds have read."""
+        facts = self.by_hand.fire(t)
+        self._follow()
         rounds = [count for count in self._running if count.next <= t]
         if rounds:
             self._close_rounds(rounds, t)
@@ -208,7 +228,8 @@ class Counts:
         )
         finished = {id(count) for count in ended}
         self._running = [count for count in self._running if id(count) not in finished]
-        facts = [self._state(count) for count in ended]
+        facts += [self._state(count) for count in ended]
+        self.by_hand.sessions.forget({count.session for count in self._running if count.session})
         for count in ended:
             if count.trigger == "periodic":
                 self._start(count.zone, count.end, count.end + self._every[count.zone], "periodic")
@@ -233,70 +254,28 @@ class Counts:
             start, zone = count.round_start, self._places.zone_numbers[count.zone]
             read = (epcs[slot] for slot in by_zone[zone] if last[slot] >= start)
             passing = (epc for seen, epc in near[zone] if seen >= start)
+            if count.session:
+                read = (epc for epc in {*read, *self.by_hand.fresh(count.session, count.zone)})
             count.close_round(t, read, passing, self._watched.dark(count.zone, t))
 
+    def live(self, zone: str) -> dict[str, Any] | None:
+        """A session that counts a zone, as it stands, ready for JSON; None where nobody counts it. `data` is what its
+        event would say now, `round_s` how long a round takes."""
+        session = self.by_hand.sessions.at(zone)
+        count = next((one for one in self._running if session and one.zone == zone and one.session == session.id), None)
+        if session is None or count is None:
+            return None
+        data = self._results.of(count, max(count.round_start, count.start), session)
+        return {"data": data, "round_s": self._round / SECOND}
+
     def _state(self, count: Running) -> Fact:
-        """The event of a count that has ended. What it read is there: a tag that fell silent since then is not missing,
-        and one whose zone is another was found here all the same."""
-        zone, t = self._places.zone_numbers[count.zone], count.round_start
-        present, unseen, settling = self._members(zone, count.start)
-        tags = self._presence.tags
-        epcs, last = tags.epcs, tags.last
-        seen = [slot for slot in present if last[slot] >= count.start]
-        quality = self._watched.quality(count, t)
-        guess = None
-        if not count.too_many:
-            weak = self._unheard([*present, *settling, *unseen])
-            read = (epcs[slot] for slot in (*seen, *settling))
-            found = estimate(count.frequencies(read), count.rounds, weak)
-            guess = described(found, len(present), len(settling) + len(unseen), count)
-        total = max(guess["population"] if guess else len(present), len(present))
-        uids = self._comparison.uids
-        known = set(uids(seen))
-        passing = {uid(epc) for epc in count.near | count.tags.keys()} - known
-        data: CountData = {
-            "zone": count.zone,
-            "trigger": count.trigger,
-            "request": count.request,
-            "scheduled": rfc3339(count.due) if count.due else None,
-            "started": rfc3339(count.start),
-            "ended": rfc3339(t),
-            "rounds": {"looked": count.rounds, "blind": count.blind, "ended_by": count.finished or "duration"},
-            "population": len(present),
-            "seen": len(seen),
-            "unconfirmed": len(present) - len(seen),
-            "settling": len(settling),
-            "not_seen": len(unseen),
-            "foreign": self._foreign.count(zone, count.start),
-            "estimate": guess,
-            "uids": listed(uids(present)),
-            "not_seen_uids": listed(uids(unseen)),
-            "expected": self._comparison.expected(
-                count.zone, count.expected, count.start, known, passing | set(uids(settling))
-            ),
-            "quality": quality,
-            "confidence": round(min(quality["duty"] * (len(seen) / total if total else 1.0), MOST), 3),
-            "evidence": {"config": self._evidence.digest, "algorithm": ALGORITHM},
-        }
-        self._outline(data)
-        self._tick_off(count, t, quality["duty"])
+        """The event of a count that has ended."""
+        t, session = count.round_start, self.by_hand.sessions.get(count.session)
+        data = self._results.of(count, t, session)
+        self.newest[count.zone] = outline(data)
+        by_hand = session is not None and bool(session.of(count.zone))
+        self._tick_off(count, t, 1.0 if by_hand else data["quality"]["duty"])
         return counted(count.zone, t, data)
-
-    def _unheard(self, slots: list[int]) -> Unheard | None:
-        """What the levels of all tags of a zone say of those that are too weak. A raw level has no unit, and nothing
-        follows from how it falls off."""
-        tags = self._presence.tags
-        units = {UNITS[self._presence.unit(antenna)] for antenna in {tags.antenna[slot] for slot in slots}}
-        return None if RssiUnit.RAW in units else unheard(tags.strongest[slot] for slot in slots)
-
-    def _outline(self, data: Mapping[str, Any]) -> None:
-        keep = ("started", "ended", "population", "seen", "not_seen", "confidence")
-        outline = {key: data[key] for key in keep}
-        if data["expected"] is not None:
-            outline["expected"] = data["expected"]["number"]
-            outline["found"] = data["expected"]["found"]
-            outline |= {key: data["expected"][key]["number"] for key in ("missing", "extra", "elsewhere")}
-        self.newest[data["zone"]] = outline
 
     def _tick_off(self, count: Running, t: int, duty: float) -> None:
         """Tells the plan what became of a count."""
@@ -307,24 +286,6 @@ class Counts:
         elif count.trigger == "calendar":
             why = f"the zone was watched for {duty:.0%} of its count only"
             self.plan.overdue(count.zone, count.due, why, t + RETRY_POOR)
-
-    def _members(self, zone: int, start: int) -> tuple[list[int], list[int], list[int]]:
-        """Slots of the tags in a zone: those that are present or were read since `start`, those that were not seen any
-        more before, and those that were read since `start` but not long enough to say that they have arrived."""
-        tags, zone_of = self._presence.tags, self._places.zone_of
-        present: list[int] = []
-        unseen: list[int] = []
-        settling: list[int] = []
-        for slot, state in enumerate(tags.state):
-            if state != State.FREE and zone_of[tags.antenna[slot]] == zone:
-                read = tags.last[slot] >= start
-                if state == State.SETTLING:
-                    settling += [slot] * read
-                elif read or state != State.UNSEEN:
-                    present.append(slot)
-                else:
-                    unseen.append(slot)
-        return present, unseen, settling
 
     # ---- state
 
@@ -346,14 +307,22 @@ class Counts:
         same = (data["zone"], data["trigger"], start)
         self._running = [count for count in self._running if (count.zone, count.trigger, count.start) != same]
         if data["zone"] in self._zones:
-            self._outline(data)
+            self.newest[data["zone"]] = outline(data)
             if data["trigger"] != "periodic" and data["quality"]["duty"] >= GOOD_DUTY:
                 self.plan.counted(data["zone"], start, end)
+
+    def apply_session(self, data: Mapping[str, Any], t: int) -> None:
+        """Takes over from an event that a session was opened or closed."""
+        self.by_hand.sessions.apply(data, parse_rfc3339(data["started"]))
+        self._follow()
+        known = self.by_hand.sessions.get
+        self._running = [count for count in self._running if not count.session or known(count.session)]
 
     def dump(self) -> dict[str, Any]:
         """Everything but the expected sets, ready for JSON."""
         return {
             "running": [count.dump() for count in self._running],
+            **self.by_hand.dump(),
             "newest": self.newest,
             "plan": self.plan.dump(),
             "expected": not self.expected.empty,
@@ -374,7 +343,15 @@ class Counts:
         if expected is not None:
             self.expected.load(expected, self._zones)
         self.begun, self._silent = dump["begun"], dump["silent"]
+        self.by_hand.load(dump, {count.session for count in self._running if count.session})
         calendar = {count.zone for count in self._running if count.trigger == "calendar"}
         self.plan.load(dump["plan"], calendar)
         if self.begun:
             self.begin_periodic(t)
+
+
+def _who(command: str, args: Mapping[str, Any]) -> None:
+    """Raises Refused where `by` is no name."""
+    by = args.get("by")
+    if by is not None and (not isinstance(by, str) or not 0 < len(by) <= 64 or not by.isprintable()):
+        raise Refused(f"{command}: by is not a name of at most 64 characters")

@@ -6,6 +6,7 @@ one has changed: they are large and change a few times a day.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,11 +15,15 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
+from gateway.events.count_models import ExpectedChanged, LastSighting, LongList
 from gateway.events.envelope import Fact
-from gateway.events.models import LastSighting
+from gateway.events.envelope import expected as changed_set
 
 MAX_EXPECTED = 100_000
 """UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""
+
+MAX_SAID = 2_000
+"""UIDs that the event of a change lists, coming and going each."""
 
 MODES = ("set", "add", "remove")
 
@@ -65,10 +70,10 @@ class ExpectedSets:
 
     def admit(self, args: Mapping[str, Any], zones: set[str]) -> None:
         """Raises Refused where the command `expected` cannot be carried out."""
-        unknown = sorted(set(args) - {"zone", "uids", "mode", "as_of", "source", "request"})
+        unknown = sorted(set(args) - {"zone", "uids", "mode", "as_of", "source", "request", "by"})
         if unknown:
             raise Refused(
-                f"expected: unknown argument {unknown[0]!r}: it takes zone, uids, mode, as_of, source and request"
+                f"expected: unknown argument {unknown[0]!r}: it takes zone, uids, mode, as_of, source, by and request"
             )
         zone = args.get("zone")
         if not isinstance(zone, str) or zone not in zones:
@@ -113,14 +118,14 @@ class ExpectedSets:
         present = set(held.uids)
         return sorted(present | set(uids) if mode == "add" else present - set(uids))
 
-    def change(self, args: Mapping[str, Any], t: int) -> None:
-        """Carries out a command that was admitted. Where another overtook it so that it is not admitted any more, it
-        changes nothing."""
+    def change(self, args: Mapping[str, Any], t: int) -> list[Fact]:
+        """Carries out a command that was admitted, and says so. Where another overtook it so that it is not admitted
+        any more, it changes nothing."""
         zone, mode = args["zone"], args.get("mode", "set")
         try:
             uids = self._admit_content(zone, args, mode)
         except Refused:
-            return
+            return []
         self._changed = True
         held = self._sets.pop(zone, None)
         if args["uids"] is not None:
@@ -129,6 +134,25 @@ class ExpectedSets:
                 as_of = max(as_of, held.as_of)
             self._sets[zone] = ExpectedSet(uids, as_of, args.get("source", ""))
         self._index()
+        return [self._said(zone, held, args, t)]
+
+    def _said(self, zone: str, before: ExpectedSet | None, args: Mapping[str, Any], t: int) -> Fact:
+        """Who has changed the set of a zone, and how."""
+        now = self._sets.get(zone)
+        was, is_now = set(before.uids if before else ()), set(now.uids if now else ())
+        data: ExpectedChanged = {
+            "zone": zone,
+            "mode": args.get("mode", "set"),
+            "by": args.get("by") or "backend",
+            "source": args.get("source", ""),
+            "as_of": rfc3339(now.as_of) if now is not None else None,
+            "request": args.get("request"),
+            "number": len(now.uids) if now is not None else None,
+            "sha256": _digest(now.uids) if now is not None else None,
+            "added": _listed(sorted(is_now - was)),
+            "removed": _listed(sorted(was - is_now)),
+        }
+        return changed_set(zone, t, data)
 
     def _index(self) -> None:
         self._zones = {uid: zone for zone in sorted(self._sets, reverse=True) for uid in self._sets[zone].uids}
@@ -184,6 +208,14 @@ class ExpectedSets:
         self._sets = {zone: ExpectedSet(**held) for zone, held in dump["sets"].items() if zone in zones}
         self._gone = dict(dump["gone"])
         self._index()
+
+
+def _digest(uids: list[str]) -> str:
+    return hashlib.sha256("\n".join(uids).encode()).hexdigest()
+
+
+def _listed(uids: list[str]) -> LongList | list[str]:
+    return uids if len(uids) <= MAX_SAID else {"number": len(uids), "sha256": _digest(uids)}
 
 
 def _as_of(text: Any, t: int) -> int:

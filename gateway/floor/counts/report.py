@@ -12,7 +12,7 @@ from typing import Final
 
 from drivers.api import RssiUnit
 from gateway.clock import rfc3339
-from gateway.events.models import (
+from gateway.events.count_models import (
     CountEstimate,
     CountExpected,
     Differences,
@@ -149,6 +149,14 @@ class Comparison:
             "rssi_unit": "raw" if raw else "dBm",
         }
         return {"uid": name, "status": status, "last": last}
+
+    def held_in(self, name: str) -> str | None:
+        """The zone in which fixed antennas see a tag now; None where none does."""
+        tags = self._presence.tags
+        slot = tags.slots.get(bytes.fromhex(name))
+        if slot is None or tags.state[slot] in (State.SETTLING, State.UNSEEN):
+            return None
+        return self._places.zones[self._places.zone_of[tags.antenna[slot]]].id
 
     def uids(self, slots: Iterable[int]) -> list[str]:
         """The UIDs in some slots, sorted."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gateway.events.models import EndedBy, Trigger
+from gateway.events.count_models import EndedBy, Trigger
 
 QUIET_ROUNDS = 4
 """Rounds in a row without a new tag that end a count. A tag that every other round sees is missed by four in one case
@@ -43,6 +43,8 @@ class Running:
     times of the zone's antennas, by name, when the count and its present round began. `tags` maps the EPC of each tag
     of the zone that was read to the number of rounds that did; `near` are the tags of other zones that were read here.
     `fresh` has for each round how many tags it was the first to read. `due` is when the calendar had it due, else 0.
+    `by` is who asked for it, where somebody did, and `session` the session that it belongs to, which has no end of its
+    own: `closing` says that somebody has closed it.
     """
 
     zone: str
@@ -64,6 +66,9 @@ class Running:
     tags: dict[bytes, int] = field(default_factory=dict)
     near: set[bytes] = field(default_factory=set)
     fresh: list[int] = field(default_factory=list)
+    by: str | None = None
+    session: str = ""
+    closing: bool = False
 
     @property
     def next(self) -> int:
@@ -75,6 +80,8 @@ class Running:
     @property
     def finished(self) -> EndedBy | None:
         """Why the count has ended with the round that just did; None while it goes on."""
+        if self.session:
+            return None if self.round_start < self.end else "closed" if self.closing else "time limit"
         if self.by_itself and self.rounds >= FEWEST_ROUNDS and self.quiet >= QUIET_ROUNDS:
             return "no new tags"
         if self.round_start >= self.end:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gateway.events.models import CountQuality
+from gateway.events.count_models import CountQuality
 from gateway.floor.counts.run import Running
 from gateway.floor.places import Places
 from gateway.floor.readers.history import Timeline

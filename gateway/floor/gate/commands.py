@@ -80,6 +80,7 @@ class Reads(Arguments):
     reader: Identifier
     dock: Identifier
     uids: Uids
+    how: Literal["rfid", "barcode"] = "rfid"
     where: Literal["loaded", "outside"] = "loaded"
     time: Time | None = None
 

@@ -6,7 +6,7 @@ time, and facts come out. Each command is first planned, which refuses it and ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.clock import SECOND
@@ -36,6 +36,14 @@ COMMANDS = commands.COMMANDS
 
 MAX_AHEAD = 300 * SECOND
 """How far a handheld's clock may run before ours."""
+
+
+class NoSession(Refused):
+    """A command is about the session at a dock, where there is none."""
+
+    def __init__(self, command: str, dock: str, remedy: str = "") -> None:
+        super().__init__(f"{command}: dock {dock} has no session{remedy}")
+        self.dock = dock
 
 
 class Gate:
@@ -83,9 +91,14 @@ class Gate:
 
     # ---- commands
 
-    def admit(self, command: Command) -> None:
-        """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
-        self._plan(command)
+    def admit(self, command: Command, waiting: Sequence[Command] = ()) -> None:
+        """Raises Refused, saying why, where a command would not be carried out once those that are `waiting`, which
+        were accepted before it, are. Changes nothing."""
+        try:
+            self._plan(command)
+        except NoSession as refusal:
+            if not any(other.name == "gate.open" and other.args.get("dock") == refusal.dock for other in waiting):
+                raise
 
     def command(self, command: Command) -> list[Fact]:
         """Carries out a command; one that cannot be carried out any more changes nothing and becomes a fact."""
@@ -120,7 +133,7 @@ class Gate:
         self._known_dock("gate.close", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
-            raise Refused(f"gate.close: dock {wanted.dock} has no session")
+            raise NoSession("gate.close", wanted.dock)
         if session.ending is not None:
             raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
         return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
@@ -130,7 +143,7 @@ class Gate:
         self._known_dock("gate.confirm", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
-            raise Refused(f"gate.confirm: dock {wanted.dock} has no session")
+            raise NoSession("gate.confirm", wanted.dock)
         if not self._sessions.unwatched(session, t):
             raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
         return lambda: self._sessions.confirm(wanted, t)
@@ -157,7 +170,7 @@ class Gate:
         self._known_dock("reads", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
-            raise Refused(f"reads: dock {wanted.dock} has no session: open one first")
+            raise NoSession("reads", wanted.dock, ": open one first")
         if any(reader.id == wanted.reader for reader in self._config.readers):
             raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
         when = t if wanted.time is None else wanted.time

@@ -1,0 +1,268 @@
+"""Count sessions: somebody counts zones, with the fixed antennas there and with what they carry.
+
+::
+
+    count.open ──▶ open ──count.close, or LONGEST later──▶ closing ──the counts of its zones are stated──▶ gone
+                    ▲
+                  reads
+
+What a handheld read is remembered here by tag; the rounds of each zone are a count like any other (run.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gateway.clock import NEVER, SECOND, rfc3339
+from gateway.errors import Refused
+from gateway.events.count_models import CountSession, Device, How, SessionData
+from gateway.events.envelope import Fact, count_session
+from gateway.floor.counts.commands import CloseCount, HandReads, OpenCount
+from gateway.inputs import Command
+
+MAX_OPEN = 16
+"""Sessions at a time: people who count."""
+
+MAX_READ = 20_000
+"""Tags of one session: what fits into an event with all else that is said of them."""
+
+LONGEST = 8 * 3600 * SECOND
+"""A session that nobody has closed for a shift is closed, and says so."""
+
+LEEWAY = 60 * SECOND
+"""By so much the clock of a handheld may be behind ours, so that its first reads are not older than the session."""
+
+
+@dataclass(slots=True)
+class Read:
+    """What handhelds read of one tag. `zone` is that of the session's zones to which it is counted."""
+
+    zone: str
+    how: How
+    reads: int
+    first: int
+    last: int
+    readers: list[str]
+
+
+@dataclass(slots=True)
+class Session:
+    """A session. `used` has for each handheld how many reads it gave; `fresh` the tags read in the present round."""
+
+    id: str
+    zones: list[str]
+    by: str
+    opened: int
+    request: str | None = None
+    devices: list[str] = field(default_factory=list)
+    reads: dict[str, Read] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+    fresh: list[str] = field(default_factory=list)
+    closed: int = 0
+    closed_by: str = ""
+    note: str = ""
+
+    def take(self, uid: str, zone: str, reads: HandReads, number: int, t: int) -> None:
+        """A handheld read a tag, `number` times."""
+        self.used[reads.reader] = self.used.get(reads.reader, 0) + number
+        read = self.reads.get(uid)
+        if read is None:
+            if len(self.reads) >= MAX_READ:
+                return
+            read = self.reads[uid] = Read(zone, reads.how, 0, t, t, [])
+        read.reads += number
+        read.last = max(read.last, t)
+        if reads.how == "barcode":
+            read.how = "barcode"
+        if reads.reader in read.readers:
+            read.readers.remove(reads.reader)
+        read.readers.append(reads.reader)
+        if uid not in self.fresh:
+            self.fresh.append(uid)
+
+    def of(self, zone: str) -> list[str]:
+        """The tags that are counted to a zone, sorted."""
+        return sorted(uid for uid, read in self.reads.items() if read.zone == zone)
+
+    def used_devices(self) -> list[Device]:
+        """The handhelds, and what each gave."""
+        return [
+            {
+                "reader": reader,
+                "reads": reads,
+                "tags": sum(1 for read in self.reads.values() if reader in read.readers),
+            }
+            for reader, reads in sorted(self.used.items())
+        ]
+
+    def described(self, hand: Iterable[str], through: int, t: int, coverage: float | None) -> SessionData:
+        """The session ready for JSON, with the tags `hand` of one zone that handhelds read."""
+        listed = list(hand)
+        return {
+            "id": self.id,
+            "by": self.by,
+            "zones": self.zones,
+            "opened": rfc3339(self.opened),
+            "closed": rfc3339(self.closed or t),
+            "closed_by": self.closed_by,
+            "note": self.note,
+            "duration_s": round(((self.closed or t) - self.opened) / SECOND, 3),
+            "devices": self.used_devices(),
+            "hand": [
+                {
+                    "uid": uid,
+                    "how": read.how,
+                    "reads": read.reads,
+                    "first": rfc3339(read.first),
+                    "last": rfc3339(read.last),
+                    "reader": read.readers[-1],
+                }
+                for uid, read in ((uid, self.reads[uid]) for uid in listed)
+            ],
+            "confirmed_by_barcode": sum(1 for uid in listed if self.reads[uid].how == "barcode"),
+            "through": through,
+            "coverage": coverage,
+        }
+
+    def redate(self, by: int) -> None:
+        """It all happened `by` microseconds later than was thought."""
+        self.opened += by
+        self.closed += by if self.closed else 0
+        for read in self.reads.values():
+            read.first, read.last = read.first + by, read.last + by
+
+    @classmethod
+    def load(cls, dump: Mapping[str, Any]) -> Session:
+        """Takes over what `asdict` gave."""
+        return cls(**{**dump, "reads": {uid: Read(**read) for uid, read in dump["reads"].items()}})
+
+
+class Sessions:
+    """The sessions of a floor with these zones, by id."""
+
+    def __init__(self, zones: set[str]) -> None:
+        self._zones = zones
+        self._open: dict[str, Session] = {}
+
+    def open_ones(self) -> list[Session]:
+        """The sessions, in the order in which they were opened."""
+        return list(self._open.values())
+
+    def get(self, name: str) -> Session | None:
+        return self._open.get(name)
+
+    def at(self, zone: str) -> Session | None:
+        """The session that counts a zone and is not closed."""
+        return next((one for one in self._open.values() if zone in one.zones and not one.closed), None)
+
+    def admit_open(self, wanted: OpenCount, waiting: Sequence[Command]) -> None:
+        """Raises Refused where the zones are not there or are counted already; `waiting` are commands that were
+        accepted and not carried out yet."""
+        for zone in wanted.zones:
+            if zone not in self._zones:
+                raise Refused(f"count.open: no zone {zone!r}: zones are {', '.join(sorted(self._zones))}")
+            if self._counted(zone, waiting):
+                session = self.at(zone)
+                who = session.by if session is not None else "somebody"
+                raise Refused(f"count.open: {zone} is being counted by {who}: close that count first")
+        if len(self._open) + sum(1 for command in waiting if command.name == "count.open") >= MAX_OPEN:
+            raise Refused(f"count.open: {MAX_OPEN} counts are open: close one first")
+
+    def admit_close(self, wanted: CloseCount, waiting: Sequence[Command]) -> None:
+        """Raises Refused where the zone is not being counted."""
+        self._known("count.close", wanted.zone, waiting)
+
+    def admit_reads(self, wanted: HandReads, waiting: Sequence[Command]) -> None:
+        """Raises Refused where the reads are for a zone that is not being counted."""
+        if wanted.zone is not None:
+            self._known("reads", wanted.zone, waiting)
+
+    def _known(self, command: str, zone: str, waiting: Sequence[Command]) -> None:
+        if zone not in self._zones:
+            raise Refused(f"{command}: no zone {zone!r}: zones are {', '.join(sorted(self._zones))}")
+        if not self._counted(zone, waiting):
+            raise Refused(f"{command}: nobody is counting {zone}: begin with count.open")
+
+    def _counted(self, zone: str, waiting: Sequence[Command]) -> bool:
+        """Whether a zone will be counted once what waits was carried out."""
+        session = self.at(zone)
+        counted = {zone} if session is not None else set()
+        for command in waiting:
+            if command.name == "count.open" and zone in command.args.get("zones", ()):
+                session, counted = None, {zone}
+            elif command.name == "count.close":
+                closing = command.args.get("zone")
+                if closing == zone or (session is not None and closing in session.zones):
+                    counted = set()
+        return bool(counted)
+
+    def open(self, wanted: OpenCount, t: int) -> Fact:
+        """Begins a session that was admitted."""
+        session = Session(
+            f"{wanted.zones[0]}/{rfc3339(t)}", list(wanted.zones), wanted.by, t, wanted.request, list(wanted.devices)
+        )
+        self._open[session.id] = session
+        return _fact(session, t, "opened", session.by, "")
+
+    def for_reads(self, wanted: HandReads, when: int) -> Session | None:
+        """The session that reads at the time `when` are for: that of the zone that they name, else that which is for
+        their handheld, else the newest that is for any."""
+        if wanted.zone is not None:
+            fitting = [self.at(wanted.zone)]
+        else:
+            own = [one for one in self._open.values() if wanted.reader in one.devices]
+            fitting = [*(own or [one for one in self._open.values() if not one.devices])]
+        able = [one for one in fitting if one is not None and not one.closed and one.opened - LEEWAY <= when]
+        return max(able, key=lambda one: (one.opened, one.id), default=None)
+
+    @property
+    def due(self) -> int:
+        """When a session has lasted too long."""
+        return min((one.opened + LONGEST for one in self._open.values() if not one.closed), default=NEVER)
+
+    def close(self, session: Session, by: str, note: str, t: int) -> Fact:
+        """Ends a session: its counts are stated next."""
+        session.closed, session.closed_by, session.note = t, by, note
+        return _fact(session, t, "closed", by, note)
+
+    def forget(self, running: set[str]) -> None:
+        """Forgets sessions that are closed and of which no count is running."""
+        self._open = {name: one for name, one in self._open.items() if not one.closed or name in running}
+
+    def apply(self, data: Mapping[str, Any], opened: int) -> None:
+        """Takes over from an event that a session was opened or closed."""
+        zones = [zone for zone in data["zones"] if zone in self._zones]
+        if data["state"] == "closed":
+            self._open.pop(data["id"], None)
+        elif zones and data["id"] not in self._open:
+            self._open[data["id"]] = Session(
+                data["id"], zones, data["by"], opened, data["request"], list(data["devices"])
+            )
+
+    def redate(self, by: int) -> None:
+        for session in self._open.values():
+            session.redate(by)
+
+    def dump(self) -> list[dict[str, Any]]:
+        return [asdict(session) for session in self._open.values()]
+
+    def load(self, dump: Iterable[Mapping[str, Any]], running: set[str]) -> None:
+        """Takes over the sessions of which a count is still running."""
+        sessions = [Session.load(entry) for entry in dump]
+        self._open = {session.id: session for session in sessions if session.id in running}
+
+
+def _fact(session: Session, t: int, state: Any, by: str, note: str) -> Fact:
+    data: CountSession = {
+        "state": state,
+        "id": session.id,
+        "zones": session.zones,
+        "by": by,
+        "started": rfc3339(session.opened),
+        "request": session.request,
+        "devices": session.devices,
+        "note": note,
+    }
+    return count_session(session.zones[0], t, data)

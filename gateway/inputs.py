@@ -35,8 +35,9 @@ class Restart:
 
     `clean` says that it had been stopped in order. After a crash, bytes that the kernel had taken from a reader and
     nobody had read are lost; with ``journal_lost`` (reboot, power cut) so is everything after the last checkpoint
-    that had not become an event. `rebuilt` names the sections of the saved state that could not be read, as after an
-    upgrade, and were built again from the ledger's events.
+    on disk that had not become an event: `kept` is the time of that checkpoint, 0 where that is `since`. `rebuilt`
+    names the sections of the saved state that could not be read, as after an upgrade, and were built again from the
+    ledger's events.
     """
 
     t: int
@@ -44,6 +45,7 @@ class Restart:
     clean: bool
     journal_lost: bool = False
     rebuilt: Sequence[str] = ()
+    kept: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -171,7 +171,9 @@ class ReaderConfig(Section):
 class LedgerConfig(Section):
     """The ledger on disk. `on_full`: stop reading, or give up the oldest unpublished events and say so. `keep_until`:
     published events stay until the broker has them, or until the backend's own `ack`. `on_damage`: come up failing and
-    wait for a person, or set the file aside, begin a new epoch and publish first what can be read of the old one."""
+    wait for a person, or set the file aside, begin a new epoch and publish first what can be read of the old one.
+    `checkpoint_every`: the floor's state is saved in memory beside the journal. `disk_every`: and on disk, which is
+    where a power cut puts it back to."""
 
     file: FilePath = Path("/var/lib/rfid-gateway/ledger.db")
     max_events: Annotated[int, Field(ge=1000)] = 2_000_000
@@ -180,6 +182,7 @@ class LedgerConfig(Section):
     keep_until: Literal["puback", "ack"] = "puback"
     on_damage: Literal["stop", "set-aside"] = "stop"
     checkpoint_every: Seconds = 10.0
+    disk_every: Seconds = 300.0
 
 
 class HistoryConfig(Section):

@@ -14,7 +14,7 @@ depend on how the reads were cut into batches, nor on how often time was told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from drivers.api import (
@@ -327,6 +327,11 @@ class Floor:
     def checkpoint(self) -> dict[str, bytes]:
         """The parts of the state that changed since the last call; all of them on the first."""
         return self._state().checkpoint()
+
+    def begin_checkpoint(self, *, whole: bool) -> tuple[dict[str, bytes], Iterator[tuple[str, bytes]]]:
+        """As `checkpoint`, or all parts, in slices: some now, and more that are to be drawn before the next tick. Reads
+        and news may come meanwhile."""
+        return self._state().begin(whole=whole)
 
     def successor(self, config: Config) -> Floor:
         """A floor of `config` that goes on in the state of this one."""

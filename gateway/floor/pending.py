@@ -97,5 +97,6 @@ def _loaded(kind: str, values: list[Any]) -> Any:
 
 def _redated(item: Any, by: int) -> Any:
     if isinstance(item, Restart):
-        return replace(item, t=item.t + by, since=item.since + by)
+        kept = item.kept + by if item.kept else 0
+        return replace(item, t=item.t + by, since=item.since + by, kept=kept)
     return replace(item, t=item.t + by)

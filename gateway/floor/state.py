@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,16 +44,22 @@ class State:
 
     def checkpoint(self) -> dict[str, bytes]:
         """The parts that changed since the last call; all of them on the first."""
-        parts = {_chunk(number): seal(body) for number, body in self.presence.tags.changed()}
-        if self.counts.expected.changed():
-            parts["expected"] = seal_json(self.counts.expected.dump())
-        return parts | self.docks.checkpoint() | self._always()
+        parts, chunks = self.begin()
+        return parts | dict(chunks)
 
     def snapshot(self) -> dict[str, bytes]:
         """All parts; the next `checkpoint` is none the shorter."""
-        parts = {_chunk(number): seal(body) for number, body in self.presence.tags.chunks()}
-        parts["expected"] = seal_json(self.counts.expected.dump())
-        return parts | self.docks.snapshot() | self._always()
+        parts, chunks = self.begin(whole=True)
+        return parts | dict(chunks)
+
+    def begin(self, *, whole: bool = False) -> tuple[dict[str, bytes], Iterator[tuple[str, bytes]]]:
+        """The parts that changed, or all, for whoever has no time to take them at once: those that are to be taken now,
+        and the chunks of the tags' table, which are to be taken before anything changes it."""
+        tags, expected = self.presence.tags, self.counts.expected
+        parts = {"expected": seal_json(expected.dump())} if expected.changed() or whole else {}
+        parts |= self.docks.snapshot() if whole else self.docks.checkpoint()
+        chunks = tags.chunks() if whole else tags.changed()
+        return parts | self._always(), ((_chunk(number), seal(body)) for number, body in chunks)
 
     def _always(self) -> dict[str, bytes]:
         """The parts that change with every tick."""

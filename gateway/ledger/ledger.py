@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
@@ -19,7 +20,8 @@ from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
-from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Recovery
+from gateway.ledger.states import Checkpoint
+from gateway.ledger.store import Append, GiveUp, Operation, Recovery
 from gateway.ledger.writer import Progress, Writer
 
 __all__ = ["Ledger", "LedgerStats", "Quarantined", "Recovery"]
@@ -59,7 +61,7 @@ class Ledger:
     over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
     returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
     `on_room(room)`: the property `room` changed. `age` is the time by which `max_age` is measured, `now` where nothing
-    is said.
+    is said. `standby` is a file in memory-backed storage for checkpoints that need not go to disk; without it all do.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Ledger:
         now: Callable[[], int],
         age: Callable[[], int] | None = None,
         on_room: Callable[[bool], None] = lambda room: None,
+        standby: Path | None = None,
     ) -> None:
         self._settings = settings
         self._source = source
@@ -81,7 +84,7 @@ class Ledger:
         self._on_error = on_error
         self._on_room = on_room
         self._now = now
-        self._writer = Writer(settings, source, self._progress, self._excess, now, age or now)
+        self._writer = Writer(settings, source, self._progress, self._excess, now, age or now, standby)
         self._epoch = ""
         self._recognition: Recognition | None = None
         self._held: list[Operation] | None = None
@@ -119,12 +122,32 @@ class Ledger:
             self._put(Append(facts, position))
             self._update_room()
 
-    def checkpoint(self, parts: Mapping[str, bytes], position: int, meta: Mapping[str, str]) -> None:
+    def checkpoint(
+        self,
+        parts: Mapping[str, bytes],
+        position: int,
+        meta: Mapping[str, str],
+        *,
+        on_disk: bool = True,
+        whole: bool = False,
+    ) -> None:
         """Queues the floor's state after the input at `position`, to be committed with the events before it.
 
-        `parts` replaces those of the same key and leaves the others; `meta` replaces all of it.
+        `parts` replaces those of the same key and leaves the others (`whole` says that it is all of them); `meta`
+        replaces all of it. Where it need not be `on_disk` it goes to the standby, if there is one. `refused` counts
+        checkpoints that could not be taken because the standby has lost what was there: the next must be whole.
         """
-        self._put(Checkpoint(dict(parts), position, dict(meta)))
+        self._put(Checkpoint(dict(parts), position, dict(meta), on_disk, whole))
+
+    @property
+    def refused(self) -> int:
+        """Checkpoints that were not taken so far, for want of those before them."""
+        return self._last.refused if self._last is not None else 0
+
+    @property
+    def standby_problem(self) -> str:
+        """Why checkpoints cannot be kept in memory, and go to disk; empty when all is well."""
+        return self._last.standby if self._last is not None else ""
 
     def recovered(self) -> Recognition:
         """The journal has been read to its end: recognises no more. Says what was recognised, and what was not stated

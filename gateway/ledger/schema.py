@@ -49,6 +49,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX quarantine_by_topic ON quarantine (topic, sequence) WHERE final = 0;
     CREATE INDEX quarantine_released ON quarantine (sequence) WHERE released = 1;
     """,
+    """
+    ALTER TABLE part ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables

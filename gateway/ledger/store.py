@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import gmtime, strftime
@@ -23,6 +23,8 @@ from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.retention import Range, Retention
 from gateway.ledger.salvage import Saved, salvage, set_aside
+from gateway.ledger.standby import Standby
+from gateway.ledger.states import Checkpoint, States
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,15 +58,6 @@ class Append:
 
 
 @dataclass(slots=True, frozen=True)
-class Checkpoint:
-    """The floor's state after the input at `position`; `parts` holds only those that changed."""
-
-    parts: Mapping[str, bytes]
-    position: int
-    meta: Mapping[str, str]
-
-
-@dataclass(slots=True, frozen=True)
 class GiveUp:
     """Events that go to make room; the loss has been stated by the operations before."""
 
@@ -78,8 +71,9 @@ Operation: TypeAlias = Append | Checkpoint | GiveUp | SetApart | Delivered
 class Store:
     """The file, open. Every method raises `LedgerError` or `sqlite3.Error`; the transaction is then undone."""
 
-    def __init__(self, settings: LedgerConfig, source: str) -> None:
+    def __init__(self, settings: LedgerConfig, source: str, standby: Path | None = None) -> None:
         self._path = settings.file
+        self._standby = Standby(standby) if standby is not None else None
         self._source = source
         self._by_acknowledgement = settings.keep_until == "ack"
         self._settings = settings
@@ -122,6 +116,7 @@ class Store:
         try:
             self._connection.execute("UPDATE ledger SET clean = 1, stored = ?", (self.marks.stored,))
         finally:
+            self.states.close()
             self._connection.close()
             os.close(self._lock)
 
@@ -145,6 +140,7 @@ class Store:
             raise
         self.marks = marks
         self._prevhash = prevhash
+        self.states.committed()
         return more
 
     def _look_after_file(self) -> None:
@@ -162,10 +158,6 @@ class Store:
     def excess(self) -> Range | None:
         """Events that must be given up because the ledger is over its limit."""
         return self.retention.excess(self.marks)
-
-    def parts(self) -> dict[str, bytes]:
-        """The floor's state as of the newest checkpoint."""
-        return dict(self._connection.execute("SELECT key, value FROM part"))
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         """Events behind `after` in order, without those in quarantine; one at least, where there is one."""
@@ -206,12 +198,9 @@ class Store:
 
     def _load(self, now: int, saved: list[Saved]) -> Recovery:
         db = self._connection
-        fresh = db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0
-        if fresh:
+        if db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0:
             self._begin_epoch(now, saved)
-        epoch, source, checkpoint, position, clean = db.execute(
-            "SELECT epoch, source, checkpoint_sequence, checkpoint_position, clean FROM ledger"
-        ).fetchone()
+        epoch, source, clean = db.execute("SELECT epoch, source, clean FROM ledger").fetchone()
         if source != self._source:
             raise LedgerError(
                 f"{self._path} is the ledger of {source} and this gateway is {self._source}: set site and gateway "
@@ -224,19 +213,20 @@ class Store:
         self.quarantine = Quarantine(db)
         self.marks = self._read_marks()
         db.execute("UPDATE ledger SET clean = 0")
-        newer = db.execute(
-            "SELECT payload FROM event WHERE sequence > ? ORDER BY sequence", (checkpoint or 0,)
-        ).fetchall()
+        self.states = States(db, self._standby, epoch)
+        state = self.states.load(self.marks.sequence)
+        included = state.sequence if state else 0
+        newer = db.execute("SELECT payload FROM event WHERE sequence > ? ORDER BY sequence", (included,)).fetchall()
         return Recovery(
             epoch=epoch,
             sequence=self.marks.sequence,
-            parts=self.parts(),
-            position=position,
-            checkpoint_sequence=checkpoint or 0,
-            meta=dict(db.execute("SELECT key, value FROM meta")),
+            parts=state.parts if state else {},
+            position=state.position if state else 0,
+            checkpoint_sequence=included,
+            meta=state.meta if state else {},
             newer=[payload for (payload,) in newer],
             published=self.marks.published,
-            fresh=checkpoint is None,
+            fresh=state is None,
             clean=bool(clean),
         )
 
@@ -275,6 +265,7 @@ class Store:
     def _apply(self, group: Iterable[Operation], marks: Marks) -> str:
         """Carries out `group` in order; returns the hash that the next event will refer to."""
         prevhash = self._prevhash
+        self.states.begin()
         rows: list[tuple[int, bytes, str, int, int, bytes]] = []
         for operation in group:
             match operation:
@@ -285,9 +276,8 @@ class Store:
                         prevhash = event.hash()
                         identity = bytes.fromhex(event.id)
                         rows.append((event.sequence, identity, event.topic, fact.time, position, event.payload))
-                case Checkpoint(parts, position, meta):
-                    marks.checkpoint = marks.sequence
-                    self._checkpoint(parts, position, meta, marks.sequence)
+                case Checkpoint():
+                    self.states.save(operation, marks)
                 case GiveUp(first, last):
                     self._insert(rows, marks)
                     self.retention.give_up(marks, first, last)
@@ -303,13 +293,6 @@ class Store:
         self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
         marks.stored += len(rows)
         rows.clear()
-
-    def _checkpoint(self, parts: Mapping[str, bytes], position: int, meta: Mapping[str, str], sequence: int) -> None:
-        db = self._connection
-        db.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", parts.items())
-        db.execute("DELETE FROM meta")
-        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        db.execute("UPDATE ledger SET checkpoint_sequence = ?, checkpoint_position = ?", (sequence, position))
 
     def _deliver(self, marks: Marks, published: int, acknowledged: int) -> None:
         settled = marks.settled

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -45,7 +46,8 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True, frozen=True)
 class Progress:
-    """What a commit, or the attempt at one, came to. `operations` and `facts` are those that left the queue."""
+    """What a commit, or the attempt at one, came to. `operations` and `facts` are those that left the queue; `refused`
+    counts the checkpoints that were not taken so far, `standby` says what is wrong with keeping them in memory."""
 
     marks: Marks
     operations: int
@@ -54,6 +56,8 @@ class Progress:
     bytes_on_disk: int
     seconds: float
     error: LedgerError | None = None
+    refused: int = 0
+    standby: str = ""
 
 
 class Writer:
@@ -67,9 +71,10 @@ class Writer:
         on_excess: Callable[[Range], None],
         now: Callable[[], int],
         age: Callable[[], int],
+        standby: Path | None = None,
     ) -> None:
         self._path = settings.file
-        self._store = Store(settings, source)
+        self._store = Store(settings, source, standby)
         self._loop = asyncio.get_running_loop()
         self._on_progress = on_progress
         self._on_excess = on_excess
@@ -252,7 +257,11 @@ class Writer:
         retention = self._store.retention
         self._full = not retention.roomy(marks) if self._full else retention.full(marks)
         size = self._store.bytes_on_disk()
-        self._call(self._on_progress, Progress(marks, operations, facts, self._full, size, seconds, self._error))
+        states = self._store.states
+        progress = Progress(
+            marks, operations, facts, self._full, size, seconds, self._error, states.refused, states.problem
+        )
+        self._call(self._on_progress, progress)
 
     def _look_for_excess(self) -> None:
         """States a range to give up, one at a time: the next when this one has gone."""

@@ -268,6 +268,7 @@ def _restart(record: Mapping[str, Any]) -> Input:
         clean=values.flag(content, "clean"),
         journal_lost=values.flag(content, "journal_lost", False),
         rebuilt=values.strings(content, "rebuilt"),
+        kept=values.time(content, "kept") if "kept" in content else 0,
     )
 
 

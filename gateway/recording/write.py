@@ -146,9 +146,10 @@ def _command(item: Command) -> str:
 
 def _restart(item: Restart) -> str:
     rebuilt = f',"rebuilt":{orjson.dumps(list(item.rebuilt)).decode()}' if item.rebuilt else ""
+    kept = f',"kept":{seconds(item.kept)}' if item.kept else ""
     return (
         f'"restart":{{"since":{seconds(item.since)},"clean":{_flag(item.clean)},'
-        f'"journal_lost":{_flag(item.journal_lost)}{rebuilt}}}'
+        f'"journal_lost":{_flag(item.journal_lost)}{rebuilt}{kept}}}'
     )
 
 

@@ -11,7 +11,7 @@ from gateway.service.pipeline import Pipeline
 
 
 class Checkpoints:
-    """Puts the floor's state on disk and lets the journal go. `failed` hears what the disk has against it."""
+    """Has the floor's state saved and lets the journal go. `failed` hears what the disk has against it."""
 
     def __init__(self, pipeline: Pipeline, ledger: Ledger, failed: Callable[[LedgerError], None]) -> None:
         self._pipeline = pipeline
@@ -32,13 +32,23 @@ class Checkpoints:
             await self.take()
 
     async def take(self, *, clean: bool = False) -> bool:
-        """One checkpoint, `clean` at the end of an orderly stop; whether it is on disk."""
-        position = self._pipeline.checkpoint(clean=clean)
+        """One checkpoint, `clean` at the end of an orderly stop; whether it is saved. It is taken in slices, between
+        which reads are heard."""
+        position = self._pipeline.begin_checkpoint(clean=clean)
+        try:
+            for _ in self._pipeline.slices():
+                await asyncio.sleep(0)
+        finally:
+            self._pipeline.finish_checkpoint()
+        refused = self._ledger.refused
         try:
             await self._ledger.flush()
         except LedgerError as error:
             self._pipeline.not_saved()
             self._failed(error)
+            return False
+        if self._ledger.refused != refused:
+            self._pipeline.not_saved(refused=True)
             return False
         self._pipeline.release(position)
         return True

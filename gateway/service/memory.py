@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NEEDED = 890 << 20
+NEEDED = 970 << 20
 """Bytes: the bounds added up, as in docs/reliability.md. With less a flood ends in the kernel's hands."""
 
 _UNLIMITED = 1 << 60

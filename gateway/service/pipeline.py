@@ -7,7 +7,9 @@ memory-backed storage, the recorder and the ledger have threads of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import orjson
 
@@ -15,8 +17,9 @@ from drivers.api import Item
 from gateway import __version__
 from gateway.clock import SECOND, micros
 from gateway.config import Config
+from gateway.events.envelope import GATE
 from gateway.floor import Floor
-from gateway.inputs import ClockStep, Dropped, Input, Lateness, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.ops.logs import Logger
@@ -26,6 +29,27 @@ from gateway.service.event_clock import EventClock
 
 _CHECKPOINT_PRESSURE = 0.5
 """The other half of the journal is room for what comes until the checkpoint is on disk."""
+
+_PRECIOUS = 60 * SECOND
+"""What the gate decides is on disk with the state that belongs to it within this: no event says all of that."""
+
+_EVENTS = 20_000
+"""Facts from which a checkpoint goes to disk before its time: the ledger keeps all that are newer than that one."""
+
+_SLICE = 64
+"""Parts of a checkpoint that are taken at a time: some 5 ms."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A checkpoint that is being taken: its parts so far, and where the rest comes from."""
+
+    parts: dict[str, bytes]
+    rest: Iterator[tuple[str, bytes]]
+    position: int
+    meta: Mapping[str, str]
+    on_disk: bool
+    whole: bool
 
 
 class Pipeline:
@@ -53,6 +77,11 @@ class Pipeline:
         self._position = journal.position
         self._last_tick = 0
         self._checkpoint_at = 0
+        self._disk_at = 0
+        self._precious, self._precious_at = False, 0
+        self._facts = 0  # since the last checkpoint that went to disk
+        self._whole = True
+        self._begun: _Begun | None = None
         self._unsaved = False
         self.retained: Sequence[str] = ()
         """Topics that the broker may hold: a later run clears those that it does not say anew."""
@@ -87,8 +116,8 @@ class Pipeline:
         return self._unsaved or self.checkpoint_due
 
     def hurry_checkpoint(self) -> None:
-        """The next checkpoint is due at once."""
-        self._checkpoint_at = 0
+        """The next checkpoint is due at once, and goes to disk."""
+        self._checkpoint_at = self._disk_at = 0
 
     @property
     def journal_pressure(self) -> float:
@@ -100,17 +129,28 @@ class Pipeline:
 
     def take(self, item: Input) -> None:
         """Journals one input and lets the floor judge it; what it says goes to the ledger."""
+        if self._begun is not None and isinstance(item, Tick | ClockStep):
+            self.finish_checkpoint()
         self._position = self._journal.append(item)
         if self._recorder is not None:
             self._recorder.append(self._position, item)
         facts = self.floor.feed(item)
         if facts:
+            self._facts += len(facts)
+            self._precious = self._precious or any(fact.type == GATE for fact in facts)
             self._ledger.append(facts, self._position)
+        if isinstance(item, Command):
+            self._disk_at = 0
         if self.floor.crowded and not isinstance(item, Tick):
-            self.tick()
+            self._say_time()
 
     def tick(self) -> None:
-        """Tells the floor that the clock was set, where it was, and the time."""
+        """Tells the floor that the clock was set, where it was, and the time. While a checkpoint is being taken, time
+        waits for the next tick."""
+        if self._begun is None:
+            self._say_time()
+
+    def _say_time(self) -> None:
         if step := self._clock.look():
             self._say_step(step)
         self._last_tick = max(self._clock.now(), self._last_tick)
@@ -144,8 +184,15 @@ class Pipeline:
         """The ledger gave up its oldest events: that is an event itself."""
         self.take(Dropped(self._clock.now(), first, last, start, end))
 
-    def checkpoint(self, *, clean: bool = False) -> int:
-        """Hands the floor's state to the ledger; returns the position up to which it holds."""
+    def checkpoint(self, *, clean: bool = False, on_disk: bool = True) -> int:
+        """Hands the floor's state to the ledger, in one go; returns the position up to which it holds."""
+        position = self.begin_checkpoint(clean=clean, on_disk=on_disk)
+        self.finish_checkpoint()
+        return position
+
+    def begin_checkpoint(self, *, clean: bool = False, on_disk: bool = False) -> int:
+        """Begins to take the floor's state, which `slices` go on with; returns the position up to which it holds."""
+        self.finish_checkpoint()
         meta = {
             "journal": self._journal.id,
             "last_tick": str(self._last_tick),
@@ -155,10 +202,43 @@ class Pipeline:
             "release": __version__,
             "retained": orjson.dumps(list(self.retained)).decode(),
         }
+        whole = self._whole or bool(self._ledger.standby_problem)
+        on_disk = on_disk or clean or whole or self._disk_due
+        if on_disk:
+            self._disk_at = self._last_tick + micros(self._config.ledger.disk_every)
+            self._precious_at = self._last_tick + _PRECIOUS
+            self._precious, self._facts = False, 0
         self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
-        self._ledger.checkpoint(self.floor.checkpoint(), self._position, meta)
+        self._whole = False
         self._unsaved = True
+        parts, rest = self.floor.begin_checkpoint(whole=whole)
+        self._begun = _Begun(parts, rest, self._position, meta, on_disk, whole)
         return self._position
+
+    @property
+    def _disk_due(self) -> bool:
+        """The checkpoint that is due goes to disk."""
+        precious = self._precious and self._last_tick >= self._precious_at
+        return precious or self._last_tick >= self._disk_at or self._facts >= _EVENTS
+
+    def slices(self) -> Iterator[None]:
+        """Takes the checkpoint that was begun, some of it at a time, until the ledger has it as a whole."""
+        while (begun := self._begun) is not None:
+            before = len(begun.parts)
+            begun.parts.update(islice(begun.rest, _SLICE))
+            if len(begun.parts) == before:
+                self._finish(begun)
+            yield
+
+    def finish_checkpoint(self) -> None:
+        """Takes at once what is left of a checkpoint that was begun."""
+        if self._begun is not None:
+            self._finish(self._begun)
+
+    def _finish(self, begun: _Begun) -> None:
+        begun.parts.update(begun.rest)
+        self._begun = None
+        self._ledger.checkpoint(begun.parts, begun.position, begun.meta, on_disk=begun.on_disk, whole=begun.whole)
 
     def release(self, position: int) -> None:
         """The ledger holds a checkpoint up to `position`: the journal need not keep what came before it."""
@@ -169,9 +249,13 @@ class Pipeline:
             position = min(position, self._recorder.position)
         self._journal.release(position)
 
-    def not_saved(self) -> None:
-        """The attempt to put a checkpoint on disk has failed."""
+    def not_saved(self, *, refused: bool = False) -> None:
+        """The attempt to save a checkpoint has failed. Where it was `refused` for want of those before it, the next is
+        a whole one, and comes at once."""
         self.checkpoint_attempts += 1
+        if refused:
+            self._whole = True
+            self.hurry_checkpoint()
 
     def reconfigure(self, config: Config) -> None:
         """Goes on with a floor of `config` in the state of the present one. Raises, with nothing changed, where that

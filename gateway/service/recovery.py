@@ -4,8 +4,9 @@ The ledger gives the last checkpoint, the journal what the floor was given since
 giving it the same again is the whole recovery: it states the same facts, and the ledger recognises those that it
 already holds. The tail is judged under the configuration that was in force when it was read.
 
-Where the journal is gone (a reboot, a power cut), the events themselves tell where each tag was last, and what could
-not be saved is stated as a loss. So they do for the sections of a checkpoint that cannot be read, as after an upgrade.
+Where the journal is gone (a reboot, a power cut), so is the newest checkpoint, which is kept beside it: the one on disk
+and the events behind it tell where each tag was last, and what could not be saved is stated as a loss. The events also
+tell what is in sections of a checkpoint that cannot be read, as after an upgrade.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ _PAGE_BYTES = 16 << 20
 
 @dataclass(slots=True)
 class _Tail:
-    """What the journal still knows: inputs given again, and the time of the last of them."""
+    """What the journal still knows: inputs given again, and the time of the last of them. `kept` is the time of the
+    checkpoint, where nothing but events is known of what came behind it."""
 
     lost: bool
     replayed: int
     last_tick: int
+    kept: int = 0
 
 
 async def recover(
@@ -86,7 +89,8 @@ async def recover(
         pipeline.go_on_from(tail.last_tick)
         clean = found.meta.get("clean") == "yes" and tail.replayed == 0
         lost = tail.lost and not clean
-        pipeline.take(Restart(clock.now(), tail.last_tick, clean, journal_lost=lost, rebuilt=tuple(rebuilt)))
+        kept = tail.kept if lost and tail.kept < tail.last_tick else 0
+        pipeline.take(Restart(clock.now(), tail.last_tick, clean, lost, tuple(rebuilt), kept))
         log.info("recovered", clean=clean, inputs_replayed=tail.replayed, journal_lost=lost, epoch=found.epoch)
     pipeline.tick()
     pipeline.checkpoint()
@@ -138,13 +142,11 @@ def _last_configuration(config: Config, found: Recovery, log: Logger) -> Config:
 
 def _replay(floor: Floor, found: Recovery, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
     """Gives the floor what it was given since the checkpoint, or what events say where the journal is lost."""
-    tail = _Tail(
-        lost=found.meta.get("journal") != state.id or state.last < found.position,
-        replayed=0,
-        last_tick=int(found.meta.get("last_tick", "0")),
-    )
+    complete = state.first - 1 <= found.position <= state.last and found.meta.get("journal") == state.id
+    tail = _Tail(lost=not complete, replayed=0, last_tick=int(found.meta.get("last_tick", "0")))
     if tail.lost:
         floor.apply(found.newer)
+        tail.kept = tail.last_tick
         tail.last_tick = max([tail.last_tick, *map(event_time, found.newer)])
         journal.begin(found.position)
         return tail

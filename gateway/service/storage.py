@@ -47,6 +47,7 @@ class Storage:
             on_error=self.failed,
             now=clock.now,
             age=clock.age,
+            standby=config.journal.directory / "standby.db",
         )
 
     async def open(self) -> Pipeline:

@@ -55,12 +55,14 @@ class Victim:
             on_dropped=lambda *range_: None,
             on_error=lambda error: sys.exit(f"unexpected: {error}"),
             now=lambda: START,
+            standby=directory / "journal" / "standby.db",
         )
         self.journal = Journal(JournalConfig(directory=directory / "journal", max_bytes=1 << 20))
         recording = RecordingConfig(directory=directory / "recording", max_bytes=64 << 20)
         self.recorder = Recorder(recording, structlog.get_logger())
         self.floor = MiniFloor()
         self.unreproduced = 0
+        self._taken = 0
 
     def recover(self) -> None:
         found = self.ledger.start()
@@ -69,7 +71,8 @@ class Victim:
             self.journal.begin(0)
         else:
             assert found.meta["journal"] == state.id, state
-            assert state.last >= found.position, (state, found.position)
+            assert state.first - 1 <= found.position <= state.last, (state, found.position)
+            assert found.parts["floor"] == b"ten lines"
         self.floor = MiniFloor(int(found.parts.get("reads", b"0")))
         for position, item in self.journal.read(after=found.position):
             self.ledger.append(self.floor.feed(item), position)
@@ -83,9 +86,15 @@ class Victim:
         self.ledger.append(self.floor.feed(item), position)
 
     async def checkpoint(self) -> None:
-        position = self.journal.position
-        self.ledger.checkpoint({"reads": b"%d" % self.floor.reads}, position, {"journal": self.journal.id})
+        """A whole one first, then three in memory for each that goes to disk."""
+        position, whole = self.journal.position, not self._taken
+        on_disk = self._taken % 4 == 0
+        self._taken += 1
+        parts = {"reads": b"%d" % self.floor.reads, "floor": b"ten lines"} if whole else {}
+        parts |= {"reads": b"%d" % self.floor.reads}
+        self.ledger.checkpoint(parts, position, {"journal": self.journal.id}, on_disk=on_disk, whole=whole)
         await self.ledger.flush()
+        assert not self.ledger.refused, self.ledger.standby_problem
         self.journal.release(min(position, self.recorder.position))
 
     async def live(self) -> None:

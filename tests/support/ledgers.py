@@ -35,7 +35,7 @@ class TestLedger(Ledger):
 
     __test__ = False
 
-    def __init__(self, path: Path, source: str = SOURCE, **settings: Any) -> None:
+    def __init__(self, path: Path, source: str = SOURCE, standby: Path | None = None, **settings: Any) -> None:
         self.commits: list[int] = []
         self.dropped: list[tuple[int, int, int, int]] = []
         self.errors: list[LedgerError] = []
@@ -49,6 +49,7 @@ class TestLedger(Ledger):
             on_error=self.errors.append,
             on_room=self.rooms.append,
             now=lambda: self.time,
+            standby=standby,
         )
 
     def _state_loss(self, first: int, last: int, start: int, end: int) -> None:

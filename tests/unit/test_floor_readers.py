@@ -65,6 +65,14 @@ def test_a_reader_that_is_down_twice_before_it_is_back_has_one_loss():
                 ("r2", "reader-unreachable", 60, 61),
             ],
         ),
+        (
+            Restart(at(60), at(40), True, journal_lost=True, kept=at(10)),
+            [
+                ("gw", "journal-lost", 10, 60),
+                ("r1", "reader-unreachable", 40, 61),
+                ("r2", "reader-unreachable", 40, 61),
+            ],
+        ),
     ],
 )
 def test_what_a_restart_has_lost(restart, expected):

@@ -54,6 +54,7 @@ ONE_OF_EACH: list[Input] = [
     Command(T, "count", {"zone": "vault", "expected": ["1A40"], "nested": {"a": [1, 2.5, None, True]}}),
     Restart(T, T - 5, True, False),
     Restart(T, T - 5, False, rebuilt=("presence", "gate")),
+    Restart(T, T - 5, False, True, kept=T - 9),
     Dropped(T, 1, 9, T - 100, T - 1),
     ClockStep(T, 3_600, 3_000, "set"),
     Lateness(T, 250_000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sqlite3
 from pathlib import Path
@@ -355,7 +356,7 @@ async def test_stats_say_where_it_stands(path: Path) -> None:
 def test_released_migrations_are_never_edited() -> None:
     """An older file has been through exactly these; add a new one behind them and its hash here."""
     hashes = [hashlib.sha256("".join(script.split()).encode()).hexdigest()[:16] for script in MIGRATIONS]
-    assert hashes == ["1b81f8c1e219aa73", "6b66b9887f84e28d"]
+    assert hashes == ["1b81f8c1e219aa73", "6b66b9887f84e28d", "766b1050175187c0"]
 
 
 async def test_a_file_of_each_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -400,6 +401,8 @@ async def test_a_file_that_goes_while_it_is_open_is_noticed(path: Path, how: str
         await ledger.flush()
     assert not ledger.room
     put_back(path)
+    with contextlib.suppress(LedgerError):  # of an attempt that was under way
+        await ledger.flush()
     await ledger.flush()
     assert ledger.stats().sequence == 6
     await ledger.close()

@@ -160,4 +160,4 @@ def _distinct_lists(watch: list[WatchConfig]) -> list[WatchConfig]:
     return watch
 
 
-Watch = Annotated[list[WatchConfig], AfterValidator(_distinct_lists)]
+WatchLists = Annotated[list[WatchConfig], AfterValidator(_distinct_lists)]

@@ -24,7 +24,7 @@ from gateway.config.base import Seconds as Seconds
 from gateway.config.base import Section as Section
 from gateway.config.cameras import Cameras
 from gateway.config.counts import CountsConfig
-from gateway.config.gate import Docks, GateConfig, Watch
+from gateway.config.gate import Docks, GateConfig, WatchLists
 from gateway.config.sources import ExpectedConfig, ManifestsConfig
 from gateway.config.web import WebConfig
 
@@ -238,7 +238,7 @@ class Config(Section):
     readers: Annotated[list[ReaderConfig], Field(min_length=1)]
     docks: Docks = []
     gate: GateConfig = GateConfig()
-    watch: Watch = []
+    watch: WatchLists = []
     manifests: ManifestsConfig = ManifestsConfig()
     counts: CountsConfig = CountsConfig()
     expected: ExpectedConfig | None = None

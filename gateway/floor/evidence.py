@@ -19,7 +19,7 @@ from gateway.events.envelope import Fact, loss, movement
 from gateway.events.models import Clock, Loss, Movement, MovementEvidence, MovementKind
 from gateway.floor.levels import CENTI, UNITS
 from gateway.floor.places import Places
-from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.tags import uid
 
 ALGORITHM = "presence/3"
@@ -63,11 +63,11 @@ class Proof:
 class Evidence:
     """Writes movements down."""
 
-    def __init__(self, config: Config, places: Places, timeline: Timeline) -> None:
+    def __init__(self, config: Config, places: Places, reader_history: ReaderHistory) -> None:
         self._gateway = config.gateway
         self.digest = config.digest()
         self._places = places
-        self._timeline = timeline
+        self._reader_history = reader_history
 
     def movement(
         self,
@@ -134,10 +134,10 @@ class Evidence:
 
     def clock(self, reader: str) -> Clock:
         """Where the times of a reader's reads come from, and by how much they were corrected."""
-        course = self._timeline.courses.get(reader)
-        if course is None:
+        past = self._reader_history.readers.get(reader)
+        if past is None:
             return {"quality": "unknown", "offset_us": 0}
-        return {"quality": course.quality, "offset_us": course.offset}
+        return {"quality": past.quality, "offset_us": past.offset}
 
 
 def proof_from(data: Mapping[str, Any], zone: int, places: Places) -> Proof | None:

@@ -45,7 +45,7 @@ from gateway.floor.places import Places
 from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
 from gateway.floor.reader_windows import ClosedWindow
-from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
@@ -98,23 +98,27 @@ class Floor:
             self._window, micros(config.floor.lateness), self._places.ports, self.stats, self._max_windows, apart
         )
         self._readers = Readers(config, self._windows)
-        self._timeline = Timeline(config, self._places)
-        evidence = Evidence(config, self._places, self._timeline)
-        self._presence = Presence(config, self._places, self._timeline.watch, evidence, self._window)
-        self._portals = Portals(config, self._places, self._timeline.watch, evidence, self._presence, self._window)
-        self._sightings = Sightings(
-            config, self._places, self._timeline, self._presence, self._portals, self._window, self.stats
+        self._reader_history = ReaderHistory(config, self._places)
+        evidence = Evidence(config, self._places, self._reader_history)
+        self._presence = Presence(config, self._places, self._reader_history.antenna_clock, evidence, self._window)
+        self._portals = Portals(
+            config, self._places, self._reader_history.antenna_clock, evidence, self._presence, self._window
         )
-        self._counts = Counts(config, self._places, self._timeline, self._presence, self._sightings.foreign, evidence)
-        self._docks = Docks(config, self._places, self._timeline.watch, self._presence.zone_of)
+        self._sightings = Sightings(
+            config, self._places, self._reader_history, self._presence, self._portals, self._window, self.stats
+        )
+        self._counts = Counts(
+            config, self._places, self._reader_history, self._presence, self._sightings.foreign, evidence
+        )
+        self._docks = Docks(config, self._places, self._reader_history.antenna_clock, self._presence.zone_of)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
         self._pending = Pending()
         self._memory: tuple[_Memory, ...] = (
-            *(self._windows, self._readers, self._timeline, self._presence),
+            *(self._windows, self._readers, self._reader_history, self._presence),
             *(self._portals, self._sightings.foreign, self._counts, self.gate, self._pending),
         )
-        self._agenda: tuple[_Agenda, ...] = (self._timeline, self._portals, self.gate, self._counts)
+        self._agenda: tuple[_Agenda, ...] = (self._reader_history, self._portals, self.gate, self._counts)
         self._limit = 0  # event time has come to the beginning of this window
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
             Batch: self._batch,
@@ -198,7 +202,7 @@ class Floor:
     def _clock_step(self, step: ClockStep) -> list[Fact]:
         """Event time jumps: all that is kept happened so much later than was thought, or nobody watched meanwhile."""
         if step.jump and step.cause == "suspended":
-            self._timeline.watch.skip(step.jump)
+            self._reader_history.antenna_clock.skip(step.jump)
             self._portals.gap(step.t - step.jump, step.t)
         elif step.jump >= self._window:
             self._redate(step.jump // self._window * self._window)
@@ -267,11 +271,11 @@ class Floor:
             else:
                 if isinstance(item, InputChange):
                     facts += self.gate.input_changed(item.reader, item.port, item.state, item.t)
-                facts += self._timeline.take(item)
+                facts += self._reader_history.take(item)
                 facts += self._portals.news(item)
         for window in closed:
-            self._timeline.sign(window.reader, start)
-            facts += self._timeline.seen(window.reader, window.port, start)
+            self._reader_history.sign(window.reader, start)
+            facts += self._reader_history.seen(window.reader, window.port, start)
         self._fall_due(start, facts)  # what a sign of life has confirmed
         self._sightings.take(closed, start)
         self._say(self._presence.said(), facts)
@@ -299,7 +303,7 @@ class Floor:
         """The retained state of a zone, ready for JSON: how many are there, and who is watching."""
         number = self._places.zone_numbers[zone]
         antennas = {
-            self._places.spots[antenna].name: self._timeline.watch.words(antenna)
+            self._places.spots[antenna].name: self._reader_history.antenna_clock.words(antenna)
             for antenna in self._places.in_zone[number]
         }
         return {
@@ -372,7 +376,7 @@ class Floor:
             self._places,
             self._windows,
             self._readers,
-            self._timeline,
+            self._reader_history,
             self._presence,
             self._portals,
             self._sightings.foreign,

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 Content: TypeAlias = dict[str, Any]
 """A section as plain data: JSON values, and bytes for the table of the tags and their timers.
 
-``time``: antennas, zones, windows, readers, timeline, pending, number, position. ``presence``: presence, foreign,
+``time``: antennas, zones, windows, readers, reader_history, pending, number, position. ``presence``: presence, foreign,
 tags (a list of chunks), waiting. ``portals``: portals. ``counts``: counts, expected. ``gate``: manifests, shipped,
 watch, docks, or nothing where the gateway had no gate.
 """
@@ -81,8 +81,32 @@ def portals_2(content: Content) -> Content:
     return content
 
 
+def time_1(content: Content) -> Content:
+    """What is presumed of a reader, and its status now, are one word each; they were flags."""
+    courses = {reader: _past_1(course) for reader, course in content["timeline"]["courses"].items()}
+    history = {"antenna_clock": content["timeline"]["watch"], "readers": courses}
+    readers = {reader: _now_1(entry) for reader, entry in content["readers"].items()}
+    kept = {key: value for key, value in content.items() if key != "timeline"}
+    return kept | {"reader_history": history, "readers": readers}
+
+
+def _past_1(course: Content) -> Content:
+    kept = {key: value for key, value in course.items() if key not in ("announced", "up", "quiet", "alarm")}
+    if course["up"]:
+        presumed = "quiet" if course["quiet"] else "up" if course["announced"] else "reads-only"
+    else:
+        presumed = "alarmed" if course["alarm"] else "down" if course["announced"] else "unknown"
+    return {"presumed": presumed} | kept
+
+
+def _now_1(entry: Content) -> Content:
+    kept = {key: value for key, value in entry.items() if key not in ("up", "held")}
+    status = "catching-up" if entry["held"] else {None: "unknown", True: "up", False: "down"}[entry["up"]]
+    return {"status": status} | kept
+
+
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
-    "time": (),
+    "time": (time_1,),
     "presence": (presence_1,),
     "portals": (portals_1, portals_2),
     "counts": (counts_1, counts_2),

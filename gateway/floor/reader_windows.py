@@ -22,7 +22,7 @@ Store: TypeAlias = dict[tuple[int, int], dict[int, Cells]]
 """Window number and unit code, then antenna port."""
 
 
-class Mode(StrEnum):
+class WindowMode(StrEnum):
     """How the windows of a reader close."""
 
     ABSENT = "absent"  # never heard of: nothing is late yet
@@ -43,7 +43,7 @@ class ReaderWindows:
     __slots__ = ("closed", "heard", "hi", "late", "lo", "mode", "newest", "open", "ports", "reads", "stale", "unit")
 
     def __init__(self) -> None:
-        self.mode = Mode.ABSENT
+        self.mode = WindowMode.ABSENT
         self.closed = 0
         self.newest = 0
         self.heard = 0
@@ -79,9 +79,9 @@ class ReaderWindows:
 
     def bound(self, limit: int, behind: int) -> int:
         """Below which window nothing more is expected in time, where `limit` is that of a live reader."""
-        if self.mode is Mode.LIVE or (self.mode is Mode.ABSENT and self.newest):
+        if self.mode is WindowMode.LIVE or (self.mode is WindowMode.ABSENT and self.newest):
             return limit
-        if self.mode is Mode.HELD:
+        if self.mode is WindowMode.HELD:
             return min(limit, self.newest - behind)
         return min(limit, self.newest + 1)
 
@@ -92,7 +92,7 @@ class ReaderWindows:
                 yield ClosedWindow(number, reader, port, True, unit, cells)
         self.stale = {}
         bound = self.bound(limit, behind)
-        upto = bound if self.mode is Mode.HELD else limit
+        upto = bound if self.mode is WindowMode.HELD else limit
         for number, unit in [key for key in self.open if key[0] < upto]:
             for port, cells in self.open.pop((number, unit)).items():
                 yield ClosedWindow(number, reader, port, False, unit, cells)

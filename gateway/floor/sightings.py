@@ -27,7 +27,7 @@ from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.presence.table import CHUNK_BITS, ROW
 from gateway.floor.reader_windows import Cells, ClosedWindow
 from gateway.floor.readers.antennas import LIT
-from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
 
@@ -53,7 +53,7 @@ class Sightings:
         self,
         config: Config,
         places: Places,
-        timeline: Timeline,
+        reader_history: ReaderHistory,
         presence: Presence,
         portals: Portals,
         window: int,
@@ -62,8 +62,8 @@ class Sightings:
         self.foreign = Foreign()
         self._filter = TagFilter(config.tags)
         self._places = places
-        self._timeline = timeline
-        self._watch = timeline.watch
+        self._reader_history = reader_history
+        self._antenna_clock = reader_history.antenna_clock
         self._presence = presence
         self._portals = portals
         self._contest = presence.contest
@@ -104,7 +104,7 @@ class Sightings:
             return
         if not closed.cells:
             return
-        plain = not closed.late and self._watch.since[antenna] == LIT
+        plain = not closed.late and self._antenna_clock.since[antenna] == LIT
         others = self._plain(closed, antenna, start) if plain else list(closed.cells)
         others.sort()
         for epc in others:
@@ -133,7 +133,12 @@ class Sightings:
         """
         others = []
         scale, smoothing, steady = CENTI[closed.unit], self._contest.smoothing, SHARES[-1]
-        tags, total, since, zone_of = self._tags, self._watch.total, self._watch.since, self._places.zone_of
+        tags, total, since, zone_of = (
+            self._tags,
+            self._antenna_clock.total,
+            self._antenna_clock.since,
+            self._places.zone_of,
+        )
         find, state, dirty, rows = tags.slots.get, tags.state, tags.dirty, tags.rows
         size, unpack, pack = ROW.size, ROW.unpack_from, ROW.pack_into
         zone, bit, paused = zone_of[antenna], self._places.spots[antenna].bit, total[antenna]

@@ -24,7 +24,8 @@ VERSION = 2
 _HEADER = struct.Struct("<2sHI")
 _MAGIC = b"FL"
 
-_TIME = ("antennas", "zones", "windows", "readers", "timeline", "pending", "number", "position")
+_TIME = ("antennas", "zones", "windows", "readers", "reader_history", "pending", "number", "position")
+_TIME_1 = ("timeline",)  # what the section had in its first version
 _GATE = ("manifests", "shipped", "watch", "docks")
 
 
@@ -117,7 +118,7 @@ class Checkpoint:
         floor = self._floor
         match section:
             case "time":
-                return {name: floor[name] for name in _TIME}
+                return {name: floor[name] for name in (*_TIME, *_TIME_1) if name in floor}
             case "presence":
                 tags = [self._body(f"tags/{chunk:06d}") for chunk in range(floor["chunks"])]
                 waiting = self._body("waiting")

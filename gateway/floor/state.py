@@ -19,7 +19,7 @@ from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
-from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
 from gateway.floor.snapshot import Checkpoint, seal, seal_json, versions
 from gateway.floor.tags import Foreign
@@ -33,7 +33,7 @@ class State:
     places: Places
     windows: Windows
     readers: Readers
-    timeline: Timeline
+    reader_history: ReaderHistory
     presence: Presence
     portals: Portals
     foreign: Foreign
@@ -69,7 +69,7 @@ class State:
             "zones": [zone.id for zone in self.places.zones],
             "windows": self.windows.dump(),
             "readers": self.readers.dump(),
-            "timeline": self.timeline.dump(),
+            "reader_history": self.reader_history.dump(),
             "presence": self.presence.dump(),
             "foreign": self.foreign.dump(),
             "portals": self.portals.dump(),
@@ -91,7 +91,7 @@ class State:
             zones.extend(self.places.zone_number(zone) for zone in content["zones"])
             self.windows.load(content["windows"])
             self.readers.load(content["readers"])
-            self.timeline.load(content["timeline"], numbers, self.windows.now)
+            self.reader_history.load(content["reader_history"], numbers, self.windows.now)
             self.pending.load(content["pending"], content["number"])
             self.position = content["position"]
 

@@ -25,7 +25,7 @@ from gateway.clock import SECOND
 from gateway.floor.cells import MAX_READERS, PORT_SHIFT, Limits, add_cell, distinct, key_of, parts_of
 from gateway.floor.columns import Block, BlockCells, Columns, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
-from gateway.floor.reader_windows import Cells, ClosedWindow, Mode, ReaderWindows, Store
+from gateway.floor.reader_windows import Cells, ClosedWindow, ReaderWindows, Store, WindowMode
 from gateway.floor.stats import FloorStats
 
 FUTURE = 60 * SECOND
@@ -111,7 +111,7 @@ class Windows:
         windows.heard = batch.arrival
         rows, unit = batch.rows, UNITS.index(batch.rssi_unit)
         number = self._numbers.get(batch.reader)
-        fits = type(rows) is Records and self.now and unit < RAW and windows.mode is not Mode.HELD
+        fits = type(rows) is Records and self.now and unit < RAW and windows.mode is not WindowMode.HELD
         if not fits or number is None or not self._columns.add(batch, cast(Records, rows), number, unit):
             self._take(windows, batch)
         elif self._columns.is_full:
@@ -208,7 +208,7 @@ class Windows:
         """Takes out the windows below number `limit`, and everything late, in the order of their time."""
         self._stats.event_time = limit * self.width
         self._digest()
-        held = [self._numbers[name] for name, windows in self.readers.items() if windows.mode is Mode.HELD]
+        held = [self._numbers[name] for name, windows in self.readers.items() if windows.mode is WindowMode.HELD]
         if held and self._columns.upper:
             self._spill(held)
         closed = [
@@ -293,7 +293,7 @@ class Windows:
             windows = self.readers.get(reader)
             if windows is None:
                 continue
-            windows.mode = Mode(entry["mode"])
+            windows.mode = WindowMode(entry["mode"])
             windows.closed = entry["closed"] * width // self.width
             windows.newest = entry["newest"] * width // self.width
             windows.heard, windows.reads, windows.late = entry["heard"], entry["reads"], entry["late"]

@@ -29,7 +29,7 @@ _FREE = 2
 """Failures soon after a set-up, one after the other, that may be chance: a reader that restarts, a cable replugged."""
 
 
-class Phase(StrEnum):
+class ConnectionState(StrEnum):
     """Where a reader stands."""
 
     CONNECTING = "connecting"
@@ -56,7 +56,7 @@ class Supervisor:
         log: Logger,
     ) -> None:
         self.reader = reader
-        self.phase = Phase.STOPPED
+        self.connection = ConnectionState.STOPPED
         self.attempts = 0
         self.last_error = ""
         self._sink = sink
@@ -76,7 +76,7 @@ class Supervisor:
         match item:
             case ReaderUp():
                 self._came_up(item)
-            case ReaderLoss() if self.phase is not Phase.UP:
+            case ReaderLoss() if self.connection is not ConnectionState.UP:
                 self._outage.lost(item)
             case _:
                 self._sink(item)
@@ -86,8 +86,10 @@ class Supervisor:
     @property
     def driver(self) -> Driver:
         """The driver, for outputs. Raises `DriverError` when the reader is not connected."""
-        if self._driver is None or self.phase not in (Phase.UP, Phase.UNSTEADY):
-            raise DriverError(f"reader {self.reader} is not connected ({self.phase}): {self.last_error or 'no error'}")
+        if self._driver is None or self.connection not in (ConnectionState.UP, ConnectionState.UNSTEADY):
+            raise DriverError(
+                f"reader {self.reader} is not connected ({self.connection}): {self.last_error or 'no error'}"
+            )
         return self._driver
 
     def pause(self) -> None:
@@ -116,17 +118,17 @@ class Supervisor:
         delays = self._delays()
         try:
             while True:
-                self.phase = Phase.CONNECTING
+                self.connection = ConnectionState.CONNECTING
                 self.attempts += 1
                 self._up_since = None
                 permanent = await self._attempt(driver)
                 if self._stood() >= STOOD:
                     delays = self._delays()
-                self.phase = Phase.WAITING
+                self.connection = ConnectionState.WAITING
                 await asyncio.sleep(_PERMANENT_RETRY if permanent else next(delays))
         finally:
             self._withhold()
-            self.phase = Phase.STOPPED
+            self.connection = ConnectionState.STOPPED
             self._driver = None
 
     async def _attempt(self, driver: Driver) -> bool:
@@ -152,17 +154,17 @@ class Supervisor:
             self._up_since = asyncio.get_running_loop().time()
         self._outage.reads(item)
         wait = probation(self._failures) - self._stood()
-        if self.phase is Phase.UP or wait <= 0:
+        if self.connection is ConnectionState.UP or wait <= 0:
             self._announce(item.t)
             return
-        self.phase = Phase.UNSTEADY
+        self.connection = ConnectionState.UNSTEADY
         if self._announcing is None:
             self._announcing = asyncio.get_running_loop().call_later(wait, lambda: self._announce(self._now()))
 
     def _announce(self, now: int) -> None:
         """The reader is up at `now`: with everything that was lost while it was not."""
         self._withhold()
-        self.phase = Phase.UP
+        self.connection = ConnectionState.UP
         self._told_down = False
         self.last_error = ""
         for item in self._outage.over(now):

@@ -127,10 +127,14 @@ class Commands:
 
     async def _status(self, args: dict[str, Any]) -> dict[str, Any]:
         _validated(_Status, args)
+        floor = self._pipeline.floor
         return {
             "time": rfc3339(self._now()),
             "readers": {
-                supervisor.reader: {"phase": supervisor.phase, "error": supervisor.last_error}
+                supervisor.reader: {
+                    "status": floor.reader_state(supervisor.reader)["status"],
+                    "error": supervisor.last_error,
+                }
                 for supervisor in self._readers
             },
         }

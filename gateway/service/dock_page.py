@@ -65,8 +65,7 @@ class Page:
             supervisor = self._readers.get(reader.id)
             watched = {docks[antenna.portal] for antenna in reader.antennas if antenna.portal in docks}
             found.append(
-                self._floor().reader_state(reader.id)
-                | {"phase": supervisor.phase, "error": supervisor.last_error, "docks": sorted(watched)}
+                self._floor().reader_state(reader.id) | {"error": supervisor.last_error, "docks": sorted(watched)}
             )
         return found
 

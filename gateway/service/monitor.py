@@ -19,7 +19,7 @@ from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
-from gateway.readers.supervisor import Phase
+from gateway.readers.supervisor import ConnectionState
 from gateway.service import memory
 from gateway.service.alarms import Alarms
 from gateway.service.event_clock import EventClock
@@ -147,7 +147,7 @@ class Vitals:
 
     def _reader_states(self) -> Iterator[ReaderState]:
         for supervisor in self._parts.readers:
-            yield ReaderState(supervisor.reader, supervisor.phase is Phase.UP, supervisor.last_error)
+            yield ReaderState(supervisor.reader, supervisor.connection is ConnectionState.UP, supervisor.last_error)
 
     def _reader_figures(self) -> Iterator[ReaderFigures]:
         for config in self._parts.config.readers:
@@ -157,7 +157,7 @@ class Vitals:
             known = quality in set(ClockQuality)
             yield ReaderFigures(
                 reader=config.id,
-                up=supervisor.phase is Phase.UP,
+                up=supervisor.connection is ConnectionState.UP,
                 attempts=supervisor.attempts,
                 antennas={antenna.port: str(antenna.port) not in state["antennas_down"] for antenna in config.antennas},
                 clock_quality=ClockQuality(quality) if known else None,

@@ -54,7 +54,7 @@ class StateTopics:
             yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:
             state = floor.reader_state(supervisor.reader)
-            state |= {"phase": supervisor.phase, "error": supervisor.last_error}
+            state |= {"error": supervisor.last_error}
             yield f"state/reader/{supervisor.reader}", orjson.dumps(state)
         if self._alarms.known:
             yield "state/alarms", self._alarms.state()

@@ -22,7 +22,7 @@ class WebPort(Protocol):
         """How many events are in quarantine."""
 
     def readers(self) -> list[dict[str, Any]]:
-        """``Floor.reader_state`` of every reader with `phase` and `error` of its supervisor, and `docks`: the ids of
+        """``Floor.reader_state`` of every reader with the `error` of its supervisor, and `docks`: the ids of
         the docks whose portal it watches."""
 
     def alarms(self) -> tuple[int, list[dict[str, Any]], str]:

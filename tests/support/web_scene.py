@@ -162,7 +162,6 @@ def reader(name: str, docks: list[str], reads: int) -> dict[str, Any]:
         "clock": {"quality": "ntp", "offset_us": 1200},
         "reads": reads,
         "late_reads": 12,
-        "phase": "up",
         "error": "",
         "docks": docks,
     }

@@ -15,7 +15,7 @@ from drivers.api import Batch, DriverError, Item, ReaderDown, ReaderLoss, Reader
 from drivers.backoff import delays
 from gateway.clock import SECOND
 from gateway.events.envelope import LOSS
-from gateway.readers.supervisor import Phase, Supervisor, probation
+from gateway.readers.supervisor import ConnectionState, Supervisor, probation
 from tests.support.floor_scene import T0, of_type, run, ticked
 
 pytestmark = pytest.mark.looptime
@@ -103,13 +103,13 @@ async def test_a_permanent_error_waits_five_minutes():
     bench = Bench(hopeless)
     async with bench.running(3601):
         assert bench.supervisor.attempts == 13
-        assert bench.supervisor.phase is Phase.WAITING
+        assert bench.supervisor.connection is ConnectionState.WAITING
 
 
 async def test_a_steady_reader_is_back_at_once_after_a_cut():
     bench = Bench(stands(3600))
     async with bench.running(3 * 3600 + 60):
-        assert bench.supervisor.phase is Phase.UP
+        assert bench.supervisor.connection is ConnectionState.UP
     downs, ups = bench.of(ReaderDown), bench.of(ReaderUp)
     assert len(downs) == 3
     assert all(0 <= up.t - down.t <= SECOND for down, up in zip(downs, ups[1:], strict=True))
@@ -152,7 +152,7 @@ async def test_a_reader_that_stands_again_is_up_with_one_loss_for_each_cause():
 
     bench = Bench(connection)
     async with bench.running(3600):
-        assert bench.supervisor.phase is Phase.UP
+        assert bench.supervisor.connection is ConnectionState.UP
         assert bench.supervisor.last_error == ""
     tail = bench.items[-2:]
     assert isinstance(tail[0], ReaderLoss)
@@ -169,14 +169,14 @@ async def test_outputs_can_be_switched_while_a_reader_is_not_yet_believed():
     async def connection(driver: ScriptedDriver) -> None:
         driver.sink(ReaderUp("r1", driver.now()))
         assert bench.supervisor.driver is driver
-        phases.append(bench.supervisor.phase)
+        phases.append(bench.supervisor.connection)
         await asyncio.sleep(5)
 
     bench = Bench(connection)
     async with bench.running(600):
         pass
-    assert phases[:3] == [Phase.UP] * 3
-    assert set(phases[3:]) == {Phase.UNSTEADY}
+    assert phases[:3] == [ConnectionState.UP] * 3
+    assert set(phases[3:]) == {ConnectionState.UNSTEADY}
 
 
 async def test_a_reader_that_is_held_back_is_so_over_reconnects():

@@ -29,7 +29,7 @@ from gateway.floor.counts.watched import Watched
 from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
-from gateway.floor.readers.history import Timeline
+from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.tags import Foreign
 from gateway.inputs import Command
 
@@ -53,7 +53,7 @@ class Counts:
         self,
         config: Config,
         places: Places,
-        timeline: Timeline,
+        reader_history: ReaderHistory,
         presence: Presence,
         foreign: Foreign,
         evidence: Evidence,
@@ -70,7 +70,7 @@ class Counts:
         self._longest = micros(config.counts.longest)
         self.plan = Plan(config.counts, self._zones)
         self._places = places
-        self._watched = Watched(places, timeline)
+        self._watched = Watched(places, reader_history)
         self._presence = presence
         self._comparison = Comparison(places, presence, self.expected)
         self._results = Results(places, presence, foreign, evidence, self._watched, self._comparison)

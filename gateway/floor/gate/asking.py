@@ -26,7 +26,7 @@ class Judges:
         config: Config,
         catalogue: Catalogue,
         shipped: Shipped,
-        watch: WatchLists,
+        watch_lists: WatchLists,
         stock: Stock,
         open_: Mapping[str, Session],
     ) -> None:
@@ -35,7 +35,7 @@ class Judges:
         self._inbound = named(config.gate.inbound_rules)
         self._catalogue = catalogue
         self._shipped = shipped
-        self._watch = watch
+        self._watch_lists = watch_lists
         self._stock = stock
         self._open = open_
 
@@ -81,7 +81,7 @@ class Judges:
             as_of=manifest.as_of if manifest else 0,
             now=t,
             owner_dock=self._dock_of(owner),
-            watched=self._watch.lists(uid),
+            watched=self._watch_lists.lists(uid),
             shipped=self._left_already(session, uid, t),
             earlier=self._earlier(line, owner, t),
         )

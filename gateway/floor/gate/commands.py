@@ -85,7 +85,7 @@ class Reads(Arguments):
     time: Time | None = None
 
 
-class Watch(Arguments):
+class WatchListChange(Arguments):
     """A watch list: what it holds from now on, or what is put on it or taken from it. `reason` is for people."""
 
     name: Annotated[Identifier, Field(alias="list")]

@@ -10,7 +10,7 @@ from gateway.floor.gate import Gate
 from gateway.floor.migrations import Content
 from gateway.floor.places import Places
 from gateway.floor.reader_windows import ClosedWindow
-from gateway.floor.readers.antennas import Watch
+from gateway.floor.readers.antennas import AntennaClock
 from gateway.floor.snapshot import seal_json
 from gateway.floor.tags import TagFilter
 from gateway.floor.windows import Windows
@@ -20,9 +20,11 @@ class Docks:
     """A `Gate` that knows which antennas watch its portals, and where each antenna looks. `zone_of` gives the zone
     that presence has a tag in, None for a tag that it does not know."""
 
-    def __init__(self, config: Config, places: Places, watch: Watch, zone_of: Callable[[bytes], str | None]) -> None:
+    def __init__(
+        self, config: Config, places: Places, antenna_clock: AntennaClock, zone_of: Callable[[bytes], str | None]
+    ) -> None:
         self._places = places
-        self._watch = watch
+        self._antenna_clock = antenna_clock
         self._zone_of = zone_of
         self._portals = {portal.id: portal for portal in config.portals}
         self._looks_at = {
@@ -98,7 +100,7 @@ class Docks:
     def _dark(self, portal: str, t: int) -> dict[str, int]:
         """For how many microseconds each antenna of a portal was not watching, up to `t`."""
         return {
-            self._places.spots[antenna].name: self._watch.dark(antenna, t)
+            self._places.spots[antenna].name: self._antenna_clock.dark(antenna, t)
             for antenna, (name, _) in self._places.portal_of.items()
             if name == portal
         }

@@ -48,18 +48,18 @@ class _Near:
 class EarlyWarning:
     """The warnings of `docks`."""
 
-    def __init__(self, docks: Iterable[str], sessions: Sessions, catalogue: Catalogue, watch: WatchLists) -> None:
+    def __init__(self, docks: Iterable[str], sessions: Sessions, catalogue: Catalogue, watch_lists: WatchLists) -> None:
         self._near = {dock: _Near() for dock in docks}
         self._sessions = sessions
         self._catalogue = catalogue
-        self._watch = watch
+        self._watch_lists = watch_lists
 
     def _facts(self, dock: str) -> Hashable:
         """What it rests on whether a package may leave; None where none can leave there now."""
         session = self._sessions.at(dock)
         if session is None or session.inbound or session.ending is not None:
             return None
-        return session.opened, session.key, session.last, self._catalogue.revision, self._watch.epcs
+        return session.opened, session.key, session.last, self._catalogue.revision, self._watch_lists.epcs
 
     def _reason(self, dock: str, epc: bytes, t: int) -> str:
         """Why a package must not leave; nothing where it may, or is loaded and the verdict's business."""

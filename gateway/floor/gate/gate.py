@@ -56,24 +56,24 @@ class Gate:
         digest = config.digest()
         self._catalogue = Catalogue()
         self._shipped = Shipped(config.gate.shipped_for)
-        self._watch = WatchLists(config.watch, digest)
+        self._watch_lists = WatchLists(config.watch, digest)
         self._stock = Stock()
         self._signals = Signals(config.docks)
         self._doors = Doors(config.docks)
         self._alarms = Alarms(config.gate.alarm_every, digest)
         reports = Reports(config.docks, self._catalogue, digest)
         self._sessions = Sessions(
-            config, self._catalogue, self._shipped, self._watch, self._stock, self._signals, reports, dark
+            config, self._catalogue, self._shipped, self._watch_lists, self._stock, self._signals, reports, dark
         )
         self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
         self._reports = reports
-        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped, self._watch)
-        self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch)
+        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped, self._watch_lists)
+        self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
         self._saved: dict[str, int] = {}
         knowledge = Knowledge(
             self._docks,
             self._catalogue,
-            self._watch,
+            self._watch_lists,
             self._stock,
             self._sessions,
             self._prechecks,
@@ -225,7 +225,7 @@ class Gate:
     @property
     def watched(self) -> frozenset[bytes]:
         """The EPCs of all tags on watch lists."""
-        return self._watch.epcs
+        return self._watch_lists.epcs
 
     def has_door(self, reader: str, port: int) -> bool:
         """Whether the contact of a dock door is at this input."""
@@ -233,7 +233,7 @@ class Gate:
 
     def sighted(self, uid: str, zone: str, t: int) -> list[Fact]:
         """A tag was seen in a zone."""
-        return self._watch.sighted(uid, zone, t)
+        return self._watch_lists.sighted(uid, zone, t)
 
     def input_changed(self, reader: str, port: int, state: bool, t: int) -> list[Fact]:
         """An input of a reader changed: perhaps a dock door."""
@@ -333,7 +333,7 @@ class Gate:
         return {
             "manifests": (self._catalogue.revision, self._catalogue.dump),
             "shipped": (self._shipped.revision, self._shipped.dump),
-            "watch": (self._watch.revision, self._watch.dump),
+            "watch": (self._watch_lists.revision, self._watch_lists.dump),
             "stock": (self._stock.revision, self._stock.dump),
             "docks": (0, self._dump_docks),
         }
@@ -363,7 +363,7 @@ class Gate:
         try:
             self._catalogue.load(parts["manifests"])
             self._shipped.load(parts["shipped"])
-            self._watch.load(parts["watch"])
+            self._watch_lists.load(parts["watch"])
             self._stock.load(parts.get("stock", []))
             docks = parts["docks"]
             self._signals.load(docks["signals"])

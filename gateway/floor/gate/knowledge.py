@@ -33,7 +33,7 @@ class Knowledge:
         self,
         docks: Collection[str],
         catalogue: Catalogue,
-        watch: WatchLists,
+        watch_lists: WatchLists,
         stock: Stock,
         sessions: Sessions,
         prechecks: Prechecks,
@@ -42,7 +42,7 @@ class Knowledge:
     ) -> None:
         self._docks = docks
         self._catalogue = catalogue
-        self._watch = watch
+        self._watch_lists = watch_lists
         self._stock = stock
         self._sessions = sessions
         self._prechecks = prechecks
@@ -105,11 +105,13 @@ class Knowledge:
 
     def _destroy(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.Destroy, "destroy", args)
-        self._watch.admit_destroyed(wanted.uid)
+        self._watch_lists.admit_destroyed(wanted.uid)
 
         def destroy() -> list[Fact]:
-            fact = self._reports.destroyed(wanted, self._product(wanted.uid), self._watch.last_zone(wanted.uid), t)
-            self._watch.destroyed(wanted.uid, wanted.method, t)
+            fact = self._reports.destroyed(
+                wanted, self._product(wanted.uid), self._watch_lists.last_zone(wanted.uid), t
+            )
+            self._watch_lists.destroyed(wanted.uid, wanted.method, t)
             return [fact, *self._sessions.rejudge(t, "watch list"), *self._prechecks.of_packages([wanted.uid], t)]
 
         return destroy
@@ -120,8 +122,8 @@ class Knowledge:
         return next((line.product for line in lines if line is not None and line.product), self._stock.product(uid))
 
     def _watched(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Watch, "watch", args)
-        self._watch.admit(wanted)
-        named = {*wanted.uids, *self._watch.on(wanted.name)}
+        wanted = commands.read(commands.WatchListChange, "watch", args)
+        self._watch_lists.admit(wanted)
+        named = {*wanted.uids, *self._watch_lists.on(wanted.name)}
         again = partial(self._prechecks.of_packages, named, t)
-        return lambda: self._watch.change(wanted, t) + self._sessions.rejudge(t, "watch list") + again()
+        return lambda: self._watch_lists.change(wanted, t) + self._sessions.rejudge(t, "watch list") + again()

@@ -265,7 +265,7 @@ def not_first_to_expire(case: Case, config: GateConfig) -> Outcome:
 _OWN_RULE = frozenset(_FLAG_WORDS) | {"quarantine"}
 
 
-def watch(case: Case, config: GateConfig) -> Outcome:
+def watch_list(case: Case, config: GateConfig) -> Outcome:
     """On none of the site's own watch lists; those named like a rule are that rule's."""
     lists = sorted(case.watched - _OWN_RULE)
     return Blocked(f"on the watch list {', '.join(lists)}") if lists else PASSED
@@ -287,7 +287,7 @@ RULES: dict[str, Rule] = {
     "expired": expired,
     "not_first_to_expire": not_first_to_expire,
     "shipped_once": shipped_once,
-    "watch": watch,
+    "watch": watch_list,
 }
 """The rules by the names that the configuration knows them by, in the order in which they are reported."""
 

@@ -45,7 +45,7 @@ class Sessions:
         config: Config,
         catalogue: Catalogue,
         shipped: Shipped,
-        watch: WatchLists,
+        watch_lists: WatchLists,
         stock: Stock,
         signals: Signals,
         reports: Reports,
@@ -60,7 +60,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._unfinished = Unfinished()
         self._last = LastVerdicts()
-        self.judges = Judges(config, catalogue, shipped, watch, stock, self._open)
+        self.judges = Judges(config, catalogue, shipped, watch_lists, stock, self._open)
 
     # ---- who is where
 

@@ -18,7 +18,7 @@ from gateway.errors import Refused
 from gateway.events.envelope import Fact, alarm, gate
 from gateway.events.gate_alarms import WatchAlarm
 from gateway.events.gate_models import WatchChanged
-from gateway.floor.gate.commands import Watch, read
+from gateway.floor.gate.commands import WatchListChange, read
 
 ALGORITHM = "watch/2"
 
@@ -84,16 +84,16 @@ class WatchLists:
         """The tags on a list."""
         return frozenset(uid for uid, tag in self._tags.items() if name in tag.lists)
 
-    def admit(self, wanted: Watch) -> None:
+    def admit(self, wanted: WatchListChange) -> None:
         """Raises Refused where the list is not configured or there is no room."""
         if wanted.name not in self._config:
             known = ", ".join(sorted(self._config)) or "none"
-            raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch`")
+            raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch_lists`")
         new = sum(1 for uid in set(wanted.uids) if uid not in self._tags)
         if wanted.mode != "remove" and len(self._tags) + new > MAX_WATCHED:
             raise Refused(f"watch: more than {MAX_WATCHED} tags would be watched: take off what is resolved")
 
-    def change(self, wanted: Watch, t: int) -> list[Fact]:
+    def change(self, wanted: WatchListChange, t: int) -> list[Fact]:
         """Carries out a command that was admitted; alarms of tags that it takes off are cleared."""
         named = set(wanted.uids)
         on_list = self.on(wanted.name)
@@ -121,14 +121,14 @@ class WatchLists:
         """Raises Refused where the list `destroyed` is not configured, has the package already, or is full."""
         if DESTROYED in self.lists(uid):
             raise Refused(f"destroy: {uid} is on the list of destroyed packages already")
-        self.admit(read(Watch, "watch", {"list": DESTROYED, "mode": "add", "uids": [uid]}))
+        self.admit(read(WatchListChange, "watch", {"list": DESTROYED, "mode": "add", "uids": [uid]}))
 
     def last_zone(self, uid: str) -> str | None:
         """Where a watched package was seen last."""
         tag = self._tags.get(uid)
         return tag.custody[-1][0] if tag is not None and tag.custody else None
 
-    def _changed(self, wanted: Watch, coming: set[str], going: Set[str], t: int) -> list[Fact]:
+    def _changed(self, wanted: WatchListChange, coming: set[str], going: Set[str], t: int) -> list[Fact]:
         """Who put what on a list and took what from it; nothing where it is as it was."""
         if not coming and not going:
             return []

@@ -13,12 +13,12 @@ from gateway.floor.passes import Direction
 from gateway.floor.portals.companions import Trace
 from gateway.floor.portals.features import Features, features
 from gateway.floor.portals.learned import learned
-from gateway.floor.portals.outages import MARGIN, Outages
+from gateway.floor.portals.outages import MARGIN, ReaderOutages
 from gateway.floor.portals.photo_eyes import Crossing, PhotoEyes
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import Profile, Track, inside_of, sides_of
 from gateway.floor.portals.walk_model import NOTHING, Likelihood, likelihood
-from gateway.floor.readers.antennas import Cause, Watch
+from gateway.floor.readers.antennas import AntennaClock, DarkCause
 
 BESIDE = 2 * SECOND
 """How far a tag's loudest time may be from what the photo-eyes saw, for it to be the same thing."""
@@ -102,14 +102,14 @@ class Scales:
         self,
         config: PortalConfig,
         antennas: Mapping[int, str],
-        watch: Watch,
+        antenna_clock: AntennaClock,
         photo_eyes: PhotoEyes,
         standing: Standing,
-        outages: Outages,
+        outages: ReaderOutages,
         width: int,
     ) -> None:
         self._antennas = antennas
-        self._watch = watch
+        self._antenna_clock = antenna_clock
         self._photo_eyes = photo_eyes
         self._standing = standing
         self._outages = outages
@@ -210,11 +210,12 @@ class Scales:
 
     def _down(self, track: Track) -> list[int]:
         """Antennas that were not watching all the while."""
-        watch = self._watch
+        antenna_clock = self._antenna_clock
         return [
             number
             for number in self._antennas
-            if watch.causes[number] & (Cause.READER | Cause.ANTENNA) or watch.total[number] > track.dark.get(number, 0)
+            if antenna_clock.causes[number] & (DarkCause.READER | DarkCause.ANTENNA)
+            or antenna_clock.total[number] > track.dark.get(number, 0)
         ]
 
     def _cut(self, track: Track, down: list[int]) -> str:

@@ -13,7 +13,7 @@ MAX_OUTAGES = 64
 """Outages remembered. Those of the longest pass that is waited for are a few."""
 
 
-class Outages:
+class ReaderOutages:
     """From when to when a reader was not reading, microseconds UTC; to NEVER while it is not."""
 
     def __init__(self) -> None:

@@ -29,14 +29,14 @@ from gateway.floor.portals.early import EVERY, FEW_TAGS, is_watched
 from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
 from gateway.floor.portals.last_passes import LastPasses
-from gateway.floor.portals.outages import Outages
+from gateway.floor.portals.outages import ReaderOutages
 from gateway.floor.portals.phases import Phase
 from gateway.floor.portals.photo_eyes import PhotoEyes
 from gateway.floor.portals.proof import PassProof, proof_of
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import MAX_SIGHTINGS, Track
-from gateway.floor.readers.antennas import Cause, Watch
+from gateway.floor.readers.antennas import AntennaClock, DarkCause
 from gateway.floor.tags import uid
 
 MAX_TRACKS = 20_000
@@ -74,7 +74,7 @@ class Portal:
         self,
         config: PortalConfig,
         places: Places,
-        watch: Watch,
+        antenna_clock: AntennaClock,
         reports: Reports,
         last_passes: LastPasses,
         width: int,
@@ -84,12 +84,12 @@ class Portal:
         self.readers = {places.spots[number].reader for number in self.antennas}
         self.photo_eyes = PhotoEyes(config)
         self.standing = Standing()
-        self.outages = Outages()
+        self.outages = ReaderOutages()
         self.others: list[Portal] = []
-        self._scales = Scales(config, self.antennas, watch, self.photo_eyes, self.standing, self.outages, width)
+        self._scales = Scales(config, self.antennas, antenna_clock, self.photo_eyes, self.standing, self.outages, width)
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
-        self._watch = watch
+        self._antenna_clock = antenna_clock
         self._reports = reports
         self._tracks: dict[bytes, Track] = {}
         self._agenda: list[tuple[int, bytes]] = []  # heap: when to look at each track
@@ -120,7 +120,7 @@ class Portal:
         if track is None:
             if late or len(self._tracks) >= MAX_TRACKS:
                 return
-            dark = {number: self._watch.total[number] for number in self.antennas}
+            dark = {number: self._antenna_clock.total[number] for number in self.antennas}
             track = self._tracks[epc] = Track(epc, t, t, t, dark, unit)
             heappush(self._agenda, (t + self._silence // BRIEF_DIVISOR, epc))
         if late:
@@ -142,7 +142,7 @@ class Portal:
     @property
     def due(self) -> int:
         """When something is to be looked at, NEVER while held reads are still coming in."""
-        if any(Cause.HELD in self._watch.causes[antenna] for antenna in self.antennas):
+        if any(DarkCause.HELD in self._antenna_clock.causes[antenna] for antenna in self.antennas):
             return NEVER
         first = self._agenda[0][0] if self._agenda else NEVER
         held = min((finding.closed for finding in self._waiting), default=NEVER)

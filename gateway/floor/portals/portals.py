@@ -15,7 +15,7 @@ from gateway.floor.portals.phases import Phases
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, Reports
 from gateway.floor.presence.presence import Presence
-from gateway.floor.readers.antennas import Watch
+from gateway.floor.readers.antennas import AntennaClock
 from gateway.inputs import Restart
 
 
@@ -23,12 +23,18 @@ class Portals:
     """Takes sightings of the portals' antennas and the changes of their photo-eyes; says who passed, and which way."""
 
     def __init__(
-        self, config: Config, places: Places, watch: Watch, evidence: Evidence, presence: Presence, width: int
+        self,
+        config: Config,
+        places: Places,
+        antenna_clock: AntennaClock,
+        evidence: Evidence,
+        presence: Presence,
+        width: int,
     ) -> None:
         self._reports = Reports(places, evidence, presence)
         self._last_passes = LastPasses()
         self._portals = {
-            portal.id: Portal(portal, places, watch, self._reports, self._last_passes, width)
+            portal.id: Portal(portal, places, antenna_clock, self._reports, self._last_passes, width)
             for portal in config.portals
         }
         for portal in self._portals.values():

@@ -48,7 +48,7 @@ class PlainSightings:
     ) -> None:
         self._readers = readers
         self._places = places
-        self._watch = presence.watch
+        self._antenna_clock = presence.antenna_clock
         self._tags = presence.tags
         self._rivals = presence.rivals
         self._contest = presence.contest
@@ -99,8 +99,8 @@ class PlainSightings:
                     self._antenna[number, port] = antenna
             self._bit = np.array([spot.bit for spot in spots], np.uint32)
             self._zone = np.array(self._places.zone_of, np.int64)
-        self._lit = np.array(self._watch.since, np.int64) == LIT
-        self._total = np.array(self._watch.total, np.int64)
+        self._lit = np.array(self._antenna_clock.since, np.int64) == LIT
+        self._total = np.array(self._antenna_clock.total, np.int64)
         self._open = self._lit.copy()
         self._open[self._portal_antennas] = False
 

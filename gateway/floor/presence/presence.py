@@ -20,7 +20,7 @@ from gateway.floor.presence.silence import forgiven
 from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import GIVEN_UP_DIVISOR, MAX_TAGS, strays, too_many
 from gateway.floor.presence.timeouts import Due
-from gateway.floor.readers.antennas import Watch
+from gateway.floor.readers.antennas import AntennaClock
 
 LOOK_AGAIN = 10 * SECOND
 """After nothing could be given up. A look at a million tags takes a tenth of a second."""
@@ -29,8 +29,10 @@ LOOK_AGAIN = 10 * SECOND
 class Presence(Whereabouts):
     """The whereabouts of the tags, and what changes them: sightings, passes, events, and time that goes by."""
 
-    def __init__(self, config: Config, places: Places, watch: Watch, evidence: Evidence, window: int) -> None:
-        super().__init__(config.presence, places, watch, evidence, window)
+    def __init__(
+        self, config: Config, places: Places, antenna_clock: AntennaClock, evidence: Evidence, window: int
+    ) -> None:
+        super().__init__(config.presence, places, antenna_clock, evidence, window)
         self._full_until = 0  # nothing can be given up before
         self._due = Due(self)
 
@@ -71,7 +73,7 @@ class Presence(Whereabouts):
         old = tags.antenna[slot]
         tags.antenna[slot] = antenna
         tags.mask[slot] |= self.places.spots[antenna].bit
-        tags.dark[slot] = self.watch.dark(antenna, tags.last[slot])
+        tags.dark[slot] = self.antenna_clock.dark(antenna, tags.last[slot])
         if antenna != old:
             self._due.unpark(slot, old)
 

@@ -17,13 +17,15 @@ from gateway.floor.presence.contest import PATIENCE, Contest, Rival
 from gateway.floor.presence.silence import FIRST_MEAN, Gone, Silence
 from gateway.floor.presence.states import Change, State, States
 from gateway.floor.presence.table import CHUNK_BITS, Columns
-from gateway.floor.readers.antennas import Cause, Watch
+from gateway.floor.readers.antennas import AntennaClock, DarkCause
 
 
 class Whereabouts:
     """The tags by slot, and the facts that were said of them. `present` and `unseen` count by zone number."""
 
-    def __init__(self, config: PresenceConfig, places: Places, watch: Watch, evidence: Evidence, window: int) -> None:
+    def __init__(
+        self, config: PresenceConfig, places: Places, antenna_clock: AntennaClock, evidence: Evidence, window: int
+    ) -> None:
         self.tags = Columns()
         self.rivals: dict[int, dict[int, Rival]] = {}  # slot to zone number to that zone's view of the tag
         self.late: dict[int, int] = {}  # slot to late reads in its zone
@@ -34,7 +36,7 @@ class Whereabouts:
         self.patience = Silence(config, window)
         self.gone = Gone(self.patience.longest)
         self.places = places
-        self.watch = watch
+        self.antenna_clock = antenna_clock
         self.window = window
         self._evidence = evidence
         self._facts: list[Fact] = []
@@ -48,7 +50,7 @@ class Whereabouts:
         tags = self.tags
         tags.antenna[slot] = antenna
         tags.last[slot] = last
-        tags.dark[slot] = self.watch.dark(antenna, last)
+        tags.dark[slot] = self.antenna_clock.dark(antenna, last)
         tags.level[slot] = level
         tags.looks[slot] = looks
         tags.reads[slot] = reads
@@ -64,7 +66,7 @@ class Whereabouts:
         if gaps is not None and self.places.zone_of[gaps.antenna] == self.zone(slot):
             t = tags.last[slot]
             tags.mean[slot] = gaps.mean
-            tags.widest[slot] = self.gone.widest(gaps, t, self.watch.dark(gaps.antenna, t))
+            tags.widest[slot] = self.gone.widest(gaps, t, self.antenna_clock.dark(gaps.antenna, t))
 
     def forget(self, slot: int) -> None:
         """Nothing is known of the tag any more."""
@@ -87,12 +89,12 @@ class Whereabouts:
     def silence(self, slot: int, t: int) -> int:
         """For how long the antenna that saw the tag last was watching in vain at `t`."""
         tags = self.tags
-        return t - tags.last[slot] - (self.watch.dark(tags.antenna[slot], t) - tags.dark[slot])
+        return t - tags.last[slot] - (self.antenna_clock.dark(tags.antenna[slot], t) - tags.dark[slot])
 
     def level(self, slot: int, t: int) -> float:
         """How strongly the tag's own zone still holds it at `t`, in hundredths of a decibel."""
         tags = self.tags
-        if Cause.RETIRED in self.watch.causes[tags.antenna[slot]]:
+        if DarkCause.RETIRED in self.antenna_clock.causes[tags.antenna[slot]]:
             return -math.inf
         scale = max(tags.mean[slot], PATIENCE * tags.widest[slot])
         return self.contest.faded(tags.level[slot], self.silence(slot, t), scale)

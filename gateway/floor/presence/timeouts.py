@@ -27,7 +27,7 @@ class Due:
         self._known = known
         self._tags = known.tags
         self._places = known.places
-        self._watch = known.watch
+        self._antenna_clock = known.antenna_clock
         self._patience = known.patience
         self._window = known.window
         self._waiting = Waiting(known.window)
@@ -78,14 +78,14 @@ class Due:
         wait = self._patience.expected(tags.mean[slot], tags.widest[slot])
         if state == State.UNSEEN:
             wait += micros(self._places.zones[known.zone(slot)].departs_after or 0)
-        due = tags.last[slot] + wait + self._watch.total[tags.antenna[slot]] - tags.dark[slot]
+        due = tags.last[slot] + wait + self._antenna_clock.total[tags.antenna[slot]] - tags.dark[slot]
         elsewhere = [rival.last + wait for rival in known.rivals.get(slot, {}).values()]
         return max(due, *elsewhere) if elsewhere else due
 
     def _park(self, slot: int, t: int) -> bool:
         """Puts the tag aside until its antenna is lit again, where it has been dark since before `t`."""
         antenna = self._tags.antenna[slot]
-        since = self._watch.since[antenna]
+        since = self._antenna_clock.since[antenna]
         if since == LIT or t <= since or self._tags.state[slot] == State.SETTLING:
             return False
         self._waiting.park(slot, antenna)
@@ -95,10 +95,10 @@ class Due:
 
     def fire(self, limit: int) -> None:
         """Says what falls due before `limit` without another sighting, in the order of time."""
-        for antenna in self._watch.lit_again:
+        for antenna in self._antenna_clock.lit_again:
             for slot in self._waiting.lit(antenna):
                 self._waiting.add(slot, self.now)
-        self._watch.lit_again.clear()
+        self._antenna_clock.lit_again.clear()
         later: list[tuple[int, int]] = []
         while bucket := self._waiting.next(limit):
             now, slots = bucket

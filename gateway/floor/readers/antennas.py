@@ -15,7 +15,7 @@ from enum import IntFlag
 from typing import Any
 
 
-class Cause(IntFlag):
+class DarkCause(IntFlag):
     """Why an antenna is dark."""
 
     READER = 1  # not up, or never heard of
@@ -26,39 +26,39 @@ class Cause(IntFlag):
 
 
 _WORDS = {
-    Cause.RETIRED: "not configured",
-    Cause.READER: "reader down",
-    Cause.ANTENNA: "antenna down",
-    Cause.HELD: "catching up",
+    DarkCause.RETIRED: "not configured",
+    DarkCause.READER: "reader down",
+    DarkCause.ANTENNA: "antenna down",
+    DarkCause.HELD: "catching up",
 }
 
 LIT = -1
 """In `since`: the antenna is watching."""
 
 
-class Watch:
+class AntennaClock:
     """`total` holds the finished dark times of each antenna in microseconds, `since` when it went dark, or LIT."""
 
     def __init__(self) -> None:
         self.total: list[int] = []
         self.since: list[int] = []
-        self.causes: list[Cause] = []
+        self.causes: list[DarkCause] = []
         self.lit_again: list[int] = []  # antennas that were dark; whoever waits for them empties it
 
-    def grow(self, count: int, cause: Cause) -> None:
+    def grow(self, count: int, cause: DarkCause) -> None:
         """Adds antennas up to `count`, dark since ever."""
         missing = count - len(self.total)
         self.total += [0] * missing
         self.since += [0] * missing
         self.causes += [cause] * missing
 
-    def darken(self, antennas: Iterable[int], cause: Cause, t: int) -> None:
+    def darken(self, antennas: Iterable[int], cause: DarkCause, t: int) -> None:
         for antenna in antennas:
             self.causes[antenna] |= cause
             if self.since[antenna] == LIT:
                 self.since[antenna] = t
 
-    def lighten(self, antennas: Iterable[int], cause: Cause, t: int) -> None:
+    def lighten(self, antennas: Iterable[int], cause: DarkCause, t: int) -> None:
         for antenna in antennas:
             self.causes[antenna] &= ~cause
             if not self.causes[antenna] and self.since[antenna] != LIT:
@@ -68,9 +68,9 @@ class Watch:
     def annul(self, antennas: Iterable[int]) -> None:
         """They were watching all the while that they were QUIET."""
         for antenna in antennas:
-            if self.causes[antenna] == Cause.QUIET:
+            if self.causes[antenna] == DarkCause.QUIET:
                 self._light(antenna)
-            self.causes[antenna] &= ~Cause.QUIET
+            self.causes[antenna] &= ~DarkCause.QUIET
 
     def skip(self, by: int) -> None:
         """Event time jumps by `by` microseconds, in which nobody was watching. Who is dark is dark meanwhile too."""
@@ -108,9 +108,9 @@ class Watch:
     def load(self, dump: Any, numbers: list[int], t: int) -> None:
         """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``."""
         for old, new in enumerate(numbers):
-            retired = self.causes[new] & Cause.RETIRED
+            retired = self.causes[new] & DarkCause.RETIRED
             self.total[new] = int(dump[0][old])
             self.since[new] = int(dump[1][old])
-            self.causes[new] = Cause(dump[2][old])
+            self.causes[new] = DarkCause(dump[2][old])
             if retired:
                 self.darken([new], retired, t)

@@ -1,13 +1,14 @@
-"""What became of the readers, in event time: which antennas were watching, what the clocks were worth, what was wrong.
+"""The readers in event time: what is presumed of each at the time of the reads that are taken in.
 
-The status of a reader as it is now is in status.py; here the same news are taken in when event time has come to
-them, together with the reads of that time.
+The status of a reader as it is now is in status.py. The same news reach this history when event time has come to them,
+together with the reads of that time: which antennas were watching, what the clocks were worth, what was wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 from drivers.api import AntennaStatus, InputChange, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderUp
@@ -16,57 +17,80 @@ from gateway.config import Config
 from gateway.events.envelope import Fact, alarm
 from gateway.events.models import Alarm, AlarmState, Quality
 from gateway.floor.places import Places
-from gateway.floor.readers.antennas import LIT, Cause, Watch
+from gateway.floor.readers.antennas import LIT, AntennaClock, DarkCause
 from gateway.inputs import Restart
 
 ALARM_AFTER = 60 * SECOND
 """A reader that is down for so long is an alarm; a shorter cut is a line in the log and a loss event."""
 
 TRUST = 60 * SECOND
-"""A reader that gave no sign of life for so long, and still is not called down, does not give any: believe the time."""
+"""Some readers never send signs of life. After this time without one and without a ReaderDown, the reader is taken to
+have been reading all along."""
 
 MAX_CONDITIONS = 32
 """Conditions that are told apart for one reader. Drivers know a handful of fixed words."""
 
 
-@dataclass(slots=True)
-class Course:
-    """One reader. Times in microseconds, 0 where there is none."""
+class Presumed(StrEnum):
+    """What is presumed of a reader at event time.
 
-    announced: bool = False  # it was said to be up or down: not just reads in a file
-    up: bool = False
-    sign: int = 0  # newest sign of life
-    quiet: bool = False  # no sign of life for a while
-    down: int = 0  # since when it has been down
-    alarm: bool = False  # that it is down was said
+    ::
+
+        UNKNOWN ──reads──▶ READS_ONLY
+           any ──ReaderUp──▶ UP ──no sign of life──▶ QUIET ──a sign of life, or TRUST without any──▶ UP
+           any ──ReaderDown──▶ DOWN ──ALARM_AFTER──▶ ALARMED
+    """
+
+    UNKNOWN = "unknown"  # nothing was heard of it
+    READS_ONLY = "reads-only"  # its reads are there, but nobody said that it is up: a file, or a test
+    UP = "up"
+    QUIET = "quiet"  # up, but no sign of life for a while
+    DOWN = "down"
+    ALARMED = "alarmed"  # down, and that was said
+
+
+RUNNING = frozenset({Presumed.READS_ONLY, Presumed.UP, Presumed.QUIET})
+"""What a reader is presumed to be while its antennas may be watching."""
+
+
+@dataclass(slots=True)
+class ReaderPast:
+    """One reader in event time. Times in microseconds UTC, 0 where there is none: `sign` is that of the newest sign of
+    life, `down` since when it has been down. `conditions` gives the end of each condition, NEVER while it lasts."""
+
+    presumed: Presumed = Presumed.UNKNOWN
+    sign: int = 0
+    down: int = 0
     reason: str = ""
     quality: Quality = "unknown"
     offset: int = 0
-    conditions: dict[str, int] = field(default_factory=dict)  # condition to when it ended; NEVER while it lasts
+    conditions: dict[str, int] = field(default_factory=dict)
 
 
-class Timeline:
+class ReaderHistory:
     """Takes the news of readers in, in event time, and says when an antenna or a reader is missed."""
 
     def __init__(self, config: Config, places: Places) -> None:
-        self.watch = Watch()
-        self.watch.grow(len(places.spots), Cause.READER)
-        self.courses = {reader.id: Course() for reader in config.readers}
+        self.antenna_clock = AntennaClock()
+        self.antenna_clock.grow(len(places.spots), DarkCause.READER)
+        self.readers = {reader.id: ReaderPast() for reader in config.readers}
         self._places = places
         self._patience = min(2 * SECOND, micros(config.presence.shortest) // 2)
 
     def sign(self, reader: str, t: int) -> None:
         """The reader has reads of time `t`."""
-        course = self.courses[reader]
-        if not course.up and not course.announced:
-            course.up = True
-            self.watch.lighten(self._antennas(reader), Cause.READER, t)
-        self._alive(reader, course, t)
+        past = self.readers[reader]
+        if past.presumed is Presumed.UNKNOWN:
+            past.presumed = Presumed.READS_ONLY
+            self.antenna_clock.lighten(self._antennas(reader), DarkCause.READER, t)
+        self._alive(reader, past, t)
 
     def seen(self, reader: str, port: int, t: int) -> list[Fact]:
         """An antenna has reads in a window that began at `t`: if it was lost, and the reader is running, it is back."""
         antenna = self._places.ports[reader].get(port)
-        if antenna is None or not LIT < self.watch.since[antenna] < t or not self.courses[reader].up:
+        if antenna is None or not LIT < self.antenna_clock.since[antenna] < t:
+            return []
+        if self.readers[reader].presumed not in RUNNING:
             return []
         return self._antenna(AntennaStatus(reader, t, port, True, "it reads again"))
 
@@ -79,103 +103,107 @@ class Timeline:
                 return self._antenna(item)
             case InputChange():
                 return []
-        course = self.courses[item.reader]
+        past = self.readers[item.reader]
         match item:
             case ReaderUp():
-                return self._up(item, course)
+                return self._up(item, past)
             case ReaderDown():
-                self._down(item.reader, course, item.t, item.t, item.reason)
+                self._down(item.reader, past, item.t, item.t, item.reason)
             case ReaderAlive():
-                self.watch.lighten(self._antennas(item.reader), Cause.HELD, item.t)
-                self._alive(item.reader, course, item.t)
+                self.antenna_clock.lighten(self._antennas(item.reader), DarkCause.HELD, item.t)
+                self._alive(item.reader, past, item.t)
             case ReaderClock():
-                course.quality, course.offset = item.quality.value, item.offset
+                past.quality, past.offset = item.quality.value, item.offset
             case ReaderCondition():
-                if item.condition in course.conditions or len(course.conditions) < MAX_CONDITIONS:
-                    course.conditions[item.condition] = NEVER if item.active else item.t
+                if item.condition in past.conditions or len(past.conditions) < MAX_CONDITIONS:
+                    past.conditions[item.condition] = NEVER if item.active else item.t
         return []
 
     def _antennas(self, reader: str) -> Iterable[int]:
         return self._places.ports[reader].values()
 
-    def _alive(self, reader: str, course: Course, t: int) -> None:
-        course.sign = max(course.sign, t)
-        if course.quiet:
-            course.quiet = False
-            self.watch.annul(self._antennas(reader))
+    def _alive(self, reader: str, past: ReaderPast, t: int) -> None:
+        past.sign = max(past.sign, t)
+        if past.presumed is Presumed.QUIET:
+            past.presumed = Presumed.UP
+            self.antenna_clock.annul(self._antennas(reader))
 
-    def _up(self, item: ReaderUp, course: Course) -> list[Fact]:
+    def _up(self, item: ReaderUp, past: ReaderPast) -> list[Fact]:
         antennas = self._antennas(item.reader)
-        course.up = course.announced = True
+        alarmed = past.presumed is Presumed.ALARMED
+        if past.presumed is not Presumed.QUIET:  # of which the sign of life below makes an end
+            past.presumed = Presumed.UP
         if item.held:
-            self.watch.darken(antennas, Cause.HELD, item.t)
+            self.antenna_clock.darken(antennas, DarkCause.HELD, item.t)
         else:
-            self.watch.lighten(antennas, Cause.HELD, item.t)
-        self.watch.lighten(antennas, Cause.READER, item.t)
-        self._alive(item.reader, course, item.t)
-        down, course.down = course.down, 0
-        if not course.alarm:
+            self.antenna_clock.lighten(antennas, DarkCause.HELD, item.t)
+        self.antenna_clock.lighten(antennas, DarkCause.READER, item.t)
+        self._alive(item.reader, past, item.t)
+        down, past.down = past.down, 0
+        if not alarmed:
             return []
-        course.alarm = False
-        return [self._alarm(item.reader, item.t, "reader-down", "cleared", down, course.reason)]
+        return [self._alarm(item.reader, item.t, "reader-down", "cleared", down, past.reason)]
 
-    def _down(self, reader: str, course: Course, t: int, since: int, reason: str) -> None:
+    def _down(self, reader: str, past: ReaderPast, t: int, since: int, reason: str) -> None:
         """Down at `t`; dark `since`, and where it had gone quiet before, since then."""
         antennas = self._antennas(reader)
-        self.watch.darken(antennas, Cause.READER, since)
-        self.watch.lighten(antennas, Cause.QUIET | Cause.HELD, t)
-        course.up = course.quiet = False
-        course.announced = True
-        course.down = course.down or t
-        course.reason = reason
+        self.antenna_clock.darken(antennas, DarkCause.READER, since)
+        self.antenna_clock.lighten(antennas, DarkCause.QUIET | DarkCause.HELD, t)
+        if past.presumed is not Presumed.ALARMED:
+            past.presumed = Presumed.DOWN
+        past.down = past.down or t
+        past.reason = reason
 
     def _restart(self, item: Restart) -> list[Fact]:
-        for reader, course in self.courses.items():
-            if course.announced or course.up:
-                self._down(reader, course, item.t, item.since, "the gateway was not running")
+        for reader, past in self.readers.items():
+            if past.presumed is not Presumed.UNKNOWN:
+                self._down(reader, past, item.t, item.since, "the gateway was not running")
         return []
 
     def _antenna(self, item: AntennaStatus) -> list[Fact]:
         antenna = self._places.ports[item.reader].get(item.antenna)
-        if antenna is None or item.up != (Cause.ANTENNA in self.watch.causes[antenna]):
+        if antenna is None or item.up != (DarkCause.ANTENNA in self.antenna_clock.causes[antenna]):
             return []  # not one of ours, or no news
         since = item.t
         if item.up:
-            since = self.watch.since[antenna]
-            self.watch.lighten([antenna], Cause.ANTENNA, item.t)
+            since = self.antenna_clock.since[antenna]
+            self.antenna_clock.lighten([antenna], DarkCause.ANTENNA, item.t)
         else:
-            self.watch.darken([antenna], Cause.ANTENNA, item.t)
+            self.antenna_clock.darken([antenna], DarkCause.ANTENNA, item.t)
         state: AlarmState = "cleared" if item.up else "raised"
         return [self._alarm(item.reader, item.t, "antenna-down", state, since, item.reason, antenna=item.antenna)]
 
     @property
     def due(self) -> int:
         """When something is to be said although nothing happened."""
-        return min((self._due(course) for course in self.courses.values()), default=NEVER)
+        return min((self._due(past) for past in self.readers.values()), default=NEVER)
 
-    def _due(self, course: Course) -> int:
-        if course.up:
-            if not course.announced:
+    def _due(self, past: ReaderPast) -> int:
+        match past.presumed:
+            case Presumed.UP:
+                return past.sign + self._patience if past.sign else NEVER
+            case Presumed.QUIET:
+                return past.sign + TRUST if past.sign else NEVER
+            case Presumed.DOWN:
+                return past.down + ALARM_AFTER
+            case Presumed.UNKNOWN | Presumed.READS_ONLY | Presumed.ALARMED:
                 return NEVER
-            patience = TRUST if course.quiet else self._patience
-            return course.sign + patience if course.sign else NEVER
-        return NEVER if course.alarm or not course.down else course.down + ALARM_AFTER
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
         facts = []
-        for reader, course in sorted(self.courses.items()):
-            if self._due(course) > t:
+        for reader, past in sorted(self.readers.items()):
+            if self._due(past) > t:
                 continue
-            if not course.up:
-                course.alarm = True
-                facts.append(self._alarm(reader, t, "reader-down", "raised", course.down, course.reason))
-            elif course.quiet:
-                self._alive(reader, course, 0)
-                course.sign = 0
+            if past.presumed is Presumed.DOWN:
+                past.presumed = Presumed.ALARMED
+                facts.append(self._alarm(reader, t, "reader-down", "raised", past.down, past.reason))
+            elif past.presumed is Presumed.QUIET:
+                self._alive(reader, past, 0)
+                past.sign = 0
             else:
-                course.quiet = True
-                self.watch.darken(self._antennas(reader), Cause.QUIET, course.sign)
+                past.presumed = Presumed.QUIET
+                self.antenna_clock.darken(self._antennas(reader), DarkCause.QUIET, past.sign)
         return facts
 
     def _alarm(
@@ -205,24 +233,26 @@ class Timeline:
 
     def redate(self, by: int) -> None:
         """Signs of life and outages were `by` microseconds later than was thought."""
-        self.watch.redate(by)
-        for course in self.courses.values():
-            course.sign += by if course.sign else 0
-            course.down += by if course.down else 0
+        self.antenna_clock.redate(by)
+        for past in self.readers.values():
+            past.sign += by if past.sign else 0
+            past.down += by if past.down else 0
 
     def conditions(self, reader: str, since: int) -> list[str]:
         """Conditions of the reader that lasted into the time after `since`."""
-        return sorted(name for name, ended in self.courses[reader].conditions.items() if ended >= since)
+        return sorted(name for name, ended in self.readers[reader].conditions.items() if ended >= since)
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint."""
         return {
-            "watch": self.watch.dump(),
-            "courses": {reader: asdict(course) for reader, course in self.courses.items()},
+            "antenna_clock": self.antenna_clock.dump(),
+            "readers": {reader: asdict(past) for reader, past in self.readers.items()},
         }
 
     def load(self, dump: Any, numbers: list[int], t: int) -> None:
-        self.watch.grow(len(self._places.spots), Cause.RETIRED)
-        self.watch.load(dump["watch"], numbers, t)
-        for reader, course in dump["courses"].items():
-            if reader in self.courses:
-                self.courses[reader] = Course(**course)
+        """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        self.antenna_clock.grow(len(self._places.spots), DarkCause.RETIRED)
+        self.antenna_clock.load(dump["antenna_clock"], numbers, t)
+        for reader, past in dump["readers"].items():
+            if reader in self.readers:
+                self.readers[reader] = ReaderPast(**(past | {"presumed": Presumed(past["presumed"])}))

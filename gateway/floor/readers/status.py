@@ -6,6 +6,7 @@ Losses are said at once. What follows from a reader's news for the tags waits fo
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from drivers.api import (
@@ -21,7 +22,7 @@ from gateway.clock import micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact, loss
 from gateway.events.models import Loss
-from gateway.floor.reader_windows import Mode
+from gateway.floor.reader_windows import WindowMode
 from gateway.floor.windows import Windows
 from gateway.inputs import Dropped, Restart
 
@@ -29,15 +30,33 @@ MAX_NAMES = 64
 """Antennas or conditions remembered for one reader: more than any reader has."""
 
 
-@dataclass(slots=True)
-class Status:
-    """One reader. `since` is when it came up or went down. Every read made before `delivered` has come or is stated as
-    lost; `lost_from` is where a loss would begin that is not said yet."""
+class ReaderStatus(StrEnum):
+    """A reader as the gateway sees it now; published in ``state/reader/{reader}``."""
 
-    up: bool | None = None
+    UNKNOWN = "unknown"
+    UP = "up"
+    CATCHING_UP = "catching-up"  # up, and still delivering what it read while it was not connected
+    DOWN = "down"
+
+
+CONNECTED = frozenset({ReaderStatus.UP, ReaderStatus.CATCHING_UP})
+
+_MODES = {
+    ReaderStatus.UNKNOWN: WindowMode.DOWN,
+    ReaderStatus.UP: WindowMode.LIVE,
+    ReaderStatus.CATCHING_UP: WindowMode.HELD,
+    ReaderStatus.DOWN: WindowMode.DOWN,
+}
+
+
+@dataclass(slots=True)
+class ReaderNow:
+    """One reader. `since` is when it came up or went down, microseconds UTC. Every read made before `delivered` has
+    come or is stated as lost; `lost_from` is where a loss would begin that is not said yet."""
+
+    status: ReaderStatus = ReaderStatus.UNKNOWN
     since: int = 0
     reason: str = ""
-    held: bool = False
     delivered: int = 0
     lost_from: int | None = None
     model: str = ""
@@ -52,7 +71,7 @@ class Readers:
     """Takes the news in as they come, sets how each reader's windows close, and states losses."""
 
     def __init__(self, config: Config, windows: Windows) -> None:
-        self.status = {reader.id: Status() for reader in config.readers}
+        self.readers = {reader.id: ReaderNow() for reader in config.readers}
         self._gateway = config.gateway
         self._straggling = micros(config.floor.lateness)  # reads come out of time order, but no later than that
         self._windows = windows
@@ -64,72 +83,72 @@ class Readers:
                 return self._restart(item)
             case Dropped():
                 return [self._dropped(item)]
-        status = self.status.get(item.reader)
-        if status is None:
+        now = self.readers.get(item.reader)
+        if now is None:
             return []
         match item:
             case ReaderUp():
-                return self._up(item, status)
+                return self._up(item, now)
             case ReaderDown():
-                self._confirm(item.reader, status, item.t)
-                self._down(item.reader, status, item.t, item.reason, status.delivered - self._straggling)
+                self._confirm(item.reader, now, item.t)
+                self._down(item.reader, now, item.t, item.reason, now.delivered - self._straggling)
             case ReaderAlive():
-                status.held, status.delivered = False, item.t
-                self._set_mode(item.reader, status)
+                now.delivered = item.t
+                if now.status is ReaderStatus.CATCHING_UP:
+                    now.status = ReaderStatus.UP
+                self._set_mode(item.reader, now)
             case ReaderClock():
-                status.quality, status.offset = str(item.quality), item.offset
+                now.quality, now.offset = str(item.quality), item.offset
             case AntennaStatus():
-                _note(status.antennas_down, item.antenna, item.reason, not item.up)
+                _note(now.antennas_down, item.antenna, item.reason, not item.up)
             case ReaderCondition():
-                _note(status.conditions, item.condition, item.detail, item.active)
+                _note(now.conditions, item.condition, item.detail, item.active)
             case ReaderLoss():
                 return [_loss(item.reader, item.t, item.cause, item.start, item.end, item.certain)]
         return []
 
-    def _up(self, item: ReaderUp, status: Status) -> list[Fact]:
+    def _up(self, item: ReaderUp, now: ReaderNow) -> list[Fact]:
         facts = []
-        if status.lost_from is not None and not item.held:
-            facts.append(_loss(item.reader, item.t, "reader-unreachable", status.lost_from, item.t, False))
-        if not item.held or not status.delivered:
-            status.delivered = item.t
-        status.up, status.since, status.reason = True, item.t, ""
-        status.held, status.lost_from = item.held, None
-        status.model, status.firmware = item.model, item.firmware
-        self._set_mode(item.reader, status)
+        if now.lost_from is not None and not item.held:
+            facts.append(_loss(item.reader, item.t, "reader-unreachable", now.lost_from, item.t, False))
+        if not item.held or not now.delivered:
+            now.delivered = item.t
+        now.status = ReaderStatus.CATCHING_UP if item.held else ReaderStatus.UP
+        now.since, now.reason, now.lost_from = item.t, "", None
+        now.model, now.firmware = item.model, item.firmware
+        self._set_mode(item.reader, now)
         return facts
 
-    def _down(self, reader: str, status: Status, t: int, reason: str, lost_from: int) -> None:
+    def _down(self, reader: str, now: ReaderNow, t: int, reason: str, lost_from: int) -> None:
         """Down at `t`; a reader that was down already stays so since then."""
-        if status.up:
-            status.lost_from = lost_from
-        if status.up is not False:
-            status.up, status.since = False, t
-        status.held = False
-        status.reason = reason
-        self._set_mode(reader, status)
+        if now.status in CONNECTED:
+            now.lost_from = lost_from
+        if now.status is not ReaderStatus.DOWN:
+            now.status, now.since = ReaderStatus.DOWN, t
+        now.reason = reason
+        self._set_mode(reader, now)
 
-    def _confirm(self, reader: str, status: Status, t: int) -> None:
+    def _confirm(self, reader: str, now: ReaderNow, t: int) -> None:
         """A reader that delivers what it reads has delivered what it read before its newest reads arrived. One that
         still delivers what it held may have anything left of the time when it was not connected."""
-        if status.up and not status.held:
-            status.delivered = min(t, max(status.delivered, self._windows.readers[reader].heard))
+        if now.status is ReaderStatus.UP:
+            now.delivered = min(t, max(now.delivered, self._windows.readers[reader].heard))
 
-    def _set_mode(self, reader: str, status: Status) -> None:
-        mode = Mode.LIVE if status.up else Mode.DOWN
-        self._windows.readers[reader].mode = Mode.HELD if status.held else mode
+    def _set_mode(self, reader: str, now: ReaderNow) -> None:
+        self._windows.readers[reader].mode = _MODES[now.status]
 
     def _restart(self, item: Restart) -> list[Fact]:
         """After a crash, what was lost up to now is said now, and what is lost from now on when the reader is back."""
         facts = []
-        for reader, status in sorted(self.status.items()):
-            self._confirm(reader, status, item.since)
-            if status.up and not item.clean:
-                start = status.delivered - self._straggling
+        for reader, now in sorted(self.readers.items()):
+            self._confirm(reader, now, item.since)
+            if now.status in CONNECTED and not item.clean:
+                start = now.delivered - self._straggling
                 facts.append(_loss(reader, item.t, "gateway-crash", start, item.t, False))
-                status.delivered = item.since
-            if status.up is not None:
+                now.delivered = item.since
+            if now.status is not ReaderStatus.UNKNOWN:
                 lost_from = item.since if item.clean else item.t
-                self._down(reader, status, item.since, "the gateway was not running", lost_from)
+                self._down(reader, now, item.since, "the gateway was not running", lost_from)
         if item.journal_lost:
             facts.append(_loss(self._gateway, item.t, "journal-lost", item.kept or item.since, item.t, False))
         if item.rebuilt:
@@ -139,11 +158,11 @@ class Readers:
 
     def redate(self, by: int) -> None:
         """What is yet to come of what was delivered happened `by` microseconds later than was thought."""
-        for status in self.status.values():
-            if status.delivered:
-                status.delivered += by
-            if status.lost_from is not None:
-                status.lost_from += by
+        for now in self.readers.values():
+            if now.delivered:
+                now.delivered += by
+            if now.lost_from is not None:
+                now.lost_from += by
 
     def _dropped(self, item: Dropped) -> Fact:
         lost = _lost(self._gateway, "ledger-full", item.start, item.end, True)
@@ -151,34 +170,33 @@ class Readers:
 
     def state(self, reader: str) -> dict[str, Any]:
         """The retained state of a reader, ready for JSON."""
-        status, windows = self.status[reader], self._windows.readers[reader]
-        words = {None: "unknown", True: "up", False: "down"}
+        now, windows = self.readers[reader], self._windows.readers[reader]
         return {
             "reader": reader,
-            "status": "catching-up" if status.held else words[status.up],
-            "since": rfc3339(status.since) if status.since else None,
-            "reason": status.reason,
-            "model": status.model,
-            "firmware": status.firmware,
-            "antennas_down": {str(port): reason for port, reason in sorted(status.antennas_down.items())},
-            "conditions": dict(sorted(status.conditions.items())),
-            "clock": {"quality": status.quality, "offset_us": status.offset},
+            "status": now.status.value,
+            "since": rfc3339(now.since) if now.since else None,
+            "reason": now.reason,
+            "model": now.model,
+            "firmware": now.firmware,
+            "antennas_down": {str(port): reason for port, reason in sorted(now.antennas_down.items())},
+            "conditions": dict(sorted(now.conditions.items())),
+            "clock": {"quality": now.quality, "offset_us": now.offset},
             "reads": windows.reads,
             "late_reads": windows.late,
         }
 
     def dump(self) -> dict[str, Any]:
         dump = {}
-        for reader, status in self.status.items():
-            dump[reader] = asdict(status)
-            dump[reader]["antennas_down"] = list(status.antennas_down.items())
+        for reader, now in self.readers.items():
+            dump[reader] = asdict(now)
+            dump[reader]["antennas_down"] = list(now.antennas_down.items())
         return dump
 
     def load(self, dump: Any) -> None:
         for reader, entry in dump.items():
-            if reader in self.status:
-                status = self.status[reader] = Status(**entry)
-                status.antennas_down = {int(port): str(reason) for port, reason in entry["antennas_down"]}
+            if reader in self.readers:
+                now = self.readers[reader] = ReaderNow(**(entry | {"status": ReaderStatus(entry["status"])}))
+                now.antennas_down = {int(port): str(reason) for port, reason in entry["antennas_down"]}
 
 
 def _note(notes: dict[Any, str], name: Any, text: str, active: bool) -> None:

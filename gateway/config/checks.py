@@ -269,6 +269,8 @@ def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield from _named((*here, "portal"), "portal", dock.portal, portals)
         for name, wired in _wired(dock):
             yield from _named((*here, *name, "reader"), "reader", wired.reader, readers)
+    for number, zone in enumerate(config.gate.staging):
+        yield from _named(("gate", "staging", number), "zone", zone, zones)
     for index, entry in enumerate(config.watch):
         for key in ("allowed", "forbidden"):
             for number, zone in enumerate(getattr(entry, key)):

@@ -111,7 +111,7 @@ class GateConfig(Section):
 
     Facts older than `facts_max_age` are as good as none. A package is in quarantine where the name of its location
     contains one of `quarantine_locations`. `coa_batches` says which tests make up a required batch, by the beginnings
-    of their names, where the names alone do not show it.
+    of their names, where the names alone do not show it. `staging`: the zones where loads are made ready.
     """
 
     rules: list[RuleName] = _OUTBOUND
@@ -121,6 +121,7 @@ class GateConfig(Section):
     quarantine_locations: list[Name] = ["quarantine"]
     quarantine_lab_states: list[Name] = []
     coa_batches: dict[str, list[Name]] = {}
+    staging: Annotated[list[Identifier], Field(max_length=100)] = []
     shipped_for: Seconds = 30 * 86_400.0
     alarm_every: Seconds = 60.0
 

@@ -17,12 +17,15 @@ from gateway.events.gate_parts import (
     GateEvidence,
     Item,
     Lengths,
+    LikelyError,
+    NotStaged,
     OpenedWhy,
     Outcome,
     PassProof,
     PrecheckWhy,
     RevisedWhy,
     Set,
+    StagedExtra,
     Tally,
     UnknownRule,
     VerdictEvidence,
@@ -145,7 +148,8 @@ class Sets(TypedDict):
 @strict
 class Verdict(OfSession, Sets):
     """The end of a session. The lines are divided into matched, missing, blocked and undetermined; extra, and some of
-    the blocked and undetermined, are on no line; returned is a note, and a line in it is missing too."""
+    the blocked and undetermined, are on no line; returned is a note, and a line in it is missing too. `likely`, where
+    there are any: a missing and an extra package that are probably one error."""
 
     gate: Literal["verdict"]
     outcome: Outcome
@@ -157,6 +161,7 @@ class Verdict(OfSession, Sets):
     closed_by: str
     closed_why: ClosedWhy
     counts: Tally
+    likely: NotRequired[list[LikelyError]]
     evidence: VerdictEvidence
 
 
@@ -246,6 +251,26 @@ class Precheck(TypedDict):
 
 
 @strict
+class Staging(TypedDict):
+    """What of a delivery stands in the staging zones: `staged` of `lines`. `extra` packages stand there and are on no
+    manifest. `not_staged` and `extras` name the first 200. It is no verdict."""
+
+    gate: Literal["staging"]
+    manifest: str
+    delivery: str
+    version: int
+    dock: Identifier | None
+    recipient: str
+    lines: Count
+    staged: Count
+    not_staged: list[NotStaged]
+    extra: Count
+    extras: list[StagedExtra]
+    likely: list[LikelyError]
+    evidence: GateEvidence
+
+
+@strict
 class CameBack(TypedDict):
     """A package that had left came back through a dock that had no session."""
 
@@ -282,6 +307,7 @@ GateData: TypeAlias = Annotated[
     | CameBack
     | CommandRefused
     | Precheck
+    | Staging
     | WatchChanged,
     Field(discriminator="gate"),
 ]
@@ -301,6 +327,7 @@ GateKind: TypeAlias = Literal[
     "came-back",
     "refused",
     "precheck",
+    "staging",
     "watch-changed",
 ]
 """What tells the events of the gate apart."""

@@ -141,6 +141,34 @@ class Item(TypedDict):
 
 
 @strict
+class LikelyError(TypedDict):
+    """A line that is `missing` and a package that is too many: probably one error. `why` is for people."""
+
+    missing: Uid
+    extra: Uid
+    why: str
+
+
+@strict
+class NotStaged(TypedDict):
+    """A line that does not stand in staging, and where it was seen last, if it was."""
+
+    uid: Uid
+    product: str
+    zone: str | None
+    last: Time | None
+
+
+@strict
+class StagedExtra(TypedDict):
+    """A package that stands in staging and is on no manifest."""
+
+    uid: Uid
+    product: str
+    zone: Identifier
+
+
+@strict
 class Tally(TypedDict):
     """How many packages are in each set, of `lines` lines."""
 

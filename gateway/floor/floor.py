@@ -110,7 +110,7 @@ class Floor:
         self._counts = Counts(
             config, self._places, self._reader_history, self._presence, self._sightings.foreign, evidence
         )
-        self._docks = Docks(config, self._places, self._reader_history.antenna_clock, self._presence.zone_of)
+        self._docks = Docks(config, self._places, self._reader_history.antenna_clock, self._presence)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
         self._pending = Pending()

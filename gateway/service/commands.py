@@ -5,6 +5,7 @@ A command that changes what the floor says becomes an input of the floor, journa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -28,6 +29,9 @@ _INTERNAL = frozenset({"manifest.refused"})
 
 _BULKY = frozenset({"manifest", "watch", "expected", "stock"})
 """What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
+
+_SAFE_WITHIN = 20.0
+"""Seconds for which such a command waits for the disk before its answer says that it is not there yet."""
 
 _ANSWERED = 50
 """Parts of an answer over MQTT unless `limit` asks for more: some 40 kB, which every broker takes."""
@@ -107,10 +111,16 @@ class Commands:
             raise Refused("the gateway is stopping: send it again when it is back")
         command = Command(self._now(), name, self.identifiers.resolve(name, args))
         self._pipeline.floor.admit(command)
-        self._pipeline.take(command)
-        if name in _BULKY:
-            self._pipeline.hurry_checkpoint()
-        return {"accepted": rfc3339(command.t)}
+        position = self._pipeline.take(command)
+        answer = {"accepted": rfc3339(command.t)}
+        if name not in _BULKY:
+            return answer
+        self._pipeline.hurry_checkpoint()
+        try:
+            await asyncio.wait_for(self._pipeline.safe(position), _SAFE_WITHIN)
+        except TimeoutError:  # the disk is full or failing, which health and alarms say
+            return answer | {"saved": False}
+        return answer | {"saved": True}
 
     async def _acknowledge(self, args: dict[str, Any]) -> dict[str, Any]:
         """Takes note of an alarm that is open: the floor's command, with what the alarm itself says."""

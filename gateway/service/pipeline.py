@@ -7,6 +7,7 @@ memory-backed storage, the recorder and the ledger have threads of their own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -83,6 +84,8 @@ class Pipeline:
         self._whole = True
         self._begun: _Begun | None = None
         self._unsaved = False
+        self._on_disk, self._going_to_disk = 0, 0
+        self._released = asyncio.Event()
         self.retained: Sequence[str] = ()
         """Topics that the broker may hold: a later run clears those that it does not say anew."""
         self.checkpoints = 0
@@ -127,8 +130,14 @@ class Pipeline:
     def last_tick(self) -> int:
         return self._last_tick
 
-    def take(self, item: Input) -> None:
-        """Journals one input and lets the floor judge it; what it says goes to the ledger."""
+    async def safe(self, position: int) -> None:
+        """Returns once a checkpoint on disk holds everything up to `position`, so that no power cut takes it."""
+        while self._on_disk < position:
+            await self._released.wait()
+
+    def take(self, item: Input) -> int:
+        """Journals one input, at the position that is returned, and lets the floor judge it; what it says goes to the
+        ledger."""
         if self._begun is not None and isinstance(item, Tick | ClockStep):
             self.finish_checkpoint()
         self._position = self._journal.append(item)
@@ -139,10 +148,12 @@ class Pipeline:
             self._facts += len(facts)
             self._precious = self._precious or any(fact.type == GATE for fact in facts)
             self._ledger.append(facts, self._position)
+        position = self._position
         if isinstance(item, Command):
             self._disk_at = 0
         if self.floor.crowded and not isinstance(item, Tick):
             self._say_time()
+        return position
 
     def tick(self) -> None:
         """Tells the floor that the clock was set, where it was, and the time. While a checkpoint is being taken, time
@@ -208,6 +219,7 @@ class Pipeline:
             self._disk_at = self._last_tick + micros(self._config.ledger.disk_every)
             self._precious_at = self._last_tick + _PRECIOUS
             self._precious, self._facts = False, 0
+            self._going_to_disk = self._position
         self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
         self._whole = False
         self._unsaved = True
@@ -243,6 +255,9 @@ class Pipeline:
     def release(self, position: int) -> None:
         """The ledger holds a checkpoint up to `position`: the journal need not keep what came before it."""
         self._unsaved = False
+        self._on_disk = self._going_to_disk
+        self._released.set()
+        self._released = asyncio.Event()
         self.checkpoints += 1
         self.checkpoint_attempts += 1
         if self._recorder is not None:

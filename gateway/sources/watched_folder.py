@@ -180,11 +180,13 @@ class WatchedFolder:
             contents = await self._load(file, seen)
             if contents is None:
                 return
-            for name, args in contents.commands:
-                await self._submit(name, args)
+            answers = [await self._submit(name, args) for name, args in contents.commands]
         except Refused as refusal:
             seen.settled = True
             await self._refuse(file, str(refusal))
+            return
+        if any(isinstance(answer, dict) and answer.get("saved") is False for answer in answers):
+            self._log.warning("the disk has not taken a file yet: it stays in its folder", file=file.shown)
             return
         seen.settled = True
         self._log.info(f"a file with {self._purpose.one} was taken", file=file.shown, **contents.fields)

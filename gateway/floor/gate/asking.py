@@ -96,6 +96,11 @@ class Judges:
                 return f"{other} of the same product expires on {rfc3339(expires)[:10]}"
         return ""
 
+    def product(self, uid: str) -> str:
+        """What a package is, as far as a manifest or the stock says."""
+        lines = (self._catalogue.line(uid, key) for key in self._catalogue.owners(uid))
+        return next((line.product for line in lines if line is not None and line.product), self._stock.product(uid))
+
     def _dock_of(self, key: DeliveryKey | None) -> str:
         """Where a delivery is loaded, as far as that is decided."""
         for dock, session in self._open.items():

@@ -130,6 +130,15 @@ class Catalogue:
         """Every delivery that names the UID."""
         return list(self._owners.get(uid, {}))
 
+    def deliveries(self, direction: str) -> list[DeliveryKey]:
+        """All that are known of one direction."""
+        return [
+            (name, delivery.delivery)
+            for name, known in self.known.items()
+            if known.manifest.direction == direction
+            for delivery in known.manifest.deliveries
+        ]
+
     def line(self, uid: str, key: DeliveryKey | None) -> Line | None:
         return None if key is None else self._owners.get(uid, {}).get(key)
 

@@ -9,6 +9,7 @@ from gateway.events.envelope import MOVEMENT, Fact
 from gateway.floor.gate import Gate
 from gateway.floor.migrations import Content
 from gateway.floor.places import Places
+from gateway.floor.presence.register import Whereabouts
 from gateway.floor.reader_windows import ClosedWindow
 from gateway.floor.readers.antennas import AntennaClock
 from gateway.floor.snapshot import seal_json
@@ -17,15 +18,13 @@ from gateway.floor.windows import Windows
 
 
 class Docks:
-    """A `Gate` that knows which antennas watch its portals, and where each antenna looks. `zone_of` gives the zone
-    that presence has a tag in, None for a tag that it does not know."""
+    """A `Gate` that knows which antennas watch its portals, and where each antenna looks. `presence` says
+    where tags are."""
 
-    def __init__(
-        self, config: Config, places: Places, antenna_clock: AntennaClock, zone_of: Callable[[bytes], str | None]
-    ) -> None:
+    def __init__(self, config: Config, places: Places, antenna_clock: AntennaClock, presence: Whereabouts) -> None:
         self._places = places
         self._antenna_clock = antenna_clock
-        self._zone_of = zone_of
+        self._zone_of = presence.zone_of
         self._portals = {portal.id: portal for portal in config.portals}
         self._looks_at = {
             (reader.id, antenna.port): antenna.zone or self._side(antenna.portal, antenna.side)
@@ -41,7 +40,7 @@ class Docks:
             ]
             for dock in config.docks
         }
-        self.gate = Gate(config, self._dark)
+        self.gate = Gate(config, self._dark, presence)
 
     def seen(self, closed: Sequence[ClosedWindow], t: int) -> list[Fact]:
         """Tells of watched tags in windows that closed: where presence has them, or, where it does not know them, where
@@ -59,9 +58,11 @@ class Docks:
 
     def moved(self, said: Sequence[Fact]) -> list[Fact]:
         """Tells of watched tags that have come to another zone, or have left through a portal."""
-        watched = self.gate.watched
+        watched, staging = self.gate.watched, self.gate.staging
         facts: list[Fact] = []
-        for fact in said if watched else ():
+        for fact in said if watched or staging.zones else ():
+            if fact.type == MOVEMENT and staging.zones and "from" in fact.data:
+                staging.moved((fact.data["from"], fact.data["to"]), fact.time)
             if fact.type == MOVEMENT and bytes.fromhex(fact.data.get("epc", "")) in watched:
                 facts += self._moved(fact)
         return facts

@@ -27,6 +27,7 @@ from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals, Switch
+from gateway.floor.gate.staging import Blind, Sight, Staging
 from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Direction, Pass
@@ -47,9 +48,10 @@ class NoSession(Refused):
 
 
 class Gate:
-    """The gate of a configuration. `dark` tells for how long the antennas of a portal have not been watching."""
+    """The gate of a configuration. `dark` tells for how long the antennas of a portal have not been watching,
+    `sight` where the tags are."""
 
-    def __init__(self, config: Config, dark: Dark = always_watching) -> None:
+    def __init__(self, config: Config, dark: Dark = always_watching, sight: Sight | None = None) -> None:
         self._config = config
         self._docks = {dock.id: dock for dock in config.docks}
         self._at_portal = {dock.portal: dock.id for dock in config.docks}
@@ -66,6 +68,14 @@ class Gate:
             config, self._catalogue, self._shipped, self._watch_lists, self._stock, self._signals, reports, dark
         )
         self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
+        self.staging = Staging(
+            config.gate.staging,
+            self._catalogue,
+            sight or Blind(),
+            self._sessions.judges.product,
+            self._sessions.taken,
+            digest,
+        )
         self._reports = reports
         self._recovered = Recovered(self._catalogue, self._sessions, self._shipped, self._watch_lists)
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
@@ -79,6 +89,7 @@ class Gate:
             self._prechecks,
             reports,
             self._alarms,
+            self.staging,
         )
         self._plans: Mapping[str, Plan] = {
             **knowledge.plans,
@@ -255,13 +266,13 @@ class Gate:
     @property
     def due(self) -> int:
         """When `fire` is to be called next."""
-        return min(self._sessions.due, self._signals.due)
+        return min(self._sessions.due, self._signals.due, self._prechecks.due, self.staging.due)
 
     def fire(self, t: int) -> list[Fact]:
         """What falls due at `t`: sessions end, facts become too old, lamps go out."""
         facts = self._sessions.fire(t)
         self._signals.fire(t)
-        return facts
+        return facts + self._prechecks.fire(t) + self.staging.fire(t)
 
     # ---- what is true now
 
@@ -269,6 +280,7 @@ class Gate:
         """What happened at the docks was `by` microseconds later than was thought."""
         self._sessions.redate(by)
         self._signals.redate(by)
+        self.staging.redate(by)
 
     def outputs(self) -> list[Switch]:
         """Outputs to switch since the last call, as reader, port and level; all of them on the first."""
@@ -310,6 +322,16 @@ class Gate:
             return "stop" if lamp is Lamp.RED else "must not leave"
         return "closing" if session.ending is not None else "loading" if not session.inbound else "receiving"
 
+    def manifests(self) -> list[dict[str, Any]]:
+        """Every delivery that is known, in a few words, with what the pre-check and staging found last."""
+        return self._prechecks.outlines()
+
+    def manifest(self, name: str, delivery: str, t: int) -> dict[str, Any] | None:
+        """One delivery with every line judged as if it passed now, and what is staged of it; None where it is not
+        known."""
+        found = self._prechecks.whole((name, delivery), t)
+        return None if found is None else found | {"staging": self.staging.of((name, delivery))}
+
     def lines(self, dock: str) -> dict[str, list[Any]]:
         """The sets of the session at a dock, line by line, without evidence; without a session those of the verdict
         that the dock still shows."""
@@ -345,6 +367,7 @@ class Gate:
             "doors": self._doors.dump(),
             "alarms": self._alarms.dump(),
             "prechecks": self._prechecks.dump(),
+            "staging": self.staging.dump(),
         }
 
     def apply(self, data: Mapping[str, Any], t: int) -> None:
@@ -371,5 +394,7 @@ class Gate:
             self._alarms.load(docks["alarms"])
             self._sessions.load(docks["sessions"])
             self._prechecks.load(docks.get("prechecks", []))
+            if "staging" in docks:
+                self.staging.load(docks["staging"])
         except (Refused, KeyError, ValueError, TypeError, IndexError) as error:
             raise LedgerError(f"the state of the gate cannot be understood ({error!r}): restore the ledger") from error

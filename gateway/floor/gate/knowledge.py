@@ -18,6 +18,7 @@ from gateway.floor.gate.manifest import Manifest, read_manifest
 from gateway.floor.gate.precheck import Prechecks
 from gateway.floor.gate.reports import Reports, essence
 from gateway.floor.gate.sessions import Sessions
+from gateway.floor.gate.staging import Staging
 from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 
@@ -39,6 +40,7 @@ class Knowledge:
         prechecks: Prechecks,
         reports: Reports,
         alarms: Alarms,
+        staging: Staging,
     ) -> None:
         self._docks = docks
         self._catalogue = catalogue
@@ -48,6 +50,7 @@ class Knowledge:
         self._prechecks = prechecks
         self._reports = reports
         self._alarms = alarms
+        self._staging = staging
         self.plans: dict[str, Plan] = {
             "manifest": self._manifest,
             "manifest.withdraw": self._withdraw,
@@ -71,6 +74,7 @@ class Knowledge:
         known = self._catalogue.known.get(manifest.manifest)
         before = None if known is None else known.manifest
         self._catalogue.put(manifest, t, self._sessions.manifests())
+        self._staging.moved((), t)
         facts = []
         if before is None or essence(before) != essence(manifest):
             facts.append(self._reports.manifest("received", manifest, before, t))
@@ -85,6 +89,7 @@ class Knowledge:
 
         def withdraw() -> list[Fact]:
             self._catalogue.remove(wanted.manifest)
+            self._staging.moved((), t)
             fact = self._reports.manifest("withdrawn", known.manifest, None, t, by=wanted.by, reason=wanted.reason)
             return [fact, *self._sessions.rejudge(t, "manifest withdrawn")]
 
@@ -109,17 +114,12 @@ class Knowledge:
 
         def destroy() -> list[Fact]:
             fact = self._reports.destroyed(
-                wanted, self._product(wanted.uid), self._watch_lists.last_zone(wanted.uid), t
+                wanted, self._sessions.judges.product(wanted.uid), self._watch_lists.last_zone(wanted.uid), t
             )
             self._watch_lists.destroyed(wanted.uid, wanted.method, t)
             return [fact, *self._sessions.rejudge(t, "watch list"), *self._prechecks.of_packages([wanted.uid], t)]
 
         return destroy
-
-    def _product(self, uid: str) -> str:
-        """What a package is, as far as a manifest or the stock says."""
-        lines = (self._catalogue.line(uid, key) for key in self._catalogue.owners(uid))
-        return next((line.product for line in lines if line is not None and line.product), self._stock.product(uid))
 
     def _watched(self, args: Any, t: int) -> Action:
         wanted = commands.read(commands.WatchListChange, "watch", args)

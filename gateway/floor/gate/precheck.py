@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import orjson
 
+from gateway.clock import NEVER
 from gateway.events.envelope import Fact, gate
 from gateway.events.gate_parts import Item, PrecheckWhy
 from gateway.floor.gate import verdict
@@ -25,6 +27,27 @@ PART = 200
 """Lines in one event: some 60 kB, which every broker takes. A longer delivery is said in several."""
 
 
+@dataclass(slots=True, frozen=True)
+class _Said:
+    """What was said of a delivery last: a digest of its lines, until when their facts hold, and how many are blocked,
+    not known, and warned of."""
+
+    digest: str
+    stale: int = NEVER
+    blocked: int = 0
+    unknown: int = 0
+    warned: int = 0
+
+
+def _counted(items: Iterable[Item]) -> tuple[int, int, int]:
+    items = list(items)
+    return (
+        sum(1 for item in items if item["rules"]),
+        sum(1 for item in items if item["unknown"] and not item["rules"]),
+        sum(1 for item in items if "warnings" in item),
+    )
+
+
 class Prechecks:
     """What was said of each delivery last, so that only what is new is said again. `loading` are those that have a
     session, which says it all itself."""
@@ -36,7 +59,7 @@ class Prechecks:
         self._loading = loading
         self._judges = judges
         self._digest = digest
-        self._said: dict[DeliveryKey, str] = {}
+        self._said: dict[DeliveryKey, _Said] = {}
 
     def of(self, manifest: Manifest, t: int) -> list[Fact]:
         """The deliveries of a manifest that was received."""
@@ -50,11 +73,7 @@ class Prechecks:
 
     def all(self, t: int, why: PrecheckWhy) -> list[Fact]:
         """Every delivery that is known."""
-        keys = [
-            (name, delivery.delivery)
-            for name, known in self._catalogue.known.items()
-            for delivery in known.manifest.deliveries
-        ]
+        keys = [*self._catalogue.deliveries("out"), *self._catalogue.deliveries("in")]
         return self._look(keys, t, why)
 
     def _look(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
@@ -65,30 +84,33 @@ class Prechecks:
             manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
             if manifest is None or delivery is None or self._catalogue.is_done(key) or key in loading:
                 continue
-            items = self._items(key, manifest, delivery, t)
-            said = hashlib.sha256(orjson.dumps(items)).hexdigest()[:32]
-            if self._said.get(key) != said:
-                self._said[key] = said
+            items, stale = self._items(key, manifest, delivery, t)
+            digest = hashlib.sha256(orjson.dumps(items)).hexdigest()[:32]
+            before = self._said.get(key)
+            self._said[key] = _Said(digest, stale, *_counted(items))
+            if before is None or before.digest != digest:
                 facts += self._facts(key, manifest, delivery, items, t, why)
         return facts
 
-    def _items(self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, t: int) -> list[Item]:
-        """Every line as it would be judged if it passed now, those that may not leave first."""
+    def _items(self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, t: int) -> tuple[list[Item], int]:
+        """Every line as judged if it passed now, those that may not leave first, and until when it holds."""
         session = Session(delivery.dock or "", manifest.direction == "in", key, manifest.version, t, "", "command")
         items: list[Item] = []
+        stale = NEVER
         for line in delivery.lines:
             _, judgement = self._judges.judge(session, line.uid, t)
+            stale = min(stale, judgement.fresh_until)
             item = verdict.entry(line.uid, line, None, judgement)
             item["verdict"] = "not loaded" if judgement.passed else judgement.words()
             items.append(item)
-        return sorted(items, key=lambda item: (not item["rules"], not item["unknown"], item["uid"]))
+        items.sort(key=lambda item: (not item["rules"], not item["unknown"], "warnings" not in item, item["uid"]))
+        return items, stale
 
     def _facts(
         self, key: DeliveryKey, manifest: Manifest, delivery: Delivery, items: list[Item], t: int, why: PrecheckWhy
     ) -> list[Fact]:
         parts = [items[start : start + PART] for start in range(0, len(items), PART)] or [[]]
-        blocked = sum(1 for item in items if item["rules"])
-        unknown = sum(1 for item in items if item["unknown"] and not item["rules"])
+        blocked, unknown, _ = _counted(items)
         return [
             gate(
                 MANIFESTS,
@@ -115,9 +137,45 @@ class Prechecks:
             for number, part in enumerate(parts, 1)
         ]
 
-    def dump(self) -> list[list[str]]:
+    @property
+    def due(self) -> int:
+        """When the next fact becomes too old."""
+        return min((said.stale for said in self._said.values()), default=NEVER)
+
+    def fire(self, t: int) -> list[Fact]:
+        """Says anew what rests on facts that have become too old by `t`."""
+        keys = [key for key, said in self._said.items() if said.stale <= t]
+        for key in keys:
+            self._said[key] = replace(self._said[key], stale=NEVER)
+        return self._look(keys, t, "facts too old") if keys else []
+
+    def outlines(self) -> list[dict[str, Any]]:
+        """Every delivery in a few words, with what was found last; those that are done come last."""
+        keys = [*self._catalogue.deliveries("out"), *self._catalogue.deliveries("in")]
+        keys.sort(key=lambda key: (self._catalogue.is_done(key), key))
+        return [self._outline(key) for key in keys]
+
+    def _outline(self, key: DeliveryKey) -> dict[str, Any]:
+        said = self._said.get(key)
+        return self._catalogue.outline(key) | {
+            "done": self._catalogue.is_done(key),
+            "loading": key in self._loading(),
+            "blocked": None if said is None else said.blocked,
+            "unknown": None if said is None else said.unknown,
+            "warned": None if said is None else said.warned,
+        }
+
+    def whole(self, key: DeliveryKey, t: int) -> dict[str, Any] | None:
+        """A delivery with its lines, judged at `t`; None where it is not known."""
+        manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
+        if manifest is None or delivery is None:
+            return None
+        items, _ = self._items(key, manifest, delivery, t)
+        return self._outline(key) | {"items": items}
+
+    def dump(self) -> list[list[Any]]:
         """Everything, ready for JSON."""
-        return [[*key, said] for key, said in self._said.items()]
+        return [[*key, *astuple(said)] for key, said in self._said.items()]
 
     def load(self, dump: Iterable[Any]) -> None:
-        self._said = {(manifest, delivery): said for manifest, delivery, said in dump}
+        self._said = {(manifest, delivery): _Said(*said) for manifest, delivery, *said in dump}

@@ -167,8 +167,11 @@ class Reports:
             "closed_why": ending.why,
             "counts": verdict.tally(session, self._catalogue.delivery(session.key)),
             **sets,
+            "likely": verdict.likely(sets),
             "evidence": {**self._evidence(), **proof},
         }
+        if not more["likely"]:
+            del more["likely"]
         return self._fact(session, t, more)
 
     def _of(self, session: Session) -> OfSession:

@@ -16,7 +16,7 @@ from typing import Any
 from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.events.gate_models import LineChanges
+from gateway.events.gate_models import LineChanges, Sets
 from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Proven, RevisedWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
@@ -226,7 +226,7 @@ class Sessions:
         result = verdict.outcome(session, delivery, watched=self._watched(session, t))
         done = result == "complete"
         manifest = self._catalogue.manifest(session.key)
-        sets = verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, t))
+        sets = self._sets(session, t)
         proof: Proven = {
             "rules": self.judges.rules(session),
             "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
@@ -360,8 +360,11 @@ class Sessions:
         session = self._open.get(dock)
         if session is None:
             return self._last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
+        return verdict.lines(self._sets(session, session.last))
+
+    def _sets(self, session: Session, t: int) -> Sets:
         delivery = self._catalogue.delivery(session.key)
-        return verdict.lines(session, delivery, lambda uid: self.judges.judge(session, uid, session.last))
+        return verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, t), self.judges.product)
 
     # ---- state
 

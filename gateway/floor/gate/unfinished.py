@@ -6,7 +6,9 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.events.gate_models import Sets
 from gateway.events.gate_parts import Confirmation, Override
+from gateway.floor.gate import verdict
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.saved import dump_tags, load_tags
 from gateway.floor.gate.session import Session, Tag, Where, portal_proof
@@ -82,10 +84,10 @@ class LastVerdicts:
         self._outlines: dict[str, dict[str, Any]] = {}
         self._lines: dict[str, dict[str, list[Any]]] = {}
 
-    def given(self, dock: str, data: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
+    def given(self, dock: str, data: Mapping[str, Any], sets: Sets) -> None:
         """A verdict was given: the data of its event, and the sets of packages as they are in it."""
         self._outlines[dock] = {key: data[key] for key in _OUTLINE}
-        self._lines[dock] = {name: [_without_proof(item) for item in items] for name, items in sets.items()}
+        self._lines[dock] = verdict.lines(sets)
 
     def outline(self, dock: str) -> dict[str, Any] | None:
         return self._outlines.get(dock)
@@ -100,7 +102,3 @@ class LastVerdicts:
     def load(self, dump: Mapping[str, Any], docks: Container[str]) -> None:
         """Takes over the outlines of docks that are still there."""
         self._outlines = {dock: outline for dock, outline in dump.items() if dock in docks}
-
-
-def _without_proof(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if key != "proof"}

@@ -12,12 +12,16 @@ from typing import Any
 
 from gateway.clock import rfc3339
 from gateway.events.gate_models import Sets
-from gateway.events.gate_parts import FactsAge, Item, Outcome, Tally
+from gateway.events.gate_parts import FactsAge, Item, LikelyError, Outcome, Tally
+from gateway.floor.gate.likely import likely_errors
 from gateway.floor.gate.manifest import Delivery, Line
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.gate.session import Session, Status, Tag
 
 ALGORITHM = "gate/1"
+
+Product = Callable[[str], str]
+"""UID to what the package is, empty where nobody says."""
 
 Judge = Callable[[str], tuple[Line | None, Judgement]]
 """UID to the line that names it, of whatever delivery, and what the rules say."""
@@ -63,8 +67,14 @@ def tally(session: Session, delivery: Delivery | None) -> Tally:
     }
 
 
-def sets(session: Session, delivery: Delivery | None, judge: Judge) -> Sets:
-    """The sets as lists of entries, by UID."""
+def likely(sets: Sets) -> list[LikelyError]:
+    """Missing and extra packages that are probably one error."""
+    missing, extra = ([(item["uid"], item["product"]) for item in sets[name]] for name in ("missing", "extra"))
+    return likely_errors(missing, extra)
+
+
+def sets(session: Session, delivery: Delivery | None, judge: Judge, product: Product) -> Sets:
+    """The sets as lists of entries, by UID. `product` names what is on no line."""
     found: dict[Status, list[Item]] = {status: [] for status in Status}
     lines = set() if delivery is None else {line.uid for line in delivery.lines}
     for uid in sorted(lines | session.tags.keys()):
@@ -74,6 +84,7 @@ def sets(session: Session, delivery: Delivery | None, judge: Judge) -> Sets:
             continue
         line, judgement = judge(uid)
         item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement)
+        item["product"] = item["product"] or product(uid)
         if uid in session.overrides:
             item["override"] = session.overrides[uid]
         if status is not Status.RETURNED:
@@ -90,13 +101,14 @@ def sets(session: Session, delivery: Delivery | None, judge: Judge) -> Sets:
     }
 
 
-def lines(session: Session, delivery: Delivery | None, judge: Judge) -> dict[str, list[Any]]:
-    """The sets for a page: without what decided where each package is."""
-    full: Mapping[str, Any] = sets(session, delivery, judge)
-    return {
+def lines(full: Sets) -> dict[str, list[Any]]:
+    """The sets for a page, without what decided where each package is, and what is ``likely`` one error."""
+    found: Mapping[str, Any] = full
+    plain = {
         name: [{key: value for key, value in item.items() if key != "proof"} for item in items]
-        for name, items in full.items()
+        for name, items in found.items()
     }
+    return {**plain, "likely": likely(full)}
 
 
 def entry(uid: str, line: Line | None, tag: Tag | None, judgement: Judgement) -> Item:

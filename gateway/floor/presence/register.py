@@ -6,6 +6,7 @@ This is the table. What changes it is elsewhere: sightings, passes and events in
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Literal
 
 from gateway.config import PresenceConfig
@@ -82,6 +83,22 @@ class Whereabouts:
         if slot is None:
             return None
         return "" if self.tags.state[slot] == State.SETTLING else self.places.zones[self.zone(slot)].id
+
+    def seen(self, uid: str) -> tuple[str, int] | None:
+        """The zone in which a tag is, or was seen last, and when; None where that is not known."""
+        epc = bytes.fromhex(uid)
+        zone = self.zone_of(epc)
+        return (zone, self.tags.last[self.tags.slots[epc]]) if zone else None
+
+    def inside(self, zones: Collection[str]) -> dict[str, str]:
+        """UID to zone of the tags that are in one of these zones: a look at every tag."""
+        numbers = {self.places.zone_numbers[zone]: zone for zone in zones if zone in self.places.zone_numbers}
+        tags, here = self.tags, (State.PRESENT, State.CONTESTED)
+        return {
+            epc.hex().upper(): numbers[zone]
+            for epc, slot in tags.slots.items()
+            if tags.state[slot] in here and (zone := self.zone(slot)) in numbers
+        }
 
     def zone(self, slot: int) -> int:
         return self.places.zone_of[self.tags.antenna[slot]]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from drivers.api import Batch
-from gateway.recording.read import open_reads, read_items
+from gateway.recording.files import recordings
+from gateway.recording.read import open_items
 
 Read: TypeAlias = tuple[str, int, str, int]
 """Reader, antenna, EPC in hex, and time in microseconds. A reader without a clock has 0 for its time: its reads are
@@ -45,9 +46,9 @@ def reckon(readers: Sequence[Made], recordings: Path, clockless: Sequence[str]) 
 
 
 def _recorded(folder: Path, clockless: Sequence[str]) -> Iterable[Read]:
-    for path in sorted(folder.glob("*.jsonl*")):
-        with open_reads(path) as lines:
-            for item in read_items(lines):
+    for path in recordings(folder):
+        with open_items(path) as items:
+            for _, item in items:
                 if isinstance(item, Batch):
                     for epc, antenna, _, _, time, *_ in item.rows:
                         stamp = 0 if item.reader in clockless else time + item.offset

@@ -11,6 +11,7 @@ from drivers.emulators import command as emulate
 from gateway import __version__
 from gateway.errors import ConfigError, RfidError
 from gateway.history import command as history
+from gateway.recording import convert
 from gateway.service import quarantine_command
 
 
@@ -46,9 +47,12 @@ def _parser() -> argparse.ArgumentParser:
 
     replay = commands.add_parser("replay", help="give recorded reads to the floor; events go to standard output")
     replay.add_argument("--config", type=Path, required=True, metavar="FILE")
-    replay.add_argument("reads", metavar="READS", help="a file of recorded reads (.gz too), or - for standard input")
+    replay.add_argument(
+        "reads", metavar="READS", help="recorded reads, raw or lines (.gz too), or - for standard input"
+    )
     replay.set_defaults(run=_replay)
 
+    convert.register(commands)
     history.register(commands)
     quarantine_command.register(commands)
     emulate.register(commands)

@@ -13,14 +13,17 @@ from itertools import chain, islice
 from pathlib import Path
 
 from drivers.api import Batch
+from drivers.records import Records
 from gateway.clock import micros
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import Refused
 from gateway.events.envelope import GENESIS, Event, Fact, seal, source_of
 from gateway.floor import Floor
+from gateway.floor.cells import newest
 from gateway.inputs import Input, Tick
-from gateway.recording.read import open_reads, read_items
+from gateway.recording.read import open_items
+from gateway.recording.write import Gap
 
 EPOCH = "replay"
 
@@ -68,6 +71,8 @@ def _ticked(items: Iterable[Input], grid: int) -> Iterator[Input]:
 def _time(item: Input) -> int:
     """The event time that an input tells, in microseconds UTC."""
     if isinstance(item, Batch):
+        if type(item.rows) is Records:
+            return newest(item.rows) + item.offset if len(item.rows) else 0
         return max((row[4] for row in item.rows), default=-item.offset) + item.offset
     return item.t
 
@@ -80,8 +85,8 @@ def replay_command(config: Path, reads: str) -> int:
     settings = load(config)
     write = sys.stdout.buffer.write
     try:
-        with open_reads(reads) as lines:
-            for event in replay(settings, read_items(lines)):
+        with open_items(reads) as items:
+            for event in replay(settings, (item for _, item in items if not isinstance(item, Gap))):
                 write(event.payload + b"\n")
     except Refused as refused:
         sys.stdout.buffer.flush()

@@ -202,9 +202,11 @@ class JournalConfig(Section):
 
 
 class RecordingConfig(Section):
-    """Raw reads kept as files for `replay`. The oldest files go when `max_bytes` is reached."""
+    """Reads kept as files for `replay`: ``raw``, packed as the readers sent them, or as JSON ``lines``, ten times as
+    large. The oldest files go when `max_bytes` is reached."""
 
     directory: FilePath
+    format: Literal["raw", "lines"] = "raw"
     max_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 30
 
 

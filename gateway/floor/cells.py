@@ -65,6 +65,14 @@ def oldest(records: Records) -> int:
     return int(np.frombuffer(records.body, view)["time"].min())
 
 
+def newest(records: Records) -> int:
+    """The latest time of some records, by the reader's clock."""
+    view = view_of(records.format)
+    if view is None:
+        return max(int(row[4]) for row in records)
+    return int(np.frombuffer(records.body, view)["time"].max())
+
+
 def key_of(reader: int, port: int, unit: int) -> int:
     """Reader number, port and unit code as one number; keys sort as these do."""
     return reader << READER_SHIFT | port << PORT_SHIFT | unit

@@ -1,14 +1,15 @@
 """The files of a recording: named after when they begin, changed at their end only, the oldest deleted first.
 
-The first line of a file names the journal whose positions its lines carry, so that the end of a recording can be told
-from the end of another one, made before the journal was lost.
+A file has lines (read.py) or blocks (blocks.py). Each block, and the first line of a file, names the journal whose
+positions follow, so that the end of a recording can be told from the end of another one, made before the journal was
+lost. Where the format was changed, the recording goes on in a new file.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any
 import orjson
 
 from gateway.config import RecordingConfig
+from gateway.recording.blocks import HEADER_BYTES, Broken, Header, decode_body, decode_header
 
-_PREFIX, _SUFFIX = "reads-", ".jsonl"
+_PREFIX = "reads-"
+_SUFFIXES: Mapping[str, str] = {"raw": ".raw", "lines": ".jsonl"}
 _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 # Sixteen files, so that deleting the oldest gives up a sixteenth, each of a size that an editor still opens.
@@ -30,10 +33,12 @@ _LOOK_BACK = 64 << 10
 
 @dataclass(slots=True, frozen=True)
 class End:
-    """The last whole line of a recording: the journal it follows, and the position in it. Empty and 0 for none."""
+    """The end of a recording: the journal it follows, and the last position. Empty and 0 for none. Where it is not
+    `whole`, the input at that position may be there in part: it has several lines."""
 
     journal: str = ""
     position: int = 0
+    whole: bool = False
 
 
 class Recording:
@@ -41,6 +46,7 @@ class Recording:
 
     def __init__(self, settings: RecordingConfig, now: Callable[[], int]) -> None:
         self._directory = settings.directory
+        self._suffix = _SUFFIXES[settings.format]
         self._max_bytes = settings.max_bytes
         self._file_bytes = min(max(settings.max_bytes // _FILES, _SMALLEST), _LARGEST)
         self._now = now
@@ -50,17 +56,18 @@ class Recording:
         self._size = 0
 
     def open(self) -> End:
-        """Finds the end of the recording, and cuts off what a killed process left of a line behind it."""
+        """Finds the end of the recording, and cuts off what a killed process left of a line or block behind it."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        paths = sorted(self._directory.glob(f"{_PREFIX}*{_SUFFIX}"))
+        paths = recordings(self._directory)
         self._older = [(path, path.stat().st_size) for path in paths]
         while self._older:
             path, size = self._older[-1]
-            whole = _end_of_last_line(path, size)
+            raw = path.suffix == _SUFFIXES["raw"]
+            whole, last = _last_block(path) if raw else (_end_of_last_line(path, size), None)
             if whole:
                 os.truncate(path, whole)
                 self._older[-1] = (path, whole)
-                return _end(path, whole)
+                return End(last.journal, last.last, whole=True) if last else _end(path, whole)
             path.unlink()
             self._older.pop()
         return End()
@@ -76,20 +83,22 @@ class Recording:
             path.unlink()
 
     def continue_last(self) -> None:
-        """Goes on in the last file, if there is one; otherwise a new one begins with the next write."""
-        if self._older:
+        """Goes on in the last file, if there is one of the same format; otherwise a new one begins with the next
+        write."""
+        if self._older and self._older[-1][0].suffix == self._suffix:
             self._path, self._size = self._older.pop()
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
-    def write(self, lines: bytes, journal: str) -> None:
-        """Appends whole lines of one or more positions. They are never parted between files."""
+    def write(self, content: bytes, journal: str) -> None:
+        """Appends a block, or whole lines of one or more positions. They are never parted between files."""
         if self._path is not None and self._size >= self._file_bytes:
             self._finish()
         if self._path is None:
             self._begin()
-            end = lines.index(b"\n")
-            lines = lines[: end - 1] + b',"journal":"%s"' % journal.encode() + lines[end - 1 :]
-        while not self._append(lines):
+            if self._suffix == _SUFFIXES["lines"]:
+                end = content.index(b"\n")
+                content = content[: end - 1] + b',"journal":"%s"' % journal.encode() + content[end - 1 :]
+        while not self._append(content):
             if not self._delete_oldest():
                 raise OSError(errno.ENOSPC, "No space left on device", str(self._directory))
         while self._size + sum(size for _, size in self._older) > self._max_bytes and self._delete_oldest():
@@ -100,22 +109,22 @@ class Recording:
             os.close(self._file)
         self._file, self._path = -1, None
 
-    def _append(self, lines: bytes) -> bool:
-        """Writes all of `lines` or nothing; False where the disk is full."""
+    def _append(self, content: bytes) -> bool:
+        """Writes all of `content` or nothing; False where the disk is full."""
         try:
-            written = os.write(self._file, lines)
-            while written < len(lines):
-                written += os.write(self._file, memoryview(lines)[written:])
+            written = os.write(self._file, content)
+            while written < len(content):
+                written += os.write(self._file, memoryview(content)[written:])
         except OSError as error:
             os.ftruncate(self._file, self._size)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             return False
-        self._size += len(lines)
+        self._size += len(content)
         return True
 
     def _begin(self) -> None:
-        path = self._directory / f"{_PREFIX}{self._name_time()}{_SUFFIX}"
+        path = self._directory / f"{_PREFIX}{self._name_time()}{self._suffix}"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._path, self._size = path, 0
 
@@ -124,7 +133,7 @@ class Recording:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._now())
         name = moment.strftime(_NAME_TIME)
         if self._older:
-            newest = self._older[-1][0].name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+            newest = self._older[-1][0].stem.removeprefix(_PREFIX)
             if newest >= name:
                 after = datetime.strptime(newest, _NAME_TIME) + timedelta(microseconds=1)
                 name = after.strftime(_NAME_TIME)
@@ -141,6 +150,42 @@ class Recording:
         path, _ = self._older.pop(0)
         path.unlink(missing_ok=True)
         return True
+
+
+def recordings(directory: Path) -> list[Path]:
+    """The files of a recording, oldest first."""
+    found = [path for suffix in _SUFFIXES.values() for path in directory.glob(f"{_PREFIX}*{suffix}")]
+    return sorted(found, key=lambda path: path.stem)
+
+
+def _last_block(path: Path) -> tuple[int, Header | None]:
+    """Where the last whole block ends, and its header; 0 and None where there is none. Behind a block that is not what
+    was written (a power cut left zeros) there is none."""
+    last: tuple[int, Header | None] = (0, None)
+    before = last
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+        while head:
+            at = file.tell() - HEADER_BYTES
+            try:
+                header = decode_header(head)
+            except Broken:
+                break
+            end = at + HEADER_BYTES + header.packed
+            file.seek(end - 1)
+            if not file.read(1):
+                break
+            before, last = last, (end, header)
+            head = file.read(HEADER_BYTES)
+        if last[1] is not None:
+            file.seek(last[0] - last[1].packed - HEADER_BYTES)
+            head, packed = file.read(HEADER_BYTES), file.read(last[1].packed)
+            try:
+                for _ in decode_body(head, packed):
+                    pass
+            except Broken:
+                return before
+    return last
 
 
 def _end_of_last_line(path: Path, size: int) -> int:

@@ -27,54 +27,33 @@ arrived. Other keys are ignored, so that a newer gateway's recordings can be rea
 from __future__ import annotations
 
 import gzip
-import json
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from decimal import Decimal
+from io import BufferedReader
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, cast, get_args
+from typing import Any, BinaryIO, cast
 
-import orjson
+import numpy as np
 
-from drivers.api import (
-    AntennaStatus,
-    Batch,
-    ClockQuality,
-    InputChange,
-    ReaderAlive,
-    ReaderClock,
-    ReaderCondition,
-    ReaderDown,
-    ReaderLoss,
-    ReaderUp,
-    Row,
-    RssiUnit,
-)
-from gateway.clock import MILLISECOND
-from gateway.errors import Refused
-from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, StepCause, Tick
-from gateway.recording import values
-from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, encode
+from drivers.api import Batch, RssiUnit
+from drivers.records import Records
+from gateway.inputs import Input
+from gateway.recording.blocks import MAGIC, Broken, blocks, decode_body
+from gateway.recording.bulk import FORMAT, Reads, read_columns
+from gateway.recording.lines import BATCH_ROWS, GROUP_ROWS, GROUP_SPAN, Grouping, RecordError
+from gateway.recording.write import Gap, encode
 
-__all__ = ["RecordError", "encode", "open_reads", "read_items"]
+__all__ = ["RecordError", "encode", "open_items", "open_reads", "read_items"]
 
 # The longest lines are commands with the expected set of a large count: 100,000 UIDs are under 3 MB.
 _MAX_LINE = 16 << 20
 
-# Reads of a file without positions go together when they are this close, so that ticks can still come between them.
-_GROUP_ROWS = 1_000
-_GROUP_SPAN = 50 * MILLISECOND
-
-# A batch of a live run is read back whole. The largest that a driver hands over is one message of its reader: this
-# is far above any, and bounds what a hostile file can make grow.
-_BATCH_ROWS = 200_000
-
-
-class RecordError(Refused):
-    """A line is not a recorded read or input. The message names the line and what is wrong with it."""
+# Lines that are taken apart at once: enough to make columns worth it, and some megabytes. Below `_FEW` they are not.
+_CHUNK = 20_000
+_FEW = 16
 
 
 @contextmanager
@@ -83,18 +62,55 @@ def open_reads(path: Path | str) -> Iterator[Iterator[bytes]]:
 
     Raises `RecordError` where it cannot be read or a line is longer than 16 MB.
     """
+    with _opened(path) as file:
+        yield _lines(file, str(path))
+
+
+@contextmanager
+def open_items(path: Path | str) -> Iterator[Iterator[tuple[int | None, Input | Gap]]]:
+    """The inputs and gaps of a recording in either form, with their positions where it has them.
+
+    Raises `RecordError` where it cannot be read; what came before that was yielded.
+    """
+    with _opened(path) as file:
+        if file.peek(len(MAGIC))[: len(MAGIC)] == MAGIC:
+            yield _read_blocks(file, str(path))
+        else:
+            yield read_positions(_lines(file, str(path)))
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[BufferedReader]:
     name = str(path)
     with ExitStack() as stack:
         try:
             if name == "-":
-                file = sys.stdin.buffer
+                file = cast(BufferedReader, sys.stdin.buffer)
             elif name.endswith(".gz"):
-                file = cast(BinaryIO, stack.enter_context(gzip.open(name)))
+                file = BufferedReader(cast(Any, stack.enter_context(gzip.open(name))))
             else:
                 file = stack.enter_context(open(name, "rb"))
-        except OSError as error:
-            raise RecordError(f"{name}: cannot be read: {error.strerror}") from error
-        yield _lines(file, name)
+            file.peek(1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RecordError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        yield file
+
+
+def _read_blocks(file: BinaryIO, name: str) -> Iterator[tuple[int | None, Input | Gap]]:
+    """A recording that ends within a block, as one that is being written may, ends before it."""
+    number = 0
+    try:
+        for head, packed in blocks(file):
+            number += 1
+            for found in decode_body(head, packed):
+                if isinstance(found, bytes):
+                    yield from read_positions(found.splitlines(keepends=True))
+                else:
+                    yield found
+    except Broken as broken:
+        raise RecordError(f"{name}: block {number + 1}: {broken}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecordError(f"{name}: cannot be read further: {error}") from error
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
@@ -113,247 +129,87 @@ def read_items(lines: Iterable[bytes | str]) -> Iterator[Input]:
     Consecutive reads of one reader become one batch: those of one position, or in files without positions up to
     1,000 of them within 50 ms. Empty lines are skipped.
     """
-    group: _Group | None = None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    return (item for _, item in read_positions(lines) if not isinstance(item, Gap))
+
+
+def read_positions(lines: Iterable[bytes | str]) -> Iterator[tuple[int | None, Input | Gap]]:
+    """As `read_items`, with the positions where lines have them, and with gaps."""
+    grouping = Grouping()
+    number = 1
+    carried: list[bytes | str] = []  # lines whose batch may go on
+    failure: RecordError | None = None
+    rest = iter(lines)
+    while failure is None:
+        chunk, carried = carried, []
+        before = len(chunk)
         try:
-            found = _parse(line)
-        except values.Wrong as wrong:
-            raise RecordError(f"line {number}: {wrong}") from None
-        if group is not None and not (isinstance(found, _Read) and group.take(found)):
-            yield group.batch()
-            group = None
-        if found is None:
+            chunk.extend(islice(rest, _CHUNK))
+        except RecordError as error:
+            failure = error  # to be said when what came before it was read
+        if len(chunk) == before:
+            carried = chunk
+            break
+        if len(chunk) < _FEW or not all(type(line) is bytes for line in chunk):
+            yield from grouping.lines(chunk, number)
+        else:
+            done = yield from _read_chunk(cast(list[bytes], chunk), number, grouping)
+            carried = chunk[done:]
+        number += len(chunk) - len(carried)
+    yield from grouping.lines(carried, number)
+    yield from grouping.end()
+    if failure is not None:
+        raise failure
+
+
+def _read_chunk(
+    chunk: list[bytes], number: int, grouping: Grouping
+) -> Generator[tuple[int | None, Input | Gap], None, int]:
+    """Lines of which the first is the one with this number: those that are written alike as columns, the others one
+    by one. Returns how many were read: not the last batch, which may go on."""
+    reads = read_columns(chunk)
+    for start, end, known in reads.runs():
+        if not known or end - start < _FEW:
+            yield from grouping.lines(chunk[start:end], number + start)
             continue
-        if not isinstance(found, _Read):
-            yield found
-        elif group is None:
-            group = _Group(found)
-    if group is not None:
-        yield group.batch()
+        bounds = _batches(reads, start, end)
+        if grouping.begun:  # some of these may belong to it
+            yield from grouping.lines(chunk[start : bounds[1]], number + start)
+            yield from grouping.end() if len(bounds) > 2 else ()
+            del bounds[0]
+        if end == len(chunk):
+            del bounds[-1]
+        for low, high in pairwise(bounds):
+            yield from _batch(reads, low, high)
+        if end == len(chunk):
+            return bounds[-1] if bounds else end
+    return len(chunk)
 
 
-def _parse(line: bytes | str) -> _Read | Input | None:
-    """None for a gap, which is no input."""
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        cut_off = "" if line[-1:] in (b"\n", "\n") else "; the file ends here: the recording may have been cut off"
-        raise values.Wrong(f"not JSON: {error}{cut_off}") from None
-    if type(record) is not dict:
-        raise values.Wrong("not a JSON object")
-    if "gap" in record:
-        return None
-    try:
-        return _interpret(record)
-    except values.Inexact:
-        exact = json.loads(line, parse_float=Decimal)
-        return _interpret(exact | {key: record[key] for key in ("command",) if key in record})
+def _batches(reads: Reads, start: int, end: int) -> list[int]:
+    """Where batches begin among lines that are known, and `end`."""
+    bounds: list[int] = []
+    for low, high in pairwise([start, *reads.alike(start, end), end]):
+        at = low
+        while at < high:
+            bounds.append(at)
+            at = _end_of_batch(reads, at, high)
+    return [*bounds, end]
 
 
-def _interpret(record: Mapping[str, Any]) -> _Read | Input:
-    return _read(record) if "epc" in record else _other(record)
+def _end_of_batch(reads: Reads, low: int, high: int) -> int:
+    """Where a batch ends that begins at `low`, among reads of one reader and position up to `high`."""
+    if reads.n[low] >= 0:
+        return min(high, low + BATCH_ROWS)
+    times = reads.records["time"][low : min(high, low + GROUP_ROWS)].astype(np.int64)
+    apart = times[1:] > np.minimum.accumulate(times)[:-1] + GROUP_SPAN
+    apart |= times[1:] < np.maximum.accumulate(times)[:-1] - GROUP_SPAN
+    return low + 1 + int(apart.argmax()) if apart.any() else low + len(times)
 
 
-@dataclass(slots=True)
-class _Read:
-    reader: str
-    row: Row
-    unit: RssiUnit
-    phase: bool
-    tid: bytes | None
-    n: int | None
-    at: int | None
-
-
-class _Group:
-    """Reads that become one batch."""
-
-    def __init__(self, first: _Read) -> None:
-        self._first = first
-        self._rows: list[Row] = []
-        self._tids: dict[bytes, bytes] = {}
-        self._low = self._high = first.row[4]
-        self._add(first)
-
-    def take(self, read: _Read) -> bool:
-        """Adds `read` where it belongs to this batch."""
-        first = self._first
-        if (read.reader, read.unit, read.phase, read.n) != (first.reader, first.unit, first.phase, first.n):
-            return False
-        if read.n is None:
-            t = read.row[4]
-            if len(self._rows) >= _GROUP_ROWS or t > self._low + _GROUP_SPAN or t < self._high - _GROUP_SPAN:
-                return False
-        elif len(self._rows) >= _BATCH_ROWS:
-            return False
-        self._add(read)
-        return True
-
-    def _add(self, read: _Read) -> None:
-        self._rows.append(read.row)
-        self._low = min(self._low, read.row[4])
-        self._high = max(self._high, read.row[4])
-        if read.tid is not None:
-            self._tids[read.row[0]] = read.tid
-
-    def batch(self) -> Batch:
-        first = self._first
-        arrival = first.at if first.at is not None else self._high
-        return Batch(first.reader, arrival, self._rows, 0, first.unit, first.phase, self._tids)
-
-
-def _read(record: Mapping[str, Any]) -> _Read:
-    t, rssi, unit = values.time(record, "t"), *_rssi(record)
-    epc = values.binary(record, "epc")
-    channel, count = values.integer(record, "channel", 0, 65535, 0), values.integer(record, "count", 1, 1 << 31, 1)
-    row: Row = (epc, values.integer(record, "antenna", 0, 65535), rssi, channel, t, count)
-    phase = "phase" in record
-    if phase:
-        doppler = values.number(record, "doppler", 0.0) * DOPPLER_STEPS
-        row = (*row, round(values.number(record, "phase") / PHASE_STEP), round(doppler))
-    return _Read(
-        reader=values.string(record, "reader"),
-        row=row,
-        unit=unit,
-        phase=phase,
-        tid=values.binary(record, "tid") if "tid" in record else None,
-        n=values.integer(record, "n", 0, 1 << 62) if "n" in record else None,
-        at=values.time(record, "at") if "at" in record else None,
-    )
-
-
-def _rssi(record: Mapping[str, Any]) -> tuple[int, RssiUnit]:
-    if "rssi_raw" in record:
-        return values.integer(record, "rssi_raw", -(1 << 31), 1 << 31), RssiUnit.RAW
-    value = record.get("rssi")
-    if type(value) is int and abs(value) <= 1000:
-        return value, RssiUnit.DBM
-    rssi = values.number(record, "rssi")
-    if abs(rssi) > 1000:
-        raise values.Wrong(f'"rssi" is {rssi}: it is in dBm, such as -61.5')
-    return round(rssi * 100), RssiUnit.CENTI_DBM
-
-
-def _other(record: Mapping[str, Any]) -> Input:
-    """An input that is not a read: the first key that tells a kind decides."""
-    for key, build in _KINDS.items():
-        if key in record:
-            return build(record)
-    known = ", ".join(["epc", *_KINDS])
-    raise values.Wrong(f"neither a read nor any other kind of record: it has none of the keys {known}")
-
-
-def _tick(record: Mapping[str, Any]) -> Input:
-    if record["tick"] is not True:
-        raise values.Wrong('"tick" is always true')
-    return Tick(values.time(record, "t"))
-
-
-def _command(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "command")
-    name = values.string(content, "name")
-    args = {key: value for key, value in content.items() if key != "name"}
-    if args.keys() == {"args"} and type(args["args"]) is dict:
-        args = args["args"]
-    return Command(values.time(record, "t"), name, args)
-
-
-def _restart(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "restart")
-    return Restart(
-        t=values.time(record, "t"),
-        since=values.time(content, "since"),
-        clean=values.flag(content, "clean"),
-        journal_lost=values.flag(content, "journal_lost", False),
-        rebuilt=values.strings(content, "rebuilt"),
-        kept=values.time(content, "kept") if "kept" in content else 0,
-    )
-
-
-def _dropped(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "dropped")
-    first = values.integer(content, "first", 1, 1 << 62)
-    last = values.integer(content, "last", first, 1 << 62)
-    return Dropped(values.time(record, "t"), first, last, values.time(content, "start"), values.time(content, "end"))
-
-
-def _clock_step(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "clock_step")
-    by, jump = values.time(content, "by"), values.time(content, "jump")
-    cause = cast(StepCause, values.word(content, "cause", list(get_args(StepCause))))
-    if jump < 0:
-        raise values.Wrong('"jump" is negative: event time never goes back')
-    return ClockStep(values.time(record, "t"), by, jump, cause)
-
-
-def _input_change(record: Mapping[str, Any]) -> Input:
-    port = values.integer(record, "gpi", 0, 65535)
-    return InputChange(values.string(record, "reader"), values.time(record, "t"), port, values.flag(record, "state"))
-
-
-def _clock(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "clock")
-    quality = values.word(content, "quality", [quality.value for quality in ClockQuality])
-    return ReaderClock(
-        values.string(record, "reader"), values.time(record, "t"), ClockQuality(quality), values.time(content, "offset")
-    )
-
-
-def _condition(record: Mapping[str, Any]) -> Input:
-    return ReaderCondition(
-        reader=values.string(record, "reader"),
-        t=values.time(record, "t"),
-        condition=values.string(record, "condition"),
-        active=values.flag(record, "active"),
-        detail=values.string(record, "detail", ""),
-    )
-
-
-def _loss(record: Mapping[str, Any]) -> Input:
-    content = values.mapping(record, "loss")
-    return ReaderLoss(
-        reader=values.string(record, "reader"),
-        t=values.time(record, "t"),
-        start=values.time(content, "start"),
-        end=values.time(content, "end"),
-        cause=values.string(content, "cause"),
-        certain=values.flag(content, "certain", True),
-    )
-
-
-def _status(record: Mapping[str, Any]) -> Input:
-    reader, t = values.string(record, "reader"), values.time(record, "t")
-    if "antenna" in record:
-        up = values.word(record, "status", ["up", "down"]) == "up"
-        return AntennaStatus(
-            reader, t, values.integer(record, "antenna", 0, 65535), up, values.string(record, "reason", "")
-        )
-    match values.word(record, "status", ["up", "down", "alive"]):
-        case "up":
-            held = values.flag(record, "held", False)
-            return ReaderUp(reader, t, held, values.string(record, "model", ""), values.string(record, "firmware", ""))
-        case "down":
-            return ReaderDown(reader, t, values.string(record, "reason", ""))
-        case _:
-            return ReaderAlive(reader, t)
-
-
-def _lateness(record: Mapping[str, Any]) -> Input:
-    return Lateness(values.time(record, "t"), values.time(record, "lateness"))
-
-
-_KINDS: dict[str, Callable[[Mapping[str, Any]], Input]] = {
-    "tick": _tick,
-    "command": _command,
-    "restart": _restart,
-    "dropped": _dropped,
-    "lateness": _lateness,
-    "clock_step": _clock_step,
-    "gpi": _input_change,
-    "clock": _clock,
-    "condition": _condition,
-    "loss": _loss,
-    "status": _status,
-}
+def _batch(reads: Reads, low: int, high: int) -> Iterator[tuple[int | None, Batch]]:
+    """The batch of these lines, with its position."""
+    records = reads.records[low:high]
+    name, unit = reads.readers[reads.reader[low]], RssiUnit.DBM if reads.whole[low] else RssiUnit.CENTI_DBM
+    position, at = int(reads.n[low]), int(reads.at[low])
+    arrival = at if at >= 0 else int(records["time"].max())
+    yield position if position >= 0 else None, Batch(name, arrival, Records(FORMAT, records.tobytes()), 0, unit)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
+from gateway.recording import files
 from tests.support.subscriber import Subscriber
 
 BASE = "rfid/v1/test/gw/"
@@ -52,7 +53,7 @@ def events_of(subscriber: Subscriber) -> list[dict[str, Any]]:
 
 def recorded(recordings: Path) -> bytes:
     """All files of a recording, in order."""
-    return b"".join(path.read_bytes() for path in sorted(recordings.glob("*.jsonl")))
+    return b"".join(path.read_bytes() for path in files.recordings(recordings))
 
 
 async def replayed(config_file: Path, reads: bytes) -> list[dict[str, Any]]:

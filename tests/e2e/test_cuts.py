@@ -11,7 +11,8 @@ import pytest
 from drivers.api import Batch
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
-from gateway.recording.read import open_reads, read_items
+from gateway.recording.files import recordings
+from gateway.recording.read import open_items
 from tests.e2e.site import BASE, config, events_of, movements
 from tests.support.daemon import Daemon
 from tests.support.subscriber import Subscriber, until
@@ -41,11 +42,9 @@ async def test_six_cuts_in_ten_seconds_lose_no_read(make_daemon, broker, tmp_pat
     assert made - set(arrived) == set(), f"reads are missing:\n{daemon.log[-4000:]}"
     assert len(arrived) == len(set(arrived)) == len(made)
     received = []
-    for path in sorted((daemon.directory / "reads").glob("*.jsonl")):
-        with open_reads(path) as lines:
-            received += [
-                row[0].hex().upper() for item in read_items(lines) if isinstance(item, Batch) for row in item.rows
-            ]
+    for path in recordings(daemon.directory / "reads"):
+        with open_items(path) as items:
+            received += [row[0].hex().upper() for _, item in items if isinstance(item, Batch) for row in item.rows]
     assert sorted(received) == sorted(made), "every read is recorded once"
 
 

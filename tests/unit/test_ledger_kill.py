@@ -14,7 +14,9 @@ import pytest
 
 from gateway.events.envelope import Event
 from gateway.inputs import Input
-from gateway.recording.read import open_reads, read_items
+from gateway.recording.files import recordings
+from gateway.recording.read import open_items
+from gateway.recording.write import Gap
 from tests.support.ledger_victim import SOURCE, MiniFloor, Victim, item_at
 from tests.support.ledgers import ROOT
 
@@ -31,13 +33,16 @@ def run_and_kill(directory: Path) -> None:
 
 
 def recorded(directory: Path) -> tuple[list[Input], list[int]]:
-    """What was recorded, and the position of each line."""
+    """What was recorded, and the position of each input."""
     items: list[Input] = []
     positions: list[int] = []
-    for path in sorted(directory.iterdir()):
-        with open_reads(path) as lines:
-            items.extend(read_items(lines))
-        positions.extend(orjson.loads(line)["n"] for line in path.read_bytes().splitlines())
+    for path in recordings(directory):
+        with open_items(path) as found:
+            for position, item in found:
+                assert position is not None
+                assert not isinstance(item, Gap)
+                items.append(item)
+                positions.append(position)
     return items, positions
 
 

@@ -37,7 +37,7 @@ class Run:
         self.files = directory / "recording"
         self.journal = Journal(JournalConfig(directory=directory / "journal", max_bytes=MEGABYTE))
         self.journal.open()
-        config = RecordingConfig(directory=self.files, max_bytes=max_bytes)
+        config = RecordingConfig(directory=self.files, format="lines", max_bytes=max_bytes)
         self.recorder = Recorder(config, structlog.get_logger(), now)
 
     def resume(self) -> int:

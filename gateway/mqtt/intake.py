@@ -5,7 +5,8 @@ correlation data, and otherwise to ``res/{name}``. Commands are carried out one 
 they came. One that cannot be understood is refused, with the reason, and changes nothing.
 
 A command is acknowledged to the broker once it is done and answered: until then the broker keeps it. A burst is taken
-in as fast as it is carried out, never dropped: in MQTT 5 by the Receive Maximum, else by reading no further.
+in as fast as it is carried out, never dropped: in MQTT 5 by the Receive Maximum, and where the broker sends more
+than that, by reading no further.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ MAX_PAYLOAD = 1 << 20
 
 MAX_WAITING = 1_000
 MAX_WAITING_BYTES = 16 << 20
-"""Messages that wait to be carried out, and their bytes, above which no more is read from the broker. In MQTT 5 they
-are never so many; what comes in one piece with the last of them is still taken."""
+"""Messages that wait to be carried out, and their bytes, above which no more is read from the broker. A broker that
+keeps to the Receive Maximum never sends so many; what comes in one piece with the last of them is still taken."""
 
 MAX_ANSWERING = 200
-"""Answers that the broker has not acknowledged, above which no command is begun."""
+"""Answers that the broker has not acknowledged, above which no command is begun while it is read from: where nothing
+is read, no acknowledgement comes either, and what waits has to be carried out first."""
 
 RECONNECT_SECONDS = 1.0
 """For an answer to wait where there is no connection just now."""
@@ -152,7 +154,7 @@ class Intake:
             self._hold()
             kind = message.topic.removeprefix(self._base)
             if kind.startswith("cmd/"):
-                while len(self._answering) >= MAX_ANSWERING:
+                while len(self._answering) >= MAX_ANSWERING and not self._paused:
                     await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
                 await self._take_command(kind.removeprefix("cmd/"), message)
                 continue

@@ -85,6 +85,48 @@ async def answers_to(*messages: Message, handler: Any = None) -> tuple[list[tupl
     return connection.sent, stats
 
 
+class Deaf(Recorder):
+    """A connection whose broker acknowledges at once, which is seen only while it is read from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unread: list[asyncio.Future[Outcome]] = []
+
+    def send(self, topic: str, payload: bytes, **options: Any) -> asyncio.Future[Outcome]:  # type: ignore[override]
+        self.sent.append((topic, orjson.loads(payload)))
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._unread.append(outcome)
+        if self.reading[-1:] != [False]:
+            self.resume()
+        return outcome
+
+    def resume(self) -> None:
+        super().resume()
+        for outcome in self._unread:
+            outcome.set_result(ACCEPTED)
+        self._unread = []
+
+
+async def test_where_reading_was_stopped_no_command_waits_for_what_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers that send more than the Receive Maximum exist; the answers' acknowledgements come the same way."""
+    monkeypatch.setattr(intake, "MAX_WAITING", 60)
+    monkeypatch.setattr(intake, "MAX_ANSWERING", 10)
+    stats = MqttStats()
+    it = Intake(BASE, done, lambda epoch, sequence: None, structlog.get_logger(), stats)
+    connection = Deaf()
+    await it.open(connection)
+    total = 3 * intake.MAX_WAITING
+    for number in range(total):
+        it.receive(Message(BASE + "cmd/count", b"{}", packet_id=number + 1))
+    assert connection.reading == [False]
+    async with asyncio.timeout(60):
+        running = asyncio.create_task(it.run())
+        await until(lambda: len(connection.sent) == total)
+        running.cancel()
+    assert connection.reading[-1]
+    assert stats.answers_undelivered == 0
+
+
 async def test_a_refused_subscription_is_logged_and_raises_nothing() -> None:
     with structlog.testing.capture_logs() as logs:
         it = Intake(BASE, None, None, structlog.get_logger(), MqttStats())  # type: ignore[arg-type]

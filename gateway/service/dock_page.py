@@ -51,6 +51,12 @@ class Page:
         gate = self._floor().gate
         return gate.state(dock, self._now()) | {"lines": gate.lines(dock)}
 
+    def manifests(self) -> list[dict[str, Any]]:
+        return self._floor().gate.manifests()
+
+    def delivery(self, manifest: str, delivery: str) -> dict[str, Any] | None:
+        return self._floor().gate.manifest(manifest, delivery, self._now())
+
     def zones(self) -> list[dict[str, Any]]:
         return [self._floor().zone_state(zone.id) for zone in self._config().zones]
 

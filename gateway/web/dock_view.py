@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from gateway.web.html import Html, el, join
 from gateway.web.icons import icon
@@ -12,6 +13,7 @@ from gateway.web.wording import (
     SETS,
     Shown,
     clock,
+    common_unknown,
     counts_of,
     missing_words,
     number,
@@ -20,6 +22,7 @@ from gateway.web.wording import (
     sets_words,
     shown,
     unwatched,
+    warnings,
 )
 
 SHOWN_LINES = {"blocked": 100, "extra": 100, "undetermined": 100, "missing": 100, "matched": 40, "returned": 40}
@@ -43,7 +46,9 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
         "tiles": el("ul", [_tile(name, counts) for name in _tile_order()], class_="tiles") if counts else Html(""),
         "controls": _controls(state),
         "lists": join(
-            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS if lines.get(name)],
+            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS[:2] if lines.get(name)],
+            _likely(lines.get("likely", [])),
+            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS[2:] if lines.get(name)],
             _waiting(state),
             _last_verdict(state),
         ),
@@ -186,8 +191,18 @@ def _set(name: str, items: list[Any], dock: str, *, all_lines: bool) -> Html:
         " ",
         el("span", meaning, class_="meaning"),
     )
-    rows = [_item(item, name) for item in items[:limit]]
-    rest = len(items) - len(rows)
+    common, shown_items = common_unknown(items) if name == "blocked" else (None, items)
+    rows = [_item(item, name) for item in shown_items[:limit]]
+    if common:
+        rows.insert(
+            0,
+            el(
+                "li",
+                el("p", f"{number(common['count'], 'package')} without facts", class_="product"),
+                el("p", common["words"], class_="reason"),
+            ),
+        )
+    rest = len(shown_items) - len(shown_items[:limit])
     more = el("p", el("a", f"Show all {len(items)}", href=f"/docks/{dock}?all=1"), class_="more") if rest else Html("")
     return el("section", head, el("ol", rows), more, class_=f"set {name}")
 
@@ -199,8 +214,41 @@ def _item(item: Mapping[str, Any], name: str) -> Html:
         "li",
         el("p", product, class_="product"),
         join([el("p", reason, class_="reason") for reason in reasons(item, name)]),
+        join([el("p", warning, class_="warned") for warning in warnings(item)]),
+        _override(item),
         el("p", el("span", " · ".join(facts)) if facts else None, " ", _uid(item), class_="ident"),
     )
+
+
+def _override(item: Mapping[str, Any]) -> Html:
+    """Who answers for what is not known of a package."""
+    said = item.get("override")
+    if said is None:
+        return Html("")
+    return el("p", f"{said['by']} answers for it: {said['reason']} · ", moment(said["time"]), class_="warned")
+
+
+def _likely(pairs: list[Any]) -> Html:
+    """Missing and extra packages that are probably one error."""
+    if not pairs:
+        return Html("")
+    rows = [
+        el(
+            "li",
+            el("p", pair["why"][:1].upper() + pair["why"][1:], class_="product"),
+            el("p", "on the manifest ", _uid({"identifier": None, "uid": pair["missing"]}), class_="ident"),
+            el("p", "passed here ", _uid({"identifier": None, "uid": pair["extra"]}), class_="ident"),
+        )
+        for pair in pairs
+    ]
+    head = el(
+        "h2",
+        icon("warning"),
+        el("span", "Probably one error", class_="title"),
+        " ",
+        el("span", len(rows), class_="count"),
+    )
+    return el("section", head, el("ol", rows), class_="set undetermined")
 
 
 def _uid(item: Mapping[str, Any]) -> Html:
@@ -224,11 +272,21 @@ def _waiting(state: Mapping[str, Any]) -> Html:
                 f"{number(entry.get('lines', 0), 'package')}",
                 class_="ident",
             ),
+            _precheck(entry),
         )
         for entry in pending
     ]
     head = el("h2", icon("waiting"), el("span", "Waiting", class_="title"), el("span", len(rows), class_="count"))
     return el("section", head, el("ol", rows), class_="set waiting")
+
+
+def _precheck(entry: Mapping[str, Any]) -> Html:
+    """What the look ahead has found of a delivery, with the way to its lines. Never that it is complete."""
+    found = [(entry.get("blocked"), "must not leave"), (entry.get("unknown"), "not known yet")]
+    words = ", ".join(f"{count} {what}" for count, what in found if count)
+    where = f"/manifests/one?manifest={quote(entry['manifest'])}&delivery={quote(entry['delivery'])}"
+    link = el("a", words or "Look at it before the van", href=where)
+    return el("p", icon("warning") if words else None, " ", link, class_="reason" if words else "ident")
 
 
 def _last_verdict(state: Mapping[str, Any]) -> Html:

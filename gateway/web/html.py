@@ -14,6 +14,10 @@ class Html(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """What a template puts in its place: itself, not escaped again."""
+        return str(self)
+
 
 Child: TypeAlias = "Html | str | int | list[Html] | None"
 Value: TypeAlias = "str | int | bool | None"

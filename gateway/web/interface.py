@@ -25,6 +25,12 @@ class WebPort(Protocol):
         """``Floor.reader_state`` of every reader with the `error` of its supervisor, and `docks`: the ids of
         the docks whose portal it watches."""
 
+    def manifests(self) -> list[dict[str, Any]]:
+        """``Gate.manifests()``."""
+
+    def delivery(self, manifest: str, delivery: str) -> dict[str, Any] | None:
+        """``Gate.manifest(manifest, delivery, now)``."""
+
     def alarms(self) -> tuple[int, list[dict[str, Any]], str]:
         """How many alarms are open, the newest of them as `gateway.history.answers.Alarm` has them, and why that is
         not known, or nothing."""

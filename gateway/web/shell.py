@@ -11,6 +11,7 @@ from gateway.web.icons import icon
 
 _NAVIGATION = (
     ("/", "Docks"),
+    ("/manifests", "Manifests"),
     ("/alarms", "Alarms"),
     ("/zones", "Zones"),
     ("/counts", "Counts"),
@@ -71,7 +72,14 @@ class Shell:
         return self._page("Log in", el("main", form, class_="login", id="main"))
 
     def message(self, status: int, title: str, words: str) -> str:
-        body = el("main", el("h1", title), el("p", words), el("p", el("a", "All docks", href="/")), class_="message")
+        body = el(
+            "main",
+            el("h1", title),
+            el("p", words),
+            el("p", el("a", "All docks", href="/")),
+            class_="message",
+            id="main",
+        )
         return self._page(f"{status} {title}", body)
 
     def _bar(self, path: str, title: str, visitor: Visitor, what: str = "", *, follows: bool = True) -> Html:

@@ -3,6 +3,7 @@
 ======================  ================================================================
 ``/``                   all docks; `/zones`, `/readers` and `/alarms` likewise
 ``/find, /tags, …``     what asks the history (gateway.web.history_pages)
+``/manifests``          before the van (gateway.web.manifest_pages)
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
 ``/events?view=…``      what changes on a page, as server-sent events
 ``POST …/{action}``     opens or closes the session of a dock, or confirms a look into the van: JSON in, JSON out
@@ -38,10 +39,11 @@ from gateway.web.headers import SecurityHeaders
 from gateway.web.history_pages import HistoryPages
 from gateway.web.hub import Full, Hub, Parts
 from gateway.web.interface import WebPort
+from gateway.web.manifest_pages import ManifestPages
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(zones|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(r"/(zones|manifests|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
@@ -71,6 +73,7 @@ class _Site:
                 Route("/login", self._login, methods=["GET", "POST"]),
                 Route("/logout", self._logout, methods=["POST"]),
                 Route("/static/{name}", self._static),
+                *ManifestPages(port, guard, self._shell).routes,
                 *HistoryPages(port, guard, self._shell, log).routes,
                 *api.Api(port, guard, self._attempts).routes,
             ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ _RULES = {
     "quarantine": "In quarantine",
     "finished": "Already finished",
     "destroyed": "Destroyed",
+    "expired": "Expired",
+    "not_first_to_expire": "Not the first to expire",
     "shipped_once": "Has left already",
     "watch": "On a watch list",
 }
@@ -140,6 +143,34 @@ def reasons(item: Mapping[str, Any], name: str) -> list[str]:
         return []
     broken = [_reason(entry["rule"], entry["reason"]) for entry in item["rules"]]
     return broken + [f"Unknown: {entry['missing']}" for entry in item["unknown"]]
+
+
+def warnings(item: Mapping[str, Any]) -> list[str]:
+    """What somebody should know of a package that may leave all the same."""
+    return [_reason(entry["rule"], entry["reason"]) for entry in item.get("warnings", ())]
+
+
+FEWEST_IN_COMMON = 3
+"""Lines that lack the same facts from which on it is said once for all of them."""
+
+
+def common_unknown(items: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any] | None, list[Mapping[str, Any]]]:
+    """What is not known of many packages alike, said once, and the packages without those reasons.
+
+    A manifest from a sheet without facts would otherwise say seven times the same of every package.
+    """
+    lacking = Counter(tuple(entry["missing"] for entry in item["unknown"]) for item in items if item["unknown"])
+    missing, count = lacking.most_common(1)[0] if lacking else ((), 0)
+    if count < FEWEST_IN_COMMON:
+        return None, list(items)
+    facts = dict.fromkeys(fact.removeprefix("whether it is ") for fact in missing)
+    words = f"Not known: {', '.join(facts)}."
+    rest = [
+        {**item, "unknown": []} if tuple(entry["missing"] for entry in item["unknown"]) == missing else item
+        for item in items
+    ]
+    common = {"words": words, "count": count, "all": count == len(items)}
+    return common, [item for item, was in zip(rest, items, strict=True) if item is was or item["rules"]]
 
 
 def _reason(rule: str, reason: str) -> str:

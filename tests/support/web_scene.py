@@ -107,6 +107,12 @@ class FakeGateway:
             zone("dock", "", 0, 0, {"r2/1": "watching", "r2/2": "watching"}, None),
         ]
 
+    def manifests(self) -> list[dict[str, Any]]:
+        return self.gate.manifests()
+
+    def delivery(self, manifest: str, delivery: str) -> dict[str, Any] | None:
+        return self.gate.manifest(manifest, delivery, at(self.now))
+
     def set_apart(self) -> int:
         return 0
 

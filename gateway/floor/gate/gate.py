@@ -308,7 +308,7 @@ class Gate:
             "lamp": lamp.value,
             "word": self._word(dock, lamp),
             "warnings": self.warnings.state(dock),
-            "pending": [self._catalogue.outline(key) for key in pending[:20]],
+            "pending": [self._prechecks.outline(key) for key in pending[:20]],
             "session": self._sessions.state(dock, now),
             "last_verdict": self._sessions.last_verdict(dock),
         }

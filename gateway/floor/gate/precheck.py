@@ -153,9 +153,10 @@ class Prechecks:
         """Every delivery in a few words, with what was found last; those that are done come last."""
         keys = [*self._catalogue.deliveries("out"), *self._catalogue.deliveries("in")]
         keys.sort(key=lambda key: (self._catalogue.is_done(key), key))
-        return [self._outline(key) for key in keys]
+        return [self.outline(key) for key in keys]
 
-    def _outline(self, key: DeliveryKey) -> dict[str, Any]:
+    def outline(self, key: DeliveryKey) -> dict[str, Any]:
+        """A delivery in a few words, with what was found last; numbers are None where it was not looked at."""
         said = self._said.get(key)
         return self._catalogue.outline(key) | {
             "done": self._catalogue.is_done(key),
@@ -171,7 +172,7 @@ class Prechecks:
         if manifest is None or delivery is None:
             return None
         items, _ = self._items(key, manifest, delivery, t)
-        return self._outline(key) | {"items": items}
+        return self.outline(key) | {"items": items}
 
     def dump(self) -> list[list[Any]]:
         """Everything, ready for JSON."""

@@ -137,7 +137,7 @@ async def _ledger(path: Path, *, history: bool) -> float:
         now=lambda: START,
     )  # fmt: skip
     found = ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     if history:
         follower = History(
             path.with_suffix(".history"), found.epoch, ledger.committed, structlog.get_logger(), lambda: ledger.busy

@@ -61,7 +61,7 @@ async def _round(folder: Path, port: int, mqtt: dict[str, Any]) -> tuple[float, 
         now=clock.wall,
     )
     ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     for first in range(0, EVENTS, BATCH):
         ledger.append(_facts(first), first)
     await ledger.flush()

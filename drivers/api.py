@@ -6,7 +6,7 @@ microseconds since the Unix epoch (UTC) by the gateway's clock, unless said othe
 
 A new driver is a `DriverFactory` in the entry-point group ``rfid_gateway.drivers``; nothing else in the gateway
 changes. Inside a driver: a sans-I/O codec (bytes to messages, fed in any chunking), a session (one command in
-flight, the stream of reads, liveness) and a transport.
+flight, the stream of reads, heartbeat) and a transport.
 
 Errors::
 

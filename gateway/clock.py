@@ -9,6 +9,7 @@ SECOND = 1_000_000
 MILLISECOND = 1_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def wall() -> int:
@@ -21,14 +22,41 @@ def micros(seconds: float) -> int:
     return round(seconds * SECOND)
 
 
+def utc(t: int) -> datetime:
+    """The moment `t`, microseconds since the epoch, in UTC."""
+    return _EPOCH + timedelta(microseconds=t)
+
+
+def micros_of(moment: datetime) -> int:
+    """A moment with an offset as microseconds since the epoch."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def rfc3339(t: int) -> str:
     """`t` microseconds as RFC 3339 with six decimals and ``Z``, such as ``2026-02-14T09:00:00.000250Z``."""
-    return (_EPOCH + timedelta(microseconds=t)).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return utc(t).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_rfc3339(text: str) -> int:
-    """What `rfc3339` wrote, in microseconds. Raises ValueError."""
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+    """What `rfc3339` wrote, in microseconds. Raises ValueError or TypeError."""
+    return micros_of(datetime.fromisoformat(text))
+
+
+LATEST = micros_of(datetime(9999, 12, 30, tzinfo=UTC))
+"""The last time that can be written down in every time zone."""
+
+
+def read_rfc3339(value: object) -> int:
+    """A time that others wrote, RFC 3339 with an offset, in microseconds. Raises ValueError with what to write."""
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError("write a time such as 2026-02-14T14:05:11Z")
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("the time has no offset: add Z or +00:00")
+    t = micros_of(moment)
+    if not 0 <= t <= LATEST:
+        raise ValueError("the time is before 1970 or after 9999-12-30")
+    return t
 
 
 NEVER = 1 << 62

@@ -20,7 +20,7 @@ from gateway.config.file import load
 from gateway.errors import Refused
 from gateway.events.envelope import GENESIS, Event, Fact, seal, source_of
 from gateway.floor import Floor
-from gateway.floor.cells import newest
+from gateway.floor.sighting_columns import newest
 from gateway.inputs import Input, Tick
 from gateway.recording.read import open_items
 from gateway.recording.write import Gap

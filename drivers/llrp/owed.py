@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from drivers.deadlines import SecondLook
 from drivers.llrp.commands import Commands, InFlight
-from drivers.llrp.liveness import Liveness
+from drivers.llrp.heartbeat import Heartbeat
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import STEPS, State
@@ -32,7 +32,7 @@ class Owed:
         self._second_look = SecondLook(FAIRNESS)
         self._silent_steps = 0  # questions of the setup in a row that had no answer
         self._poll_at: float | None = None  # when to ask the next time, where keepalives do not come
-        self.liveness = Liveness(settings, peer)
+        self.heartbeat = Heartbeat(settings, peer)
 
     def answered(self) -> None:
         """An answer came."""
@@ -48,20 +48,20 @@ class Owed:
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
-        self.liveness.pause(at)
+        self.heartbeat.pause(at)
 
     def resume(self, at: float) -> float:
         """The link is read again: deadlines are later by the length of the pause, which is returned."""
-        length = self.liveness.resume(at)
+        length = self.heartbeat.resume(at)
         if self._commands.in_flight is not None:
             self._commands.in_flight.deadline += length
         return length
 
     def poll_due(self, state: State) -> float | None:
         """When to ask for the sign of life that no keepalive gives: a reader may refuse them, or forget them."""
-        if state is not State.READING or self.liveness.is_paused or self._commands.in_flight is not None:
+        if state is not State.READING or self.heartbeat.is_paused or self._commands.in_flight is not None:
             return None
-        return self.liveness.quiet_until if self._poll_at is None else self._poll_at
+        return self.heartbeat.quiet_until if self._poll_at is None else self._poll_at
 
     def looks(self, state: State) -> list[float]:
         """When `overdue` and `poll_due` have to be looked at."""
@@ -78,13 +78,13 @@ class Owed:
             if not self._may_stay_silent(waiting, state):
                 return self._commands.overdue(waiting, state)
             self._commands.give_up(at)
-        return self.liveness.overdue(state, at)
+        return self.heartbeat.overdue(state, at)
 
     def _due(self, state: State) -> float | None:
-        if self.liveness.is_paused:
+        if self.heartbeat.is_paused:
             return None
         waiting = self._commands.in_flight
-        times = [self.liveness.ends(state), None if waiting is None else waiting.deadline]
+        times = [self.heartbeat.ends(state), None if waiting is None else waiting.deadline]
         return min((time for time in times if time is not None), default=None)
 
     def _may_stay_silent(self, waiting: InFlight, state: State) -> bool:

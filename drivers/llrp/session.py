@@ -74,7 +74,7 @@ class Session:
     def start(self, at: float) -> None:
         """The connection is made."""
         self._at = at
-        self._owed.liveness.heard(at)
+        self._owed.heartbeat.heard(at)
 
     def receive(self, message: Message, now: int, at: float) -> None:
         """A message that is not a report came. What of it cannot be read is unknown, with a warning."""
@@ -208,7 +208,7 @@ class Session:
         self._at, self._now = at, now
         self._memory.heard = now
         if self.state is not State.GREETING:
-            self._owed.liveness.heard(at)
+            self._owed.heartbeat.heard(at)
 
     def _send(self, body: Element, identity: int, version: int | None = None) -> None:
         self._outgoing.append(encode(Message(body.name, identity, body, version or self._setup.version)))

@@ -1,5 +1,5 @@
 """What talking to a serial reader has in common, whatever the family: one command in flight, the reads in between,
-liveness, conditions that come and go, inputs that change.
+heartbeat, conditions that come and go, inputs that change.
 
 A family's session is fed whole frames (`take`) and puts items into the sink at once; its coroutines only send
 commands and wait for answers. Times are UTC microseconds of the gateway except in `Heartbeat`, which wants a clock that

@@ -9,6 +9,14 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+def renew(memory: dict[K, V], key: K, value: V, most: int) -> None:
+    """Writes an entry of a dictionary, as its newest; beyond `most` entries the oldest are forgotten."""
+    memory.pop(key, None)
+    memory[key] = value
+    while len(memory) > most:
+        del memory[next(iter(memory))]
+
+
 class Bounded(OrderedDict[K, V]):
     """A dictionary in order of renewal, the oldest entry first, of at most `most` entries.
 

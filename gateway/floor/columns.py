@@ -1,7 +1,7 @@
 """The open windows of many readers as columns, beside the dictionaries of windows.py.
 
 Batches whose rows are still bytes wait until the next tick; then all that have one format are taken in together. A
-window is a list of parts until it closes, and then one row for each cell. Below FEW_READS reads the fixed cost of
+window is a list of parts until it closes, and then one row for each sighting. Below FEW_READS reads the fixed cost of
 working on columns is more than the plain way takes, so a quiet site never comes here.
 """
 
@@ -14,13 +14,13 @@ import numpy as np
 
 from drivers.api import Batch
 from drivers.records import RecordFormat, Records
-from gateway.floor.cells import (
+from gateway.floor.sighting_columns import (
     EXACT,
     READER_SHIFT,
-    Cells,
     Digest,
     Limits,
-    add_cell,
+    SightingColumns,
+    add_sighting,
     among,
     dictionaries,
     digest,
@@ -37,15 +37,15 @@ MANY = 1 << 17
 
 
 class Block:
-    """One closed window of all readers as columns. `cells` has one row for each cell."""
+    """One closed window of all readers as columns. `sightings` has one row for each sighting."""
 
-    def __init__(self, cells: Cells) -> None:
-        self.cells = cells
+    def __init__(self, sightings: SightingColumns) -> None:
+        self.sightings = sightings
 
     @cached_property
     def epcs(self) -> list[bytes]:
         """The EPC of each row."""
-        return self.cells.epc_bytes()
+        return self.sightings.epc_bytes()
 
     @cached_property
     def found(self) -> set[bytes]:
@@ -54,12 +54,12 @@ class Block:
 
     @cached_property
     def plain(self) -> dict[int, dict[bytes, list[int]]]:
-        """The cells as dictionaries, by key."""
-        return dictionaries(self.cells)
+        """The sightings as dictionaries, by key."""
+        return dictionaries(self.sightings)
 
 
-class BlockCells(Mapping[bytes, list[int]]):
-    """The cells of one reader's antenna in a block: a dictionary that is made when somebody looks into it."""
+class BlockSightings(Mapping[bytes, list[int]]):
+    """The sightings of one reader's antenna in a block: a dictionary that is made when somebody looks into it."""
 
     __slots__ = ("block", "key")
 
@@ -78,18 +78,18 @@ class BlockCells(Mapping[bytes, list[int]]):
 
 
 class Columns:
-    """The windows that are open. `rows` counts what they hold: no fewer than they have cells."""
+    """The windows that are open. `rows` counts what they hold: no fewer than they have sightings."""
 
     def __init__(self) -> None:
         self.rows = 0
         self._waiting: dict[tuple[RecordFormat, int], list[tuple[int, Batch]]] = {}
         self._waiting_rows = 0
-        self._open: dict[int, list[Cells]] = {}
+        self._open: dict[int, list[SightingColumns]] = {}
         self._weights: dict[int, float] = {}
 
     @property
     def upper(self) -> int:
-        """No fewer than the cells that are open or will be."""
+        """No fewer than the sightings that are open or will be."""
         return self.rows + self._waiting_rows
 
     def add(self, batch: Batch, records: Records, reader: int, unit: int) -> bool:
@@ -127,7 +127,7 @@ class Columns:
             yield batches, found
 
     def compact(self) -> None:
-        """Adds up what belongs together, so that `rows` is how many cells there are."""
+        """Adds up what belongs together, so that `rows` is how many sightings there are."""
         self.rows = 0
         for number, parts in self._open.items():
             self._open[number] = [group(join(parts))]
@@ -137,7 +137,7 @@ class Columns:
         """The highest window number that is open, 0 where none is."""
         return max(self._open, default=0)
 
-    def close(self, limit: int) -> Iterator[tuple[int, Cells]]:
+    def close(self, limit: int) -> Iterator[tuple[int, SightingColumns]]:
         """Takes out the windows below number `limit`."""
         for number in sorted(number for number in self._open if number < limit):
             parts = self._open.pop(number)
@@ -146,23 +146,23 @@ class Columns:
             yield number, group(join(parts))
 
     def spill(self, readers: Collection[int]) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
-        """Takes out what these readers have, as dictionaries: window number, then key to cells."""
+        """Takes out what these readers have, as dictionaries: window number, then key to sightings."""
         chosen = np.array(sorted(readers), np.uint32)
         for number, parts in list(self._open.items()):
-            cells = join(parts)
-            theirs = among(cells.keys >> np.uint32(READER_SHIFT), chosen)
+            sightings = join(parts)
+            theirs = among(sightings.keys >> np.uint32(READER_SHIFT), chosen)
             if not theirs.any():
                 continue
             rest = np.flatnonzero(~theirs)
-            self.rows -= len(cells) - len(rest)
+            self.rows -= len(sightings) - len(rest)
             if len(rest):
-                self._open[number] = [cells.at(rest)]
+                self._open[number] = [sightings.at(rest)]
             else:
                 del self._open[number], self._weights[number]
-            yield number, dictionaries(cells.at(np.flatnonzero(theirs)))
+            yield number, dictionaries(sightings.at(np.flatnonzero(theirs)))
 
-    def look(self) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
-        """What is open, as dictionaries: window number, then key to cells."""
+    def peek(self) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
+        """What is open, as dictionaries: window number, then key to sightings."""
         for number, parts in self._open.items():
             yield number, dictionaries(join(parts))
 
@@ -176,11 +176,11 @@ class Columns:
         self.__init__()  # type: ignore[misc]
 
 
-def merge(into: dict[int, dict[bytes, list[int]]], cells: Cells) -> Cells:
+def merge(into: dict[int, dict[bytes, list[int]]], sightings: SightingColumns) -> SightingColumns:
     """Adds those rows that belong to the antennas of `into` (by key) to them, and returns the others."""
-    theirs = among(cells.keys, np.array(sorted(into), np.uint32))
+    theirs = among(sightings.keys, np.array(sorted(into), np.uint32))
     if not theirs.any():
-        return cells
-    for epc, key, cell in cells.at(np.flatnonzero(theirs)).sums():
-        add_cell(into[key], epc, cell)
-    return cells.at(np.flatnonzero(~theirs))
+        return sightings
+    for epc, key, sums in sightings.at(np.flatnonzero(theirs)).sums():
+        add_sighting(into[key], epc, sums)
+    return sightings.at(np.flatnonzero(~theirs))

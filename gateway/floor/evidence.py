@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from drivers.api import RssiUnit
@@ -24,15 +23,13 @@ from gateway.floor.tags import uid
 
 ALGORITHM = "presence/3"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 MOST = 0.999
 """Nothing that rests on radio is certain."""
 
 
-def by_looks(looks: int) -> float:
+def by_windows(windows: int) -> float:
     """Confidence that a tag was really there, from the number of windows in which it was seen."""
-    return 1 - 0.5 ** min(looks, 20)
+    return 1 - 0.5 ** min(windows, 20)
 
 
 def by_margin(decibel: float) -> float:

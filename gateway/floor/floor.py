@@ -93,7 +93,7 @@ class Floor:
         self._max_windows = config.floor.max_windows
         self._places = Places(config)
         spots = (self._places.spots[antenna] for antenna in self._places.portal_of)
-        apart = [(spot.reader, spot.port) for spot in spots]  # of a portal, of which more is wanted than a cell
+        apart = [(spot.reader, spot.port) for spot in spots]  # of a portal, of which more is wanted than a sighting
         self._windows = Windows(
             self._window, micros(config.floor.lateness), self._places.ports, self.stats, self._max_windows, apart
         )

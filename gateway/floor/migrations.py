@@ -38,6 +38,11 @@ _RIVAL_2 = (
 )  # fmt: skip
 
 
+_RIVAL_3 = (
+    "against", "antenna", "at", "came", "first", "last", "lead", "level", "mask", "reads", "strongest", "looks",
+)  # fmt: skip
+
+
 def presence_1(content: Content) -> Content:
     """Rivals know no usual lead any more, and those that see the tag no more are not kept (algorithm presence/3)."""
     presence = dict(content["presence"])
@@ -49,6 +54,18 @@ def presence_1(content: Content) -> Content:
 def _rival_1(view: list[Any]) -> list[Any]:
     values = dict(zip(_RIVAL_1, view, strict=True))
     return [values[name] for name in _RIVAL_2]
+
+
+def presence_2(content: Content) -> Content:
+    """The windows in which a rival saw the tag, once called looks, stand where the alphabet puts them."""
+    presence = dict(content["presence"])
+    presence["rivals"] = [[slot, [_rival_2(view) for view in views]] for slot, views in presence["rivals"]]
+    return content | {"presence": presence}
+
+
+def _rival_2(view: list[Any]) -> list[Any]:
+    values = dict(zip(_RIVAL_2, view, strict=True))
+    return [values[name] for name in _RIVAL_3]
 
 
 def counts_1(content: Content) -> Content:
@@ -83,23 +100,23 @@ def portals_2(content: Content) -> Content:
 
 def time_1(content: Content) -> Content:
     """What is presumed of a reader, and its status now, are one word each; they were flags."""
-    courses = {reader: _past_1(course) for reader, course in content["timeline"]["courses"].items()}
-    history = {"antenna_clock": content["timeline"]["watch"], "readers": courses}
-    readers = {reader: _now_1(entry) for reader, entry in content["readers"].items()}
+    pasts = {reader: _past_of_flags(past) for reader, past in content["timeline"]["courses"].items()}
+    history = {"antenna_clock": content["timeline"]["watch"], "readers": pasts}
+    readers = {reader: _now_of_flags(entry) for reader, entry in content["readers"].items()}
     kept = {key: value for key, value in content.items() if key != "timeline"}
     return kept | {"reader_history": history, "readers": readers}
 
 
-def _past_1(course: Content) -> Content:
-    kept = {key: value for key, value in course.items() if key not in ("announced", "up", "quiet", "alarm")}
-    if course["up"]:
-        presumed = "quiet" if course["quiet"] else "up" if course["announced"] else "reads-only"
+def _past_of_flags(past: Content) -> Content:
+    kept = {key: value for key, value in past.items() if key not in ("announced", "up", "quiet", "alarm")}
+    if past["up"]:
+        presumed = "quiet" if past["quiet"] else "up" if past["announced"] else "reads-only"
     else:
-        presumed = "alarmed" if course["alarm"] else "down" if course["announced"] else "unknown"
+        presumed = "alarmed" if past["alarm"] else "down" if past["announced"] else "unknown"
     return {"presumed": presumed} | kept
 
 
-def _now_1(entry: Content) -> Content:
+def _now_of_flags(entry: Content) -> Content:
     kept = {key: value for key, value in entry.items() if key not in ("up", "held")}
     status = "catching-up" if entry["held"] else {None: "unknown", True: "up", False: "down"}[entry["up"]]
     return {"status": status} | kept
@@ -107,7 +124,7 @@ def _now_1(entry: Content) -> Content:
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1,),
-    "presence": (presence_1,),
+    "presence": (presence_1, presence_2),
     "portals": (portals_1, portals_2),
     "counts": (counts_1, counts_2),
     "gate": (),

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from gateway.floor.columns import BlockCells
+from gateway.floor.columns import BlockSightings
 
-Cell: TypeAlias = list[int]
+Sums: TypeAlias = list[int]
 """``[reads, strongest RSSI in steps of its unit, sum of power, sum of power x microseconds into the window]``."""
 
-Cells: TypeAlias = dict[bytes, Cell]
-"""One antenna in one window: EPC to cell."""
+AntennaSightings: TypeAlias = dict[bytes, Sums]
+"""One antenna in one window: EPC to sighting."""
 
-ReadCells: TypeAlias = Mapping[bytes, Cell]
+ReadSightings: TypeAlias = Mapping[bytes, Sums]
 """The same, to be looked at only."""
 
-Store: TypeAlias = dict[tuple[int, int], dict[int, Cells]]
+Store: TypeAlias = dict[tuple[int, int], dict[int, AntennaSightings]]
 """Window number and unit code, then antenna port."""
 
 
@@ -56,7 +56,7 @@ class ReaderWindows:
     def forget(self) -> None:
         """No window is at hand for the next read."""
         self.lo, self.hi, self.unit = 1, 0, -1
-        self.ports: dict[int, Cells] = {}
+        self.ports: dict[int, AntennaSightings] = {}
 
     def turn(self, number: int, width: int, unit: int) -> None:
         """Puts window `number` at hand, opening it where it is not open."""
@@ -88,14 +88,14 @@ class ReaderWindows:
     def take(self, reader: str, limit: int, behind: int) -> Iterator[ClosedWindow]:
         """Takes out what is stale, and what is not to wait for more."""
         for (number, unit), ports in self.stale.items():
-            for port, cells in ports.items():
-                yield ClosedWindow(number, reader, port, True, unit, cells)
+            for port, sightings in ports.items():
+                yield ClosedWindow(number, reader, port, True, unit, sightings)
         self.stale = {}
         bound = self.bound(limit, behind)
         upto = bound if self.mode is WindowMode.HELD else limit
         for number, unit in [key for key in self.open if key[0] < upto]:
-            for port, cells in self.open.pop((number, unit)).items():
-                yield ClosedWindow(number, reader, port, False, unit, cells)
+            for port, sightings in self.open.pop((number, unit)).items():
+                yield ClosedWindow(number, reader, port, False, unit, sightings)
         self.closed = max(self.closed, bound)
         self.forget()
 
@@ -109,10 +109,10 @@ class ClosedWindow:
     port: int
     late: bool
     unit: int
-    cells: ReadCells = field(compare=False)
+    sightings: ReadSightings = field(compare=False)
 
     def among(self, epcs: Set[bytes]) -> list[bytes]:
         """Those of some EPCs that are here, sorted."""
-        if type(self.cells) is BlockCells and self.cells.block.found.isdisjoint(epcs):
+        if type(self.sightings) is BlockSightings and self.sightings.block.found.isdisjoint(epcs):
             return []
-        return sorted(epcs & self.cells.keys())
+        return sorted(epcs & self.sightings.keys())

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.config import Config
-from gateway.floor.cells import dictionaries
-from gateway.floor.columns import BlockCells
+from gateway.floor.columns import BlockSightings
 from gateway.floor.evidence import Proof
 from gateway.floor.levels import CENTI
 from gateway.floor.places import NO_ZONE, Places
@@ -25,9 +24,10 @@ from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
 from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.presence.table import CHUNK_BITS, ROW
-from gateway.floor.reader_windows import Cells, ClosedWindow
+from gateway.floor.reader_windows import AntennaSightings, ClosedWindow
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.readers.history import ReaderHistory
+from gateway.floor.sighting_columns import dictionaries
 from gateway.floor.stats import FloorStats
 from gateway.floor.tags import Foreign, TagFilter, encoded_twice
 
@@ -75,56 +75,56 @@ class Sightings:
         """Takes in one window of event time, which began at `start`: what every antenna saw, in order."""
         left = self._take_columns(closed, start)
         for window in closed:
-            cells = window.cells
-            if left is not None and type(cells) is BlockCells:
-                window = replace(window, cells=left.get(cells.key, {}))
+            sightings = window.sightings
+            if left is not None and type(sightings) is BlockSightings:
+                window = replace(window, sightings=left.get(sightings.key, {}))
             self._take(window, start)
 
-    def _take_columns(self, closed: Sequence[ClosedWindow], start: int) -> dict[int, Cells] | None:
+    def _take_columns(self, closed: Sequence[ClosedWindow], start: int) -> dict[int, AntennaSightings] | None:
         """Takes in the plain sightings of windows that are columns; returns the others by key. None: there are none."""
-        block = next((window.cells.block for window in closed if type(window.cells) is BlockCells), None)
+        block = next((window.sightings.block for window in closed if type(window.sightings) is BlockSightings), None)
         if block is None:
             return None
-        apart = [window.cells.keys() for window in closed if type(window.cells) is not BlockCells]
+        apart = [window.sightings.keys() for window in closed if type(window.sightings) is not BlockSightings]
         rest = self._columns.take(start, block, set().union(*apart))
-        self._stats.sightings += len(block.cells) - len(rest)
+        self._stats.sightings += len(block.sightings) - len(rest)
         return dictionaries(rest)
 
     def _take(self, closed: ClosedWindow, start: int) -> None:
         """Takes in the sightings of one antenna in one window: each is of another tag, so their order is free."""
-        self._stats.sightings += len(closed.cells)
+        self._stats.sightings += len(closed.sightings)
         antenna = self._places.ports[closed.reader].get(closed.port)
         if antenna is None:
-            self._stats.unmapped += sum(cell[0] for cell in closed.cells.values())
+            self._stats.unmapped += sum(sums[0] for sums in closed.sightings.values())
             return
         self._presence.units[closed.reader] = closed.unit
         portal = self._portals.of_antenna.get(antenna)
         if portal is not None:
             self._pass(portal, closed, antenna, start)
             return
-        if not closed.cells:
+        if not closed.sightings:
             return
         plain = not closed.late and self._antenna_clock.since[antenna] == LIT
-        others = self._plain(closed, antenna, start) if plain else list(closed.cells)
+        others = self._plain(closed, antenna, start) if plain else list(closed.sightings)
         others.sort()
         for epc in others:
-            reads, rssi, power, moment = closed.cells[epc]
+            reads, rssi, power, moment = closed.sightings[epc]
             strength = rssi * CENTI[closed.unit]
-            sight = Sighting(antenna, start, start + moment // power, reads, strength, closed.late)
+            sighting = Sighting(antenna, start, start + moment // power, reads, strength, closed.late)
             slot = self._tags.slots.get(epc)
             if slot is None:
-                self._unknown(epc, sight)
+                self._unknown(epc, sighting)
             else:
-                self._known(slot, sight)
+                self._known(slot, sighting)
 
     def _pass(self, portal: Portal, closed: ClosedWindow, antenna: int, start: int) -> None:
         """The sightings of an antenna of a portal."""
         phases: Mapping[bytes, Sequence[Phase]] = {}
         if not closed.late:
             phases = self._portals.phases.of(closed.number, closed.reader, closed.port)
-        for epc, cell in sorted(closed.cells.items()):
-            if portal.known(epc) or self._stock(epc, NO_ZONE, start, cell[0]):
-                portal.see(epc, antenna, start, cell, closed.unit, closed.late, phases.get(epc, ()))
+        for epc, sums in sorted(closed.sightings.items()):
+            if portal.known(epc) or self._stock(epc, NO_ZONE, start, sums[0]):
+                portal.see(epc, antenna, start, sums, closed.unit, closed.late, phases.get(epc, ()))
 
     def _plain(self, closed: ClosedWindow, antenna: int, start: int) -> list[bytes]:
         """The hot loop: takes in the sightings of tags that are where they were, and returns the others.
@@ -142,13 +142,13 @@ class Sightings:
         find, state, dirty, rows = tags.slots.get, tags.state, tags.dirty, tags.rows
         size, unpack, pack = ROW.size, ROW.unpack_from, ROW.pack_into
         zone, bit, paused = zone_of[antenna], self._places.spots[antenna].bit, total[antenna]
-        for epc, (n, rssi, power, moment) in closed.cells.items():
+        for epc, (n, rssi, power, moment) in closed.sightings.items():
             slot = find(epc, -1)
             if slot < 0 or state[slot] != _PRESENT:
                 others.append(epc)
                 continue
             at = slot * size
-            last, dark, reads, looks, mask, level, mean, widest, home, strongest = unpack(rows, at)
+            last, dark, reads, windows, mask, level, mean, widest, home, strongest = unpack(rows, at)
             pause = paused
             if home != antenna:
                 if zone_of[home] != zone or since[home] != LIT:
@@ -166,38 +166,40 @@ class Sightings:
                     gap *= 1.0  # the same number, but sums of floats alone are faster than mixed ones
                     level += (strength - level) * gap / (gap + gap + smoothing)
                     if last < start:
-                        mean += (gap - mean) * (SHARES[looks] if looks < GAPS else steady)
+                        mean += (gap - mean) * (SHARES[windows] if windows < GAPS else steady)
                         widest /= 1.0 + gap / MEMORY
                         if gap > widest:
                             widest = gap
                 if last < start:
-                    looks += 1
+                    windows += 1
                 last = t
             if home != antenna:
                 dark += paused - pause
                 mask |= bit
             if strength > strongest:
                 strongest = strength
-            pack(rows, at, last, dark, reads + n, looks, mask, level, mean, widest, antenna, strongest)
+            pack(rows, at, last, dark, reads + n, windows, mask, level, mean, widest, antenna, strongest)
             dirty[slot >> CHUNK_BITS] = 1
         return others
 
-    def _unknown(self, epc: bytes, sight: Sighting) -> None:
-        if not self._stock(epc, self._places.zone_of[sight.antenna], sight.t, sight.reads):
+    def _unknown(self, epc: bytes, sighting: Sighting) -> None:
+        if not self._stock(epc, self._places.zone_of[sighting.antenna], sighting.t, sighting.reads):
             return
-        if len(self._tags) >= MAX_TAGS and not self._presence.make_room(sight.t):
+        if len(self._tags) >= MAX_TAGS and not self._presence.make_room(sighting.t):
             self._stats.untracked += 1
             return
         if encoded_twice(epc):
-            self._stats.encoded_twice += sight.reads
+            self._stats.encoded_twice += sighting.reads
         slot = self._tags.new(epc)
-        self._tags.since[slot] = sight.t
-        bit = self._places.spots[sight.antenna].bit
-        self._presence.enter(slot, sight.antenna, sight.t, float(sight.strength), 1, sight.reads, sight.strength, bit)
+        self._tags.since[slot] = sighting.t
+        bit = self._places.spots[sighting.antenna].bit
+        self._presence.enter(
+            slot, sighting.antenna, sighting.t, float(sighting.strength), 1, sighting.reads, sighting.strength, bit
+        )
         self._presence.states.change(slot, Change.SIGHTED, self._presence.zone(slot))
         self._presence.recall(slot)
-        if sight.late:
-            self._presence.late[slot] = sight.reads
+        if sighting.late:
+            self._presence.late[slot] = sighting.reads
         self._presence.queue(slot)
 
     def _stock(self, epc: bytes, zone: int, t: int, reads: int) -> bool:
@@ -209,79 +211,79 @@ class Sightings:
         self._stats.foreign[kind] = self._stats.foreign.get(kind, 0) + reads
         return False
 
-    def _known(self, slot: int, sight: Sighting) -> None:
+    def _known(self, slot: int, sighting: Sighting) -> None:
         tags, zone_of = self._tags, self._places.zone_of
         tags.dirty[slot >> CHUNK_BITS] = 1
-        if sight.late:
+        if sighting.late:
             late = self._presence.late
-            late[slot] = late.get(slot, 0) + sight.reads
-        if zone_of[sight.antenna] == zone_of[tags.antenna[slot]]:
-            self._home(slot, sight)
-        elif sight.t >= tags.since[slot]:
-            self._elsewhere(slot, sight)
+            late[slot] = late.get(slot, 0) + sighting.reads
+        if zone_of[sighting.antenna] == zone_of[tags.antenna[slot]]:
+            self._home(slot, sighting)
+        elif sighting.t >= tags.since[slot]:
+            self._elsewhere(slot, sighting)
 
-    def _home(self, slot: int, sight: Sighting) -> None:
+    def _home(self, slot: int, sighting: Sighting) -> None:
         """A sighting in the zone that the tag is in. The same sums as in `_plain`."""
         tags = self._tags
         before, state, gap = tags.last[slot], tags.state[slot], 0
-        tags.reads[slot] += sight.reads
-        tags.strongest[slot] = max(tags.strongest[slot], sight.strength)
-        if sight.t > before:
-            gap = self._presence.silence(slot, sight.t)
+        tags.reads[slot] += sighting.reads
+        tags.strongest[slot] = max(tags.strongest[slot], sighting.strength)
+        if sighting.t > before:
+            gap = self._presence.silence(slot, sighting.t)
             if gap > 0:
-                tags.level[slot] = smooth(tags.level[slot], sight.strength, gap, self._contest.smoothing)
-                if before < sight.start:
-                    count = tags.looks[slot]
+                tags.level[slot] = smooth(tags.level[slot], sighting.strength, gap, self._contest.smoothing)
+                if before < sighting.start:
+                    count = tags.windows[slot]
                     tags.mean[slot] += (gap - tags.mean[slot]) * SHARES[min(count, GAPS - 1)]
                     tags.widest[slot] = remember(tags.widest[slot], gap)
-            if before < sight.start:
-                tags.looks[slot] += 1
-            tags.last[slot] = sight.t
-        self._presence.switch(slot, sight.antenna)
+            if before < sighting.start:
+                tags.windows[slot] += 1
+            tags.last[slot] = sighting.t
+        self._presence.switch(slot, sighting.antenna)
         if state == State.SETTLING:
-            tags.since[slot] = min(tags.since[slot], sight.t)
-        elif state == State.UNSEEN and sight.t > before:
-            self._presence.seen_again(slot, self._proof(sight), gap)
+            tags.since[slot] = min(tags.since[slot], sighting.t)
+        elif state == State.UNSEEN and sighting.t > before:
+            self._presence.seen_again(slot, self._proof(sighting), gap)
         if tags.state[slot] == State.CONTESTED:
-            self._weigh_rivals(slot, sight.t, new_look=before < sight.start)
+            self._weigh_rivals(slot, sighting.t, new_window=before < sighting.start)
 
-    def _proof(self, sight: Sighting) -> Proof:
+    def _proof(self, sighting: Sighting) -> Proof:
         """The proof of a movement that rests on one sighting."""
         return Proof(
-            antenna=sight.antenna,
-            mask=self._places.spots[sight.antenna].bit,
-            reads=sight.reads,
-            strongest=sight.strength,
-            first=sight.t,
-            last=sight.t,
-            unit=self._presence.unit(sight.antenna),
-            late=sight.reads if sight.late else 0,
+            antenna=sighting.antenna,
+            mask=self._places.spots[sighting.antenna].bit,
+            reads=sighting.reads,
+            strongest=sighting.strength,
+            first=sighting.t,
+            last=sighting.t,
+            unit=self._presence.unit(sighting.antenna),
+            late=sighting.reads if sighting.late else 0,
         )
 
-    def _elsewhere(self, slot: int, sight: Sighting) -> None:
+    def _elsewhere(self, slot: int, sighting: Sighting) -> None:
         """A sighting in another zone than that which the tag is in."""
         presence, state = self._presence, self._tags.state
-        zone = self._places.zone_of[sight.antenna]
+        zone = self._places.zone_of[sighting.antenna]
         views = presence.rivals.setdefault(slot, {})
         rival = views.get(zone)
         if rival is None:
-            rival = views[zone] = Rival(sight.antenna, float(sight.strength), sight.t)
-        bit = self._places.spots[sight.antenna].bit
+            rival = views[zone] = Rival(sighting.antenna, float(sighting.strength), sighting.t)
+        bit = self._places.spots[sighting.antenna].bit
         smoothing = self._contest.smoothing
-        rival.see(sight.antenna, bit, sight.t, sight.start, sight.reads, sight.strength, smoothing)
+        rival.see(sighting.antenna, bit, sighting.t, sighting.start, sighting.reads, sighting.strength, smoothing)
         if state[slot] == State.SETTLING:
             return
         if state[slot] == State.PRESENT:
             presence.states.change(slot, Change.RIVALLED, presence.zone(slot))
-        if self._contest.won(rival, presence.level(slot, sight.t), self._tags.since[slot], sight.t):
-            presence.move(slot, zone, sight.t)
+        if self._contest.won(rival, presence.level(slot, sighting.t), self._tags.since[slot], sighting.t):
+            presence.move(slot, zone, sighting.t)
 
-    def _weigh_rivals(self, slot: int, t: int, *, new_look: bool) -> None:
+    def _weigh_rivals(self, slot: int, t: int, *, new_window: bool) -> None:
         """Looks at the rivals of a tag that was just seen in its own zone."""
         presence = self._presence
         views = presence.rivals[slot]
         for rival in views.values():
-            rival.against += new_look
+            rival.against += new_window
             rival.came = 0
         for zone in [zone for zone, rival in views.items() if t - rival.last > FADED]:
             del views[zone]

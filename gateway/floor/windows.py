@@ -3,9 +3,10 @@
 Every antenna has a dictionary for each window of event time, from EPC to four integers that do not care about order:
 number of reads, strongest RSSI, sum of power, and sum of power times time within the window. Integer sums are exact,
 so however the reads of a window were interleaved or cut into batches, the result is the same. A window that lies
-behind the watermark is closed and handed on; its cells become sightings.
+behind the watermark is closed and handed on: what it holds are sightings.
 
-Where much is read the same sums are made by whole columns instead (columns.py); a window's cells are then found there.
+Where much is read the same sums are made by whole columns instead (columns.py); a window's sightings are then found
+there.
 
 Reads for a window that is closed already are kept in the same form and handed on with the next, marked late.
 """
@@ -22,10 +23,10 @@ import numpy as np
 from drivers.api import Batch
 from drivers.records import Records
 from gateway.clock import SECOND
-from gateway.floor.cells import MAX_READERS, PORT_SHIFT, Limits, add_cell, distinct, key_of, parts_of
-from gateway.floor.columns import Block, BlockCells, Columns, merge
+from gateway.floor.columns import Block, BlockSightings, Columns, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
-from gateway.floor.reader_windows import Cells, ClosedWindow, ReaderWindows, Store, WindowMode
+from gateway.floor.reader_windows import AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
+from gateway.floor.sighting_columns import MAX_READERS, PORT_SHIFT, Limits, add_sighting, distinct, key_of, parts_of
 from gateway.floor.stats import FloorStats
 
 FUTURE = 60 * SECOND
@@ -38,14 +39,14 @@ PAST = 7 * 86_400 * SECOND
 RAW = 2
 """The code of the unit that only serial readers have; it is never taken in as columns."""
 
-_NO_CELLS: Cells = {}
+_NO_SIGHTINGS: AntennaSightings = {}
 _FIRST_SIX = itemgetter(0, 1, 2, 3, 4, 5)
 
 
 class Windows:
     """The open windows of all readers. `now` is the newest tick, 0 before the first.
 
-    `width` and `lateness` in microseconds, `bound` the number of cells from which windows are to be closed early.
+    `width` and `lateness` in microseconds, `bound` the number of sightings from which windows are to be closed early.
     `apart` are the antennas, as reader and port, whose reads are never taken in as columns.
     """
 
@@ -64,7 +65,7 @@ class Windows:
         self.names = list(self.readers)
         self.now = 0
         self._bound = bound
-        self._cells = 0  # in dictionaries
+        self._sightings = 0  # in dictionaries
         self._columns = Columns()
         self._numbers = {reader: number for number, reader in enumerate(self.names[:MAX_READERS])}
         known = [(self._numbers[reader], port) for reader, port in apart if reader in self._numbers]
@@ -84,16 +85,16 @@ class Windows:
 
     @property
     def count(self) -> int:
-        """How many cells are open; an upper bound of it below `bound`."""
-        upper = self._cells + self._columns.upper
+        """How many sightings are open; an upper bound of it below `bound`."""
+        upper = self._sightings + self._columns.upper
         if upper >= self._bound and self._columns.upper:
             self._digest()
             self._columns.compact()
-            upper = self._cells + self._columns.upper
+            upper = self._sightings + self._columns.upper
         if upper >= self._bound and self._columns.upper:
-            # A cell may be in part in a column and in part in a dictionary: only together they are counted once.
+            # A sighting may be in part in a column and in part in a dictionary: only together they are counted once.
             self._spill(range(len(self.names)))
-            upper = self._cells
+            upper = self._sightings
         return upper
 
     def turn(self, t: int) -> int:
@@ -152,7 +153,7 @@ class Windows:
         power = POWER[unit]
         offset = batch.offset
         lo, width, ports = windows.lo - offset, windows.hi - windows.lo, windows.ports
-        port, cells = -1, _NO_CELLS
+        port, sightings = -1, _NO_SIGHTINGS
         fresh = extra = 0
         for epc, antenna, rssi, _, t, n in map(_FIRST_SIX, batch.rows) if batch.phase else batch.rows:
             into = t - lo
@@ -166,7 +167,7 @@ class Windows:
             if antenna != port:
                 port = antenna
                 found = ports.get(port)
-                cells = ports.setdefault(port, {}) if found is None else found
+                sightings = ports.setdefault(port, {}) if found is None else found
             try:
                 p = power[rssi]
             except IndexError:
@@ -175,17 +176,17 @@ class Windows:
             if n != 1:
                 p *= n
                 extra += n - 1
-            cell = cells.get(epc)
-            if cell is None:
-                cells[epc] = [n, rssi, p, p * into]
+            sums = sightings.get(epc)
+            if sums is None:
+                sightings[epc] = [n, rssi, p, p * into]
                 fresh += 1
             else:
-                cell[0] += n
-                cell[2] += p
-                cell[3] += p * into
-                if rssi > cell[1]:
-                    cell[1] = rssi
-        self._cells += fresh
+                sums[0] += n
+                sums[2] += p
+                sums[3] += p * into
+                if rssi > sums[1]:
+                    sums[1] = rssi
+        self._sightings += fresh
         return len(batch.rows) + extra
 
     def _dated(self, t: int, arrival: int) -> int:
@@ -215,9 +216,9 @@ class Windows:
             window for reader, windows in self.readers.items() for window in windows.take(reader, limit, self.behind)
         ]
         for window in closed:
-            self._cells -= len(window.cells)
+            self._sightings -= len(window.sightings)
             if window.late:
-                late = sum(cell[0] for cell in window.cells.values())
+                late = sum(sums[0] for sums in window.sightings.values())
                 self.readers[window.reader].late += late
                 self._stats.late += late
         closed += self._close_columns(limit, closed)
@@ -225,30 +226,30 @@ class Windows:
         return closed
 
     def _close_columns(self, limit: int, closed: list[ClosedWindow]) -> list[ClosedWindow]:
-        """The windows that are columns. What has cells in a dictionary too is added to those."""
+        """The windows that are columns. What has sightings in a dictionary too is added to those."""
         found = []
-        for number, cells in self._columns.close(limit):
+        for number, sightings in self._columns.close(limit):
             plain = {
-                key_of(self._numbers[window.reader], window.port, window.unit): cast(Cells, window.cells)
+                key_of(self._numbers[window.reader], window.port, window.unit): cast(AntennaSightings, window.sightings)
                 for window in closed
                 if window.number == number and not window.late and window.reader in self._numbers
             }
             if plain:
-                cells = merge(plain, cells)
-            block = Block(cells)
-            for key in distinct(cells.keys).tolist() if len(cells) else ():
+                sightings = merge(plain, sightings)
+            block = Block(sightings)
+            for key in distinct(sightings.keys).tolist() if len(sightings) else ():
                 reader, port, unit = parts_of(key)
-                found.append(ClosedWindow(number, self.names[reader], port, False, unit, BlockCells(block, key)))
+                found.append(ClosedWindow(number, self.names[reader], port, False, unit, BlockSightings(block, key)))
         return found
 
     def _spill(self, readers: Collection[int]) -> None:
         """Puts what some readers have in columns into dictionaries."""
-        for number, cells in self._columns.spill(readers):
-            for key, found in cells.items():
+        for number, sightings in self._columns.spill(readers):
+            for key, found in sightings.items():
                 reader, port, unit = parts_of(key)
                 ports = self.readers[self.names[reader]].open.setdefault((number, unit), {})
                 into = ports.setdefault(port, {})
-                self._cells += sum([add_cell(into, epc, cell) for epc, cell in found.items()])
+                self._sightings += sum([add_sighting(into, epc, sums) for epc, sums in found.items()])
 
     def redate(self, by: int) -> None:
         """Everything was read `by` microseconds, a multiple of `width`, later than was thought."""
@@ -264,7 +265,7 @@ class Windows:
         for windows in self.readers.values():
             windows.open, windows.stale = {}, {}
             windows.forget()
-        self._cells = 0
+        self._sightings = 0
         self._columns.clear()
 
     def newest(self) -> int:
@@ -277,10 +278,10 @@ class Windows:
         """The open windows, ready for JSON."""
         self._digest()
         readers = {reader: _dump(windows) for reader, windows in self.readers.items()}
-        for number, cells in self._columns.look():
-            for key, found in cells.items():
+        for number, sightings in self._columns.peek():
+            for key, found in sightings.items():
                 reader, port, unit = parts_of(key)
-                entry = [[epc.hex(), *cell] for epc, cell in found.items()]
+                entry = [[epc.hex(), *sums] for epc, sums in found.items()]
                 readers[self.names[reader]]["open"].append([number, unit, port, entry])
         return {"width": self.width, "now": self.now, "lateness": self._lateness, "readers": readers}
 
@@ -298,31 +299,31 @@ class Windows:
             windows.newest = entry["newest"] * width // self.width
             windows.heard, windows.reads, windows.late = entry["heard"], entry["reads"], entry["late"]
             for name in ("open", "stale"):
-                for number, unit, port, cells in entry[name]:
+                for number, unit, port, sightings in entry[name]:
                     start = number * width
                     ports = getattr(windows, name).setdefault((start // self.width, unit), {})
                     shift = start % self.width
-                    self._cells += _merge(ports.setdefault(port, {}), cells, shift)
+                    self._sightings += _merge(ports.setdefault(port, {}), sightings, shift)
 
 
-def _merge(cells: Cells, dump: list[Any], shift: int) -> int:
-    """Adds dumped cells, whose window began `shift` into this one. Returns how many are new."""
-    before = len(cells)
+def _merge(sightings: AntennaSightings, dump: list[Any], shift: int) -> int:
+    """Adds dumped sightings, whose window began `shift` into this one. Returns how many are new."""
+    before = len(sightings)
     for epc, reads, rssi, power, moment in dump:
-        cell = cells.setdefault(bytes.fromhex(epc), [0, rssi, 0, 0])
-        cell[0] += reads
-        cell[1] = max(cell[1], rssi)
-        cell[2] += power
-        cell[3] += moment + power * shift
-    return len(cells) - before
+        sums = sightings.setdefault(bytes.fromhex(epc), [0, rssi, 0, 0])
+        sums[0] += reads
+        sums[1] = max(sums[1], rssi)
+        sums[2] += power
+        sums[3] += moment + power * shift
+    return len(sightings) - before
 
 
 def _dump(windows: ReaderWindows) -> dict[str, Any]:
     def flat(store: Store) -> list[Any]:
         return [
-            [number, unit, port, [[epc.hex(), *cell] for epc, cell in cells.items()]]
+            [number, unit, port, [[epc.hex(), *sums] for epc, sums in sightings.items()]]
             for (number, unit), ports in store.items()
-            for port, cells in ports.items()
+            for port, sightings in ports.items()
         ]
 
     return {

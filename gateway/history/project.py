@@ -6,11 +6,11 @@ What follows from several events (until when a stay lasted, whether an alarm is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import orjson
 
+from gateway.clock import parse_rfc3339
 from gateway.history.schema import EPOCH_SPAN
 
 Event: TypeAlias = dict[str, Any]
@@ -20,9 +20,6 @@ Portion: TypeAlias = Sequence[tuple[int, bytes]]
 Row: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = dict[str, list[Row]]
 """Table to rows, in the order of its columns. What is in ``notice`` makes the lives in ``alarm``."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _ON_PURPOSE = frozenset({"command", "calendar", "session"})
 """Counts that somebody wanted: every tag they name is kept. Of periodic ones only what differs is."""
@@ -83,11 +80,6 @@ def project(epoch: int, portion: Portion, origins: Origins, rows: Rows) -> None:
             rows["unread"].append((number, f"{type(error).__name__}: {error}"[:200]))
 
 
-def micros_of(text: str) -> int:
-    """An RFC 3339 time with an offset, in microseconds UTC. Raises ValueError or TypeError."""
-    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
-
-
 def _movement(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     kind = data["movement"]
     if kind in ("passed", "revised"):
@@ -101,9 +93,9 @@ def _movement(number: int, event: Event, data: Event, origins: Origins) -> Itera
     if state != "away" and not zone:
         raise ValueError(f"{kind} names no zone")
     yield "stay", (
-        uid, number, zone, state, micros_of(event["time"]), kind, data["from"], data.get("portal"),
-        data["confidence"], evidence["reads"], evidence["strongest_rssi"], micros_of(evidence["first"]),
-        micros_of(evidence["last"]), origins.number(evidence),
+        uid, number, zone, state, parse_rfc3339(event["time"]), kind, data["from"], data.get("portal"),
+        data["confidence"], evidence["reads"], evidence["strongest_rssi"], parse_rfc3339(evidence["first"]),
+        parse_rfc3339(evidence["last"]), origins.number(evidence),
     )  # fmt: skip
     yield "tag", (uid,)
 
@@ -121,14 +113,14 @@ def _passage(number: int, event: Event, data: Event, origins: Origins) -> Iterat
     evidence = data["evidence"]
     yield "pass", (
         data["uid"], number, data["portal"], data["direction"], data["from"], data["to"], data["confidence"],
-        data["group"], evidence["reason"], evidence["reads"], evidence["strongest_rssi"], micros_of(data["first"]),
-        micros_of(data["last"]), origins.number(evidence),
+        data["group"], evidence["reason"], evidence["reads"], evidence["strongest_rssi"], parse_rfc3339(data["first"]),
+        parse_rfc3339(data["last"]), origins.number(evidence),
     )  # fmt: skip
     yield "tag", (data["uid"],)
 
 
 def _gate(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
-    time = micros_of(event["time"])
+    time = parse_rfc3339(event["time"])
     match data["gate"]:
         case "item":
             yield _gate_item(number, data, "item", data["status"], data["previous"], data["item"], time)
@@ -136,7 +128,7 @@ def _gate(number: int, event: Event, data: Event, origins: Origins) -> Iterator[
         case "verdict":
             yield "verdict", (
                 number, time, data["dock"], data["session"], data["manifest"], data["delivery"], data["outcome"],
-                _json(data["counts"]), micros_of(data["opened"]), data["opened_by"], micros_of(data["closed"]),
+                _json(data["counts"]), parse_rfc3339(data["opened"]), data["opened_by"], parse_rfc3339(data["closed"]),
                 data["closed_by"],
             )  # fmt: skip
             for name in ("matched", "missing", "extra", "blocked", "undetermined", "returned"):
@@ -180,7 +172,8 @@ def _count(number: int, event: Event, data: Event, origins: Origins) -> Iterator
     if expected is not None:
         sums = (expected["number"], expected["found"], *(expected[name]["number"] for name in _DIFFERENCES))
     yield "count", (
-        number, data["zone"], data["trigger"], data["request"], micros_of(data["started"]), micros_of(data["ended"]),
+        number, data["zone"], data["trigger"], data["request"],
+        parse_rfc3339(data["started"]), parse_rfc3339(data["ended"]),
         data["population"], data["seen"], data["not_seen"], *sums, data["quality"]["duty"], data["confidence"],
         expected["source"] if expected else None,
     )  # fmt: skip
@@ -210,9 +203,9 @@ def _alarm(number: int, event: Event, data: Event, origins: Origins) -> Iterator
         raise ValueError(f"an alarm is not {data['state']!r}")
     uid = data.get("uid")
     places = data.get("places") or [data["zone"] if data.get("zone") else event["subject"]]
-    since = micros_of(data["since"]) if data.get("since") else micros_of(event["time"])
+    since = parse_rfc3339(data["since"]) if data.get("since") else parse_rfc3339(event["time"])
     yield "notice", (
-        number, micros_of(event["time"]), data["alarm"], alarm_subject(data), data["state"], event["subject"], uid,
+        number, parse_rfc3339(event["time"]), data["alarm"], alarm_subject(data), data["state"], event["subject"], uid,
         since, str(data["reason"])[:_TEXT], _json(places), data.get("by"),
     )  # fmt: skip
     if uid is not None:
@@ -231,14 +224,14 @@ _SUBJECT = ("list", "reader", "antenna", "portal", "input", "dock", "source", "n
 
 def _loss(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     yield "loss", (
-        number, data["reader"], str(data["cause"])[:_TEXT], micros_of(data["start"]), micros_of(data["end"]),
+        number, data["reader"], str(data["cause"])[:_TEXT], parse_rfc3339(data["start"]), parse_rfc3339(data["end"]),
         int(data["certain"]),
     )  # fmt: skip
 
 
 def _access(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     yield "access", (
-        number, micros_of(event["time"]), data["door"], data["person"], data["action"], data["source"]
+        number, parse_rfc3339(event["time"]), data["door"], data["person"], data["action"], data["source"]
     )  # fmt: skip
 
 

@@ -21,10 +21,10 @@ from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
 from gateway.ledger.states import Checkpoint
-from gateway.ledger.store import Append, GiveUp, Operation, Recovery
+from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation
 from gateway.ledger.writer import Progress, Writer
 
-__all__ = ["Ledger", "LedgerStats", "Quarantined", "Recovery"]
+__all__ = ["Ledger", "LedgerStats", "OpenedLedger", "Quarantined"]
 
 # Facts that may wait in memory for the disk: about two seconds of the fastest commits, and some 40 MB. Above it the
 # readers are to be held back; what they have already delivered is still taken, for a fact is never refused.
@@ -98,10 +98,10 @@ class Ledger:
         self._room = True
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
 
-    def start(self) -> Recovery:
+    def start(self) -> OpenedLedger:
         """Opens the file, or makes it, and says what it holds; blocks until that is done.
 
-        From here until `recovered`, facts that the ledger already holds behind its last checkpoint are recognised and
+        From here until `recognised`, facts that the ledger already holds behind its last checkpoint are recognised and
         not written again. Raises `LedgerError` where the file is in use, damaged, of another gateway or of a newer
         version.
         """
@@ -149,7 +149,7 @@ class Ledger:
         """Why checkpoints cannot be kept in memory, and go to disk; empty when all is well."""
         return self._last.standby if self._last is not None else ""
 
-    def recovered(self) -> Recognition:
+    def recognised(self) -> Recognition:
         """The journal has been read to its end: recognises no more. Says what was recognised, and what was not stated
         again: something where the floor has not given the same answer to the same input, as after an upgrade."""
         recognition, self._recognition = self._recognition, None

@@ -28,7 +28,7 @@ from gateway.ledger.states import Checkpoint, States
 
 
 @dataclass(slots=True, frozen=True)
-class Recovery:
+class OpenedLedger:
     """What the ledger held when it was opened.
 
     `parts`, `position` and `meta` are the last checkpoint's, `checkpoint_sequence` the newest event that it includes.
@@ -81,7 +81,7 @@ class Store:
         self.epoch = ""
         self._prevhash = GENESIS
 
-    def open(self, now: int) -> Recovery:
+    def open(self, now: int) -> OpenedLedger:
         """Opens or makes the file, verifies it after an unclean end, and reads what is needed to go on. A damaged one
         is set aside where the configuration says so."""
         self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
@@ -99,7 +99,7 @@ class Store:
             os.close(self._lock)
             raise
 
-    def _open(self, now: int, saved: list[Saved]) -> Recovery:
+    def _open(self, now: int, saved: list[Saved]) -> OpenedLedger:
         try:
             self._connection = schema.connect(self._path)
             self._inode = self._path.stat().st_ino
@@ -196,7 +196,7 @@ class Store:
                 size += path.stat().st_size
         return size
 
-    def _load(self, now: int, saved: list[Saved]) -> Recovery:
+    def _load(self, now: int, saved: list[Saved]) -> OpenedLedger:
         db = self._connection
         if db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0:
             self._begin_epoch(now, saved)
@@ -217,7 +217,7 @@ class Store:
         state = self.states.load(self.marks.sequence)
         included = state.sequence if state else 0
         newer = db.execute("SELECT payload FROM event WHERE sequence > ? ORDER BY sequence", (included,)).fetchall()
-        return Recovery(
+        return OpenedLedger(
             epoch=epoch,
             sequence=self.marks.sequence,
             parts=state.parts if state else {},

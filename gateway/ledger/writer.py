@@ -23,7 +23,7 @@ from gateway.errors import LedgerError
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range
 from gateway.ledger.schema import explain
-from gateway.ledger.store import Append, GiveUp, Operation, Recovery, Store
+from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, Store
 
 # Commits follow each other by at least this much. It costs an event 10 ms at most, and at 500 events/s it makes groups
 # of five where the disk is fast: each commit writes at least two pages of 4 kB, however little is in it.
@@ -81,7 +81,7 @@ class Writer:
         self._now = now
         self._age = age
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-        self._opened: Future[Recovery] = Future()
+        self._opened: Future[OpenedLedger] = Future()
 
         self._wake = threading.Condition()  # guards what follows, up to the blank line
         self._queue: deque[Operation] = deque()
@@ -102,7 +102,7 @@ class Writer:
 
     # Called from the event loop.
 
-    def start(self) -> Recovery:
+    def start(self) -> OpenedLedger:
         """Opens the file in the thread that will own it; blocks until that is done. Raises `LedgerError`."""
         self._thread.start()
         return self._opened.result()

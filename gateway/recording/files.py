@@ -11,12 +11,13 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from gateway.clock import utc
 from gateway.config import RecordingConfig
 from gateway.recording.blocks import HEADER_BYTES, Broken, Header, decode_body, decode_header
 
@@ -130,7 +131,7 @@ class Recording:
 
     def _name_time(self) -> str:
         """Now, or just behind the newest file where the clock was set back: names sort in the order of writing."""
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._now())
+        moment = utc(self._now())
         name = moment.strftime(_NAME_TIME)
         if self._older:
             newest = self._older[-1][0].stem.removeprefix(_PREFIX)

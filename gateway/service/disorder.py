@@ -13,7 +13,7 @@ from collections import deque
 from drivers.api import Batch, Item, ReaderAlive, ReaderDown, ReaderUp
 from drivers.records import Records
 from gateway.clock import MILLISECOND, SECOND
-from gateway.floor.cells import oldest
+from gateway.floor.sighting_columns import oldest
 
 SPAN = 5 * SECOND
 """Time over which the longest delay of a reader is one number."""

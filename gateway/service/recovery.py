@@ -22,7 +22,7 @@ from gateway.floor.migrations import STEPS
 from gateway.floor.snapshot import Unreadable
 from gateway.inputs import ClockStep, Restart, Tick
 from gateway.ledger.journal import Journal, JournalState
-from gateway.ledger.ledger import Ledger, Recovery
+from gateway.ledger.ledger import Ledger, OpenedLedger
 from gateway.ledger.recognition import Recognition
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
@@ -48,7 +48,7 @@ class _Tail:
 
 async def recover(
     config: Config,
-    found: Recovery,
+    found: OpenedLedger,
     ledger: Ledger,
     journal: Journal,
     recorder: Recorder | None,
@@ -68,7 +68,7 @@ async def recover(
         log.error("the ledger was damaged; a new epoch begins", why=found.damage)
     then, rebuilt = config, list[str]()
     if found.fresh:
-        ledger.recovered()
+        ledger.recognised()
         tail = _left_behind(journal)
         journal.begin(0)
         floor = Floor(config)
@@ -76,7 +76,7 @@ async def recover(
         then = _last_configuration(config, found, log)
         floor, rebuilt = await restored(then, found, ledger, log)
         tail = _replay(floor, found, state, ledger, journal)
-        _compare(floor, rebuilt, ledger.recovered(), log)
+        _compare(floor, rebuilt, ledger.recognised(), log)
         if then.floor_json() != config.floor_json():
             floor = floor.successor(config)
     if recorder is not None:
@@ -103,7 +103,7 @@ def _left_behind(journal: Journal) -> _Tail:
     return _Tail(lost=bool(times), replayed=0, last_tick=max(times, default=0))
 
 
-async def restored(config: Config, found: Recovery, ledger: Ledger, log: Logger) -> tuple[Floor, list[str]]:
+async def restored(config: Config, found: OpenedLedger, ledger: Ledger, log: Logger) -> tuple[Floor, list[str]]:
     """A floor in the state of the checkpoint in `found`, and the sections of it that had to be built from events."""
     without: list[str] = []
     while True:
@@ -129,7 +129,7 @@ async def _rebuild(floor: Floor, sections: list[str], upto: int, ledger: Ledger)
             return
 
 
-def _last_configuration(config: Config, found: Recovery, log: Logger) -> Config:
+def _last_configuration(config: Config, found: OpenedLedger, log: Logger) -> Config:
     """The configuration that was in force when the journal was written; the present one where it cannot be read."""
     try:
         return Config.from_floor_json(found.meta["floor_config"])
@@ -140,7 +140,7 @@ def _last_configuration(config: Config, found: Recovery, log: Logger) -> Config:
         return config
 
 
-def _replay(floor: Floor, found: Recovery, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
+def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
     """Gives the floor what it was given since the checkpoint, or what events say where the journal is lost."""
     complete = state.first - 1 <= found.position <= state.last and found.meta.get("journal") == state.id
     tail = _Tail(lost=not complete, replayed=0, last_tick=int(found.meta.get("last_tick", "0")))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.clock import LATEST, micros_of
 from gateway.errors import Refused
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE_YEAR = 1
 """Of ``0001-01-01T00:00:00``, the smallest date there is: what a database writes for a date that it does not have."""
-_LAST = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-"""The last time that can be written down in every time zone."""
 
 
 def read_time(value: Any, zone: str) -> int | None:
@@ -30,4 +28,4 @@ def read_time(value: Any, zone: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return min((moment - _EPOCH) // timedelta(microseconds=1), _LAST)
+    return min(micros_of(moment), LATEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from drivers.front_door import same_place
+from gateway.floor.bounded import Bounded
 
 PERIOD = 60.0
 """Seconds that a failed attempt counts."""
@@ -21,7 +22,7 @@ class Attempts:
     """Times of the failed attempts, by address, in seconds of a clock that does not go back."""
 
     def __init__(self) -> None:
-        self._failed: dict[str, deque[float]] = {}
+        self._failed: Bounded[str, deque[float]] = Bounded(MAX_ADDRESSES)
 
     def wait(self, address: str, now: float) -> float:
         """Seconds until `address` may try; 0 for now."""
@@ -32,8 +33,6 @@ class Attempts:
     def failed(self, address: str, now: float) -> None:
         """Counts a failed attempt."""
         place = same_place(address)
-        times = self._failed.pop(place, None) or deque(maxlen=MAX_EACH)
+        times = self._failed.get(place) or deque(maxlen=MAX_EACH)
         times.append(now)
-        self._failed[place] = times
-        while len(self._failed) > MAX_ADDRESSES:
-            del self._failed[next(iter(self._failed))]
+        self._failed.renew(place, times)

@@ -65,7 +65,7 @@ async def test_a_consumer_ends_with_every_event_once_however_late_it_comes(
 ) -> None:
     ledger = TestLedger(tmp_path / "ledger.db")
     ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     senders: list[Any] = []
     commands = DeliveryCommands(ledger, lambda: senders[0]).handlers
 

@@ -26,7 +26,7 @@ async def published(path: Path, broker: Broker) -> AsyncIterator[tuple[TestLedge
     """A ledger whose commits wake a publisher, as the gateway has it."""
     ledger = TestLedger(path)
     ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     try:
         async with service(broker.port, ledger) as mqtt:
             ledger._on_commit = lambda sequence: mqtt.wake()

@@ -34,7 +34,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
     file.write_bytes(orjson.dumps(settings))
     ledger = TestLedger(tmp_path / "ledger.db")
     ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     senders: list[Any] = []
     commands = DeliveryCommands(ledger, lambda: senders[0]).handlers
 
@@ -81,7 +81,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
 async def test_what_cannot_be_is_refused(tmp_path: Path, name: str, arguments: dict[str, Any], reason: str) -> None:
     ledger = TestLedger(tmp_path / "ledger.db")
     ledger.start()
-    ledger.recovered()
+    ledger.recognised()
     try:
         with pytest.raises(Refused, match=reason):
             await DeliveryCommands(ledger, lambda: pytest.fail("nothing is to be sent")).handlers[name](arguments)

@@ -135,7 +135,7 @@ def test_the_hot_loop_says_what_the_plain_words_say(reads, others):
     items = ticked([*others, *batches(reads, [0])], LENGTH)
     hot = told(items)
     original = Sightings._plain
-    Sightings._plain = lambda self, closed, antenna, start: list(closed.cells)  # type: ignore[method-assign]
+    Sightings._plain = lambda self, closed, antenna, start: list(closed.sightings)  # type: ignore[method-assign]
     try:
         assert told(items) == hot
     finally:

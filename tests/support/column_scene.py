@@ -232,9 +232,9 @@ def _normal(parts: dict[str, bytes]) -> dict[str, Any]:
 
 def _together(entries: list[Any]) -> list[Any]:
     """The cells of open windows, each once: a floor may have one in two parts."""
-    cells: dict[tuple[Any, ...], list[int]] = {}
+    sightings: dict[tuple[Any, ...], list[int]] = {}
     for number, unit, port, content in entries:
         for epc, reads, rssi, power, moment in content:
-            cell = cells.setdefault((number, unit, port, epc), [0, rssi, 0, 0])
-            cell[:] = [cell[0] + reads, max(cell[1], rssi), cell[2] + power, cell[3] + moment]
-    return sorted([*key, *cell] for key, cell in cells.items())
+            sums = sightings.setdefault((number, unit, port, epc), [0, rssi, 0, 0])
+            sums[:] = [sums[0] + reads, max(sums[1], rssi), sums[2] + power, sums[3] + moment]
+    return sorted([*key, *sums] for key, sums in sightings.items())

@@ -77,7 +77,7 @@ class Victim:
         for position, item in self.journal.read(after=found.position):
             self.ledger.append(self.floor.feed(item), position)
         self.recorder.resume(self.journal)
-        self.unreproduced = len(self.ledger.recovered().missing)
+        self.unreproduced = len(self.ledger.recognised().missing)
 
     def take(self) -> None:
         item = item_at(self.journal.position + 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from functools import cache
 from pathlib import Path
 
@@ -154,3 +156,46 @@ def test_drivers_know_nothing_of_the_gateway(module):
 def test_only_one_file_touches_serial_ports():
     users = {name for name, path in modules("drivers").items() if "serial" in imported(path)}
     assert users <= {"drivers.serial.transport"}
+
+
+# Names that two things had, or that had a second name: struck, each where it stood for what is called otherwise now.
+STRUCK = {
+    "gateway/floor": {
+        "Sighting, ClosedWindow, and the sums of one": "Cell Cells cell cells Closed Look Looks look looks Sight sight",
+        "standing": "STATIC STAYED Still aside stands stood stayed still",
+        "companions": "company with_company",
+        "photo_eyes": "Beams eyes",
+        "ReaderStatus, Presumed, WindowMode, DarkCause": "Course Timeline courses timeline Cause Mode",
+        "AntennaClock, WatchList": "Watch _watch",
+        "FromEvents": "Recovered recovered",
+        "one constant for each meaning": "FEWEST NARROWEST FADING LOUDER CLEARED WALK FEW",
+        "clock.read_rfc3339, clock.parse_rfc3339": "parse_time _EPOCH",
+    },
+    "gateway": {
+        "OpenedLedger": "Recovery",
+        "clock.utc, clock.micros_of": "fromtimestamp utcfromtimestamp",
+    },
+    "drivers": {"Heartbeat": "Liveness liveness Watchdog"},
+}
+
+
+def identifiers(folder: str) -> dict[str, set[str]]:
+    """The identifiers of a folder's files, each with the files that use it. What is in strings is no identifier."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.NAME:
+                found.setdefault(token.string, set()).add(str(path.relative_to(ROOT)))
+    return found
+
+
+@pytest.mark.parametrize("folder", STRUCK)
+def test_one_concept_has_one_name(folder):
+    used = identifiers(folder)
+    again = {
+        name: (kept, sorted(used[name]))
+        for kept, names in STRUCK[folder].items()
+        for name in names.split()
+        if name in used
+    }
+    assert not again, f"struck names are back (name: what it is called now, where): {again}"

@@ -10,7 +10,20 @@ from gateway.errors import LedgerError
 from gateway.floor.presence.states import State
 from gateway.floor.presence.table import CHUNK, ROW, Columns
 
-NAMES = ("last", "dark", "reads", "looks", "mask", "level", "mean", "widest", "antenna", "strongest", "since", "queued")
+NAMES = (
+    "last",
+    "dark",
+    "reads",
+    "windows",
+    "mask",
+    "level",
+    "mean",
+    "widest",
+    "antenna",
+    "strongest",
+    "since",
+    "queued",
+)
 
 
 def filled(count):

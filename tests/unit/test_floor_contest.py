@@ -9,7 +9,7 @@ import pytest
 from gateway.clock import SECOND
 from gateway.config import PresenceConfig
 from gateway.floor import Floor
-from gateway.floor.presence.contest import GROWTH, LOOKS, OPENING, SETTLED, Contest, Rival
+from gateway.floor.presence.contest import GROWTH, LEAST_WINDOWS, OPENING, SETTLED, Contest, Rival
 from tests.support.floor_scene import alive, config, epc, read, run, standing, story, ticked, up
 
 
@@ -66,7 +66,7 @@ def test_a_lead_that_came_to_nothing_leaves_nothing_behind():
     assert rival.lead == pytest.approx(59 * 12)
     for t in range(60, 120):
         rival.weigh(-20.0, 3.0, t * SECOND)
-    assert (rival.lead, rival.looks, rival.reads) == (0, 0, 0)
+    assert (rival.lead, rival.windows, rival.reads) == (0, 0, 0)
 
 
 def test_the_threshold_grows_with_the_logarithm_of_the_stay():
@@ -82,10 +82,12 @@ def test_a_look_stands_for_two_seconds_however_long_the_next_one_takes():
     assert rival.lead == pytest.approx(20.0)
 
 
-@pytest.mark.parametrize(("looks", "against", "won"), [(LOOKS, 0, True), (LOOKS - 1, 0, False), (8, 17, False)])
-def test_a_rival_must_have_seen_the_tag_often_enough(looks, against, won):
+@pytest.mark.parametrize(
+    ("windows", "against", "won"), [(LEAST_WINDOWS, 0, True), (LEAST_WINDOWS - 1, 0, False), (8, 17, False)]
+)
+def test_a_rival_must_have_seen_the_tag_often_enough(windows, against, won):
     rule, rival = Contest(PresenceConfig()), Rival(0, -5000.0, 0)
-    rival.first, rival.last, rival.looks, rival.against, rival.lead = 1, 10 * SECOND, looks, against, 500.0
+    rival.first, rival.last, rival.windows, rival.against, rival.lead = 1, 10 * SECOND, windows, against, 500.0
     assert rule.won(rival, -7000.0, 0, 10 * SECOND) == won
 
 

@@ -226,9 +226,10 @@ def test_more_packages_than_can_be_kept_apart_are_never_complete(gate, monkeypat
     assert verdict["evidence"]["beyond"] == 1
 
 
-def test_memories_are_bounded(gate, monkeypatch):
+def test_memories_are_bounded(monkeypatch):
     monkeypatch.setattr(shipped, "MAX_SHIPPED", 3)
     monkeypatch.setattr(unfinished, "MAX_UNFINISHED", 2)
+    gate = Gate(config())
     for number in range(5):
         start = 10 * number
         run(gate, [manifest(start, [number + 1, 100 + number], name=f"M{number}")])

@@ -18,7 +18,7 @@ from tests.support.gate_scene import at, command, config, elapse, kinds, manifes
 GATE_EVENT: TypeAdapter[Any] = TypeAdapter(GateData)
 
 
-class Sight:
+class Whereabouts:
     """Presence, as the test says."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Sight:
 
 
 @pytest.fixture
-def sight():
-    return Sight()
+def whereabouts():
+    return Whereabouts()
 
 
 @pytest.fixture
-def gate(sight):
-    return Gate(config(gate={"staging": ["dock"]}), sight=sight)
+def gate(whereabouts):
+    return Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
 
 
 def staging(facts):
@@ -48,15 +48,15 @@ def staging(facts):
     return found
 
 
-def move(gate, sight, package, zone, seconds):
-    before, sight.where[uid(package)] = sight.where.get(uid(package)), zone
+def move(gate, whereabouts, package, zone, seconds):
+    before, whereabouts.where[uid(package)] = whereabouts.where.get(uid(package)), zone
     gate.staging.moved((before, zone), at(seconds))
 
 
-def test_what_is_staged_and_what_is_not_and_what_stands_there_on_no_manifest(gate, sight):
-    move(gate, sight, 1, "dock", 0)
-    move(gate, sight, 2, "vault", 0)
-    move(gate, sight, 9, "dock", 0)
+def test_what_is_staged_and_what_is_not_and_what_stands_there_on_no_manifest(gate, whereabouts):
+    move(gate, whereabouts, 1, "dock", 0)
+    move(gate, whereabouts, 2, "vault", 0)
+    move(gate, whereabouts, 9, "dock", 0)
     run(gate, [manifest(1, [1, 2, 3])])
     (said,) = staging(elapse(gate, at(20)))
     assert (said["lines"], said["staged"], said["extra"]) == (3, 1, 1)
@@ -65,39 +65,39 @@ def test_what_is_staged_and_what_is_not_and_what_stands_there_on_no_manifest(gat
     assert gate.state("dock-1")["lamp"] == "off", "it is no verdict"
 
 
-def test_it_is_said_again_a_moment_after_the_last_move_and_not_otherwise(gate, sight):
+def test_it_is_said_again_a_moment_after_the_last_move_and_not_otherwise(gate, whereabouts):
     run(gate, [manifest(0, [1, 2])])
     assert len(staging(elapse(gate, at(20)))) == 1
-    move(gate, sight, 7, "vault", 30)
+    move(gate, whereabouts, 7, "vault", 30)
     assert elapse(gate, at(60)) == [], "nothing of that is about staging"
-    move(gate, sight, 1, "dock", 70)
+    move(gate, whereabouts, 1, "dock", 70)
     assert elapse(gate, at(79)) == []
-    move(gate, sight, 2, "dock", 79)
+    move(gate, whereabouts, 2, "dock", 79)
     (said,) = staging(elapse(gate, at(90)))
     assert said["staged"] == 2
     gate.staging.moved(("dock", "vault"), at(100))
     assert elapse(gate, at(120)) == [], "nothing has changed"
 
 
-def test_a_restart_repeats_nothing_and_forgets_nothing(gate, sight):
+def test_a_restart_repeats_nothing_and_forgets_nothing(gate, whereabouts):
     run(gate, [manifest(0, [1])])
-    again = Gate(config(gate={"staging": ["dock"]}), sight=sight)
+    again = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
     again.load(json.loads(json.dumps(gate.dump())))
     assert len(staging(elapse(again, at(20)))) == 1
-    third = Gate(config(gate={"staging": ["dock"]}), sight=sight)
+    third = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
     third.load(json.loads(json.dumps(again.dump())))
     third.staging.moved(("dock", None), at(30))
     assert elapse(third, at(60)) == []
 
 
-def test_what_is_loaded_is_the_session_s_to_say(gate, sight):
+def test_what_is_loaded_is_the_session_s_to_say(gate, whereabouts):
     run(gate, [manifest(0, [1]), command(1, "gate.open", dock="dock-1")])
     assert staging(elapse(gate, at(60))) == []
 
 
-def test_a_wrong_uid_is_shown_with_what_it_should_be(gate, sight):
+def test_a_wrong_uid_is_shown_with_what_it_should_be(gate, whereabouts):
     wrong = uid(1)[:-1] + "F"
-    sight.where[wrong] = "dock"
+    whereabouts.where[wrong] = "dock"
     run(gate, [command(0, "stock", items=[{"uid": wrong, "product": "Seltzer"}]), manifest(1, [1, 2])])
     (said,) = staging(elapse(gate, at(20)))
     assert said["likely"] == [{"missing": uid(1), "extra": wrong, "why": "the UIDs differ in one digit"}]

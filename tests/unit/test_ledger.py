@@ -54,7 +54,7 @@ async def test_numbering_and_chain_go_on_after_a_restart(path: Path) -> None:
     second = TestLedger(path)
     recovery = second.start()
     assert (recovery.epoch, recovery.sequence, recovery.clean) == (epoch, 2, True)
-    second.recovered()
+    second.recognised()
     second.append(facts(3, 3), 2)
     await second.flush()
     events = await second.read(0, 10, 1 << 20)
@@ -94,7 +94,7 @@ async def test_facts_stated_again_are_recognised_until_the_journal_has_been_read
     again.start()
     again.append(facts(3, 4), 2)
     again.append(facts(5, 7), 3)  # the last two were never committed
-    assert not again.recovered().missing
+    assert not again.recognised().missing
     again.append([fact(5)], 4)  # a new fact, even if it says the same
     await again.flush()
     events = await again.read(0, 100, 1 << 20)
@@ -110,7 +110,7 @@ async def test_committed_events_that_are_not_stated_again_are_counted(path: Path
     again = TestLedger(path)
     again.start()
     again.append(facts(2, 3), 1)
-    assert len(again.recovered().missing) == 2, "fact 1, and the second time of fact 3"
+    assert len(again.recognised().missing) == 2, "fact 1, and the second time of fact 3"
     await again.close()
 
 

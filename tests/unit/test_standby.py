@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger.ledger import Recovery
+from gateway.ledger.ledger import OpenedLedger
 from tests.support.ledgers import TestLedger, facts
 
 
@@ -29,7 +29,7 @@ def opened(path: Path, standby: Path | None) -> TestLedger:
     return ledger
 
 
-async def found(path: Path, standby: Path | None) -> Recovery:
+async def found(path: Path, standby: Path | None) -> OpenedLedger:
     """What a start finds."""
     ledger = TestLedger(path, standby=standby)
     recovery = ledger.start()

@@ -92,23 +92,23 @@ def _hidden(once: int, twice: int, share: float) -> float:
 
 def _by_rate(frequencies: Mapping[int, int], seen: int) -> float:
     """The missed tags if each tag is read at random at its own rate, and its rate is how often it was seen."""
-    looks = sum(number * tags for number, tags in frequencies.items())
-    if not looks:
+    sightings = sum(number * tags for number, tags in frequencies.items())
+    if not sightings:
         return 0.0
     first = math.fsum(tags * math.exp(-number) for number, tags in frequencies.items())
     second = math.fsum(tags * math.exp(-2 * number) for number, tags in frequencies.items())
     slope = math.fsum(number * tags * math.exp(-number) for number, tags in frequencies.items())
-    spread = _Z * math.sqrt(max(first - second - slope**2 / looks, 0.0))
+    spread = _Z * math.sqrt(max(first - second - slope**2 / sightings, 0.0))
     return (first + spread) / (1 - first / seen)
 
 
 def _coverage(frequencies: Mapping[int, int], rounds: int, once: int, twice: int) -> float:
     """Good and Turing's coverage for incidence data (Chao and Jost, Ecology 93, 2012)."""
-    looks = sum(number * tags for number, tags in frequencies.items())
-    if not looks:
+    sightings = sum(number * tags for number, tags in frequencies.items())
+    if not sightings:
         return 0.0
     if not twice:
-        tail = (rounds - 1) * (once - 1) / ((rounds - 1) * (once - 1) + 2) if once > 1 else float(once == looks)
+        tail = (rounds - 1) * (once - 1) / ((rounds - 1) * (once - 1) + 2) if once > 1 else float(once == sightings)
     else:
         tail = (rounds - 1) * once / ((rounds - 1) * once + 2 * twice)
-    return 1 - once / looks * tail
+    return 1 - once / sightings * tail

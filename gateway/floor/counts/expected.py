@@ -10,10 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.clock import rfc3339
+from gateway.clock import read_rfc3339, rfc3339
 from gateway.errors import Refused
 from gateway.events.count_models import ExpectedChanged, LastSighting, LongList
 from gateway.events.envelope import Fact
@@ -28,7 +27,6 @@ MAX_SAID = 2_000
 MODES = ("set", "add", "remove")
 
 _UID = re.compile(r"([0-9A-Fa-f]{2}){2,62}", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -223,12 +221,6 @@ def _as_of(text: Any, t: int) -> int:
     if text is None:
         return t
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
-        found = (moment - _EPOCH) // timedelta(microseconds=1)
-        if found <= 0:
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
+        return read_rfc3339(text)
+    except ValueError:
         raise Refused(f"expected: as_of {text!r:.60} is not a time such as 2026-02-14T09:00:00Z") from None
-    return found

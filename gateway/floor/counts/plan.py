@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from gateway.clock import NEVER, SECOND, rfc3339
+from gateway.clock import NEVER, SECOND, micros_of, rfc3339, utc
 from gateway.config.base import zone_info
 from gateway.config.counts import CountsConfig, PlannedCount
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Calendar:
@@ -37,7 +35,7 @@ class Calendar:
     def after(self, t: int) -> int:
         """The first due time later than `t`."""
         # A day early: by local time the day may have begun before, or a change of the clocks have put it off.
-        day = (_EPOCH + timedelta(microseconds=t)).astimezone(self._zone).date() - timedelta(days=1)
+        day = utc(t).astimezone(self._zone).date() - timedelta(days=1)
         return next(due for due in self._from(day) if due > t)
 
     def _from(self, day: date) -> Iterator[int]:
@@ -45,7 +43,7 @@ class Calendar:
         while True:
             for moment in self._times:
                 local = datetime.combine(day, moment, self._zone)
-                yield (local.astimezone(UTC) - _EPOCH) // timedelta(seconds=1) * SECOND
+                yield micros_of(local) // SECOND * SECOND
             day += timedelta(days=self._days)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.clock import micros, rfc3339
 from gateway.events.envelope import Fact, alarm
 from gateway.events.gate_alarms import ManifestRefusedAlarm, NoSessionAlarm
+from gateway.floor.bounded import Bounded
 from gateway.floor.gate.reports import MANIFESTS
 from gateway.floor.gate.verdict import ALGORITHM
 
@@ -20,7 +21,8 @@ class Alarms:
     def __init__(self, every: float, digest: str) -> None:
         self._every = micros(every)
         self._digest = digest
-        self._said: dict[str, list[int]] = {}  # kind and subject to the time it was said, and how often not said since
+        self._said: Bounded[str, list[int]] = Bounded(MAX_ALARMS)
+        """Kind and subject to the time when it was said, and how often it was not said since."""
 
     def manifest_refused(self, source: str, name: str, reason: str, t: int) -> list[Fact]:
         """A manifest could not be taken from its source."""
@@ -59,17 +61,16 @@ class Alarms:
     def _again(self, kind: str, subject: str, t: int) -> int | None:
         """How often an alarm was not said since the last time; None, and one more, where it is too soon."""
         key = f"{kind} {subject}"
-        last = self._said.pop(key, None)
+        last = self._said.get(key)
         if last is not None and t - last[0] < self._every:
-            self._said[key] = [last[0], last[1] + 1]
+            self._said.renew(key, [last[0], last[1] + 1])
             return None
-        while len(self._said) >= MAX_ALARMS:
-            del self._said[next(iter(self._said))]
-        self._said[key] = [t, 0]
+        self._said.renew(key, [t, 0])
         return last[1] if last else 0
 
     def dump(self) -> dict[str, list[int]]:
         return {key: list(said) for key, said in self._said.items()}
 
     def load(self, dump: Any) -> None:
-        self._said = {key: list(said) for key, said in dump.items()}
+        for key, said in dump.items():
+            self._said.renew(key, list(said))

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Never, NoReturn
 
+from gateway.clock import parse_rfc3339
 from gateway.events.gate_models import GateKind
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.manifest import DeliveryKey, parse_time
+from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.session import Ending, Session, Where
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
@@ -33,14 +34,14 @@ _WHERE = {
 Data = Mapping[str, Any]
 
 
-class Recovered:
+class FromEvents:
     """Applies events to a gate that was loaded from a checkpoint older than they are."""
 
-    def __init__(self, catalogue: Catalogue, sessions: Sessions, shipped: Shipped, watch: WatchLists) -> None:
+    def __init__(self, catalogue: Catalogue, sessions: Sessions, shipped: Shipped, watch_lists: WatchLists) -> None:
         self._catalogue = catalogue
         self._sessions = sessions
         self._shipped = shipped
-        self._watch = watch
+        self._watch_lists = watch_lists
 
     def apply(self, data: Data, t: int) -> None:
         """One event, oldest first. Raises KeyError, ValueError or TypeError where it is none of the gate's."""
@@ -62,7 +63,7 @@ class Recovered:
                 if self._session(data) is not None:
                     self._sessions.answered_for(data["dock"], data["uid"], data["by"], data["reason"], t)
             case "destroyed":
-                self._watch.destroyed(data["uid"], data["method"], t)
+                self._watch_lists.destroyed(data["uid"], data["method"], t)
             case "confirmed" | "revised" | "refused" | "precheck" | "staging" | "watch-changed":
                 pass  # follows from what else is known; the time that nobody watched is counted again from here
             case _:
@@ -84,7 +85,7 @@ class Recovered:
     def _verdict(self, data: Data, t: int) -> None:
         session = self._session(data)
         if session is not None:
-            session.ending = Ending(t, parse_time(data["closed"]), data["closed_by"], data["closed_why"])
+            session.ending = Ending(t, parse_rfc3339(data["closed"]), data["closed_by"], data["closed_why"])
             self._sessions.finish(data["dock"], t)
 
     def _manifest(self, data: Data, t: int) -> None:

@@ -18,7 +18,7 @@ from gateway.floor.gate.alarms import Alarms
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.doors import Doors
 from gateway.floor.gate.early_warning import EarlyWarning
-from gateway.floor.gate.from_events import Recovered
+from gateway.floor.gate.from_events import FromEvents
 from gateway.floor.gate.knowledge import Action, Knowledge, Plan
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.precheck import Prechecks
@@ -27,7 +27,7 @@ from gateway.floor.gate.session import Dark, always_watching
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals, Switch
-from gateway.floor.gate.staging import Blind, Sight, Staging
+from gateway.floor.gate.staging import Blind, Staging, Whereabouts
 from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Direction, Pass
@@ -49,9 +49,9 @@ class NoSession(Refused):
 
 class Gate:
     """The gate of a configuration. `dark` tells for how long the antennas of a portal have not been watching,
-    `sight` where the tags are."""
+    `whereabouts` where the tags are."""
 
-    def __init__(self, config: Config, dark: Dark = always_watching, sight: Sight | None = None) -> None:
+    def __init__(self, config: Config, dark: Dark = always_watching, whereabouts: Whereabouts | None = None) -> None:
         self._config = config
         self._docks = {dock.id: dock for dock in config.docks}
         self._at_portal = {dock.portal: dock.id for dock in config.docks}
@@ -71,13 +71,13 @@ class Gate:
         self.staging = Staging(
             config.gate.staging,
             self._catalogue,
-            sight or Blind(),
+            whereabouts or Blind(),
             self._sessions.judges.product,
             self._sessions.taken,
             digest,
         )
         self._reports = reports
-        self._recovered = Recovered(self._catalogue, self._sessions, self._shipped, self._watch_lists)
+        self._from_events = FromEvents(self._catalogue, self._sessions, self._shipped, self._watch_lists)
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
         self._saved: dict[str, int] = {}
         knowledge = Knowledge(
@@ -376,7 +376,7 @@ class Gate:
         For a start whose journal is lost. Raises LedgerError where it cannot be understood.
         """
         try:
-            self._recovered.apply(data, t)
+            self._from_events.apply(data, t)
         except (KeyError, ValueError, TypeError) as error:
             raise LedgerError(f"an event of the gate cannot be understood ({error!r})") from error
 

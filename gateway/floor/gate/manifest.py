@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -23,7 +22,7 @@ from pydantic import (
     ValidationError,
 )
 
-from gateway.clock import rfc3339
+from gateway.clock import read_rfc3339, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
 from gateway.text import printable
@@ -38,22 +37,7 @@ MAX_RESULTS = 400
 _PROBLEMS = 3
 """Problems of a wrong manifest that its refusal names: enough to mend it by, and a message that can be read."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
-
-
-def parse_time(value: Any) -> int:
-    """RFC 3339 with an offset as microseconds UTC. Raises ValueError."""
-    if not isinstance(value, str) or len(value) > 40:
-        raise ValueError("write a time such as 2026-02-14T14:05:11Z")
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("the time has no offset: add Z or +00:00")
-    t = (moment - _EPOCH) // timedelta(microseconds=1)
-    if not 0 <= t <= _LAST:
-        raise ValueError("the time is before 1970 or after 9999-12-30")
-    return t
 
 
 def _plain(value: str) -> str:
@@ -70,7 +54,7 @@ def is_plain(value: str) -> bool:
     return value.isprintable() and not _MARKUP.search(value)
 
 
-Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(rfc3339)]
+Time = Annotated[int, BeforeValidator(read_rfc3339), PlainSerializer(rfc3339)]
 Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_plain)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_plain)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}$")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.clock import micros, rfc3339
+from gateway.floor.bounded import Bounded
 from gateway.floor.gate.manifest import DeliveryKey
 
 MAX_SHIPPED = 20_000
@@ -16,15 +17,13 @@ class Shipped:
 
     def __init__(self, remember: float) -> None:
         self._remember = micros(remember)
-        self._left: dict[str, tuple[str, str, int]] = {}  # UID to manifest, delivery, time; oldest first
+        self._left: Bounded[str, tuple[str, str, int]] = Bounded(MAX_SHIPPED)  # UID to manifest, delivery, time
         self.revision = 0
 
     def add(self, uid: str, key: DeliveryKey, t: int) -> None:
-        self._left.pop(uid, None)
-        self._left[uid] = (*key, t)
+        """The package left at `t` with a delivery."""
+        self._left.renew(uid, (*key, t))
         self.revision += 1
-        while len(self._left) > MAX_SHIPPED:
-            del self._left[next(iter(self._left))]
 
     def forget(self, uid: str) -> None:
         """It came back."""
@@ -54,4 +53,4 @@ class Shipped:
     def load(self, dump: list[Any]) -> None:
         for manifest, delivery, t, uids in dump:
             for uid in uids:
-                self._left[uid] = (manifest, delivery, t)
+                self._left.renew(uid, (manifest, delivery, t))

@@ -28,7 +28,7 @@ MOST = 200
 """Packages that an event names of each kind; all are counted. Some 40 kB, which every broker takes."""
 
 
-class Sight(Protocol):
+class Whereabouts(Protocol):
     """Where presence has the tags."""
 
     def seen(self, uid: str) -> tuple[str, int] | None:
@@ -55,7 +55,7 @@ class Staging:
         self,
         zones: Iterable[str],
         catalogue: Catalogue,
-        sight: Sight,
+        whereabouts: Whereabouts,
         product: Callable[[str], str],
         loading: Callable[[], Collection[DeliveryKey]],
         digest: str,
@@ -63,7 +63,7 @@ class Staging:
         self.zones = frozenset(zones)
         self.due = NEVER
         self._catalogue = catalogue
-        self._sight = sight
+        self._whereabouts = whereabouts
         self._product = product
         self._loading = loading
         self._digest = digest
@@ -79,7 +79,7 @@ class Staging:
         if self.due > t:
             return []
         self.due = NEVER
-        here = self._sight.inside(self.zones)
+        here = self._whereabouts.inside(self.zones)
         facts: list[Fact] = []
         said: dict[DeliveryKey, str] = {}
         loading = self._loading()
@@ -99,7 +99,7 @@ class Staging:
         manifest = self._catalogue.manifest(key)
         if not self.zones or manifest is None or manifest.direction == "in":
             return None
-        found: dict[str, Any] = self._data(key, self._sight.inside(self.zones))
+        found: dict[str, Any] = self._data(key, self._whereabouts.inside(self.zones))
         return found
 
     def _data(self, key: DeliveryKey, here: Mapping[str, str]) -> Any:
@@ -109,7 +109,7 @@ class Staging:
         away = [line for line in delivery.lines if line.uid not in here]
         missing: list[NotStaged] = []
         for line in away[:MOST]:
-            seen = self._sight.seen(line.uid)
+            seen = self._whereabouts.seen(line.uid)
             zone, last = (None, None) if seen is None else (seen[0], rfc3339(seen[1]))
             missing.append({"uid": line.uid, "product": line.product, "zone": zone, "last": last})
         extra = self._on_no_manifest(here)

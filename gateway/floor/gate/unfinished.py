@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.events.gate_models import Sets
 from gateway.events.gate_parts import Confirmation, Override
+from gateway.floor.bounded import Bounded
 from gateway.floor.gate import verdict
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.saved import dump_tags, load_tags
@@ -31,15 +32,13 @@ class Unfinished:
     """The loads of deliveries that had a session, the newest last."""
 
     def __init__(self) -> None:
-        self._left: dict[DeliveryKey, _Left] = {}
+        self._left: Bounded[DeliveryKey, _Left] = Bounded(MAX_UNFINISHED)
 
     def leave(self, key: DeliveryKey, session: Session, unwatched: dict[str, int]) -> None:
+        """Keeps what a session that ends leaves to the next one of its delivery."""
         for tag in session.tags.values():
             tag.carried = True
-        self._left.pop(key, None)
-        self._left[key] = _Left(session.tags, unwatched, session.confirmed, session.overrides)
-        while len(self._left) > MAX_UNFINISHED:
-            del self._left[next(iter(self._left))]
+        self._left.renew(key, _Left(session.tags, unwatched, session.confirmed, session.overrides))
 
     def carry(self, session: Session) -> int:
         """Gives a session what was left to it; returns how many packages that are."""
@@ -68,7 +67,7 @@ class Unfinished:
     def load(self, dump: list[Any]) -> None:
         for manifest, delivery, tags, unwatched, confirmed, *more in dump:
             overrides = dict(more[0]) if more else {}
-            self._left[manifest, delivery] = _Left(load_tags(tags), dict(unwatched), list(confirmed), overrides)
+            self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed), overrides))
 
 
 _OUTLINE = (

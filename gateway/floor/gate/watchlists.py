@@ -18,6 +18,7 @@ from gateway.errors import Refused
 from gateway.events.envelope import Fact, alarm, gate
 from gateway.events.gate_alarms import WatchAlarm
 from gateway.events.gate_models import WatchChanged
+from gateway.floor.bounded import renew
 from gateway.floor.gate.commands import WatchListChange, read
 
 ALGORITHM = "watch/2"
@@ -184,10 +185,7 @@ class WatchLists:
         if entry.raised and said is not None and t - said < micros(self._config[name].repeat):
             return []
         entry.raised = entry.raised or t
-        entry.said.pop(zone, None)
-        while len(entry.said) >= MAX_PLACES:
-            del entry.said[next(iter(entry.said))]
-        entry.said[zone] = t
+        renew(entry.said, zone, t, MAX_PLACES)
         return [self._fact(uid, name, tag, t, "raised", entry.reason or f"on the watch list {name}")]
 
     def _back(self, uid: str, name: str, tag: _Tag, zone: str, t: int) -> list[Fact]:

@@ -108,13 +108,13 @@ class Portal:
         epc: bytes,
         antenna: int,
         start: int,
-        cell: list[int],
+        sums: list[int],
         unit: int,
         late: bool,
         phases: Sequence[Phase] = (),
     ) -> None:
         """One antenna's sighting of a tag in the window that began at `start`, with the phases of its reads."""
-        reads, rssi, power, moment = cell
+        reads, rssi, power, moment = sums
         t = start + moment // power
         track = self._tracks.get(epc)
         if track is None:

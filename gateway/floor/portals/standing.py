@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.clock import SECOND
+from gateway.floor.bounded import Bounded
 
 TIMES = 3
 """Spells without a direction: at one in two, three of a tag that really passes each time are one in eight."""
@@ -22,7 +23,7 @@ MEMORY = 4 * 3600 * SECOND
 """A tag that was not read for so long is not standing there any more. A shift."""
 
 MAX_STANDING = 65_536
-"""Tags remembered for a portal; beyond it the oldest quarter is forgotten, which costs one more event each."""
+"""Tags remembered for a portal: the oldest is forgotten first, which costs one more event when it is read again."""
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Standing:
     """The habits of the tags of one portal."""
 
     def __init__(self) -> None:
-        self._habits: dict[bytes, Habit] = {}
+        self._habits: Bounded[bytes, Habit] = Bounded(MAX_STANDING)
 
     def is_standing(self, epc: bytes, t: int) -> bool:
         """Whether the tag is known to stand there at `t`."""
@@ -54,17 +55,14 @@ class Standing:
 
         Returns whether the tag is found to be standing stock by that.
         """
-        habit = self._habits.pop(epc, None)
+        habit = self._habits.get(epc)
         if habit is None or t - habit.last > MEMORY:
             habit = Habit(0, t)
-        self._habits[epc] = habit
+        self._habits.renew(epc, habit)
         habit.spells += 1
         habit.last = max(habit.last, t)
         found = not habit.learned and (long or habit.spells >= TIMES)
         habit.learned = habit.learned or found
-        if len(self._habits) > MAX_STANDING:
-            for old in list(self._habits)[: MAX_STANDING // 4]:
-                del self._habits[old]
         return found
 
     def forget(self, epc: bytes) -> None:
@@ -80,4 +78,5 @@ class Standing:
         return [[epc.hex(), asdict(habit)] for epc, habit in self._habits.items()]
 
     def load(self, dump: Any) -> None:
-        self._habits = {bytes.fromhex(epc): Habit(**habit) for epc, habit in dump}
+        for epc, habit in dump:
+            self._habits.renew(bytes.fromhex(epc), Habit(**habit))

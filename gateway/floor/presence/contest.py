@@ -7,10 +7,9 @@ that finds a lasting change of the mean soonest, and the time at which the sum l
 
 The rival takes the tag over when all of these hold:
 
-- the sum has reached `needed`: OPENING for a tag that came just now, more for one that has stood (SETTLED, GROWTH);
-- the lead is `hysteresis` now, and the sum has been above zero for `dwell`;
-- the rival saw the tag in LOOKS windows or more since then, and in half as many as the home did, so that stray reads,
-  however strong, move nothing.
+- the sum has reached `needed`: OPENING for a tag that came just now, more for one that has stood (SETTLED, GROWTH); -
+the lead is `hysteresis` now, and the sum has been above zero for `dwell`; - the rival saw the tag in LEAST_WINDOWS
+windows or more since then, and in half as many as the home did, so that stray reads, however strong, move nothing.
 
 The threshold follows the prior: a tag that has stood for a time T without moving moves in the next second with odds of
 about 1 : T (rule of succession), and a threshold that grows with the logarithm of T holds the rate of false moves down
@@ -33,7 +32,7 @@ from typing import Any
 from gateway.clock import SECOND, micros
 from gateway.config import PresenceConfig
 
-LOOKS = 5
+LEAST_WINDOWS = 5
 """Windows in which a rival must have seen a tag. Where reads are sparse, three come while somebody blocks the home."""
 
 OPENING = 15.0
@@ -77,7 +76,7 @@ class Rival:
 
     `level` is the smoothed RSSI in hundredths of a decibel, `last` the time of the newest sighting, `lead` the CUSUM
     statistic in dB s up to the time `at`. Since the statistic left zero: `first` is the time of the first sighting,
-    `looks` the number of windows with one, `against` the number of windows in which the home saw the tag, `reads` the
+    `windows` the number of windows with one, `against` the number of windows in which the home saw the tag, `reads` the
     number of reads, `mask` the antennas, `strongest` the strongest RSSI. `came` is when the rival first saw the tag
     after the home saw it last, 0 where it did not: the tag came no later than that. Times in microseconds UTC.
     """
@@ -91,10 +90,10 @@ class Rival:
         "last",
         "lead",
         "level",
-        "looks",
         "mask",
         "reads",
         "strongest",
+        "windows",
     )
 
     def __init__(self, antenna: int, level: float, t: int) -> None:
@@ -106,7 +105,7 @@ class Rival:
 
     def restart(self) -> None:
         """Sets the statistic to zero: evidence starts with the next sighting."""
-        self.first = self.reads = self.looks = self.against = self.mask = 0
+        self.first = self.reads = self.windows = self.against = self.mask = 0
         self.lead = 0.0
         self.strongest = -32_768
 
@@ -117,10 +116,10 @@ class Rival:
             self.came = 0
             self.restart()
         self.came = self.came or t
-        if not self.looks:
+        if not self.windows:
             self.first = t
-        if self.last < start or not self.looks:
-            self.looks += 1
+        if self.last < start or not self.windows:
+            self.windows += 1
         self.level = smooth(self.level, strength, max(t - self.last, 0), smoothing)
         self.last = max(self.last, t)
         self.antenna = antenna
@@ -144,7 +143,7 @@ class Rival:
         self.last += by
         self.at += by
         self.came += by if self.came else 0
-        self.first += by if self.looks else 0
+        self.first += by if self.windows else 0
 
     @property
     def entered(self) -> int:
@@ -188,7 +187,7 @@ class Contest:
         rival.weigh(ahead / 100, self.slack, t)
         return (
             ahead >= self.hysteresis
-            and rival.looks >= max(LOOKS, rival.against / 2)
+            and rival.windows >= max(LEAST_WINDOWS, rival.against / 2)
             and t - rival.first >= self.dwell
             and rival.lead >= self.needed(t - since)
         )

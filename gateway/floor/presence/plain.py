@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gateway.floor.cells import PORT_SHIFT, READER_SHIFT, Cells, among
 from gateway.floor.columns import Block
 from gateway.floor.levels import CENTI
 from gateway.floor.places import Places
@@ -26,6 +25,7 @@ from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
 from gateway.floor.presence.states import State
 from gateway.floor.presence.table import CHUNK_BITS, ROWS
 from gateway.floor.readers.antennas import LIT
+from gateway.floor.sighting_columns import PORT_SHIFT, READER_SHIFT, SightingColumns, among
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -37,7 +37,8 @@ _PORTS = 256
 
 
 class PlainSightings:
-    """Takes closed windows in as columns. `readers` are the readers' names by number, as in the keys of the cells."""
+    """Takes closed windows in as columns. `readers` are the readers' names by number, as in the keys of the
+    sightings."""
 
     def __init__(
         self,
@@ -57,24 +58,24 @@ class PlainSightings:
         self._spots = -1
         self._mark = np.zeros(1024, np.int64)
 
-    def take(self, start: int, block: Block, elsewhere: set[bytes]) -> Cells:
+    def take(self, start: int, block: Block, elsewhere: set[bytes]) -> SightingColumns:
         """Takes in what is plain of the window that began at `start`, and returns the rest.
 
         A tag is plain with all its sightings or with none; one in `elsewhere` has others that are not in the block.
         """
-        cells = block.cells
+        columns = block.sightings
         if not self._tags.epcs:
-            return cells
+            return columns
         self._renew()
         slots = self._slots(block, elsewhere)
-        antennas = self._antenna[cells.keys >> np.uint32(READER_SHIFT), np.minimum(self._ports(cells), _PORTS)]
+        antennas = self._antenna[columns.keys >> np.uint32(READER_SHIFT), np.minimum(self._ports(columns), _PORTS)]
         states = np.frombuffer(self._tags.state, np.uint8)[slots]
         plain = (slots >= 0) & (antennas >= 0)
         plain &= self._open[antennas] & ((states == _PRESENT) | (states == _SETTLING) | (states == _CONTESTED))
         table = np.frombuffer(self._tags.rows, ROWS)
         homes = table["antenna"][slots].astype(np.int64)
         plain &= self._zone[homes] == self._zone[antennas]
-        sightings = _Sightings(start, slots, antennas, cells, states)
+        sightings = _Sightings(start, slots, antennas, columns, states)
         contested = np.flatnonzero(plain & (states == _CONTESTED))
         if len(contested):
             plain[contested] = self._safe(table, sightings, contested)
@@ -86,7 +87,7 @@ class PlainSightings:
             plain = self._in_turn(table, sightings, plain, watching)
         chosen = slots[plain]
         np.frombuffer(self._tags.dirty, np.uint8)[chosen >> CHUNK_BITS] = 1
-        return cells if not len(chosen) else cells.at(np.flatnonzero(~plain))
+        return columns if not len(chosen) else columns.at(np.flatnonzero(~plain))
 
     def _renew(self) -> None:
         """What is known of the antennas, as arrays. Only an adopted checkpoint adds antennas."""
@@ -115,8 +116,8 @@ class PlainSightings:
         return slots
 
     @staticmethod
-    def _ports(cells: Cells) -> Any:
-        return cells.keys >> np.uint32(PORT_SHIFT) & np.uint32(0xFFFF)
+    def _ports(columns: SightingColumns) -> Any:
+        return columns.keys >> np.uint32(PORT_SHIFT) & np.uint32(0xFFFF)
 
     def _single(self, slots: Ints) -> bool:
         """Whether no tag is there twice: each finds its own number where it left it."""
@@ -128,7 +129,7 @@ class PlainSightings:
 
     def _in_turn(self, table: Any, sightings: _Sightings, plain: Mask, watching: Mask) -> Mask:
         """Takes in tags that more than one antenna saw: the first antenna of each, then the second, and so on."""
-        order = np.lexsort((sightings.cells.keys, sightings.slots))
+        order = np.lexsort((sightings.columns.keys, sightings.slots))
         ordered = sightings.slots[order]
         first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
         begins = np.flatnonzero(first)
@@ -169,24 +170,24 @@ class PlainSightings:
         """These sightings, each of another tag, one after the other."""
         if not len(at):
             return
-        start, cells = sightings.start, sightings.cells
+        start, columns = sightings.start, sightings.columns
         slots, antennas, states = sightings.slots[at], sightings.antennas[at], sightings.states[at]
         rows = table[slots]
         strength = sightings.strengths(at)
         homes = rows["antenna"].astype(np.int64)
         paused, pause = self._total[antennas], self._total[homes]
-        last, dark, looks = rows["last"], rows["dark"], rows["looks"]
+        last, dark, windows = rows["last"], rows["dark"], rows["windows"]
         times = sightings.times(at)
         later = times > last
-        new_look = later & (last < start)
+        new_window = later & (last < start)
         gap = (times - last - (pause - dark)).astype(np.float64)
         seen = later & (gap > 0)
-        counted = seen & new_look
+        counted = seen & new_window
         with np.errstate(all="ignore"):
             level = rows["level"].astype(np.float64)
             better = level + (strength - level) * gap / (gap + gap + self._smoothing)
             mean = rows["mean"].astype(np.float64)
-            longer = mean + (gap - mean) * _SHARES[np.minimum(looks, GAPS)]
+            longer = mean + (gap - mean) * _SHARES[np.minimum(windows, GAPS)]
             faded = rows["widest"].astype(np.float64) / (1.0 + gap / MEMORY)
         anew = states != _PRESENT  # for these the antenna is set anew with every sighting
         moved = homes != antennas
@@ -196,9 +197,9 @@ class PlainSightings:
         rows["level"] = np.where(seen, better, level)
         rows["mean"] = np.where(counted, longer, mean)
         rows["widest"] = np.where(counted, np.maximum(faded, gap), rows["widest"])
-        rows["looks"] = looks + new_look
+        rows["windows"] = windows + new_window
         rows["last"] = np.where(later, times, last)
-        rows["reads"] += cells.reads[at].astype(np.uint64)
+        rows["reads"] += columns.reads[at].astype(np.uint64)
         rows["antenna"] = antennas
         rows["strongest"] = np.maximum(rows["strongest"], strength)
         table[slots] = rows
@@ -206,21 +207,21 @@ class PlainSightings:
             coming, contested = np.flatnonzero(states == _SETTLING), np.flatnonzero(states == _CONTESTED)
             since = np.frombuffer(self._tags.since, np.int64)
             since[slots[coming]] = np.minimum(since[slots[coming]], times[coming])
-            self._weigh(slots[contested], times[contested], rows["level"][contested], new_look[contested])
+            self._weigh(slots[contested], times[contested], rows["level"][contested], new_window[contested])
 
 
 class _Sightings:
-    """The sightings of one window: beside the cells the slot and the state of each one's tag, and its antenna."""
+    """The sightings of one window: beside their columns the slot and the state of each one's tag, and its antenna."""
 
-    __slots__ = ("antennas", "cells", "slots", "start", "states")
+    __slots__ = ("antennas", "columns", "slots", "start", "states")
 
-    def __init__(self, start: int, slots: Ints, antennas: Ints, cells: Cells, states: Any) -> None:
-        self.start, self.slots, self.antennas, self.cells, self.states = start, slots, antennas, cells, states
+    def __init__(self, start: int, slots: Ints, antennas: Ints, columns: SightingColumns, states: Any) -> None:
+        self.start, self.slots, self.antennas, self.columns, self.states = start, slots, antennas, columns, states
 
     def times(self, at: Ints) -> Ints:
         """When, microseconds UTC."""
-        return np.asarray(self.start + self.cells.moment[at] // self.cells.power[at])
+        return np.asarray(self.start + self.columns.moment[at] // self.columns.power[at])
 
     def strengths(self, at: Ints) -> Ints:
         """The strongest RSSI, hundredths of a decibel."""
-        return np.asarray(self.cells.strongest[at] * _CENTI[self.cells.keys[at] & np.uint32(3)])
+        return np.asarray(self.columns.strongest[at] * _CENTI[self.columns.keys[at] & np.uint32(3)])

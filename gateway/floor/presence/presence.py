@@ -12,7 +12,7 @@ from typing import Any
 from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.floor.evidence import Evidence, Passed, Proof, by_looks
+from gateway.floor.evidence import Evidence, Passed, Proof, by_windows
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
@@ -85,7 +85,7 @@ class Presence(Whereabouts):
         if slot in self.rivals:
             self.states.change(slot, Change.RIVALLED, zone)
         self.queue(slot)
-        self.say("seen_again", tags.epcs[slot], proof.last, proof, by_looks(1), target=zone, since=tags.since[slot])
+        self.say("seen_again", tags.epcs[slot], proof.last, proof, by_windows(1), target=zone, since=tags.since[slot])
 
     def move(self, slot: int, zone: int, t: int) -> None:
         """The rival in `zone` takes the tag over, as is found at `t`."""
@@ -140,7 +140,7 @@ class Presence(Whereabouts):
         """The tag is in the zone of ``proof.antenna``, and its reads there are yet to come."""
         self.place(epc, proof, seen=True)
         slot = self.tags.slots[epc]
-        self.tags.looks[slot] = 1
+        self.tags.windows[slot] = 1
         self.late.pop(slot, None)
 
     # ---- what an event or a checkpoint says
@@ -153,11 +153,11 @@ class Presence(Whereabouts):
             slot = tags.new(epc)
         before = self.zone(slot)
         self.rivals.pop(slot, None)
-        looks = max(1, tags.looks[slot])
+        windows = max(1, tags.windows[slot])
         level = float(proof.strongest)
         tags.since[slot] = proof.first
         self._due.unpark(slot, tags.antenna[slot])
-        self.enter(slot, proof.antenna, proof.last, level, looks, proof.reads, proof.strongest, proof.mask)
+        self.enter(slot, proof.antenna, proof.last, level, windows, proof.reads, proof.strongest, proof.mask)
         self.states.change(slot, Change.PLACED if seen else Change.LOST, before, self.zone(slot))
         self._wait(slot)
 

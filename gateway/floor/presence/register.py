@@ -45,7 +45,7 @@ class Whereabouts:
     # ---- the columns of one tag
 
     def enter(
-        self, slot: int, antenna: int, last: int, level: float, looks: int, reads: int, strongest: int, mask: int
+        self, slot: int, antenna: int, last: int, level: float, windows: int, reads: int, strongest: int, mask: int
     ) -> None:
         """The tag's columns begin anew in the zone of `antenna`; its gaps go on."""
         tags = self.tags
@@ -53,7 +53,7 @@ class Whereabouts:
         tags.last[slot] = last
         tags.dark[slot] = self.antenna_clock.dark(antenna, last)
         tags.level[slot] = level
-        tags.looks[slot] = looks
+        tags.windows[slot] = windows
         tags.reads[slot] = reads
         tags.strongest[slot] = strongest
         tags.mask[slot] = mask
@@ -130,7 +130,9 @@ class Whereabouts:
         loser.at = rival.at
         self.rivals[slot][self.zone(slot)] = loser
         tags.since[slot] = rival.entered
-        self.enter(slot, rival.antenna, rival.last, rival.level, rival.looks, rival.reads, rival.strongest, rival.mask)
+        self.enter(
+            slot, rival.antenna, rival.last, rival.level, rival.windows, rival.reads, rival.strongest, rival.mask
+        )
 
     # ---- words
 
@@ -162,7 +164,7 @@ class Whereabouts:
             tags.epcs[slot],
             t,
             self.proof(slot),
-            self.patience.confidence(tags.looks[slot], expected, silence),
+            self.patience.confidence(tags.windows[slot], expected, silence),
             source=self.zone(slot),
             since=tags.since[slot],
             silence=(t - tags.last[slot], expected),

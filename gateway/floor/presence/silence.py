@@ -81,12 +81,12 @@ class Silence:
         silence = min(self.shortest + rate + WIDER * widest, self.longest)
         return int(silence) // MILLISECOND * MILLISECOND
 
-    def confidence(self, looks: int, expected: int, silence: int) -> float:
-        """Probability that a tag is gone that was seen in `looks` windows and then silent for `silence`.
+    def confidence(self, windows: int, expected: int, silence: int) -> float:
+        """Probability that a tag is gone that was seen in `windows` windows and then silent for `silence`.
 
         Beyond the expected silence the tail of the gaps falls as 1 / silence (Pareto), and the odds rise as that.
         """
-        share = AWAY * looks / (looks + FEW_SIGHTINGS)
+        share = AWAY * windows / (windows + FEW_SIGHTINGS)
         odds = share / (1 - share) * max(silence / max(expected, 1), 1.0)
         return odds / (1 + odds)
 

@@ -22,7 +22,7 @@ _LAST, _LOOKS = 0, 3  # columns of a row
 
 def strays(tags: Columns, number: int) -> list[int]:
     """The slots of at most `number` tags that one window saw, those that were seen first in front."""
-    once = [slot for slot, looks in enumerate(tags.looks) if looks == 1]
+    once = [slot for slot, windows in enumerate(tags.windows) if windows == 1]
     last, state = tags.last, tags.state
     alone = (State.PRESENT, State.UNSEEN, State.SETTLING)  # what another zone sees too is no stray
     return sorted((slot for slot in once if state[slot] in alone), key=lambda slot: (last[slot], slot))[:number]

@@ -28,7 +28,7 @@ _HOT = (
     ("last", "q"),  # time of the newest sighting, microseconds UTC
     ("dark", "q"),  # dark time of its antenna at the newest sighting (watch.py)
     ("reads", "Q"),  # reads in its zone
-    ("looks", "I"),  # windows in which it was seen in its zone
+    ("windows", "I"),  # windows in which it was seen in its zone
     ("mask", "I"),  # antennas of its zone that saw it (places.py)
     ("level", "f"),  # smoothed RSSI, hundredths of a decibel
     ("mean", "f"),  # mean gap between sightings, microseconds of watching
@@ -62,7 +62,7 @@ class Columns:
     last: memoryview[int]
     dark: memoryview[int]
     reads: memoryview[int]
-    looks: memoryview[int]
+    windows: memoryview[int]
     mask: memoryview[int]
     level: memoryview[float]
     mean: memoryview[float]
@@ -184,7 +184,7 @@ class Columns:
         """Empties the slots from `first` on whose tag was seen once and not after `until`."""
         number = 0
         for slot in range(first, len(self.epcs)):
-            if self.state[slot] and self.looks[slot] == 1 and self.last[slot] <= until:
+            if self.state[slot] and self.windows[slot] == 1 and self.last[slot] <= until:
                 self.epcs[slot] = b""
                 self.rows[slot * ROW.size : (slot + 1) * ROW.size] = _BLANK
                 self.since[slot] = self.state[slot] = 0

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 
 from gateway.clock import micros
-from gateway.floor.evidence import by_looks, by_margin
+from gateway.floor.evidence import by_margin, by_windows
 from gateway.floor.presence.register import Whereabouts
 from gateway.floor.presence.silence import GAPS, Gaps
 from gateway.floor.presence.states import Change, State
@@ -62,7 +62,7 @@ class Due:
         """Looks at the tag again when it is due, and before that often enough to notice that it is due earlier."""
         tags = self._tags
         ahead = self._patience.shortest
-        if tags.looks[slot] >= GAPS:
+        if tags.windows[slot] >= GAPS:
             ahead = max(ahead, self._patience.expected(tags.mean[slot], tags.widest[slot]) // 4)
         self._waiting.add(slot, max(now, min(self._due(slot), now + max(ahead, self._window))))
 
@@ -163,10 +163,10 @@ class Due:
         """It is in the zone in which the most power was received, of those that saw it since it came."""
         known, tags = self._known, self._tags
         views = known.rivals.get(slot, {})
-        score = tags.level[slot] + _looks_db(tags.looks[slot])
+        score = tags.level[slot] + _windows_db(tags.windows[slot])
         certain = 1.0
         if views:
-            scores = {zone: view.level + _looks_db(view.looks) for zone, view in views.items()}
+            scores = {zone: view.level + _windows_db(view.windows) for zone, view in views.items()}
             best = max(scores, key=lambda zone: (scores[zone], -zone))
             certain = by_margin(abs(scores[best] - score) / 100)
             if scores[best] > score:
@@ -177,7 +177,7 @@ class Due:
         known.states.change(slot, Change.ARRIVED, zone)
         if views:
             known.states.change(slot, Change.RIVALLED, zone)
-        confidence = certain * by_looks(tags.looks[slot])
+        confidence = certain * by_windows(tags.windows[slot])
         known.say("arrived", tags.epcs[slot], tags.since[slot], known.proof(slot), confidence, target=zone)
 
     def _not_seen(self, slot: int, t: int) -> bool:
@@ -198,6 +198,6 @@ class Due:
         known.forget(slot)
 
 
-def _looks_db(looks: int) -> float:
+def _windows_db(windows: int) -> float:
     """What seeing a tag in so many windows adds to its level, in hundredths of a decibel of received power."""
-    return 1000 * math.log10(max(looks, 1))
+    return 1000 * math.log10(max(windows, 1))

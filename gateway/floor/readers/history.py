@@ -218,14 +218,14 @@ class ReaderHistory:
     ) -> Fact:
         """A word about a reader, or one antenna of it, with the zones and portals that it watches."""
         ports = self._places.ports[reader]
-        looks = ports.values() if antenna is None else [ports[antenna]]
+        numbers = ports.values() if antenna is None else [ports[antenna]]
         data: Alarm = {
             "alarm": kind,
             "state": state,
             "reader": reader,
             "since": rfc3339(since),
             "reason": reason,
-            "places": sorted({self._places.looks_at(number) for number in looks}),
+            "places": sorted({self._places.looks_at(number) for number in numbers}),
         }
         if antenna is not None:
             data["antenna"] = antenna

@@ -10,7 +10,7 @@ QUIET_KEEPALIVES = 1.75
 """Keepalives not heard after which the reader is asked for a sign of life: it may send none."""
 
 
-class Liveness:
+class Heartbeat:
     """Monotonic seconds throughout. While the link is not read nothing is overdue."""
 
     def __init__(self, settings: LlrpSettings, peer: str) -> None:

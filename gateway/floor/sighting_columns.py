@@ -1,7 +1,7 @@
-"""Cells of a window as columns: what many reads add up to, by whole arrays instead of one read at a time.
+"""Sightings of a window as columns: what many reads add up to, by whole arrays instead of one read at a time.
 
-A row is one cell or part of one: an EPC of 12 bytes (three words), a key (reader, port and unit in one word), and the
-four sums of windows.py as 64-bit integers. Sums of integers are exact in any order, so a window that is filled this
+A row is one sighting or part of one: an EPC of 12 bytes (three words), a key (reader, port and unit in one word), and
+the four sums of windows.py as 64-bit integers. Sums of integers are exact in any order, so a window that is filled this
 way holds what the plain way would have put into its dictionaries, number for number. Whatever could not be said in 64
 bits, or is unusual in another way, goes the plain way (`digest` hands it back).
 """
@@ -84,7 +84,7 @@ def parts_of(key: int) -> tuple[int, int, int]:
 
 
 @dataclass(slots=True, frozen=True, eq=False)
-class Cells:
+class SightingColumns:
     """Rows of one window, column by column."""
 
     epcs: npt.NDArray[np.uint32]  # three words a row
@@ -97,9 +97,9 @@ class Cells:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def at(self, rows: Any) -> Cells:
+    def at(self, rows: Any) -> SightingColumns:
         """Some of the rows, by number or mask."""
-        return Cells(
+        return SightingColumns(
             self.epcs[rows],
             self.keys[rows],
             self.reads[rows],
@@ -113,10 +113,10 @@ class Cells:
         return list(np.ascontiguousarray(self.epcs).view(f"V{EPC_BYTES}").ravel().tolist())
 
     def sums(self) -> Iterator[tuple[bytes, int, list[int]]]:
-        """Each row as EPC, key and the cell of windows.py."""
+        """Each row as EPC, key and the sighting of windows.py."""
         columns = (self.reads.tolist(), self.strongest.tolist(), self.power.tolist(), self.moment.tolist())
-        for epc, key, *cell in zip(self.epc_bytes(), self.keys.tolist(), *columns, strict=True):
-            yield epc, key, cell
+        for epc, key, *sums in zip(self.epc_bytes(), self.keys.tolist(), *columns, strict=True):
+            yield epc, key, sums
 
 
 def among(values: npt.NDArray[Any], chosen: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -131,11 +131,11 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))])
 
 
-def join(parts: Sequence[Cells]) -> Cells:
+def join(parts: Sequence[SightingColumns]) -> SightingColumns:
     """The rows of all parts."""
     if len(parts) == 1:
         return parts[0]
-    return Cells(
+    return SightingColumns(
         np.concatenate([part.epcs for part in parts]),
         np.concatenate([part.keys for part in parts]),
         np.concatenate([part.reads for part in parts]),
@@ -145,16 +145,16 @@ def join(parts: Sequence[Cells]) -> Cells:
     )
 
 
-def group(cells: Cells) -> Cells:
-    """One row for each EPC and key, in no order that means anything: the rows that were parts of one cell added up.
+def group(sightings: SightingColumns) -> SightingColumns:
+    """One row for each EPC and key, in no order that means anything: the rows that were parts of one sighting added up.
 
     One sort of a 64-bit number (a hash of EPC and key, the number of the row in the low bits) brings them together;
-    neighbours are then compared exactly. Two cells of one hash are seen by that, and sorted by all their bytes.
+    neighbours are then compared exactly. Two sightings of one hash are seen by that, and sorted by all their bytes.
     """
-    count = len(cells)
+    count = len(sightings)
     if count < 2:
-        return cells
-    hashes = _hashes(cells)
+        return sightings
+    hashes = _hashes(sightings)
     bits = np.uint64((count - 1).bit_length())
     hashes >>= bits
     hashes <<= bits
@@ -162,30 +162,30 @@ def group(cells: Cells) -> Cells:
     hashes.sort()
     order = (hashes & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
     hashes >>= bits
-    epcs, keys = cells.epcs[order], cells.keys[order]
+    epcs, keys = sightings.epcs[order], sightings.keys[order]
     alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
     if ((hashes[1:] == hashes[:-1]) != alike).any():
-        order = np.lexsort((cells.keys, cells.epcs[:, 0], cells.epcs[:, 1], cells.epcs[:, 2]))
-        epcs, keys = cells.epcs[order], cells.keys[order]
+        order = np.lexsort((sightings.keys, sightings.epcs[:, 0], sightings.epcs[:, 1], sightings.epcs[:, 2]))
+        epcs, keys = sightings.epcs[order], sightings.keys[order]
         alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
     starts = np.flatnonzero(np.concatenate(([True], ~alike)))
     if len(starts) == count:
-        return cells
+        return sightings
     add = np.add.reduceat
-    return Cells(
+    return SightingColumns(
         epcs[starts],
         keys[starts],
-        add(cells.reads[order], starts),
-        np.maximum.reduceat(cells.strongest[order], starts),
-        add(cells.power[order], starts),
-        add(cells.moment[order], starts),
+        add(sightings.reads[order], starts),
+        np.maximum.reduceat(sightings.strongest[order], starts),
+        add(sightings.power[order], starts),
+        add(sightings.moment[order], starts),
     )
 
 
-def _hashes(cells: Cells) -> npt.NDArray[np.uint64]:
+def _hashes(sightings: SightingColumns) -> npt.NDArray[np.uint64]:
     """A 64-bit hash of each row's EPC and key: multiplication by odd constants, high bits folded down."""
-    words = (cells.epcs[:, 0], cells.epcs[:, 1], cells.epcs[:, 2], cells.keys)
-    hashes = np.zeros(len(cells), np.uint64)
+    words = (sightings.epcs[:, 0], sightings.epcs[:, 1], sightings.epcs[:, 2], sightings.keys)
+    hashes = np.zeros(len(sightings), np.uint64)
     for word, factor in zip(words, _FACTORS, strict=True):
         hashes += word.astype(np.uint64) * factor
     hashes ^= hashes >> np.uint64(32)
@@ -200,12 +200,12 @@ _FACTORS = tuple(
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Digest:
-    """What records came to. `numbers` and `rows` are the window and the cell of each read, `reads` what each batch
+    """What records came to. `numbers` and `rows` are the window and the sighting of each read, `reads` what each batch
     stands for, `newest` its highest window. `odd` marks reads that are to go the plain way; None where there are
     none. `weight` is not less than any sum over these rows."""
 
     numbers: Ints
-    rows: Cells
+    rows: SightingColumns
     starts: Ints  # where each batch begins
     reads: list[int]
     newest: list[int]
@@ -222,7 +222,7 @@ class Digest:
             if odd:
                 yield batch, odd
 
-    def windows(self) -> Iterator[tuple[int, Cells]]:
+    def windows(self) -> Iterator[tuple[int, SightingColumns]]:
         """The reads that are not odd, by window."""
         numbers, rows = self.numbers, self.rows
         if self.odd is not None:
@@ -296,7 +296,7 @@ def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequ
     inside = numbers if odd is None else np.where(odd, 0, numbers)
     return Digest(
         numbers,
-        Cells(
+        SightingColumns(
             np.ascontiguousarray(table["epc"]),
             keys << np.uint32(PORT_SHIFT) | np.uint32(unit),
             counts,
@@ -312,22 +312,22 @@ def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequ
     )
 
 
-def dictionaries(cells: Cells) -> dict[int, dict[bytes, list[int]]]:
-    """The cells as windows.py has them: by key, then by EPC. Rows of one cell are added up."""
+def dictionaries(sightings: SightingColumns) -> dict[int, dict[bytes, list[int]]]:
+    """The sightings as windows.py has them: by key, then by EPC. Rows of one sighting are added up."""
     made: dict[int, dict[bytes, list[int]]] = {}
-    for epc, key, cell in cells.sums():
-        add_cell(made.setdefault(key, {}), epc, cell)
+    for epc, key, sums in sightings.sums():
+        add_sighting(made.setdefault(key, {}), epc, sums)
     return made
 
 
-def add_cell(into: dict[bytes, list[int]], epc: bytes, cell: list[int]) -> bool:
-    """Adds a cell to those of an antenna. Returns whether it is new."""
+def add_sighting(into: dict[bytes, list[int]], epc: bytes, sums: list[int]) -> bool:
+    """Adds a sighting to those of an antenna. Returns whether it is new."""
     known = into.get(epc)
     if known is None:
-        into[epc] = cell
+        into[epc] = sums
         return True
-    known[0] += cell[0]
-    known[1] = max(known[1], cell[1])
-    known[2] += cell[2]
-    known[3] += cell[3]
+    known[0] += sums[0]
+    known[1] = max(known[1], sums[1])
+    known[2] += sums[2]
+    known[3] += sums[3]
     return False

@@ -14,7 +14,7 @@ import gateway
 from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
-from gateway.errors import LinkError
+from gateway.errors import LinkError, pass_cancellation_on
 from gateway.mqtt.intake import AckTaker, Handler, Intake
 from gateway.mqtt.interface import Connection, Outbox
 from gateway.mqtt.link import Link
@@ -125,6 +125,7 @@ class MqttService:
             link_errors, others = group.split(LinkError)
             if others is not None or link_errors is None:
                 raise
+            pass_cancellation_on()
             raise LinkError(str(link_errors.exceptions[0])) from None
         except asyncio.CancelledError:
             await self._say_goodbye(connection)

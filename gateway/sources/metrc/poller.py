@@ -18,7 +18,7 @@ from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config.files import read_plain
 from gateway.config.sources import MetrcConfig
-from gateway.errors import Refused, RfidError
+from gateway.errors import Refused, RfidError, pass_cancellation_on
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
@@ -206,6 +206,7 @@ class Metrc:
                 for package in by_label.values():
                     group.create_task(self._facts(client, package, facts, missing))
         except ExceptionGroup as errors:
+            pass_cancellation_on()
             first = errors.exceptions[0]
             raise (first if isinstance(first, RfidError) else errors) from None
 

@@ -2,9 +2,8 @@
 
 Most sightings are of a tag whose own zone sees it again, and no other zone does. Their rows of the table are gathered,
 changed by the same sums in the same order of operations as one at a time, and put back: the same floats, bit for bit.
-So are those of tags that have just come, and of tags with rivals which none of them can win in this window: the lead of
-a rival that nobody sees is at most its level less the lowest that the tag's own zone has and hears. Everything else is
-handed back.
+So are those of tags that have just come, and of tags that other zones see too, as far as nothing but sums comes of it
+(contested.py). Everything else is handed back.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ import numpy.typing as npt
 from gateway.floor.columns import Block
 from gateway.floor.levels import CENTI
 from gateway.floor.places import Places
-from gateway.floor.presence.contest import FADED
+from gateway.floor.presence.contested import ContestedSightings, Seen, Window
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
 from gateway.floor.presence.states import State
 from gateway.floor.presence.table import CHUNK_BITS, ROWS
 from gateway.floor.readers.antennas import LIT
-from gateway.floor.sighting_columns import PORT_SHIFT, READER_SHIFT, SightingColumns, among
+from gateway.floor.sighting_columns import PORT_SHIFT, READER_SHIFT, SightingColumns, among, distinct
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -51,8 +50,7 @@ class PlainSightings:
         self._places = places
         self._antenna_clock = presence.antenna_clock
         self._tags = presence.tags
-        self._rivals = presence.rivals
-        self._contest = presence.contest
+        self._contests = ContestedSightings(presence.rivals, presence.contest)
         self._portal_antennas = list(portal_antennas)
         self._smoothing = presence.contest.smoothing
         self._spots = -1
@@ -71,23 +69,48 @@ class PlainSightings:
         antennas = self._antenna[columns.keys >> np.uint32(READER_SHIFT), np.minimum(self._ports(columns), _PORTS)]
         states = np.frombuffer(self._tags.state, np.uint8)[slots]
         plain = (slots >= 0) & (antennas >= 0)
-        plain &= self._open[antennas] & ((states == _PRESENT) | (states == _SETTLING) | (states == _CONTESTED))
+        plain &= self._open[antennas]
         table = np.frombuffer(self._tags.rows, ROWS)
         homes = table["antenna"][slots].astype(np.int64)
-        plain &= self._zone[homes] == self._zone[antennas]
         sightings = _Sightings(start, slots, antennas, columns, states)
-        contested = np.flatnonzero(plain & (states == _CONTESTED))
-        if len(contested):
-            plain[contested] = self._safe(table, sightings, contested)
+        contested = self._contested(table, sightings, plain & self._lit[homes])
+        plain &= (states == _PRESENT) | (states == _SETTLING)
+        plain &= self._zone[homes] == self._zone[antennas]
         watching = plain & ((homes == antennas) | self._lit[homes])
         if self._single(slots[slots >= 0]):
             plain = watching
             self._update(table, sightings, np.flatnonzero(plain))
         else:
             plain = self._in_turn(table, sightings, plain, watching)
+        plain[contested] = True
         chosen = slots[plain]
         np.frombuffer(self._tags.dirty, np.uint8)[chosen >> CHUNK_BITS] = 1
         return columns if not len(chosen) else columns.at(np.flatnonzero(~plain))
+
+    def _contested(self, table: Any, sightings: _Sightings, watching: Mask) -> Ints:
+        """Takes in those of contested tags that are sums and no more; all of a tag's sightings or none."""
+        slots = sightings.slots
+        found = np.flatnonzero((sightings.states == _CONTESTED) & (slots >= 0))
+        others = found[~watching[found]]
+        if len(others):
+            found = found[~among(slots[found], distinct(slots[others]))]
+        if not len(found):
+            return found
+        window = Window(
+            start=sightings.start,
+            slots=slots,
+            antennas=sightings.antennas,
+            keys=sightings.columns.keys,
+            reads=sightings.columns.reads,
+            zones=self._zone,
+            bits=self._bit,
+            totals=self._total,
+            table=table,
+            times=sightings.times,
+            strengths=sightings.strengths,
+        )
+        since = np.frombuffer(self._tags.since, np.int64)
+        return self._contests.take(window, found, lambda at: self._update(table, sightings, at), since)
 
     def _renew(self) -> None:
         """What is known of the antennas, as arrays. Only an adopted checkpoint adds antennas."""
@@ -145,31 +168,9 @@ class PlainSightings:
         chosen[order] = good
         return chosen
 
-    def _safe(self, table: Any, sightings: _Sightings, at: Ints) -> Mask:
-        """Which of these sightings of contested tags no rival can win by, nor be forgotten at."""
-        slots = sightings.slots[at]
-        lowest = np.minimum(table["level"][slots].astype(np.float64), sightings.strengths(at))
-        times = sightings.times(at)
-        views = [self._rivals[slot].values() for slot in slots.tolist()]
-        highest = np.array([max([rival.level for rival in rivals]) for rivals in views])
-        oldest = np.array([min([rival.last for rival in rivals]) for rivals in views])
-        return np.asarray((highest - lowest < self._contest.hysteresis) & (times - oldest <= FADED))
-
-    def _weigh(self, slots: Ints, times: Ints, levels: Any, new_looks: Mask) -> None:
-        """The rivals of contested tags that were just seen in their own zones, at these levels."""
-        since, won = self._tags.since, self._contest.won
-        for slot, t, level, new in zip(
-            slots.tolist(), times.tolist(), levels.tolist(), new_looks.tolist(), strict=True
-        ):
-            for rival in self._rivals[slot].values():
-                rival.against += new
-                rival.came = 0
-                won(rival, level, since[slot], t)
-
-    def _update(self, table: Any, sightings: _Sightings, at: Ints) -> None:
-        """These sightings, each of another tag, one after the other."""
-        if not len(at):
-            return
+    def _update(self, table: Any, sightings: _Sightings, at: Ints) -> Seen:
+        """These sightings, each of another tag. Returns their times, the levels after them, and which are of a window
+        in which the tag was not seen before."""
         start, columns = sightings.start, sightings.columns
         slots, antennas, states = sightings.slots[at], sightings.antennas[at], sightings.states[at]
         rows = table[slots]
@@ -204,10 +205,10 @@ class PlainSightings:
         rows["strongest"] = np.maximum(rows["strongest"], strength)
         table[slots] = rows
         if anew.any():
-            coming, contested = np.flatnonzero(states == _SETTLING), np.flatnonzero(states == _CONTESTED)
+            coming = np.flatnonzero(states == _SETTLING)
             since = np.frombuffer(self._tags.since, np.int64)
             since[slots[coming]] = np.minimum(since[slots[coming]], times[coming])
-            self._weigh(slots[contested], times[contested], rows["level"][contested], new_window[contested])
+        return times, rows["level"].astype(np.float64), new_window
 
 
 class _Sightings:

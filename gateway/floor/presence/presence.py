@@ -192,7 +192,7 @@ class Presence(Whereabouts):
             "now": self._due.now,
             "units": self.units,
             "late": list(self.late.items()),
-            "rivals": _dump_views(self.rivals),
+            "rivals": list(self.rivals.dump()),
             "gone": self.gone.dump(),
         }
 
@@ -228,7 +228,3 @@ class Presence(Whereabouts):
             views.pop(self.zone(slot), None)
             if views:
                 into[slot] = views
-
-
-def _dump_views(views: dict[int, dict[int, Rival]]) -> list[Any]:
-    return [[slot, [view.dump() for view in zones.values()]] for slot, zones in views.items()]

@@ -15,6 +15,7 @@ from gateway.events.models import MovementKind
 from gateway.floor.evidence import Evidence, Proof
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import PATIENCE, Contest, Rival
+from gateway.floor.presence.rivals import Rivals
 from gateway.floor.presence.silence import FIRST_MEAN, Gone, Silence
 from gateway.floor.presence.states import Change, State, States
 from gateway.floor.presence.table import CHUNK_BITS, Columns
@@ -28,7 +29,7 @@ class Whereabouts:
         self, config: PresenceConfig, places: Places, antenna_clock: AntennaClock, evidence: Evidence, window: int
     ) -> None:
         self.tags = Columns()
-        self.rivals: dict[int, dict[int, Rival]] = {}  # slot to zone number to that zone's view of the tag
+        self.rivals = Rivals()  # slot to zone number to that zone's view of the tag
         self.late: dict[int, int] = {}  # slot to late reads in its zone
         self.units: dict[str, int] = {}  # reader to unit code of its newest reads
         self.states = States(self.tags.state, len(places.zones))

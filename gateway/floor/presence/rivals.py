@@ -1,0 +1,126 @@
+"""The rivals of contested tags, by slot and zone: objects, which are lent to columns while much is read.
+
+What happens to a rival now and then is done to the object (contest.py). Where whole windows are weighed at once
+(contested.py) its values are in columns, and whoever asks for the object gets it with the values that it has by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.floor.presence.contest import Rival
+
+Views: TypeAlias = dict[int, Rival]
+"""Zone number to that zone's view of a tag."""
+
+_FLOATS = ("lead", "level")
+LENT = np.dtype([(name, "f8" if name in _FLOATS else "i8") for name in Rival.__slots__])
+"""A rival as a row: the values in the order of its slots."""
+
+_VALUES = attrgetter(*Rival.__slots__)
+_FIRST_ROWS = 1024
+
+
+class Rivals(dict[int, Views]):
+    """Slot to views. `rows` are those that are lent: of a slot, `counts` of them from `starts` on, in the order of the
+    views; none where the count is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = np.zeros(_FIRST_ROWS, LENT)
+        self.starts = np.zeros(0, np.int64)
+        self.counts = np.zeros(0, np.int64)
+        self._used = 0
+        self._lent: set[int] = set()
+
+    def lend(self, slots: npt.NDArray[np.int64]) -> None:
+        """Puts the rivals of some slots, each of which has some, into rows, where they are not there yet."""
+        needed = int(slots.max()) + 1
+        if needed > len(self.counts):
+            missing = max(needed - len(self.counts), len(self.counts))
+            self.starts = np.concatenate((self.starts, np.zeros(missing, np.int64)))
+            self.counts = np.concatenate((self.counts, np.zeros(missing, np.int64)))
+        fresh = slots[self.counts[slots] == 0].tolist()
+        if not fresh:
+            return
+        views = [super(Rivals, self).__getitem__(slot).values() for slot in fresh]
+        counts = list(map(len, views))
+        total = sum(counts)
+        if self._used + total > len(self.rows):
+            self._take_back_all()
+            fresh = slots.tolist()
+            views = [super(Rivals, self).__getitem__(slot).values() for slot in fresh]
+            counts = list(map(len, views))
+            total = sum(counts)
+            if 2 * total > len(self.rows):  # room for as many to come
+                self.rows = np.zeros(4 * total, LENT)
+        begin = self._used
+        self.rows[begin : begin + total] = list(map(_VALUES, chain.from_iterable(views)))
+        self.counts[fresh] = counts
+        self.starts[fresh] = begin + np.cumsum(counts) - counts
+        self._used += total
+        self._lent.update(fresh)
+
+    def _take_back(self, slot: int) -> None:
+        """The objects have their values again."""
+        start, count = int(self.starts[slot]), int(self.counts[slot])
+        self.counts[slot] = 0
+        self._lent.discard(slot)
+        rows = self.rows[start : start + count].tolist()
+        for view, row in zip(super().__getitem__(slot).values(), rows, strict=True):
+            for name, value in zip(Rival.__slots__, row, strict=True):
+                setattr(view, name, value)
+
+    def _take_back_all(self) -> None:
+        for slot in list(self._lent):
+            self._take_back(slot)
+        self._used = 0
+
+    # ---- whoever asks gets the objects
+
+    def __getitem__(self, slot: int) -> Views:
+        if slot in self._lent:
+            self._take_back(slot)
+        return super().__getitem__(slot)
+
+    def get(self, slot: int, default: Any = None) -> Any:
+        if slot in self._lent:
+            self._take_back(slot)
+        return super().get(slot, default)
+
+    def setdefault(self, slot: int, default: Views) -> Views:
+        if slot in self._lent:
+            self._take_back(slot)
+        return super().setdefault(slot, default)
+
+    def pop(self, slot: int, default: Any = None) -> Any:
+        if slot in self._lent:
+            self._take_back(slot)
+        return super().pop(slot, default)
+
+    def __delitem__(self, slot: int) -> None:
+        self.pop(slot)
+
+    def values(self) -> Any:
+        self._take_back_all()
+        return super().values()
+
+    def items(self) -> Any:
+        self._take_back_all()
+        return super().items()
+
+    def dump(self) -> Iterator[list[Any]]:
+        """Each slot with the values of its views, ready for JSON; what is lent stays so."""
+        for slot, views in super().items():
+            if slot in self._lent:
+                start = int(self.starts[slot])
+                rows = self.rows[start : start + int(self.counts[slot])].tolist()
+                yield [slot, list(map(list, rows))]
+            else:
+                yield [slot, [view.dump() for view in views.values()]]

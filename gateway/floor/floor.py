@@ -319,6 +319,10 @@ class Floor:
         """The count that somebody takes of a zone, as it stands, ready for JSON; None where nobody counts it."""
         return self._counts.live(zone)
 
+    def inside(self, zones: Collection[str]) -> dict[str, str]:
+        """UID to zone of the tags that are in one of these zones now."""
+        return self._presence.inside(zones)
+
     @property
     def count_plan(self) -> Plan:
         """The cycle counts: `due` and `overdue_zones` by zone, for metrics."""

@@ -60,6 +60,17 @@ class Page:
     def zones(self) -> list[dict[str, Any]]:
         return [self._floor().zone_state(zone.id) for zone in self._config().zones]
 
+    def plan(self) -> list[dict[str, Any]]:
+        floor = self._floor()
+        inside: dict[str, list[str]] = {zone.id: [] for zone in self._config().zones}
+        for uid, zone in floor.inside(inside).items():
+            inside[zone].append(uid)
+        return [
+            floor.zone_state(zone)
+            | {"uids": sorted(uids), "watch_listed": [uid for uid in uids if floor.gate.watch_listed(uid)]}
+            for zone, uids in inside.items()
+        ]
+
     def set_apart(self) -> int:
         return self._set_apart()
 

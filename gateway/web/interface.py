@@ -18,6 +18,9 @@ class WebPort(Protocol):
     def zones(self) -> list[dict[str, Any]]:
         """``Floor.zone_state`` of every zone."""
 
+    def plan(self) -> list[dict[str, Any]]:
+        """`zones`, each with `uids`, the packages that are in it, sorted, and `watch_listed`, those on a watch list."""
+
     def set_apart(self) -> int:
         """How many events are in quarantine."""
 

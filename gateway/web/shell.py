@@ -11,6 +11,7 @@ from gateway.web.icons import icon
 
 _NAVIGATION = (
     ("/", "Docks"),
+    ("/plan", "Floor"),
     ("/manifests", "Manifests"),
     ("/alarms", "Alarms"),
     ("/zones", "Zones"),

@@ -1,7 +1,7 @@
 """The pages and actions as an ASGI application.
 
 ======================  ================================================================
-``/``                   all docks; `/zones`, `/readers` and `/alarms` likewise
+``/``                   all docks; `/plan`, `/zones`, `/readers` and `/alarms` likewise
 ``/find, /tags, …``     what asks the history (gateway.web.history_pages)
 ``/manifests``          before the van (gateway.web.manifest_pages)
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
@@ -40,10 +40,11 @@ from gateway.web.history_pages import HistoryPages
 from gateway.web.hub import Full, Hub, Parts
 from gateway.web.interface import WebPort
 from gateway.web.manifest_pages import ManifestPages
+from gateway.web.plan_view import plan_parts
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(zones|manifests|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
@@ -64,6 +65,7 @@ class _Site:
         self.app = Starlette(
             routes=[
                 Route("/", self._overview),
+                Route("/plan", self._plan),
                 Route("/zones", self._zones),
                 Route("/readers", self._readers),
                 Route("/alarms", self._alarms),
@@ -86,6 +88,9 @@ class _Site:
 
     async def _overview(self, request: Request) -> Response:
         return self._page(request, "/", "Docks", "docks")
+
+    async def _plan(self, request: Request) -> Response:
+        return self._page(request, "/plan", "Floor", "plan")
 
     async def _zones(self, request: Request) -> Response:
         return self._page(request, "/zones", "Zones", "zones")
@@ -121,6 +126,8 @@ class _Site:
         match view.split("/"):
             case ["docks"]:
                 return docks_parts(self._port.dock_state(dock) for dock in self._port.docks())
+            case ["plan"]:
+                return plan_parts(self._port.plan(), map(self._port.dock_state, self._port.docks()))
             case ["zones"]:
                 return zones_parts(self._port.zones())
             case ["alarms"]:

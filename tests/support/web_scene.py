@@ -18,7 +18,7 @@ from gateway.history.questions import Questions
 from gateway.inputs import Command
 from gateway.ops.logs import Logger
 from gateway.web.server import WebServer
-from tests.support.gate_scene import DOCKS, at, config, elapse, manifest, run, transit
+from tests.support.gate_scene import DOCKS, at, config, elapse, manifest, run, transit, uid
 
 PRODUCTS = [
     ("THC Seltzer 12oz Grapefruit 10mg 4pk", "SLT-2602-07", 48, "Each"),
@@ -112,6 +112,12 @@ class FakeGateway:
 
     def delivery(self, manifest: str, delivery: str) -> dict[str, Any] | None:
         return self.gate.manifest(manifest, delivery, at(self.now))
+
+    def plan(self) -> list[dict[str, Any]]:
+        return [
+            entry | {"uids": [uid(place * 1000 + n) for n in range(entry["population"])], "watch_listed": [uid(2)]}
+            for place, entry in enumerate(self.zones())
+        ]
 
     def set_apart(self) -> int:
         return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.web.plan_view import DOTS, plan_parts
 from gateway.web.wording import common_unknown
 from tests.support.gate_scene import uid
 from tests.support.web_scene import HOLD, FakeGateway, load, product
@@ -90,3 +91,19 @@ async def test_the_dock_says_what_the_look_ahead_has_found(gateway: FakeGateway)
     async with Browser(gateway, tokens=False) as browser:
         page = (await browser.get("/docks/dock-1")).text
     assert "1 must not leave, 1 not known yet" in page
+
+
+def test_the_floor_has_a_dot_for_each_package_and_says_what_it_has_no_room_for() -> None:
+    zones = [
+        {"zone": "vault", "name": "<b>", "population": 300, "watched": True, "watch_listed": [uid(1)],
+         "uids": [uid(n) for n in range(300)]},
+        {"zone": "cage", "name": "", "population": 0, "watched": False, "watch_listed": [], "uids": []},
+    ]  # fmt: skip
+    gateway = FakeGateway()
+    drawing = plan_parts(zones, [gateway.dock_state("dock-1")])["plan"]
+    assert drawing.count("<circle") == DOTS
+    assert f"and {300 - DOTS} more" in drawing
+    assert drawing.count('class="dot listed"') == 1
+    assert "&lt;b&gt;" in drawing
+    assert "cage: 0 packages, not watched" in drawing
+    assert plan_parts([], [])["plan"], "of a site without zones and docks too"

@@ -238,6 +238,10 @@ class Gate:
         """The EPCs of all tags on watch lists."""
         return self._watch_lists.epcs
 
+    def watch_listed(self, uid: str) -> bool:
+        """Whether a tag is on any watch list."""
+        return bool(self._watch_lists.lists(uid))
+
     def has_door(self, reader: str, port: int) -> bool:
         """Whether the contact of a dock door is at this input."""
         return self._doors.at(reader, port)

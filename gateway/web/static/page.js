@@ -39,13 +39,34 @@ function localTimes(root) {
   }
 }
 
+// Where each package of a drawing is, by UID; and then each that is elsewhere now goes there from where it was.
+
+function places(part) {
+  const found = new Map();
+  for (const dot of part.querySelectorAll("[data-move]")) found.set(dot.dataset.move, [dot.cx.baseVal.value, dot.cy.baseVal.value]);
+  return found;
+}
+
+function moveFrom(part, before) {
+  if (!before.size || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  for (const dot of part.querySelectorAll("[data-move]")) {
+    const [x, y] = before.get(dot.dataset.move) || [dot.cx.baseVal.value, dot.cy.baseVal.value - 60];
+    const [aside, down] = [x - dot.cx.baseVal.value, y - dot.cy.baseVal.value];
+    if (aside || down) {
+      dot.animate([{ transform: `translate(${aside}px, ${down}px)` }, { transform: "none" }], { duration: 900, easing: "ease-in-out" });
+    }
+  }
+}
+
 function replaceParts(parts) {
   const focused = document.activeElement && document.activeElement.id;
   for (const [name, html] of Object.entries(parts)) {
     const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
     if (!part) continue;
+    const before = places(part);
     part.innerHTML = html;
     localTimes(part);
+    moveFrom(part, before);
   }
   if (focused && document.activeElement === body) byId(focused)?.focus();
   freshen();

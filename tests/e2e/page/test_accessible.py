@@ -19,6 +19,7 @@ PHONE = {"width": 390, "height": 844}
 PAGES = {
     "docks": "/",
     "dock": "/docks/dock-1",
+    "plan": "/plan",
     "manifests": "/manifests",
     "manifest": f"/manifests/one?manifest={MANIFEST}&delivery=1204477",
     "alarms": "/alarms",

@@ -261,11 +261,11 @@ async def test_everything_can_be_done_with_a_keyboard(page, gateway):
         await page.goto(url(server))
         await live(page)
         order = []
-        for _ in range(10):
+        for _ in range(12):
             await page.keyboard.press("Tab")
             order.append(await page.evaluate("document.activeElement.textContent"))
             assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        pages = ["Docks", "Manifests", "Alarms", "Zones", "Counts", "Readers"]
+        pages = ["Docks", "Floor", "Manifests", "Alarms", "Zones", "Counts", "Readers"]
         assert order == ["To the content", *pages, "", "Find", "Theme: auto", "Open session"]
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog")).to_be_visible()

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from gateway.config.base import Identifier, Name, Seconds, Section
+from gateway.config.hours import HoursConfig
 
 RuleName = Literal[
     "manifest",
@@ -112,6 +113,7 @@ class GateConfig(Section):
     Facts older than `facts_max_age` are as good as none. A package is in quarantine where the name of its location
     contains one of `quarantine_locations`. `coa_batches` says which tests make up a required batch, by the beginnings
     of their names, where the names alone do not show it. `staging`: the zones where loads are made ready.
+    With `hours` it is an alarm when something moves while the site is closed.
     """
 
     rules: list[RuleName] = _OUTBOUND
@@ -122,6 +124,7 @@ class GateConfig(Section):
     quarantine_lab_states: list[Name] = []
     coa_batches: dict[str, list[Name]] = {}
     staging: Annotated[list[Identifier], Field(max_length=100)] = []
+    hours: HoursConfig | None = None
     shipped_for: Seconds = 30 * 86_400.0
     alarm_every: Seconds = 60.0
 

@@ -64,5 +64,34 @@ class NoSessionAlarm(TypedDict):
     evidence: GateEvidence
 
 
-GateAlarm: TypeAlias = Annotated[WatchAlarm | ManifestRefusedAlarm | NoSessionAlarm, Field(discriminator="alarm")]
+@strict
+class UnreadCrossingAlarm(TypedDict):
+    """Something went through the photo-eyes of a portal and no tag was read there: a tag may have been shielded."""
+
+    alarm: Literal["unread-crossing"]
+    state: Literal["raised"]
+    since: Time
+    portal: Identifier
+    reason: str
+    unsaid: Count
+    evidence: GateEvidence
+
+
+@strict
+class ClosedHoursAlarm(TypedDict):
+    """A package moved while the site was closed. `name`: the zone or portal."""
+
+    alarm: Literal["closed-hours"]
+    state: Literal["raised"]
+    since: Time
+    name: Identifier
+    reason: str
+    unsaid: Count
+    evidence: GateEvidence
+
+
+GateAlarm: TypeAlias = Annotated[
+    WatchAlarm | ManifestRefusedAlarm | NoSessionAlarm | UnreadCrossingAlarm | ClosedHoursAlarm,
+    Field(discriminator="alarm"),
+]
 """An alarm of the dock gate or of the watch lists."""

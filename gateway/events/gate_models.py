@@ -271,6 +271,23 @@ class Staging(TypedDict):
 
 
 @strict
+class CrossedUnread(TypedDict):
+    """Something went through the photo-eyes of a portal and no tag was read there meanwhile. `watched`: its antennas
+    were working. `closed`: the site was closed."""
+
+    gate: Literal["crossed-unread"]
+    portal: Identifier
+    dock: Identifier | None
+    session: str | None
+    direction: Literal["in", "out"]
+    start: Time
+    end: Time
+    watched: bool
+    closed: bool
+    evidence: GateEvidence
+
+
+@strict
 class CameBack(TypedDict):
     """A package that had left came back through a dock that had no session."""
 
@@ -308,6 +325,7 @@ GateData: TypeAlias = Annotated[
     | CommandRefused
     | Precheck
     | Staging
+    | CrossedUnread
     | WatchChanged,
     Field(discriminator="gate"),
 ]
@@ -328,6 +346,7 @@ GateKind: TypeAlias = Literal[
     "refused",
     "precheck",
     "staging",
+    "crossed-unread",
     "watch-changed",
 ]
 """What tells the events of the gate apart."""

@@ -113,6 +113,7 @@ class Floor:
         self._docks = Docks(config, self._places, self._reader_history.antenna_clock, self._presence)
         self.gate = self._docks.gate
         self._portals.on_pass(self.gate.passed)
+        self._portals.on_unread(self.gate.closed_hours.crossed)
         self._pending = Pending()
         self._memory: tuple[_Memory, ...] = (
             *(self._windows, self._readers, self._reader_history, self._presence),

@@ -25,7 +25,7 @@ COMMANDS = ("alarm.acknowledge", "access")
 MAX_AHEAD = 300 * SECOND
 """How far another system's clock may run before ours."""
 
-ENDLESS = frozenset({"manifest-refused", "no-session"})
+ENDLESS = frozenset({"manifest-refused", "no-session", "unread-crossing", "closed-hours"})
 """Alarms about something that happened, which nothing but a person can end: taking note of one clears it."""
 
 _Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(lambda text: printable(text, 200))]

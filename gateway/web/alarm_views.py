@@ -14,6 +14,8 @@ from gateway.web.wording import number
 _NAMES = {
     "watch-list": "On a watch list",
     "no-session": "Left without a session",
+    "unread-crossing": "Something went through without a tag",
+    "closed-hours": "Moved while closed",
     "manifest-refused": "Manifest not taken",
     "reader-down": "Reader down",
     "antenna-down": "Antenna not working",

@@ -6,7 +6,12 @@ from typing import Any
 
 from gateway.clock import micros, rfc3339
 from gateway.events.envelope import Fact, alarm
-from gateway.events.gate_alarms import ManifestRefusedAlarm, NoSessionAlarm
+from gateway.events.gate_alarms import (
+    ClosedHoursAlarm,
+    ManifestRefusedAlarm,
+    NoSessionAlarm,
+    UnreadCrossingAlarm,
+)
 from gateway.floor.bounded import Bounded
 from gateway.floor.gate.reports import MANIFESTS
 from gateway.floor.gate.verdict import ALGORITHM
@@ -57,6 +62,38 @@ class Alarms:
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
         return [alarm(portal, t, data)]
+
+    def unread_crossing(self, portal: str, why: str, t: int) -> list[Fact]:
+        """Something went through a portal, and no tag was read there."""
+        unsaid = self._again("unread-crossing", portal, t)
+        if unsaid is None:
+            return []
+        data: UnreadCrossingAlarm = {
+            "alarm": "unread-crossing",
+            "state": "raised",
+            "since": rfc3339(t),
+            "portal": portal,
+            "reason": f"something went through {portal} and no tag was read there, {why}",
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(portal, t, data)]
+
+    def closed_hours(self, place: str, uid: str, t: int) -> list[Fact]:
+        """A package moved while the site was closed."""
+        unsaid = self._again("closed-hours", place, t)
+        if unsaid is None:
+            return []
+        data: ClosedHoursAlarm = {
+            "alarm": "closed-hours",
+            "state": "raised",
+            "since": rfc3339(t),
+            "name": place,
+            "reason": f"{uid} moved at {place} while the site was closed",
+            "unsaid": unsaid,
+            "evidence": {"config": self._digest, "algorithm": ALGORITHM},
+        }
+        return [alarm(place, t, data)]
 
     def _again(self, kind: str, subject: str, t: int) -> int | None:
         """How often an alarm was not said since the last time; None, and one more, where it is too soon."""

@@ -10,6 +10,7 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.floor.gate.commands import Open
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Line, Manifest, read_manifest
+from gateway.floor.passes import Direction
 
 MAX_MANIFESTS = 64
 """Known at a time: some days of a large site, of which those that are done make room first."""
@@ -159,6 +160,19 @@ class Catalogue:
                 if delivery.dock in (dock, None) and key not in taken and delivery.delivery not in known.done:
                     found[delivery.dock == dock].append(key)
         return sorted(found[True]) or sorted(found[False])
+
+    def begun_by(self, dock: str, uid: str, direction: Direction, taken: Collection[DeliveryKey]) -> DeliveryKey | None:
+        """The delivery that a first pass at a dock begins: the pending one that names the package or, outward, the only
+        one that is assigned to this dock."""
+        wanted = {"out": (Direction.OUT, Direction.UNDETERMINED), "in": (Direction.IN, Direction.UNDETERMINED)}
+        fitting = [
+            key for key in self.pending(dock, taken) if direction in wanted[self.known[key[0]].manifest.direction]
+        ]
+        naming = [key for key in fitting if self.line(uid, key) is not None]
+        if len(naming) == 1:
+            return naming[0]
+        assigned = [key for key in fitting if (found := self.delivery(key)) and found.dock == dock]
+        return assigned[0] if len(assigned) == 1 and direction is Direction.OUT else None
 
     def outline(self, key: DeliveryKey) -> dict[str, Any]:
         """A delivery in a few words, for lists."""

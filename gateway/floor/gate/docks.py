@@ -60,7 +60,8 @@ class Docks:
         """Tells of watched tags that have come to another zone, or have left through a portal."""
         watched, staging = self.gate.watched, self.gate.staging
         facts: list[Fact] = []
-        for fact in said if watched or staging.zones else ():
+        for fact in said:
+            facts += self.gate.closed_hours.moved(fact)
             if fact.type == MOVEMENT and staging.zones and "from" in fact.data:
                 staging.moved((fact.data["from"], fact.data["to"]), fact.time)
             if fact.type == MOVEMENT and bytes.fromhex(fact.data.get("epc", "")) in watched:

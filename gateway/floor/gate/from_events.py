@@ -64,7 +64,7 @@ class FromEvents:
                     self._sessions.answered_for(data["dock"], data["uid"], data["by"], data["reason"], t)
             case "destroyed":
                 self._watch_lists.destroyed(data["uid"], data["method"], t)
-            case "confirmed" | "revised" | "refused" | "precheck" | "staging" | "watch-changed":
+            case "confirmed" | "revised" | "refused" | "precheck" | "staging" | "crossed-unread" | "watch-changed":
                 pass  # follows from what else is known; the time that nobody watched is counted again from here
             case _:
                 _unknown(kind)

@@ -16,11 +16,11 @@ from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.alarms import Alarms
 from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.closed_hours import ClosedHours
 from gateway.floor.gate.doors import Doors
 from gateway.floor.gate.early_warning import EarlyWarning
 from gateway.floor.gate.from_events import FromEvents
 from gateway.floor.gate.knowledge import Action, Knowledge, Plan
-from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.precheck import Prechecks
 from gateway.floor.gate.reports import Reports
 from gateway.floor.gate.session import Dark, always_watching
@@ -79,6 +79,7 @@ class Gate:
         self._reports = reports
         self._from_events = FromEvents(self._catalogue, self._sessions, self._shipped, self._watch_lists)
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
+        self.closed_hours = ClosedHours(config, self._at_portal, self._sessions, self._alarms)
         self._saved: dict[str, int] = {}
         knowledge = Knowledge(
             self._docks,
@@ -212,7 +213,7 @@ class Gate:
         if p.direction in (Direction.STANDING, Direction.TURNED_BACK):
             return []
         facts = self._sessions.came_back(dock, p) if p.direction is Direction.IN else []
-        key = self._expected(dock, p)
+        key = self._catalogue.begun_by(dock, p.uid, p.direction, self._sessions.taken())
         outward = p.direction is Direction.OUT
         opens = self._docks[dock].open_on_pass
         if opens and (outward or key is not None):
@@ -220,18 +221,6 @@ class Gate:
         if outward and not (opens and key is not None):
             facts += self._alarms.no_session(self._docks[dock].portal, dock, p.uid, p.end)
         return facts
-
-    def _expected(self, dock: str, p: Pass) -> DeliveryKey | None:
-        """The delivery that a first pass begins: the pending one that names it or, outward, the only one that is
-        assigned to this dock."""
-        pending = self._catalogue.pending(dock, self._sessions.taken())
-        wanted = {"out": (Direction.OUT, Direction.UNDETERMINED), "in": (Direction.IN, Direction.UNDETERMINED)}
-        fitting = [key for key in pending if p.direction in wanted[self._catalogue.known[key[0]].manifest.direction]]
-        naming = [key for key in fitting if self._catalogue.line(p.uid, key) is not None]
-        if len(naming) == 1:
-            return naming[0]
-        assigned = [key for key in fitting if (found := self._catalogue.delivery(key)) and found.dock == dock]
-        return assigned[0] if len(assigned) == 1 and p.direction is Direction.OUT else None
 
     @property
     def watched(self) -> frozenset[bytes]:

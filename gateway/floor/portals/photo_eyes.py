@@ -55,6 +55,7 @@ class PhotoEyes:
         self._last = ""
         self._both = False  # whether the photo-eyes of both sides were broken since
         self.crossings: list[Crossing] = []
+        self._new: list[Crossing] = []
 
     def has(self, reader: str, port: int) -> bool:
         return (reader, port) in self._sides
@@ -115,9 +116,16 @@ class PhotoEyes:
         through = self._first != self._last
         way = Direction.IN if self._last == "inside" else Direction.OUT
         if self._both:
-            self.crossings.append(Crossing(self._start, self._end, way if through else Direction.TURNED_BACK))
+            crossing = Crossing(self._start, self._end, way if through else Direction.TURNED_BACK)
+            self.crossings.append(crossing)
+            self._new += [crossing] if through else []
             del self.crossings[:-KEPT]
         self._first = ""
+
+    def went_through(self) -> list[Crossing]:
+        """What has gone through since the last call."""
+        new, self._new = self._new, []
+        return new
 
     def between(self, start: int, end: int) -> list[Crossing]:
         """The crossings that overlap a time."""

@@ -31,7 +31,7 @@ from gateway.floor.portals.groups import Judged, Load, Loads
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import ReaderOutages
 from gateway.floor.portals.phases import Phase
-from gateway.floor.portals.photo_eyes import PhotoEyes
+from gateway.floor.portals.photo_eyes import Crossing, PhotoEyes
 from gateway.floor.portals.proof import PassProof, proof_of
 from gateway.floor.portals.reports import Reports
 from gateway.floor.portals.standing import Standing
@@ -152,6 +152,9 @@ class Portal:
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
         facts = self.photo_eyes.fire(t)
+        for crossing in self.photo_eyes.went_through():
+            if not self._is_read(crossing):
+                facts += self._reports.unread(self.config.id, crossing, t, watched=self._is_watched())
         judged: list[Judged] = []
         while self._agenda and self._agenda[0][0] <= t:
             track = self._tracks[heappop(self._agenda)[1]]
@@ -164,6 +167,18 @@ class Portal:
                 due = max(self._ends(track), t + 1)
                 heappush(self._agenda, (min(due, t + EVERY) if watched else due, track.epc))
         return facts + self._said(judged, t) + self._release(t) + self._complete(t)
+
+    def _is_read(self, crossing: Crossing) -> bool:
+        """Whether any tag but those that stand there was read around a crossing."""
+        start, end = crossing.start - AROUND, crossing.end + AROUND
+        tracks = self._tracks.values()
+        return any(not track.standing and track.last >= start and track.first <= end for track in tracks) or any(
+            trace.overlaps(start, end) for trace in self._traces()
+        )
+
+    def _is_watched(self) -> bool:
+        """Whether every antenna of the portal is working now."""
+        return not any(self._antenna_clock.causes[antenna] for antenna in self.antennas)
 
     def settle(self) -> list[Fact]:
         """The end of a recording: nothing more will be read. Says what is decided by that."""

@@ -13,7 +13,7 @@ from gateway.floor.places import Places
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.phases import Phases
 from gateway.floor.portals.portal import Portal
-from gateway.floor.portals.reports import OnPass, Reports
+from gateway.floor.portals.reports import OnPass, OnUnread, Reports
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.antennas import AntennaClock
 from gateway.inputs import Restart
@@ -47,6 +47,10 @@ class Portals:
     def on_pass(self, take: OnPass) -> None:
         """Every pass that is said is given to `take`; the facts that it returns follow that of the pass."""
         self._reports.on_pass = take
+
+    def on_unread(self, take: OnUnread) -> None:
+        """Every crossing of photo-eyes without a tag is given to `take`, whose facts are said."""
+        self._reports.on_unread = take
 
     def is_standing(self, portal: str, epc: bytes, t: int) -> bool:
         """Whether a tag is known to stand at a portal."""

@@ -19,6 +19,7 @@ from gateway.floor.passes import Direction, Pass
 from gateway.floor.places import Places
 from gateway.floor.portals.groups import Judged, Load
 from gateway.floor.portals.judge import MOST, Verdict
+from gateway.floor.portals.photo_eyes import Crossing
 from gateway.floor.portals.proof import PassProof, SideProof
 from gateway.floor.portals.walk_model import Likelihood
 from gateway.floor.presence.presence import Presence
@@ -31,12 +32,16 @@ MAX_UIDS = 10_000
 OnPass = Callable[[Pass], list[Fact]]
 """Takes a pass; the facts that it returns follow that of the pass."""
 
+OnUnread = Callable[..., list[Fact]]
+"""Takes a portal, a crossing of its photo-eyes without a tag, the time and whether it was `watched`; returns facts."""
+
 
 class Reports:
     """Writes passes down and hands them on: to presence, and to `on_pass` where somebody wants them."""
 
     def __init__(self, places: Places, evidence: Evidence, presence: Presence) -> None:
         self.on_pass: OnPass | None = None
+        self.on_unread: OnUnread | None = None
         self._places = places
         self._evidence = evidence
         self._presence = presence
@@ -61,6 +66,10 @@ class Reports:
                 evidence=data["evidence"],
             )
         )
+
+    def unread(self, portal: str, crossing: Crossing, t: int, *, watched: bool) -> list[Fact]:
+        """What follows from a crossing of photo-eyes at which no tag was read."""
+        return [] if self.on_unread is None else self.on_unread(portal, crossing, t, watched=watched)
 
     def group(self, config: PortalConfig, load: Load, strays: list[str]) -> Fact:
         """The fact of a load whose members are all said."""

@@ -7,6 +7,7 @@ working on columns is more than the plain way takes, so a quiet site never comes
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
@@ -15,6 +16,7 @@ import numpy as np
 from drivers.api import Batch
 from drivers.records import RecordFormat, Records
 from gateway.floor.sighting_columns import (
+    EPC_BYTES,
     EXACT,
     READER_SHIFT,
     Digest,
@@ -34,6 +36,32 @@ FEW_READS = 1_000
 
 MANY = 1 << 17
 """Reads that wait at most: some ten megabytes of columns at a time."""
+
+
+_WINDOW = struct.Struct("<qI")
+_TYPES = ("<u4", "<i8", "<i8", "<i8", "<i8")  # of the columns behind the EPCs
+_ROW_BYTES = EPC_BYTES + 4 + 4 * 8
+
+
+def dumped(content: bytes) -> Iterator[tuple[int, int, bytes, list[int]]]:
+    """What `Columns.dump` gave: number of the window, key, EPC and sums of each row. Raises ValueError."""
+    at = 0
+    while at < len(content):
+        if at + _WINDOW.size > len(content):
+            raise ValueError("the columns of the open windows are cut off")
+        number, count = _WINDOW.unpack_from(content, at)
+        at += _WINDOW.size
+        if at + count * _ROW_BYTES > len(content):
+            raise ValueError("the columns of the open windows are cut off")
+        epcs = np.frombuffer(content, np.uint32, count * 3, at).reshape(count, 3)
+        at += epcs.nbytes
+        columns = []
+        for type in _TYPES:
+            columns.append(np.frombuffer(content, type, count, at))
+            at += columns[-1].nbytes
+        rows = SightingColumns(epcs, *columns)
+        for epc, key, sums in rows.sums():
+            yield number, key, epc, sums
 
 
 class Block:
@@ -161,10 +189,16 @@ class Columns:
                 del self._open[number], self._weights[number]
             yield number, dictionaries(sightings.at(np.flatnonzero(theirs)))
 
-    def peek(self) -> Iterator[tuple[int, dict[int, dict[bytes, list[int]]]]]:
-        """What is open, as dictionaries: window number, then key to sightings."""
+    def dump(self) -> bytes:
+        """What is open, as `dumped` reads it: a copy of the columns."""
+        pieces = []
         for number, parts in self._open.items():
-            yield number, dictionaries(join(parts))
+            found = join(parts)
+            pieces.append(_WINDOW.pack(number, len(found)))
+            pieces.append(np.ascontiguousarray(found.epcs).tobytes())
+            columns = (found.keys, found.reads, found.strongest, found.power, found.moment)
+            pieces += [np.asarray(column, type).tobytes() for column, type in zip(columns, _TYPES, strict=True)]
+        return b"".join(pieces)
 
     def redate(self, by: int) -> None:
         """Every window is the one that comes `by` after it."""

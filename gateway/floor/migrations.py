@@ -16,9 +16,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 Content: TypeAlias = dict[str, Any]
 """A section as plain data: JSON values, and bytes for the table of the tags and their timers.
 
-``time``: antennas, zones, windows, readers, reader_history, pending, number, position. ``presence``: presence, foreign,
-tags (a list of chunks), waiting. ``portals``: portals. ``counts``: counts, expected. ``gate``: manifests, shipped,
-watch, docks, or nothing where the gateway had no gate.
+``time``: antennas, zones, windows, readers, reader_history, pending, number, position, columns (bytes).
+``presence``: presence, foreign, tags (a list of chunks), waiting. ``portals``: portals. ``counts``: counts, expected.
+``gate``: manifests, shipped, watch, docks, or nothing where the gateway had no gate.
 """
 
 Step: TypeAlias = Callable[[Content], Content]
@@ -107,6 +107,11 @@ def time_1(content: Content) -> Content:
     return kept | {"reader_history": history, "readers": readers}
 
 
+def time_2(content: Content) -> Content:
+    """Open windows that are columns are in a part of their own; before, they stood with the others."""
+    return content | {"columns": b""}
+
+
 def _past_of_flags(past: Content) -> Content:
     kept = {key: value for key, value in past.items() if key not in ("announced", "up", "quiet", "alarm")}
     if past["up"]:
@@ -123,7 +128,7 @@ def _now_of_flags(entry: Content) -> Content:
 
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
-    "time": (time_1,),
+    "time": (time_1, time_2),
     "presence": (presence_1, presence_2),
     "portals": (portals_1, portals_2),
     "counts": (counts_1, counts_2),

@@ -118,7 +118,8 @@ class Checkpoint:
         floor = self._floor
         match section:
             case "time":
-                return {name: floor[name] for name in (*_TIME, *_TIME_1) if name in floor}
+                columns = self._body("windows") if "windows" in self._parts else b""
+                return {name: floor[name] for name in (*_TIME, *_TIME_1) if name in floor} | {"columns": columns}
             case "presence":
                 tags = [self._body(f"tags/{chunk:06d}") for chunk in range(floor["chunks"])]
                 waiting = self._body("waiting")

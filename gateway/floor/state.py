@@ -78,7 +78,8 @@ class State:
             "number": self.pending.number,
             "position": self.position,
         }
-        return {"waiting": seal(self.presence.dump_waiting()), "floor": seal_json(versions() | floor)}
+        parts = {"waiting": seal(self.presence.dump_waiting()), "windows": seal(self.windows.dump_columns())}
+        return parts | {"floor": seal_json(versions() | floor)}
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str]) -> None:
         """Loads the sections of a checkpoint but for those in `without`. Raises `Unreadable` or `Newer`."""
@@ -89,7 +90,7 @@ class State:
         def time(content: Content) -> None:
             numbers.extend(self.places.adopt(*antenna) for antenna in content["antennas"])
             zones.extend(self.places.zone_number(zone) for zone in content["zones"])
-            self.windows.load(content["windows"])
+            self.windows.load(content["windows"], content["columns"])
             self.readers.load(content["readers"])
             self.reader_history.load(content["reader_history"], numbers, self.windows.now)
             self.pending.load(content["pending"], content["number"])

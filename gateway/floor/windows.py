@@ -23,7 +23,7 @@ import numpy as np
 from drivers.api import Batch
 from drivers.records import Records
 from gateway.clock import SECOND
-from gateway.floor.columns import Block, BlockSightings, Columns, merge
+from gateway.floor.columns import Block, BlockSightings, Columns, dumped, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
 from gateway.floor.reader_windows import AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
 from gateway.floor.sighting_columns import MAX_READERS, PORT_SHIFT, Limits, add_sighting, distinct, key_of, parts_of
@@ -275,18 +275,25 @@ class Windows:
         return max(self._columns.newest(), max(numbers, default=0))
 
     def dump(self) -> dict[str, Any]:
-        """The open windows, ready for JSON."""
+        """The open windows but for those that are columns, ready for JSON."""
         self._digest()
         readers = {reader: _dump(windows) for reader, windows in self.readers.items()}
-        for number, sightings in self._columns.peek():
-            for key, found in sightings.items():
-                reader, port, unit = parts_of(key)
-                entry = [[epc.hex(), *sums] for epc, sums in found.items()]
-                readers[self.names[reader]]["open"].append([number, unit, port, entry])
         return {"width": self.width, "now": self.now, "lateness": self._lateness, "readers": readers}
 
-    def load(self, dump: Any) -> None:
-        """Takes over a dump. Where the width of a window has changed, open windows go into the one they begin in."""
+    def dump_columns(self) -> bytes:
+        """The open windows that are columns: the numbers in them are those of the readers in the order of `dump`."""
+        self._digest()
+        return self._columns.dump()
+
+    def load(self, dump: Any, columns: bytes) -> None:
+        """Takes over a dump. Where the width of a window has changed, open windows go into the one they begin in.
+        Raises ValueError where the columns are not what `dump_columns` gave."""
+        entries = dict(enumerate(dump["readers"].values()))
+        for number, key, epc, sums in dumped(columns):
+            reader, port, unit = parts_of(key)
+            if reader not in entries:
+                raise ValueError(f"there is no reader {reader} in it")
+            entries[reader]["open"].append([number, unit, port, [[epc.hex(), *sums]]])
         self.now = int(dump["now"])
         width = int(dump["width"])
         self.lateness = int(dump.get("lateness", self._upper))

@@ -38,6 +38,16 @@ def test_columns_are_the_plain_way(seed: int, monkeypatch: pytest.MonkeyPatch) -
     differ(seed)
 
 
+@pytest.mark.parametrize("seed", (21, 23))
+def test_a_checkpoint_holds_what_is_in_columns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A floor that is restored from checkpoints on the way says what one says that lived through it all."""
+    monkeypatch.setattr(columns, "FEW_READS", 1)
+    made = scene(seed)
+    facts = play(made, raw=True).facts
+    assert play(made, raw=True, restored=301).facts == facts
+    assert len(facts) > 10
+
+
 if __name__ == "__main__":
     total = 0
     for number in range(int(sys.argv[1]), int(sys.argv[2])):

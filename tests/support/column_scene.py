@@ -21,7 +21,9 @@ from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor import Floor
-from gateway.floor.snapshot import unseal_json
+from gateway.floor.columns import dumped
+from gateway.floor.sighting_columns import parts_of
+from gateway.floor.snapshot import unseal, unseal_json
 from gateway.inputs import Command, Input, Restart, Tick
 
 START = 1_700_000_000 * SECOND
@@ -196,8 +198,10 @@ class Run:
     figures: dict[str, Any]
 
 
-def play(made: Scene, *, raw: bool) -> Run:
-    """Gives a scene to a floor; with `raw` the batches hold bytes, otherwise rows."""
+def play(made: Scene, *, raw: bool, restored: int = 0) -> Run:
+    """Gives a scene to a floor; with `raw` the batches hold bytes, otherwise rows. After every so many inputs the floor
+    is another one, `restored` from the checkpoints of the one before."""
+    parts: dict[str, bytes] = {}
     floor = Floor(made.config)
     run = Run([], [], [], {})
     for at, item in enumerate(made.items):
@@ -209,6 +213,10 @@ def play(made: Scene, *, raw: bool) -> Run:
             run.facts += floor.feed(Tick(getattr(item, "arrival", END)))
         if at % 997 == 996:
             run.states.append(_normal(floor.checkpoint()))
+        if restored and at % restored == restored - 1:
+            parts |= floor.checkpoint()
+            floor = Floor(made.config)
+            floor.restore(parts)
     run.facts += floor.finish()
     run.states.append(_normal(floor.checkpoint()))
     run.figures = {
@@ -223,6 +231,10 @@ def _normal(parts: dict[str, bytes]) -> dict[str, Any]:
     """The parts of a checkpoint, with what has no order sorted."""
     normal: dict[str, Any] = dict(parts)
     content = unseal_json("floor", parts["floor"])
+    readers = list(content["windows"]["readers"].values())
+    for number, key, epc, sums in dumped(unseal("windows", normal.pop("windows"))):
+        reader, port, unit = parts_of(key)
+        readers[reader]["open"].append([number, unit, port, [[epc.hex(), *sums]]])
     for reader in content["windows"]["readers"].values():
         for name in ("open", "stale"):
             reader[name] = _together(reader[name])

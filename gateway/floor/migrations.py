@@ -17,8 +17,8 @@ Content: TypeAlias = dict[str, Any]
 """A section as plain data: JSON values, and bytes for the table of the tags and their timers.
 
 ``time``: antennas, zones, windows, readers, reader_history, pending, number, position, columns (bytes).
-``presence``: presence, foreign, tags (a list of chunks), waiting. ``portals``: portals. ``counts``: counts, expected.
-``gate``: manifests, shipped, watch, docks, or nothing where the gateway had no gate.
+``presence``: presence, foreign, tags (a list of chunks), waiting, rivals (bytes). ``portals``: portals.
+``counts``: counts, expected. ``gate``: manifests, shipped, watch, docks, or nothing where the gateway had no gate.
 """
 
 Step: TypeAlias = Callable[[Content], Content]
@@ -66,6 +66,11 @@ def presence_2(content: Content) -> Content:
 def _rival_2(view: list[Any]) -> list[Any]:
     values = dict(zip(_RIVAL_2, view, strict=True))
     return [values[name] for name in _RIVAL_3]
+
+
+def presence_3(content: Content) -> Content:
+    """Rivals are in a part of their own; before, they stood with the rest of presence."""
+    return content | {"rivals": b""}
 
 
 def counts_1(content: Content) -> Content:
@@ -129,7 +134,7 @@ def _now_of_flags(entry: Content) -> Content:
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1, time_2),
-    "presence": (presence_1, presence_2),
+    "presence": (presence_1, presence_2, presence_3),
     "portals": (portals_1, portals_2),
     "counts": (counts_1, counts_2),
     "gate": (),

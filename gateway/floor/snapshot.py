@@ -123,7 +123,9 @@ class Checkpoint:
             case "presence":
                 tags = [self._body(f"tags/{chunk:06d}") for chunk in range(floor["chunks"])]
                 waiting = self._body("waiting")
-                return {"presence": floor["presence"], "foreign": floor["foreign"], "tags": tags, "waiting": waiting}
+                rivals = self._body("rivals") if "rivals" in self._parts else b""
+                tables = {"tags": tags, "waiting": waiting, "rivals": rivals}
+                return {"presence": floor["presence"], "foreign": floor["foreign"]} | tables
             case "counts":
                 expected = self._json("expected") if floor["counts"]["expected"] else None
                 return {"counts": floor["counts"], "expected": expected}

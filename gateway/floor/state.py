@@ -79,6 +79,7 @@ class State:
             "position": self.position,
         }
         parts = {"waiting": seal(self.presence.dump_waiting()), "windows": seal(self.windows.dump_columns())}
+        parts["rivals"] = seal(self.presence.rivals.dump())
         return parts | {"floor": seal_json(versions() | floor)}
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str]) -> None:
@@ -97,7 +98,8 @@ class State:
             self.position = content["position"]
 
         def presence(content: Content) -> None:
-            self.presence.load(content["presence"], content["waiting"], content["tags"], numbers)
+            parts = (content["waiting"], content["rivals"], content["tags"])
+            self.presence.load(content["presence"], *parts, numbers)
             self.foreign.load(content["foreign"], zones)
 
         loaders: Mapping[str, Callable[[Content], None]] = {

@@ -38,7 +38,7 @@ def test_columns_are_the_plain_way(seed: int, monkeypatch: pytest.MonkeyPatch) -
     differ(seed)
 
 
-@pytest.mark.parametrize("seed", (21, 23))
+@pytest.mark.parametrize("seed", [21, 23])
 def test_a_checkpoint_holds_what_is_in_columns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A floor that is restored from checkpoints on the way says what one says that lived through it all."""
     monkeypatch.setattr(columns, "FEW_READS", 1)

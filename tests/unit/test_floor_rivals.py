@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gateway.floor.presence.contest import Rival
-from gateway.floor.presence.rivals import Rivals
+from gateway.floor.presence.rivals import Rivals, dumped
 
 
 def rival(number: int) -> Rival:
@@ -28,15 +30,15 @@ def lend(rivals: Rivals, *slots: int) -> None:
     rivals.lend(np.array(slots, np.int64))
 
 
-def values(rivals: Rivals) -> list[object]:
-    return list(rivals.dump())
+def values(rivals: Rivals) -> list[list[Any]]:
+    return [list(found) for found in dumped(rivals.dump())]
 
 
 def test_what_is_lent_comes_back_as_it_was() -> None:
     rivals, before = filled(50), values(filled(50))
     lend(rivals, *range(0, 50, 2))
     assert values(rivals) == before
-    assert [[view.dump() for view in rivals[slot].values()] for slot in range(50)] == [views for _, views in before]
+    assert [[view.dump() for view in rivals[slot].values()] for slot in range(50)] == [found[1] for found in before]
     assert not rivals.counts.any()
 
 
@@ -90,3 +92,9 @@ def test_the_rows_are_used_again_when_they_are_full() -> None:
             assert [view.dump() for view in rivals[slot].values()] == [view.dump() for view in model[slot].values()]
     assert len(rivals.rows) < 20_000
     assert values(rivals) == values(model)
+
+
+@pytest.mark.parametrize("cut", [4, 100, -1, -96])
+def test_a_dump_that_is_cut_off_is_noticed(cut: int) -> None:
+    with pytest.raises((ValueError, struct.error)):
+        list(dumped(filled(20).dump()[:cut]))

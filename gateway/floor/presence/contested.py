@@ -28,7 +28,7 @@ from gateway.floor.presence.contest import (
     SETTLED,
     Contest,
 )
-from gateway.floor.presence.rivals import Rivals
+from gateway.floor.presence.rivals import Rivals, spread
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -76,7 +76,7 @@ class ContestedSightings:
     def _home(self, made: _Made, of: Ints, seen: Seen, since: Ints) -> None:
         """Tags that were seen in their own zones: all their rivals are weighed."""
         times, levels, new_windows = seen
-        pairs, each = _spread(made.starts[of], made.counts[of])
+        pairs, each = spread(made.starts[of], made.counts[of])
         rows = made.rows[pairs]
         rows["against"] += new_windows[each]
         rows["came"] = 0
@@ -170,12 +170,5 @@ class _Made:
 
     def __init__(self, rows: Any, starts: Ints, counts: Ints, tags: int) -> None:
         self.rows, self.starts, self.counts = rows, starts, counts
-        self.all, self.owner = _spread(starts, counts)
+        self.all, self.owner = spread(starts, counts)
         self.more = np.zeros(tags, bool)
-
-
-def _spread(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:
-    """Every number from each start on, as many as its count; and whose it is."""
-    whose = np.repeat(np.arange(len(starts)), counts)
-    inside = np.arange(len(whose)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return starts[whose] + inside, whose

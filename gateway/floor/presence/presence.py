@@ -7,6 +7,8 @@ be all that there is to be seen of a package.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from gateway.clock import SECOND
@@ -16,6 +18,7 @@ from gateway.floor.evidence import Evidence, Passed, Proof, by_windows
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import Rival
 from gateway.floor.presence.register import Whereabouts
+from gateway.floor.presence.rivals import dumped
 from gateway.floor.presence.silence import forgiven
 from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.strays import GIVEN_UP_DIVISOR, MAX_TAGS, strays, too_many
@@ -192,14 +195,13 @@ class Presence(Whereabouts):
             "now": self._due.now,
             "units": self.units,
             "late": list(self.late.items()),
-            "rivals": list(self.rivals.dump()),
             "gone": self.gone.dump(),
         }
 
     def dump_waiting(self) -> bytes:
         return self._due.dump()
 
-    def load(self, dump: Any, waiting: bytes, columns: list[bytes], numbers: list[int]) -> None:
+    def load(self, dump: Any, waiting: bytes, rivals: bytes, columns: list[bytes], numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         self.units.update(dump["units"])
         self._due.load(int(dump["now"]), waiting, numbers)
@@ -213,12 +215,12 @@ class Presence(Whereabouts):
         self.states.recount(self.tags.slots.values(), self.zone, len(self.places.zones))
         self.late = {int(slot): int(reads) for slot, reads in dump["late"] if self.tags.state[int(slot)]}
         self.gone.load(dump["gone"], numbers)
-        self._load_views(dump["rivals"], self.rivals, numbers)
+        self._load_views(chain(dump.get("rivals", ()), dumped(rivals)), numbers)
         for slot, state in enumerate(self.tags.state):
             if state == State.CONTESTED and slot not in self.rivals:
                 self.states.change(slot, Change.ALONE, self.zone(slot))
 
-    def _load_views(self, dump: Any, into: dict[int, dict[int, Rival]], numbers: list[int]) -> None:
+    def _load_views(self, dump: Iterable[Any], numbers: list[int]) -> None:
         """The view of a zone that is the tag's own by now is left out."""
         zone_of = self.places.zone_of
         for slot, entries in dump:
@@ -227,4 +229,4 @@ class Presence(Whereabouts):
             views = {zone_of[view.antenna]: view for view in (Rival.load(entry, numbers) for entry in entries)}
             views.pop(self.zone(slot), None)
             if views:
-                into[slot] = views
+                self.rivals[slot] = views

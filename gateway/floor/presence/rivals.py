@@ -6,6 +6,7 @@ What happens to a rival now and then is done to the object (contest.py). Where w
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from itertools import chain
 from operator import attrgetter
@@ -16,12 +17,16 @@ import numpy.typing as npt
 
 from gateway.floor.presence.contest import Rival
 
+Ints: TypeAlias = npt.NDArray[np.int64]
 Views: TypeAlias = dict[int, Rival]
 """Zone number to that zone's view of a tag."""
 
 _FLOATS = ("lead", "level")
 LENT = np.dtype([(name, "f8" if name in _FLOATS else "i8") for name in Rival.__slots__])
-"""A rival as a row: the values in the order of its slots."""
+"""A rival as a row: the values in the order of its slots. A checkpoint has them so: another order is another format."""
+
+_KEPT = LENT.newbyteorder("<")
+_COUNT = struct.Struct("<Q")
 
 _VALUES = attrgetter(*Rival.__slots__)
 _FIRST_ROWS = 1024
@@ -115,12 +120,40 @@ class Rivals(dict[int, Views]):
         self._take_back_all()
         return super().items()
 
-    def dump(self) -> Iterator[list[Any]]:
-        """Each slot with the values of its views, ready for JSON; what is lent stays so."""
-        for slot, views in super().items():
-            if slot in self._lent:
-                start = int(self.starts[slot])
-                rows = self.rows[start : start + int(self.counts[slot])].tolist()
-                yield [slot, list(map(list, rows))]
-            else:
-                yield [slot, [view.dump() for view in views.values()]]
+    def dump(self) -> bytes:
+        """Each slot with the values of its views, as `dumped` reads it; what is lent stays so."""
+        slots = np.array(sorted(self), np.int64)
+        lent = np.array(sorted(self._lent), np.int64)
+        others = [super(Rivals, self).__getitem__(slot).values() for slot in slots.tolist() if slot not in self._lent]
+        counts = np.zeros(len(slots), np.int64)
+        here = np.array([slot in self._lent for slot in slots.tolist()], bool)
+        counts[here], counts[~here] = self.counts[lent], list(map(len, others))
+        rows = np.zeros(int(counts.sum()), LENT)
+        whose = np.repeat(here, counts)
+        rows[whose] = self.rows[spread(self.starts[lent], self.counts[lent])[0]]
+        rows[~whose] = list(map(_VALUES, chain.from_iterable(others)))
+        pieces = (slots.astype("<i8"), counts.astype("<i8"), rows.astype(_KEPT))
+        return b"".join([_COUNT.pack(len(slots)), *(piece.tobytes() for piece in pieces)])
+
+
+def dumped(content: bytes) -> Iterator[tuple[int, list[list[Any]]]]:
+    """What `Rivals.dump` gave: each slot, and the values of its views in the order of `Rival.__slots__`. Raises
+    ValueError where it is something else."""
+    if not content:
+        return
+    (number,) = _COUNT.unpack_from(content)
+    slots, counts = np.frombuffer(content, "<i8", 2 * number, _COUNT.size).reshape(2, number).tolist()
+    rows = np.frombuffer(content, _KEPT, -1, _COUNT.size + 16 * number).tolist()
+    if sum(counts) != len(rows):
+        raise ValueError("the views of the zones are cut off")
+    at = 0
+    for slot, count in zip(slots, counts, strict=True):
+        yield slot, list(map(list, rows[at : at + count]))
+        at += count
+
+
+def spread(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Every number from each start on, as many as its count; and whose it is."""
+    whose = np.repeat(np.arange(len(starts)), counts)
+    inside = np.arange(len(whose)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return starts[whose] + inside, whose

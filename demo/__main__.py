@@ -16,7 +16,7 @@ from pathlib import Path
 from amqtt.broker import Broker
 
 from demo import site
-from demo.loading import load_van
+from demo.story import tell
 from demo.summary import Reckoning, reckon
 from demo.watch import Watcher
 from gateway.app import App
@@ -41,13 +41,15 @@ async def main(seconds: float | None) -> int:
         async with _broker() as port, site.readers(folder) as readers:
             page = _free_port()
             config = site.config(folder, port, page, readers)
-            watcher = Watcher(port, topic_base(config))
+            watcher = Watcher(port, topic_base(config), coloured=sys.stdout.isatty())
             print(f"Simulated readers: LLRP on ports {readers.vault.port} and {readers.dock.port}, serial on a pty.")
             print(f"An embedded broker on port {port}; to watch it yourself: mosquitto_sub -p {port} -t 'rfid/#' -v")
-            print(f"The dock page, live: http://127.0.0.1:{page}/")
+            print(
+                f"The floor and the dock, live: http://127.0.0.1:{page}/plan and http://127.0.0.1:{page}/docks/dock-1"
+            )
             print(
                 f"Ends after {seconds:g} s." if seconds else "Ends with Ctrl-C.",
-                "Events as the broker delivers them:\n",
+                "Events as the broker delivers them, in the order in which it happened:\n",
             )
             logs = Logs(config.log)
             app = App(config, logs)
@@ -57,16 +59,17 @@ async def main(seconds: float | None) -> int:
                     await watcher.subscribed.wait()
                     running = group.create_task(app.run())
                     await app.ready.wait()
-                    loading = group.create_task(load_van(port, topic_base(config)))
+                    telling = group.create_task(tell(port, topic_base(config), readers, watcher))
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), seconds)
-                    loading.cancel()
+                    telling.cancel()
                     app.stop("the demo is over")
                     await running
                     committed = app.ledger.stats().sequence
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(watcher.has(committed), _DELIVERY)
                     watching.cancel()
+                    watcher.show_rest()
             finally:
                 logs.close()
             _ask(config)

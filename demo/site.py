@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from demo.stage import Actor, Spot, Stage
 from demo.summary import Made, Read
 from drivers.emulators.llrp.emulator import LlrpEmulator
-from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, SECOND, Field, Scene, Seen, Stay, Tag
+from drivers.emulators.scene import FOREIGN_PREFIX, PACKAGE_PREFIX, Field, Scene, Seen
 from drivers.emulators.serial.line import PtyPort
 from drivers.emulators.serial.mercury import Mercury
 from gateway.config import Config
@@ -19,16 +20,17 @@ from gateway.config.file import load
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "demo.yaml"
 
-CYCLE = 30
-"""Seconds after which everything happens again."""
+SHELF_A, SHELF_B = Spot("vault", 1), Spot("vault", 2)
+DOCK, DOOR_IN, DOOR_OUT = Spot("dock", 1), Spot("dock", 2), Spot("dock", 3)
+CAGE = Spot("cage", 1)
+"""Antennas of the vault's reader, of the dock's (over the floor, and on either side of the door), and of the cage's."""
 
-SHELF_A, SHELF_B = 1, 2
-DOCK, DOOR_IN, DOOR_OUT = 1, 2, 3
-"""Antennas of the vault's reader, and of the dock's: one over the floor, one on either side of the door."""
-
-FIRST = 22
 LOADED, ON_HOLD, EXTRA = (22, 23, 24), 23, 25
 """Numbers of the packages on the manifest, of the one among them that is on hold, and of one that is not on it."""
+
+QUARANTINED = (31, 32, 33, 34)
+WANDERS = 21
+"""The package that is moved from shelf to shelf all the time."""
 
 
 CLOCKLESS = ["cage"]
@@ -44,6 +46,7 @@ class Readers:
     cage: Mercury
     device: Path
     cage_reads: list[Read]
+    stage: Stage
 
     def made(self) -> list[Made]:
         llrp = [
@@ -67,17 +70,34 @@ async def readers(folder: Path) -> AsyncIterator[Readers]:
             reads.append(("cage", seen.antenna, seen.epc.hex().upper(), 0))
 
     async with (
-        LlrpEmulator(_vault_scene(), name="vault", keep_reads=True) as vault,
-        LlrpEmulator(_dock_scene(), name="dock", keep_reads=True) as dock,
+        LlrpEmulator(_scene(2), name="vault", keep_reads=True) as vault,
+        LlrpEmulator(_scene(3), name="dock", keep_reads=True) as dock,
     ):
-        cage = Mercury(PtyPort(device), _cage_scene())
+        cage = Mercury(PtyPort(device), Scene({1: Field(rate=40)}, seed=3))
         cage.on_read = note
         running = asyncio.create_task(cage.run(), name="cage")
+        actors = {
+            reader.name: Actor(reader.reader.scene, lambda machine=reader.reader: machine.elapsed)  # type: ignore[misc]
+            for reader in (vault, dock)
+        }
+        stage = Stage(actors | {"cage": Actor(cage.scene, cage.now)}, DOOR_IN, DOOR_OUT)
+        _furnish(stage)
         try:
-            yield Readers(vault, dock, cage, device, reads)
+            yield Readers(vault, dock, cage, device, reads, stage)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+def _furnish(stage: Stage) -> None:
+    """Both shelves are full, four packages are in the cage, and a jacket with a tag of its own hangs by the dock."""
+    for number in (*range(1, 13), WANDERS, *LOADED, EXTRA):
+        stage.put(uid(number), SHELF_A)
+    for number in range(13, 21):
+        stage.put(uid(number), SHELF_B)
+    for number in QUARANTINED:
+        stage.put(uid(number), CAGE)
+    stage.put(f"{FOREIGN_PREFIX}{1:010X}", DOCK)
 
 
 def config(folder: Path, broker: int, page: int, site: Readers) -> Config:
@@ -104,47 +124,10 @@ def config(folder: Path, broker: int, page: int, site: Readers) -> Config:
     )
 
 
-def _vault_scene() -> Scene:
-    """Both shelves stand full. One package changes shelves; four leave for the dock."""
-    standing = [_tag(n, (SHELF_A, 0, CYCLE)) for n in range(1, 13)]
-    standing += [_tag(n, (SHELF_B, 0, CYCLE)) for n in range(13, 21)]
-    moving = [
-        _tag(21, (SHELF_A, 0, 5), (SHELF_B, 5.5, 20), (SHELF_A, 20.5, CYCLE)),
-        *(_tag(number, (SHELF_A, 0, 2 + place / 2)) for place, number in enumerate((*LOADED, EXTRA))),
-    ]
-    return _scene([SHELF_A, SHELF_B], [*standing, *moving], seed=1)
-
-
-def _dock_scene() -> Scene:
-    """Four packages are staged and carried out, one after the other; a jacket with a tag of its own walks by."""
-    packages = []
-    for place, number in enumerate((*LOADED, EXTRA)):
-        out = 5.5 + place
-        packages.append(
-            _tag(number, (DOCK, 2.5 + place / 2, out), (DOOR_IN, out, out + 2), (DOOR_OUT, out + 1, out + 3))
-        )
-    jacket = Tag(bytes.fromhex(f"{FOREIGN_PREFIX}{1:010X}"), (_stay(DOCK, 3, 8),))
-    return _scene([DOCK, DOOR_IN, DOOR_OUT], [*packages, jacket], seed=2)
-
-
-def _cage_scene() -> Scene:
-    """Four packages in quarantine, which stay where they are."""
-    return Scene({1: Field(rate=40)}, [_tag(n, (1, 0, CYCLE)) for n in range(31, 35)], cycle=CYCLE * SECOND, seed=3)
-
-
-def _scene(antennas: list[int], tags: list[Tag], seed: int) -> Scene:
-    return Scene(dict.fromkeys(antennas, Field(rate=100)), tags, cycle=CYCLE * SECOND, seed=seed)
+def _scene(antennas: int) -> Scene:
+    return Scene(dict.fromkeys(range(1, antennas + 1), Field(rate=100)), seed=antennas)
 
 
 def uid(number: int) -> str:
     """The UID of package `number`."""
     return f"{PACKAGE_PREFIX}{number:08X}"
-
-
-def _tag(number: int, *stays: tuple[int, float, float]) -> Tag:
-    return Tag(bytes.fromhex(uid(number)), tuple(_stay(*stay) for stay in stays))
-
-
-def _stay(antenna: int, start: float, end: float) -> Stay:
-    fade = 0 if start == 0 and end == CYCLE else round(min(1.0, (end - start) / 3) * SECOND)
-    return Stay(antenna, round(start * SECOND), round(end * SECOND), fade=fade)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
 from typing import NamedTuple
@@ -124,8 +124,17 @@ class _View:
     def add(self, stay: Stay, epc: bytes) -> None:
         self._stays.append((stay, epc))
 
+    def cut(self, epc: bytes, time: int) -> None:
+        """The tag is not seen any more from `time` on."""
+        self._stays = [
+            (replace(stay, end=min(stay.end, time)) if one == epc else stay, one)
+            for stay, one in self._stays
+            if one != epc or stay.start < time
+        ]
+
     def settle(self) -> None:
-        """To be called once after the last `add`."""
+        """To be called after the last change."""
+        self._segments.clear()
         self._edges = sorted({edge for stay, _ in self._stays for edge in (stay.start, stay.end)})
 
     def visible(self, time: int) -> list[tuple[Stay, bytes]]:
@@ -205,6 +214,17 @@ class Scene:
                     raise ValueError(f"tag {tag.epc.hex().upper()}: a stay must end after its start, within the cycle")
                 self._views[stay.antenna].add(stay, tag.epc)
         for view in self._views.values():
+            view.settle()
+
+    def add(self, epc: bytes, stay: Stay) -> None:
+        """One more stay of a tag, in a scene that may be running: it should not have begun yet."""
+        self._views[stay.antenna].add(stay, epc)
+        self._views[stay.antenna].settle()
+
+    def cut(self, epc: bytes, time: int) -> None:
+        """No antenna sees the tag any more from `time` on, microseconds of the scene."""
+        for view in self._views.values():
+            view.cut(epc, time)
             view.settle()
 
     def reads(self, since: int, until: int, antennas: Collection[int] | None = None, earliest: int = 0) -> list[Seen]:

@@ -195,6 +195,11 @@ class Machine:
             self.unacknowledged += 1
             self.outbox.keepalive()
 
+    @property
+    def elapsed(self) -> int:
+        """Microseconds of the scene that are over."""
+        return self._clock - self.start
+
     def advance(self, now: int) -> None:
         self._clock = max(self._clock, now - CATCH_UP)
         while self._clock < now:

@@ -72,6 +72,8 @@ def pass_cancellation_on() -> None:
 
     For whoever takes errors out of a `TaskGroup` and goes on: where a child fails while the group is being cancelled,
     the group raises that failure in place of the cancellation, and a loop that then tries again is never stopped.
+    The body of the group has to wait for its tasks: once it has ended, Python 3.11 cancels the task that runs it at
+    the first failure and does not take that back.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -121,6 +121,7 @@ class MqttService:
                 tasks.create_task(_watch(connection), name="mqtt-watch")
                 tasks.create_task(self.board.serve(connection), name="mqtt-board")
                 tasks.create_task(self._publisher.serve(connection), name="mqtt-publisher")
+                await asyncio.get_running_loop().create_future()  # here: see pass_cancellation_on
         except BaseExceptionGroup as group:
             link_errors, others = group.split(LinkError)
             if others is not None or link_errors is None:

@@ -203,8 +203,11 @@ class Metrc:
             by_label[label] = Keys({"PackageLabel": label}) if twice else package
         try:
             async with asyncio.TaskGroup() as group:
-                for package in by_label.values():
-                    group.create_task(self._facts(client, package, facts, missing))
+                tasks = [
+                    group.create_task(self._facts(client, package, facts, missing)) for package in by_label.values()
+                ]
+                if tasks:
+                    await asyncio.wait(tasks)  # here: see pass_cancellation_on
         except ExceptionGroup as errors:
             pass_cancellation_on()
             first = errors.exceptions[0]

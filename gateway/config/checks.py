@@ -148,8 +148,9 @@ class Checker:
                 if portal is not None and portal not in portals:
                     words = did_you_mean(portal, portals) if portals else "describe it under `portals`"
                     self._add((*path, "portal"), f"there is no portal `{portal}`: {words}")
+        by_hand = self._by_hand(zones)
         for name, path in zones.items():
-            if name not in seen:
+            if name not in seen and name not in by_hand:
                 self._add(
                     path,
                     f"no antenna looks at the zone `{name}`, so that nothing would ever be seen there: write "
@@ -188,6 +189,16 @@ class Checker:
                 reader = _text(beam, "reader")
                 if reader is not None and reader not in readers and readers:
                     self._add((*beam_path, "reader"), f"there is no reader `{reader}`: {did_you_mean(reader, readers)}")
+
+    def _by_hand(self, zones: Collection[str]) -> set[str]:
+        """The zones that are counted with handhelds alone."""
+        listed = self._at("handhelds", "zones")
+        items = listed.items if isinstance(listed, Sequence) else []
+        named = {str(item.value): index for index, item in enumerate(items) if isinstance(item, Scalar)}
+        for zone, index in named.items():
+            if zone not in zones and zones:
+                self._add(("handhelds", "zones", index), f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
+        return set(named)
 
     def _counted(self) -> None:
         """The zones of the cycle counts and of the expected sets."""

@@ -24,6 +24,7 @@ from gateway.config.base import Seconds as Seconds
 from gateway.config.base import Section as Section
 from gateway.config.cameras import Cameras
 from gateway.config.counts import CountsConfig
+from gateway.config.drops import AccessConfig, HandheldsConfig
 from gateway.config.gate import Docks, GateConfig, WatchLists
 from gateway.config.sources import ExpectedConfig, ManifestsConfig
 from gateway.config.web import WebConfig
@@ -244,6 +245,8 @@ class Config(Section):
     manifests: ManifestsConfig = ManifestsConfig()
     counts: CountsConfig = CountsConfig()
     expected: ExpectedConfig | None = None
+    handhelds: HandheldsConfig = HandheldsConfig()
+    access: AccessConfig | None = None
     ledger: LedgerConfig = LedgerConfig()
     history: HistoryConfig = HistoryConfig()
     journal: JournalConfig = JournalConfig()

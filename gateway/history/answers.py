@@ -139,6 +139,21 @@ class Counted(Answer):
     event: Source
 
 
+class HandRead(Answer):
+    """A handheld read the package, for the count `session` of `zones` or for none. It was near the handheld; in which
+    zone it is, that does not say."""
+
+    entry: Literal["handheld"] = "handheld"
+    time: Time
+    reader: str
+    how: Literal["rfid", "barcode"]
+    by: str
+    session: str | None
+    zones: list[str]
+    reads: int
+    event: Source
+
+
 class Alarm(Answer):
     """The life of an alarm."""
 
@@ -213,7 +228,7 @@ class Footage(Answer):
 
 
 Entry = Annotated[
-    Stay | Pass | GateDecision | Counted | Alarm | Unwatched | Access | Footage, Field(discriminator="entry")
+    Stay | Pass | GateDecision | Counted | HandRead | Alarm | Unwatched | Access | Footage, Field(discriminator="entry")
 ]
 
 
@@ -315,6 +330,8 @@ class Count(Answer):
     duty: float
     confidence: float
     source: str | None
+    by: str | None
+    note: str | None
     event: Source
 
 

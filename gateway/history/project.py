@@ -167,7 +167,7 @@ def _item(number: int, item: Event, source: str, time: int) -> Iterator[tuple[st
 
 
 def _count(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
-    expected = data["expected"]
+    expected, session = data["expected"], data.get("session")
     sums: tuple[int | None, ...] = (None,) * 5
     if expected is not None:
         sums = (expected["number"], expected["found"], *(expected[name]["number"] for name in _DIFFERENCES))
@@ -175,13 +175,16 @@ def _count(number: int, event: Event, data: Event, origins: Origins) -> Iterator
         number, data["zone"], data["trigger"], data["request"],
         parse_rfc3339(data["started"]), parse_rfc3339(data["ended"]),
         data["population"], data["seen"], data["not_seen"], *sums, data["quality"]["duty"], data["confidence"],
-        expected["source"] if expected else None,
+        expected["source"] if expected else None, data.get("by"), session["note"] if session else None,
     )  # fmt: skip
     lines: dict[tuple[str, str], str] = {}
     if data["trigger"] in _ON_PURPOSE:
         for said, name in (("present", "uids"), ("not_seen", "not_seen_uids")):
             if isinstance(data[name], list):
                 lines |= {(uid, said): "" for uid in data[name]}
+        if session is not None and isinstance(session["hand"], list):
+            for read in session["hand"]:
+                lines[read["uid"], "present"] = f"{read['how']} by {read['reader']} while {session['by']} counted"
     if expected is not None:
         for tag in expected["missing"]["tags"]:
             last = f", last seen in {tag['last']['zone']} at {tag['last']['time']}" if tag["last"] else ""
@@ -193,6 +196,15 @@ def _count(number: int, event: Event, data: Event, origins: Origins) -> Iterator
     for (uid, said), detail in lines.items():
         yield "count_line", (uid, number, said, detail)
         yield "tag", (uid,)
+
+
+def _handheld(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
+    for tag in data["tags"]:
+        yield "hand_read", (
+            tag["uid"], number, parse_rfc3339(event["time"]), data["reader"], data["how"], data["by"], data["session"],
+            _json(data["zones"]), tag["reads"],
+        )  # fmt: skip
+        yield "tag", (tag["uid"],)
 
 
 _DIFFERENCES = ("missing", "extra", "elsewhere")
@@ -243,6 +255,7 @@ _HANDLERS: dict[str, Callable[[int, Event, Event, Origins], Iterator[tuple[str, 
     "rfid.movement.v1": _movement,
     "rfid.gate.v1": _gate,
     "rfid.count.v1": _count,
+    "rfid.handheld.v1": _handheld,
     "rfid.alarm.v1": _alarm,
     "rfid.loss.v1": _loss,
     "rfid.access.v1": _access,

@@ -7,9 +7,11 @@ for one of a week: each looks only at rows of the tags, or of the moments, that 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
+
+import orjson
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import Refused
@@ -91,6 +93,7 @@ class Questions:
                 "SELECT * FROM count_line JOIN count USING (event) WHERE uid = ? AND ended < ? ORDER BY event DESC",
                 uid, end,
             )  # fmt: skip
+            reads = self._newest("SELECT * FROM hand_read WHERE uid = ? AND time < ? ORDER BY event DESC", uid, end)
             alarms = self._newest(
                 "SELECT * FROM alarm WHERE uid = ? AND raised < ? ORDER BY raised_event DESC", uid, end
             )
@@ -102,6 +105,7 @@ class Questions:
             entries += [(row["first"], row["event"], parts.passage(row)) for row in passes]
             entries += [(row["time"], row["event"], parts.decision(row)) for row in gates]
             entries += [(row["ended"], row["event"], parts.counted(row)) for row in counts]
+            entries += [(row["time"], row["event"], parts.hand_read(row)) for row in reads]
             entries += [(row["raised"], row["raised_event"], parts.alarm(row)) for row in alarms]
             entries.sort(key=lambda entry: entry[:2])
             more = len(entries) > limit
@@ -200,6 +204,14 @@ class Questions:
                 ]
                 more, lines = more or len(lines) > MAX_TAGS, lines[:MAX_TAGS]
             return Counts(holds=holds, counts=[parts.count(row) for row in rows], lines=lines, more=more)
+
+    def items(self, uids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+        """Product and batch of packages, by UID, where anything is known of them."""
+        rows = self._all(
+            "SELECT item.uid, product, batch FROM json_each(?) JOIN item ON item.uid = value",
+            (orjson.dumps(list(uids)).decode(),),
+        )
+        return {row["uid"]: (row["product"], row["batch"]) for row in rows}
 
     def notices(self, after: Source | None, limit: int = MAX_LISTED) -> list[Notice]:
         """What was said of alarms behind the event `after`, in order; without one, from the beginning. An epoch that

@@ -15,6 +15,7 @@ _OF_TAGS: Final = (
     "DELETE FROM stay WHERE uid BETWEEN ? AND ? AND until < ?",
     "DELETE FROM pass WHERE uid BETWEEN ? AND ? AND last < ?",
     "DELETE FROM gate_item WHERE uid BETWEEN ? AND ? AND time < ?",
+    "DELETE FROM hand_read WHERE uid BETWEEN ? AND ? AND time < ?",
     "DELETE FROM count_line WHERE uid BETWEEN ? AND ? AND event IN (SELECT event FROM count WHERE ended < ?)",
     "DELETE FROM item WHERE uid BETWEEN ? AND ? AND as_of < ? "
     "AND NOT EXISTS (SELECT 1 FROM stay WHERE stay.uid = item.uid)",
@@ -32,6 +33,7 @@ _FORGOTTEN: Final = (
     "AND NOT EXISTS (SELECT 1 FROM pass WHERE pass.uid = tag.uid) "
     "AND NOT EXISTS (SELECT 1 FROM gate_item WHERE gate_item.uid = tag.uid) "
     "AND NOT EXISTS (SELECT 1 FROM count_line WHERE count_line.uid = tag.uid) "
+    "AND NOT EXISTS (SELECT 1 FROM hand_read WHERE hand_read.uid = tag.uid) "
     "AND NOT EXISTS (SELECT 1 FROM alarm WHERE alarm.uid = tag.uid) "
     "AND NOT EXISTS (SELECT 1 FROM item WHERE item.uid = tag.uid)"
 )

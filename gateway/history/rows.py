@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+import orjson
+
 from gateway.history.answers import (
     Access,
     Alarm,
@@ -11,6 +13,7 @@ from gateway.history.answers import (
     Counted,
     Evidence,
     GateDecision,
+    HandRead,
     Item,
     Notice,
     Pass,
@@ -73,6 +76,13 @@ class Parts:
         """A row of ``count_line`` joined with its ``count``."""
         keys = ("zone", "said", "detail")
         return Counted(**{key: row[key] for key in keys}, time=row["ended"], event=self.source(row["event"]))
+
+    def hand_read(self, row: sqlite3.Row) -> HandRead:
+        """A row of ``hand_read``."""
+        keys = ("time", "reader", "how", "by", "session", "reads")
+        return HandRead(
+            **{key: row[key] for key in keys}, zones=orjson.loads(row["zones"]), event=self.source(row["event"])
+        )
 
     def count(self, row: sqlite3.Row) -> Count:
         """A row of ``count``."""

@@ -18,7 +18,7 @@ from gateway.errors import HistoryError
 
 APPLICATION_ID: Final = 0x52464853  # "RFHS"
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Layout of the tables. A file of another version is not migrated: it is made again from the ledger."""
 
 EPOCH_SPAN: Final = 10**12
@@ -85,7 +85,7 @@ CREATE TABLE count (
     event INTEGER PRIMARY KEY, zone TEXT NOT NULL, cause TEXT NOT NULL, request TEXT, started INTEGER NOT NULL,
     ended INTEGER NOT NULL, population INTEGER NOT NULL, seen INTEGER NOT NULL, not_seen INTEGER NOT NULL,
     expected INTEGER, found INTEGER, missing INTEGER, extra INTEGER, elsewhere INTEGER, duty REAL NOT NULL,
-    confidence REAL NOT NULL, source TEXT
+    confidence REAL NOT NULL, source TEXT, by TEXT, note TEXT
 ) STRICT;
 CREATE INDEX count_zone ON count (zone, event);
 
@@ -95,6 +95,13 @@ CREATE TABLE count_line (
     PRIMARY KEY (uid, event, said)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX count_line_event ON count_line (event, said);
+
+-- What handhelds read: that a tag was near one, and for which count, and not in which zone it is.
+CREATE TABLE hand_read (
+    uid TEXT NOT NULL, event INTEGER NOT NULL, time INTEGER NOT NULL, reader TEXT NOT NULL, how TEXT NOT NULL,
+    by TEXT NOT NULL, session TEXT, zones TEXT NOT NULL, reads INTEGER NOT NULL,
+    PRIMARY KEY (uid, event)
+) STRICT, WITHOUT ROWID;
 
 -- The life of an alarm. `subject` tells alarms of one kind apart; `repeats` counts how often it was said again.
 CREATE TABLE alarm (
@@ -143,8 +150,8 @@ CREATE INDEX tag_end ON tag (substr(uid, -4));
 """
 
 DATA: Final = (
-    "epoch", "gap", "unread", "origin", "stay", "pass", "gate_item", "verdict", "count", "count_line", "alarm",
-    "notice", "loss", "access", "item", "tag",
+    "epoch", "gap", "unread", "origin", "stay", "pass", "gate_item", "verdict", "count", "count_line", "hand_read",
+    "alarm", "notice", "loss", "access", "item", "tag",
 )  # fmt: skip
 """Every table, for whoever compares two histories."""
 

@@ -25,9 +25,8 @@ _STEP = (
 """What an event says of a stay; `until` and `length` follow from the next."""
 
 _WIDTH = {
-    "gap": 2, "unread": 2, "origin": 6, "pass": 14, "gate_item": 12, "verdict": 12, "count": 17, "count_line": 4,
-    "loss": 6, "access": 6,
-    "notice": 11,
+    "gap": 2, "unread": 2, "origin": 6, "pass": 14, "gate_item": 12, "verdict": 12, "count": 19, "count_line": 4,
+    "hand_read": 9, "loss": 6, "access": 6, "notice": 11,
 }  # fmt: skip
 """Columns of the tables whose rows are put in as they are."""
 

@@ -14,6 +14,7 @@ from gateway.history.answers import (
     Entry,
     Footage,
     GateDecision,
+    HandRead,
     Holds,
     Item,
     Package,
@@ -144,6 +145,10 @@ def _entry(entry: Entry) -> str:
         case Counted():
             detail = f", {printable(entry.detail, 300)}" if entry.detail else ""
             return f"count of {entry.zone}: {entry.said.replace('_', ' ')}{detail}  {_source(entry.event)}"
+        case HandRead():
+            meant = f" while counting {', '.join(entry.zones)}" if entry.zones else ""
+            how = "scanned" if entry.how == "barcode" else "read"
+            return f"{how} by handheld {entry.reader}, {entry.by}{meant}  {_source(entry.event)}"
         case Alarm():
             return f"ALARM {_alarm(entry)}"
         case Unwatched():

@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
+import paho.mqtt.client as paho
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from drivers.api import Log
@@ -58,6 +59,9 @@ _Model = TypeVar("_Model", bound=BaseModel)
 Handler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Carries out the command (name, arguments) and returns its result. Raises `Refused`, having changed nothing."""
 
+Listener = Callable[[str, bytes], Awaitable[None]]
+"""Takes what other clients publish on topics that are not the gateway's: (topic, payload). Never raises."""
+
 AckTaker = Callable[[str, int], None]
 """Takes the backend's durable mark: (epoch, sequence). Raises `Refused` when it cannot be right."""
 
@@ -87,8 +91,16 @@ class Intake:
     """
 
     def __init__(
-        self, base: str, handler: Handler, on_ack: AckTaker, log: Log, stats: MqttStats, names: Sequence[str] = ()
+        self,
+        base: str,
+        handler: Handler,
+        on_ack: AckTaker,
+        log: Log,
+        stats: MqttStats,
+        names: Sequence[str] = (),
+        others: Mapping[str, Listener] | None = None,
     ) -> None:
+        self._others = dict(others or {})  # filters of topics that are not the gateway's, and who takes them
         self._names = names  # of the commands there are, for brokers without wildcards
         self._base = base
         self._handler = handler
@@ -130,7 +142,7 @@ class Intake:
         self._hold()
         names = [f"{self._base}cmd/{name}" for name in self._names]
         every = [f"{self._base}cmd/+"] if connection.features.wildcards or not names else names
-        refused = await self._listen(connection, [*every, f"{self._base}ack"])
+        refused = await self._listen(connection, [*every, f"{self._base}ack", *self._others])
         if every[0] in refused and every is not names and names:
             del refused[every[0]]
             refused |= await self._listen(connection, names)
@@ -152,6 +164,9 @@ class Intake:
             message = self._waiting.popleft()
             self._waiting_bytes -= len(message.payload)
             self._hold()
+            if not message.topic.startswith(self._base):
+                await self._hear(message)
+                continue
             kind = message.topic.removeprefix(self._base)
             if kind.startswith("cmd/"):
                 while len(self._answering) >= MAX_ANSWERING and not self._paused:
@@ -161,6 +176,14 @@ class Intake:
             if kind == "ack":
                 self._take_ack(message)
             message.acknowledge()
+
+    async def _hear(self, message: Message) -> None:
+        """Hands on what another client has published; what the broker has kept is not news."""
+        for wanted, listener in self._others.items():
+            if paho.topic_matches_sub(wanted, message.topic) and not message.retain:
+                await listener(message.topic, message.payload)
+                break
+        message.acknowledge()
 
     def _take_ack(self, message: Message) -> None:
         """It may be retained: it only ever says more than before, and reaches a gateway that was away."""

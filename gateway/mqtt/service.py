@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from drivers.api import Log
 from gateway.clock import rfc3339
 from gateway.config import Config
 from gateway.errors import LinkError, pass_cancellation_on
-from gateway.mqtt.intake import AckTaker, Handler, Intake
+from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
 from gateway.mqtt.interface import Connection, Outbox
 from gateway.mqtt.link import Link
 from gateway.mqtt.publisher import Publisher
@@ -36,7 +36,8 @@ class MqttService:
     """Publishes what is in `ledger`, keeps the retained topics of `board`, carries out commands.
 
     `commands`: the names of those there are. `away`: seconds since the gateway last ran, where that is known.
-    `acknowledged`: the backend's mark, where each connection is to start there.
+    `acknowledged`: the backend's mark, where each connection is to start there. `others`: filters of topics that
+    are not the gateway's, and who takes what comes on them.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class MqttService:
         commands: Sequence[str] = (),
         away: float | None = None,
         acknowledged: Callable[[], int] | None = None,
+        others: Mapping[str, Listener] | None = None,
     ) -> None:
         self.base = topic_base(config)
         self.stats = MqttStats()
@@ -60,7 +62,7 @@ class MqttService:
         self._since = now()
         self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged)
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
-        self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands)
+        self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others)
         self._link = Link(
             config,
             will=self._will,

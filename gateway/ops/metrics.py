@@ -62,6 +62,7 @@ class Snapshot:
     log_lines_dropped: int = 0
     alarms_open: Mapping[str, int] = field(default_factory=dict)
     history_behind: int = 0
+    counts_overdue: Mapping[str, int] = field(default_factory=dict)
 
 
 Values = Iterable[tuple[tuple[str, ...], float]]
@@ -171,6 +172,13 @@ FAMILIES: tuple[Family, ...] = (
     Family("windows_open", "gauge", "Windows that are open.", _one(lambda s: s.floor.windows)),
     Family("tags", "gauge", "Tags that are kept in mind.", _one(lambda s: s.floor.tags)),
     Family("zone_tags", "gauge", "Tags present in a zone.", _each(lambda s: s.zones), ("zone",)),
+    Family(
+        "count_overdue",
+        "gauge",
+        "1 while the cycle count of a zone is overdue.",
+        _each(lambda s: s.counts_overdue),
+        ("zone",),
+    ),
     Family(
         "reader_up",
         "gauge",

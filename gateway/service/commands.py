@@ -22,6 +22,7 @@ from gateway.inputs import Command
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
+from gateway.service.scans import decoded
 from gateway.sources.identifiers import IdentifierMap
 
 _INTERNAL = frozenset({"manifest.refused"})
@@ -109,7 +110,7 @@ class Commands:
         """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""
         if self._closed:
             raise Refused("the gateway is stopping: send it again when it is back")
-        command = Command(self._now(), name, self.identifiers.resolve(name, args))
+        command = Command(self._now(), name, self.identifiers.resolve(name, decoded(name, args, self.identifiers)))
         self._pipeline.floor.admit(command)
         position = self._pipeline.take(command)
         answer = {"accepted": rfc3339(command.t)}

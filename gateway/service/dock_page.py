@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.config import Config
@@ -14,6 +14,7 @@ from gateway.ops.logs import Logger
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.commands import Commands
+from gateway.service.items import Fact, ItemFacts
 
 
 class Page:
@@ -38,7 +39,14 @@ class Page:
         self._history = history
         self._alarms = alarms
         self._now = now
+        self._items = ItemFacts(history, self.changed)
         self._notices: set[asyncio.Event] = set()
+
+    def counting(self, zone: str) -> dict[str, Any] | None:
+        return self._floor().count_session(zone)
+
+    def items(self, uids: Iterable[str]) -> Mapping[str, Fact]:
+        return self._items.of(uids)
 
     def changed(self) -> None:
         for notice in self._notices:

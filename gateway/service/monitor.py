@@ -96,6 +96,7 @@ class Vitals:
             mqtt=parts.mqtt.stats,
             readers=list(self._reader_figures()),
             zones={zone.id: floor.zone_state(zone.id)["population"] for zone in config.zones},
+            counts_overdue={zone: int(zone in floor.count_plan.overdue_zones) for zone in floor.count_plan.due},
             journal_fill=parts.pipeline.journal_pressure,
             held_back=bool(parts.pipeline.congestion),
             clock_lead=parts.clock.lead,

@@ -14,6 +14,7 @@ from gateway.service.commands import Commands
 from gateway.service.pipeline import Pipeline
 from gateway.service.state_topics import StateTopics
 from gateway.service.storage import Storage
+from gateway.sources.handheld import listeners
 
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
@@ -34,6 +35,7 @@ def mqtt_service(
         commands=commands.names,
         away=away,
         acknowledged=storage.acknowledged,
+        others=listeners(config, commands.submit, log),
     )
 
 

@@ -40,6 +40,8 @@ _FIXED = (
     "cameras",
     "manifests",
     "expected",
+    "handhelds",
+    "access",
     "web",
 )
 

@@ -46,6 +46,10 @@ class IdentifierMap:
             return text
         raise Refused(f"{printable(identifier, 60)!r} is no EPC and not in the identifier map: add it to the file")
 
+    def known(self, identifier: str) -> str | None:
+        """The UID of an identifier that is in the map."""
+        return self._uids.get(identifier)
+
     def apply(self, args: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a command `manifest` with a UID in each line that only has an identifier."""
         deliveries = args.get("deliveries")

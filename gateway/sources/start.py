@@ -11,9 +11,11 @@ from gateway.config.sources import ManifestsConfig
 from gateway.errors import ConfigError, Refused
 from gateway.inputs import Submit
 from gateway.ops.logs import Logger
+from gateway.sources.access_folder import access_folder
 from gateway.sources.expected_folder import expected_folder, zone_names
 from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_folder import manifest_folder
+from gateway.sources.reads_folder import reads_folder
 
 
 def identifiers(config: ManifestsConfig) -> IdentifierMap:
@@ -36,6 +38,10 @@ def sources(
     if config.expected is not None:
         sets = expected_folder(config.expected, zone_names(config), submit, known, log, time.monotonic)
         yield "folder of expected sets", sets.run()
+    if config.handhelds.folder is not None:
+        yield "folder of reads", reads_folder(config.handhelds.folder, submit, log, time.monotonic).run()
+    if config.access is not None:
+        yield "folder of access events", access_folder(config.access, submit, log, time.monotonic).run()
     if config.manifests.metrc is not None:
         try:
             from gateway.sources.metrc.poller import Metrc

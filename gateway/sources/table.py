@@ -20,6 +20,14 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 
 
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def plain_name(text: str) -> str:
+    """The name of a door or a device as an identifier of ours: ``Vault door 1`` as ``Vault-door-1``."""
+    return _UNFIT.sub("-", text).strip("-._")[:64]
+
+
 class Row:
     """A line under the header. `number` is its line in the file."""
 

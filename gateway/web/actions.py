@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,6 +23,26 @@ ACTIONS = {
     "confirm": ("gate.confirm", frozenset({"reason"})),
 }
 """The last step of an action's path to the command, and the arguments that it takes beside the dock."""
+
+COUNT_ACTIONS = {
+    "open": ("count.open", frozenset[str]()),
+    "close": ("count.close", frozenset({"note"})),
+    "scan": ("reads", frozenset({"code"})),
+}
+"""The same for the page of a count."""
+
+
+def of_count(zone: str, action: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of a command about the count of a zone."""
+    if action == "open":
+        return {"zones": [zone]}
+    if action == "scan":
+        return {"zone": zone, "reader": SCANNER, "codes": [given.get("code", "")]}
+    return {"zone": zone, **given}
+
+
+SCANNER = "page"
+"""The handheld that types into the page of a count, as events name it."""
 
 
 async def arguments(request: Request, allowed: frozenset[str]) -> dict[str, Any]:

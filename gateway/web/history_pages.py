@@ -4,7 +4,7 @@
 ``/find?what=…``               what the search field of every page finds
 ``/tags/{uid}``                where a tag is and how it came there; ``.csv`` its trail
 ``/zones/{zone}?at=…``         who is or was in a zone; ``.csv`` likewise
-``/counts``, ``/counts/{zone}``  counts, and what the newest of a zone said; ``.csv``
+``/counts``                    the calendar, and counts; ``/counts/{zone}/earlier`` those of a zone, ``.csv``
 ``/alarms.csv``                alarms, also those that are over
 ``POST /alarms/acknowledge``   somebody has taken note of an alarm
 =============================  =======================================================
@@ -26,9 +26,10 @@ from gateway.ops.logs import Logger
 from gateway.web import downloads
 from gateway.web.actions import arguments
 from gateway.web.alarm_views import strip
+from gateway.web.count_views import calendar
 from gateway.web.guard import Guard
 from gateway.web.history_views import counts, found, trail, zone
-from gateway.web.html import Html, el
+from gateway.web.html import Html, el, join
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
 
@@ -51,7 +52,7 @@ class HistoryPages:
             Route("/zones/{zone}", self._zone),
             Route("/counts", self._counts),
             Route("/counts/{zone}.csv", self._download(_count_csv, "counts", "zone")),
-            Route("/counts/{zone}", self._counts),
+            Route("/counts/{zone}/earlier", self._counts),
             Route("/alarms.csv", self._download(_alarms_csv, "alarms", None)),
             Route("/alarms/acknowledge", self._acknowledge, methods=["POST"]),
         ]
@@ -95,7 +96,16 @@ class HistoryPages:
             return RedirectResponse("/login?next=/counts", 303)
         wanted = request.path_params.get("zone")
         answer = await self._ask("counts", {"limit": 100} | ({"zone": wanted} if wanted else {}))
-        return self._still(request, "/counts", f"Counts of {wanted}" if wanted else "Counts", counts(answer))
+        title, content = f"Counts of {wanted}", counts(answer)
+        if not wanted:
+            zones = self._port.zones()
+            counted = {
+                zone["zone"]: live["data"]["session"]["by"]
+                for zone in zones
+                if (live := self._port.counting(zone["zone"])) is not None
+            }
+            title, content = "Counts", join(calendar(zones, counted), content)
+        return self._still(request, "/counts", title, content)
 
     async def _acknowledge(self, request: Request) -> Response:
         who = self._guard.who(request)
@@ -150,9 +160,10 @@ def _given(request: Request, *names: str) -> dict[str, str]:
 def _trail_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
     """The stays and everything else, a line each; what an entry does not have is empty."""
     keys = (
-        "entry", "since", "until", "first", "last", "time", "raised", "start", "end", "zone", "state", "movement",
-        "before", "after", "portal", "direction", "dock", "manifest", "status", "verdict", "reasons", "said", "detail",
-        "kind", "place", "what", "reason", "door", "person", "action", "camera", "confidence",
+        "entry", "since", "until", "first", "last", "time", "raised", "start", "end", "zone", "zones", "reader", "how",
+        "by", "state", "movement", "before", "after", "portal", "direction", "dock", "manifest", "status", "verdict",
+        "reasons", "said", "detail", "kind", "place", "what", "reason", "door", "person", "action", "camera",
+        "confidence",
     )  # fmt: skip
     proof = ("reads", "strongest_rssi", "rssi_unit", "antennas", "clock", "algorithm", "config")
     columns = ("uid", *keys, *(f"evidence_{name}" for name in proof), "epoch", "sequence")
@@ -161,7 +172,8 @@ def _trail_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
         evidence = entry.get("evidence") or {}
         source = entry.get("event") or {}
         said = [" ".join(value) if isinstance(value := evidence.get(name), list) else value for name in proof]
-        return [answer["uid"], *(entry.get(key) for key in keys), *said, source.get("epoch"), source.get("sequence")]
+        values = [" ".join(value) if isinstance(value := entry.get(key), list) else value for key in keys]
+        return [answer["uid"], *values, *said, source.get("epoch"), source.get("sequence")]
 
     return columns, (line(entry) for entry in answer["entries"])
 

@@ -139,8 +139,12 @@ def _count(count: Values) -> Html:
     sums = [count[name] for name in ("found", "missing", "extra", "elsewhere")]
     return cells(
         _COUNTS,
-        [el("a", count["zone"], href=f"/counts/{quote(count['zone'])}")],
-        [moment(count["ended"]), el("small", count["trigger"])],
+        [el("a", count["zone"], href=f"/counts/{quote(count['zone'])}/earlier")],
+        [
+            moment(count["ended"]),
+            el("small", count["by"] or count["trigger"]),
+            el("small", count["note"]) if count["note"] else None,
+        ],
         [count["population"]],
         *(["not compared" if value is None else value] for value in sums),
         [f"{count['confidence']:.2f}", el("small", f"watched {count['duty']:.0%}")],
@@ -196,6 +200,10 @@ def _entry(entry: Values) -> Html:
             detail = f"{entry['reasons']} · manifest {entry['manifest'] or 'none'}".removeprefix(" · ")
         case "count":
             words, detail = f"Count of {entry['zone']}: {_SAID[entry['said']]}", entry["detail"]
+        case "handheld":
+            meant = f" while counting {', '.join(entry['zones'])}" if entry["zones"] else ""
+            how = "scanned with" if entry["how"] == "barcode" else "read by"
+            words, detail = f"{entry['by']}: {how} {entry['reader']}{meant}", "near it, which says nothing of the place"
         case "alarm":
             words, detail = f"Alarm: {name_of(entry)} · {entry['place']}", f"{entry['reason']} ({entry['state']})"
         case "unwatched":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
 
@@ -20,6 +20,12 @@ class WebPort(Protocol):
 
     def plan(self) -> list[dict[str, Any]]:
         """`zones`, each with `uids`, the packages that are in it, sorted, and `watch_listed`, those on a watch list."""
+
+    def counting(self, zone: str) -> dict[str, Any] | None:
+        """``Floor.count_session`` of a zone: the count that somebody takes of it, None where nobody does."""
+
+    def items(self, uids: Iterable[str]) -> Mapping[str, tuple[str | None, str | None]]:
+        """Product and batch of packages by UID, as far as they are known by now."""
 
     def set_apart(self) -> int:
         """How many events are in quarantine."""
@@ -42,8 +48,8 @@ class WebPort(Protocol):
         """The history's answer to a question of `gateway.history.asking`, ready for JSON. Raises `Refused`."""
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
-        """Carries out ``gate.open``, ``gate.close``, ``gate.confirm`` or ``alarm.acknowledge`` for `who`, who belongs
-        into the event as `by`.
+        """Carries out a command that the pages know (``gate.open``, ``count.close``, …) for `who`, who belongs into the
+        event as `by`.
 
         Raises `Refused`, with words for whoever pressed the button.
         """

@@ -4,9 +4,11 @@
 ``/``                   all docks; `/plan`, `/zones`, `/readers` and `/alarms` likewise
 ``/find, /tags, …``     what asks the history (gateway.web.history_pages)
 ``/manifests``          before the van (gateway.web.manifest_pages)
+``/counts/{zone}``      the count that somebody takes of a zone
 ``/docks/{dock}``       one dock; ``?all=1`` with every line of its sets
 ``/events?view=…``      what changes on a page, as server-sent events
-``POST …/{action}``     opens or closes the session of a dock, or confirms a look into the van: JSON in, JSON out
+``POST …/{action}``     what is done at a dock (a session is opened or closed, a look into the van confirmed) or to a
+                        count: JSON in, JSON out
 ``/api/v1/…``           the history's questions, JSON out (gateway.web.api)
 ``/login, /logout``     with a token, where the configuration has a token file
 ======================  ================================================================
@@ -17,6 +19,7 @@ from __future__ import annotations
 import re
 import time
 from http import HTTPStatus
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,10 +32,11 @@ from drivers.front_door import same_place
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.web import api
-from gateway.web.actions import ACTIONS, arguments, form
+from gateway.web.actions import ACTIONS, COUNT_ACTIONS, arguments, form, of_count
 from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
+from gateway.web.count_views import count_parts, uids_of
 from gateway.web.dock_view import dock_name, dock_parts
 from gateway.web.guard import Guard
 from gateway.web.headers import SecurityHeaders
@@ -44,7 +48,7 @@ from gateway.web.plan_view import plan_parts
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|docks/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|(docks|counts)/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
@@ -77,6 +81,8 @@ class _Site:
                 Route("/static/{name}", self._static),
                 *ManifestPages(port, guard, self._shell).routes,
                 *HistoryPages(port, guard, self._shell, log).routes,
+                Route("/counts/{zone}", self._count),
+                Route("/counts/{zone}/{action}", self._act_on_count, methods=["POST"]),
                 *api.Api(port, guard, self._attempts).routes,
             ],
             middleware=[Middleware(SecurityHeaders)],
@@ -108,6 +114,13 @@ class _Site:
         view = f"dock/{dock}/all" if request.query_params.get("all") == "1" else f"dock/{dock}"
         return self._page(request, f"/docks/{dock}", "", view)
 
+    async def _count(self, request: Request) -> Response:
+        zone = request.path_params["zone"]
+        names = {entry["zone"]: entry["name"] or entry["zone"] for entry in self._port.zones()}
+        if self._guard.who(request) is not None and zone not in names:
+            raise HTTPException(404, f"There is no zone {zone[:64]}.")
+        return self._page(request, f"/counts/{zone}", f"Count of {names.get(zone, '')}", f"count/{zone}")
+
     def _page(self, request: Request, path: str, title: str, view: str) -> Response:
         visitor = self._guard.visitor(request)
         if visitor.name is None:
@@ -136,6 +149,11 @@ class _Site:
                 return readers_parts(self._port.readers(), self._port.set_apart())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
                 return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
+            case ["count", wanted]:
+                for zone in self._port.zones():
+                    if zone["zone"] == wanted:
+                        live = self._port.counting(wanted)
+                        return count_parts(zone, live, self._port.items(uids_of(live["data"])) if live else {})
         raise HTTPException(404, "There is no such page.")
 
     async def _events(self, request: Request) -> Response:
@@ -170,13 +188,26 @@ class _Site:
         if action not in ACTIONS or dock not in self._port.docks():
             raise HTTPException(404, "There is no such action.")
         command, allowed = ACTIONS[action]
-        args = {"dock": dock} | await arguments(request, allowed)
+        return await self._carry_out(command, {"dock": dock} | await arguments(request, allowed), who)
+
+    async def _act_on_count(self, request: Request) -> Response:
+        who = self._guard.who(request)
+        if who is None:
+            raise HTTPException(401, "Log in first.")
+        self._guard.check_origin(request, request.headers.get("x-csrf-token", ""))
+        zone, action = request.path_params["zone"], request.path_params["action"]
+        if action not in COUNT_ACTIONS or zone not in {entry["zone"] for entry in self._port.zones()}:
+            raise HTTPException(404, "There is no such action.")
+        command, allowed = COUNT_ACTIONS[action]
+        return await self._carry_out(command, of_count(zone, action, await arguments(request, allowed)), who)
+
+    async def _carry_out(self, command: str, args: dict[str, Any], who: str) -> Response:
         try:
             result = await self._port.command(command, args, who)
         except Refused as refusal:
-            self._log.warning("an action on the dock page was refused", command=command, who=who, reason=str(refusal))
+            self._log.warning("an action on a page was refused", command=command, who=who, reason=str(refusal))
             return JSONResponse({"error": str(refusal)}, 409)
-        self._log.info("an action on the dock page", command=command, dock=dock, who=who)
+        self._log.info("an action on a page", command=command, who=who)
         return JSONResponse({"result": result})
 
     async def _login(self, request: Request) -> Response:
@@ -225,7 +256,7 @@ class _Site:
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
         asked = request.url.path.startswith(f"{api.ROOT}/")
-        if asked or (request.method == "POST" and request.url.path.startswith(("/docks/", "/alarms/"))):
+        if asked or (request.method == "POST" and request.url.path.startswith(("/docks/", "/alarms/", "/counts/"))):
             return JSONResponse({"error": words}, status, headers)
         phrase = HTTPStatus(status).phrase
         return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -56,6 +56,8 @@ class FakeGateway:
         self.override: dict[str, Any] = {}
         self.open_alarms: list[dict[str, Any]] = []
         self.problem = ""
+        self.counts: dict[str, dict[str, Any]] = {}
+        self.known: dict[str, tuple[str | None, str | None]] = {}
         self.history: Questions | None = None
         self.reader_changes: dict[str, dict[str, Any]] = {}
         self._subscribers: list[asyncio.Event] = []
@@ -118,6 +120,12 @@ class FakeGateway:
             entry | {"uids": [uid(place * 1000 + n) for n in range(entry["population"])], "watch_listed": [uid(2)]}
             for place, entry in enumerate(self.zones())
         ]
+
+    def counting(self, zone: str) -> dict[str, Any] | None:
+        return self.counts.get(zone)
+
+    def items(self, uids: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
+        return {uid: self.known[uid] for uid in uids if uid in self.known}
 
     def set_apart(self) -> int:
         return 0

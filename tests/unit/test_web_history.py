@@ -18,7 +18,10 @@ from tests.support.web_scene import FakeGateway
 from tests.unit.test_web_site import JSON, Browser
 
 EVIL = "<script>alert(1)</script>\"'&"
-PAGES = ["/find", f"/find?what={uid(1)[:10]}", f"/tags/{uid(1)}", "/zones/vault", "/counts", "/counts/vault", "/alarms"]
+PAGES = [
+    "/find", f"/find?what={uid(1)[:10]}", f"/tags/{uid(1)}", "/zones/vault", "/counts", "/counts/vault/earlier",
+    "/alarms",
+]  # fmt: skip
 FILES = [f"/tags/{uid(1)}.csv", "/zones/vault.csv", "/counts/vault.csv", "/alarms.csv"]
 
 

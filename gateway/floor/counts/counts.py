@@ -19,6 +19,7 @@ from gateway.events.envelope import Fact
 from gateway.events.envelope import count as counted
 from gateway.floor.counts.by_hand import GATEWAY, ByHand
 from gateway.floor.counts.commands import COMMANDS as COMMANDS
+from gateway.floor.counts.estimate import stay
 from gateway.floor.counts.expected import MAX_EXPECTED, ExpectedSets, read_uids
 from gateway.floor.counts.plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan
 from gateway.floor.counts.report import Comparison
@@ -260,13 +261,13 @@ class Counts:
 
     def live(self, zone: str) -> dict[str, Any] | None:
         """A session that counts a zone, as it stands, ready for JSON; None where nobody counts it. `data` is what its
-        event would say now, `round_s` how long a round takes."""
+        event would say now, `stay_s` for how much longer it is worth staying."""
         session = self.by_hand.sessions.at(zone)
         count = next((one for one in self._running if session and one.zone == zone and one.session == session.id), None)
         if session is None or count is None:
             return None
         data = self._results.of(count, max(count.round_start, count.start), session)
-        return {"data": data, "round_s": self._round / SECOND}
+        return {"data": data, "stay_s": stay(data["estimate"], self._round / SECOND)}
 
     def _state(self, count: Running) -> Fact:
         """The event of a count that has ended."""

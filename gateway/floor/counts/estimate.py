@@ -20,6 +20,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.events.count_models import CountEstimate
 from gateway.floor.counts.levels import Unheard
 
 LEVEL = 0.95
@@ -112,3 +113,19 @@ def _coverage(frequencies: Mapping[int, int], rounds: int, once: int, twice: int
     else:
         tail = (rounds - 1) * once / ((rounds - 1) * once + 2 * twice)
     return 1 - once / sightings * tail
+
+
+def stay(guess: CountEstimate | None, round_s: float) -> float | None:
+    """For how many more seconds of rounds of `round_s` to look until less than half a tag is expected to be missed of
+    those that can be heard; 0 where it is less already, None where nothing is known (A. Chao et al., Ecology 90, 2009,
+    equation 12)."""
+    if guess is None or guess["rounds"] < 2:
+        return None
+    rounds, once, twice = guess["rounds"], guess["seen_once"], guess["seen_twice"]
+    share = (rounds - 1) / rounds
+    missed = share * once**2 / (2 * twice) if twice else share * once * (once - 1) / 2
+    if missed < 0.5:
+        return 0.0
+    twice = max(twice, 1)
+    more = math.log(0.5 / missed) / math.log1p(-2 * twice / ((rounds - 1) * once + 2 * twice))
+    return math.ceil(more) * round_s

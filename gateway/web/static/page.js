@@ -198,6 +198,33 @@ async function submit(event) {
   button.disabled = false;
 }
 
+// A barcode or QR reader types a code and Enter into the field: it is sent, and the field is ready for the next.
+async function scan(event) {
+  event.preventDefault();
+  const form = event.target;
+  const field = form.querySelector("input");
+  const said = byId("scanned");
+  const code = field.value.trim();
+  field.value = "";
+  field.focus();
+  if (!code) return;
+  said.className = "";
+  said.textContent = `${code.slice(-12)} …`;
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-csrf-token": body.dataset.csrf },
+      body: JSON.stringify({ code }),
+    });
+    const content = await answer.json();
+    said.className = answer.ok ? "good" : "bad";
+    said.textContent = answer.ok ? `${code.slice(-12)} is counted.` : content.error;
+  } catch {
+    said.className = "bad";
+    said.textContent = "The gateway did not answer. Scan it again.";
+  }
+}
+
 // ---- start
 
 startTheme();
@@ -206,6 +233,9 @@ if (body.dataset.view) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-ask]");
     if (button) ask(button);
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("form[data-scan]")) scan(event);
   });
   setInterval(watchSilence, 1000);
   announce();

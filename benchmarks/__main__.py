@@ -15,6 +15,9 @@ from pathlib import Path
 
 MODULES = [
     "daemon",
+    "path",
+    "checkpoints",
+    "replay",
     "llrp_decode",
     "wire_to_verdict",
     "portal",
@@ -30,13 +33,24 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- made by `make bench-readme` -->", "<!-- to here -->"
 
 
+README_LOADS = ("100 reads a message", "10 reads a message", "1 read a message, each in a segment of its own")
+
+
 def write_readme() -> None:
-    """Measures the daemon and puts its table into the README."""
-    rows = list(importlib.import_module("benchmarks.daemon").measure())
+    """Measures the daemon, the way of a read, checkpoints and replay, and puts what came of it into the README."""
+    from benchmarks import checkpoints, daemon, path, replay
+
+    load = os.getloadavg()[1]
+    quiet = [case for case in daemon.CASES if case.load.get("readers") == 1]
+    cases = [case for case in daemon.CASES if case.name in README_LOADS] + quiet
+    tables = [list(daemon.measure(cases)), list(path.table())]
+    lists = [[f"- {line}" for line in part.measure()] for part in (checkpoints, replay)]
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
     machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors for all of it"
-    README.write_text("\n".join([before + BEGIN, "", f"{machine}:", "", *rows, "", END + after]))
+    others = f"others kept the machine busy meanwhile (load {load:.0f})" if load > 2 else "nothing else ran"
+    rows = [row for part in (*tables, *lists) for row in (*part, "")]
+    README.write_text("\n".join([before + BEGIN, "", f"{machine}; {others}:", "", *rows, END + after]))
 
 
 def main(wanted: list[str]) -> None:

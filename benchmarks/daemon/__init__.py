@@ -4,12 +4,14 @@
 process, as a share of one core and for each read; latency is from a read of a tag that nobody has seen before to the
 broker's subscriber, with the defaults and `dwell: 0`. `BENCH_AGAINST` names another checkout of this project: every
 line is then measured there too, in turn, and the last column says how many times as much it took there for a read.
+What checkpoints write is measured by benchmarks/checkpoints: they come in bursts, minutes apart, and a few seconds of
+`/proc` say nothing of a day.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +45,14 @@ CASES = (
 )
 
 
-def measure() -> Iterator[str]:
+def measure(cases: Sequence[Case] = CASES) -> Iterator[str]:
     """A table: one line for each load."""
     from benchmarks.daemon.readers import Load
     from benchmarks.daemon.trial import Setup, run
 
     other = os.environ.get("BENCH_AGAINST")
     yield from HEAD
-    for case in CASES:
+    for case in cases:
         checkouts = [ROOT, *([Path(other)] if other else [])]
         made = [run(Setup(Load(port=0, **case.load), checkout, recording=case.recording)) for checkout in checkouts]
         mine = made[0]
@@ -60,18 +62,3 @@ def measure() -> Iterator[str]:
             f"| {case.name}{recorded} | {mine.cpu:.0%} | {mine.cost:.2f} us | {mine.p50:.2f} s | {mine.p99:.2f} s | "
             f"{mine.memory >> 20} MB | {against} |"
         )
-    yield _disk(other)
-
-
-def _disk(other: str | None) -> str:
-    """Bytes that a day writes with 10,000 live tags and no event: checkpoints, the journal being in memory."""
-    from benchmarks.daemon.readers import Load
-    from benchmarks.daemon.trial import Setup, run
-
-    load = {"per_message": 10, "rate": 100, "tags": 157, "fresh": 0.0}
-    mine = run(Setup(Load(port=0, **load), ROOT, seconds=30)).written
-    against = "-"
-    if other:
-        theirs = run(Setup(Load(port=0, **load), Path(other), seconds=30)).written
-        against = f"{theirs / mine:.1f} x" if mine else "-"
-    return f"| written to disk a day, 10,000 live tags that stay | {mine / 1e9:.2f} GB | | | | | {against} |"

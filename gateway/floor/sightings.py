@@ -7,7 +7,7 @@ The others go one by one to the tag's own zone or to a rival of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.config import Config
 from gateway.floor.columns import BlockSightings
@@ -77,7 +77,8 @@ class Sightings:
         for window in closed:
             sightings = window.sightings
             if left is not None and type(sightings) is BlockSightings:
-                window = replace(window, sightings=left.get(sightings.key, {}))
+                rest = left.get(sightings.key, {})
+                window = ClosedWindow(window.number, window.reader, window.port, window.late, window.unit, rest)
             self._take(window, start)
 
     def _take_columns(self, closed: Sequence[ClosedWindow], start: int) -> dict[int, AntennaSightings] | None:

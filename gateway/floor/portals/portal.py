@@ -142,12 +142,14 @@ class Portal:
     @property
     def due(self) -> int:
         """When something is to be looked at, NEVER while held reads are still coming in."""
-        if any(DarkCause.HELD in self._antenna_clock.causes[antenna] for antenna in self.antennas):
+        first = min(self._agenda[0][0] if self._agenda else NEVER, self.photo_eyes.due)
+        if self._waiting:
+            first = min(first, min([finding.closed for finding in self._waiting]) + HOLD * self._silence)
+        if self._loads.open:
+            first = min(first, min([load.said for load in self._loads.open]) + COMPLETE * self._silence)
+        if first >= NEVER or any(DarkCause.HELD in self._antenna_clock.causes[antenna] for antenna in self.antennas):
             return NEVER
-        first = self._agenda[0][0] if self._agenda else NEVER
-        held = min((finding.closed for finding in self._waiting), default=NEVER)
-        said = min((load.said for load in self._loads.open), default=NEVER)
-        return min(first, held + HOLD * self._silence, said + COMPLETE * self._silence, self.photo_eyes.due)
+        return first
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""

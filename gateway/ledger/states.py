@@ -89,20 +89,38 @@ class States:
     def save(self, checkpoint: Checkpoint, marks: Marks) -> None:
         """Takes one in, and writes to disk what belongs there."""
         whole = checkpoint.whole or any(waiting.whole for waiting, _, _ in self._waiting)
+        on_disk = checkpoint.on_disk or checkpoint.whole or self._standby is None
+        changed = self._changed() if on_disk and not whole and self._standby is not None else []
         if self._standby is not None and not self._stands and not whole:
             self._refused += 1
             return
         packed = {key: self._packer.compress(part) for key, part in checkpoint.parts.items()}
         self._waiting.append((checkpoint, packed, marks.sequence))
-        if checkpoint.on_disk or checkpoint.whole or self._standby is None:
-            self._write(checkpoint)
+        if on_disk:
+            self._write(checkpoint, changed)
             marks.checkpoint = marks.sequence
 
-    def _write(self, checkpoint: Checkpoint) -> None:
+    def _changed(self) -> list[tuple[str, bytes]]:
+        """What the standby has and the disk has not; where it cannot be read, the standby is given up."""
+        if self._standby is None or not self._stands:
+            return []
+        try:
+            return list(self._standby.changed())
+        except Exception as error:
+            self._give_up(error)
+            return []
+
+    def _give_up(self, error: Exception) -> None:
+        self._stands = False
+        self.problem = f"checkpoints go to disk, for they cannot be kept in memory ({error})"
+        if self._standby is not None:
+            with contextlib.suppress(Exception):
+                self._standby.forget()
+
+    def _write(self, checkpoint: Checkpoint, changed: list[tuple[str, bytes]]) -> None:
         """What changed since the last checkpoint on disk: in the standby, then in those that wait to go there."""
         db = self._db
-        if self._stands and self._standby is not None and not checkpoint.whole:
-            self._put(self._standby.changed())
+        self._put(changed)
         for _, packed, _ in self._waiting:
             self._put(packed.items())
         db.execute("DELETE FROM meta")
@@ -138,11 +156,8 @@ class States:
                 standby.begin()
             standby.write(saves, Stand(sequence, newest.position, newest.meta), self._base)
             self._stands, self.problem = True, ""
-        except _FAILURES as error:
-            self._stands = False
-            self.problem = f"checkpoints go to disk, for they cannot be kept in memory ({error})"
-            with contextlib.suppress(*_FAILURES):
-                standby.forget()
+        except Exception as error:  # whatever it is, the disk has the group, and it must not be tried again
+            self._give_up(error)
             self.refused += not saves[-1][1]
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from drivers.api import Batch
 from drivers.records import Records
 from gateway.clock import SECOND
+from gateway.floor import columns
 from gateway.floor.columns import Block, BlockSightings, Columns, dumped, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
 from gateway.floor.reader_windows import AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
@@ -70,6 +71,7 @@ class Windows:
         self._numbers = {reader: number for number, reader in enumerate(self.names[:MAX_READERS])}
         known = [(self._numbers[reader], port) for reader, port in apart if reader in self._numbers]
         self._apart = np.array(sorted(key_of(number, port, 0) >> PORT_SHIFT for number, port in known), np.uint32)
+        self._since = self._before = 0  # reads since the last tick, and between the two before
         self._upper = self._lateness = max(lateness, 0)
         self._ahead = lateness + FUTURE
         self._stats = stats
@@ -100,6 +102,7 @@ class Windows:
     def turn(self, t: int) -> int:
         """Time has come to `t`, or is later already. Returns what `now` is."""
         self._digest()
+        self._before, self._since = self._since, 0
         self.now = max(self.now, t)
         return self.now
 
@@ -112,7 +115,9 @@ class Windows:
         windows.heard = batch.arrival
         rows, unit = batch.rows, UNITS.index(batch.rssi_unit)
         number = self._numbers.get(batch.reader)
-        fits = type(rows) is Records and self.now and unit < RAW and windows.mode is not WindowMode.HELD
+        self._since += len(rows)
+        much = max(self._since, self._before) >= columns.FEW_READS
+        fits = much and type(rows) is Records and self.now and unit < RAW and windows.mode is not WindowMode.HELD
         if not fits or number is None or not self._columns.add(batch, cast(Records, rows), number, unit):
             self._take(windows, batch)
         elif self._columns.is_full:

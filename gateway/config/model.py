@@ -22,6 +22,7 @@ from gateway.config.base import Identifier as Identifier
 from gateway.config.base import Port as Port
 from gateway.config.base import Seconds as Seconds
 from gateway.config.base import Section as Section
+from gateway.config.books import BooksConfig
 from gateway.config.cameras import Cameras
 from gateway.config.counts import CountsConfig
 from gateway.config.drops import AccessConfig, HandheldsConfig
@@ -224,7 +225,7 @@ class LogConfig(Section):
 
 
 _FLOOR_SECTIONS = {
-    "site", "gateway", "tags", "floor", "presence", "zones", "portals", "counts", "docks", "gate", "watch",
+    "books", "site", "gateway", "tags", "floor", "presence", "zones", "portals", "counts", "docks", "gate", "watch",
 }  # fmt: skip
 """What can change what the floor says, beside the readers' antennas."""
 
@@ -247,6 +248,7 @@ class Config(Section):
     expected: ExpectedConfig | None = None
     handhelds: HandheldsConfig = HandheldsConfig()
     access: AccessConfig | None = None
+    books: BooksConfig | None = None
     ledger: LedgerConfig = LedgerConfig()
     history: HistoryConfig = HistoryConfig()
     journal: JournalConfig = JournalConfig()
@@ -265,7 +267,7 @@ class Config(Section):
 
     def floor_json(self) -> str:
         """Everything that can change what the floor says, as JSON that `from_floor_json` reads."""
-        content = self.model_dump(mode="json", include=_FLOOR_SECTIONS)
+        content = self.model_dump(mode="json", include=_FLOOR_SECTIONS - ({"books"} if self.books is None else set()))
         content["readers"] = [
             reader.model_dump(mode="json", include={"id", "driver", "antennas"}) for reader in self.readers
         ]

@@ -32,22 +32,15 @@ class FolderConfig(Section):
     columns: Columns = {}
 
 
-class MetrcConfig(Section):
-    """The Metrc v2 API, read only. Both keys are files that only the service can read, read at every connection.
-
-    Transfers changed within `days` are looked for every `poll`; facts are fetched again every `refresh`. `rate` is
-    the GETs a second that this gateway allows itself; Metrc allows a facility 50.
-    """
+class MetrcAccess(Section):
+    """The Metrc v2 API, read only. Both keys are files that only the service can read, read at every connection. `rate`
+    is the GETs a second that this gateway allows itself; Metrc allows a facility 50."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")]
     license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     vendor_key_file: FilePath
     user_key_file: FilePath
-    incoming: bool = False
     time_zone: TimeZone = "UTC"
-    days: Annotated[int, Field(ge=1, le=14)] = 3
-    poll: Annotated[float, Field(ge=5, le=86_400)] = 60.0
-    refresh: Annotated[float, Field(ge=30, le=86_400)] = 900.0
     rate: Annotated[float, Field(ge=0.5, le=50)] = 20.0
     timeout: Annotated[float, Field(ge=1, le=300)] = 30.0
 
@@ -58,6 +51,16 @@ class MetrcConfig(Section):
         if url.startswith("http://") and not url.startswith(local):
             raise ValueError("the keys would travel in the clear: write https://")
         return url.rstrip("/")
+
+
+class MetrcConfig(MetrcAccess):
+    """Manifests from Metrc. Transfers changed within `days` are looked for every `poll`; facts are fetched again every
+    `refresh`."""
+
+    incoming: bool = False
+    days: Annotated[int, Field(ge=1, le=14)] = 3
+    poll: Annotated[float, Field(ge=5, le=86_400)] = 60.0
+    refresh: Annotated[float, Field(ge=30, le=86_400)] = 900.0
 
 
 class ManifestsConfig(Section):

@@ -14,20 +14,24 @@ from typing import Any
 import orjson
 
 from gateway.clock import parse_rfc3339, rfc3339
+from gateway.events.book_models import BookData, Difference, Reconciliation
 from gateway.events.count_models import CountData, CountSession, ExpectedChanged, HandheldReads
 from gateway.events.gate_models import GateData
 from gateway.events.models import Access, ClockStep, Loss
 from gateway.events.types import ACCESS as ACCESS
 from gateway.events.types import ALARM as ALARM
+from gateway.events.types import BOOK as BOOK
 from gateway.events.types import CLOCK_STEP as CLOCK_STEP
 from gateway.events.types import COUNT as COUNT
 from gateway.events.types import COUNT_SESSION as COUNT_SESSION
+from gateway.events.types import DIFFERENCE as DIFFERENCE
 from gateway.events.types import EVENTS, AlarmData, MovementData
 from gateway.events.types import EXPECTED as EXPECTED
 from gateway.events.types import GATE as GATE
 from gateway.events.types import HANDHELD as HANDHELD
 from gateway.events.types import LOSS as LOSS
 from gateway.events.types import MOVEMENT as MOVEMENT
+from gateway.events.types import RECONCILIATION as RECONCILIATION
 
 GENESIS = "0" * 64
 """`prevhash` of the first event of an epoch."""
@@ -78,6 +82,21 @@ def handheld(place: str, time: int, data: HandheldReads) -> Fact:
 def expected(place: str, time: int, data: ExpectedChanged) -> Fact:
     """Somebody has said what ought to be in a zone."""
     return Fact(EXPECTED, place, time, data)
+
+
+def book(place: str, time: int, data: BookData) -> Fact:
+    """A book was read."""
+    return Fact(BOOK, place, time, data)
+
+
+def difference(place: str, time: int, data: Difference) -> Fact:
+    """What is seen and what books say does not agree, or agrees again."""
+    return Fact(DIFFERENCE, place, time, data)
+
+
+def reconciliation(place: str, time: int, data: Reconciliation) -> Fact:
+    """The figure of the day: how much agrees."""
+    return Fact(RECONCILIATION, place, time, data)
 
 
 def gate(place: str, time: int, data: GateData) -> Fact:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.config import Identifier
 from gateway.events.base import Hash, Time
+from gateway.events.book_models import BookData, Difference, Reconciliation
 from gateway.events.count_models import CountData, CountSession, ExpectedChanged, HandheldReads
 from gateway.events.gate_alarms import GateAlarm
 from gateway.events.gate_models import GateData
@@ -34,6 +35,9 @@ ACCESS: Final = "rfid.access.v1"
 COUNT_SESSION: Final = "rfid.count-session.v1"
 HANDHELD: Final = "rfid.handheld.v1"
 EXPECTED: Final = "rfid.expected.v1"
+BOOK: Final = "rfid.book.v1"
+DIFFERENCE: Final = "rfid.difference.v1"
+RECONCILIATION: Final = "rfid.reconciliation.v1"
 
 MovementData: TypeAlias = Movement | Passage | Revision | GroupPassage
 AlarmData: TypeAlias = Alarm | GateAlarm | AlarmNoted
@@ -58,6 +62,9 @@ EVENTS: Final[dict[str, EventType]] = {
     COUNT_SESSION: EventType("events/count-session/{place}", CountSession),
     HANDHELD: EventType("events/handheld/{place}", HandheldReads),
     EXPECTED: EventType("events/expected/{place}", ExpectedChanged),
+    BOOK: EventType("events/book/{place}", BookData),
+    DIFFERENCE: EventType("events/difference/{place}", Difference),
+    RECONCILIATION: EventType("events/reconciliation", Reconciliation),
     LOSS: EventType("events/loss", Loss),
     CLOCK_STEP: EventType("events/clock-step", ClockStep),
 }

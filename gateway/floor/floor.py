@@ -34,9 +34,11 @@ from gateway.errors import Refused
 from gateway.events.envelope import Fact, clock_step
 from gateway.events.models import ClockStep as ClockStepData
 from gateway.floor import statements
-from gateway.floor.counts.counts import COMMANDS as COUNT_COMMANDS
+from gateway.floor.books.books import Books
+from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS
+from gateway.floor.counts.commands import COMMANDS as COUNT_COMMANDS
+from gateway.floor.counts.commands import of_counts
 from gateway.floor.counts.counts import Counts
-from gateway.floor.counts.plan import Plan
 from gateway.floor.evidence import Evidence
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
@@ -61,7 +63,7 @@ GAP = 600 * SECOND
 
 _NEWS = (Restart, ReaderUp, ReaderDown, ReaderAlive, ReaderClock, ReaderCondition, AntennaStatus)
 
-COMMANDS: tuple[str, ...] = (*COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
+COMMANDS: tuple[str, ...] = (*BOOK_COMMANDS, *COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
 """The commands that are the floor's."""
 
 KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
@@ -107,19 +109,20 @@ class Floor:
         self._sightings = Sightings(
             config, self._places, self._reader_history, self._presence, self._portals, self._window, self.stats
         )
-        self._counts = Counts(
+        self.counts = Counts(
             config, self._places, self._reader_history, self._presence, self._sightings.foreign, evidence
         )
         self._docks = Docks(config, self._places, self._reader_history.antenna_clock, self._presence)
         self.gate = self._docks.gate
+        self.books = Books(config, self._places, self._presence)
         self._portals.on_pass(self.gate.passed)
         self._portals.on_unread(self.gate.closed_hours.crossed)
         self._pending = Pending()
         self._memory: tuple[_Memory, ...] = (
             *(self._windows, self._readers, self._reader_history, self._presence),
-            *(self._portals, self._sightings.foreign, self._counts, self.gate, self._pending),
+            *(self._portals, self._sightings.foreign, self.counts, self.gate, self.books, self._pending),
         )
-        self._agenda: tuple[_Agenda, ...] = (self._reader_history, self._portals, self.gate, self._counts)
+        self._agenda: tuple[_Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
         self._limit = 0  # event time has come to the beginning of this window
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
             Batch: self._batch,
@@ -148,8 +151,10 @@ class Floor:
             raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
         if command.name in statements.COMMANDS:
             statements.admit(command)
-        elif _of_counts(command):
-            self._counts.admit(command, self._pending.commands())
+        elif command.name in BOOK_COMMANDS:
+            self.books.admit(command)
+        elif of_counts(command):
+            self.counts.admit(command, self._pending.commands())
         else:
             self.gate.admit(command, self._pending.commands())
 
@@ -232,7 +237,8 @@ class Floor:
         elif limit <= self._limit:
             return []
         if previous and now - previous > GAP:
-            self._counts.skip(limit * self._window)
+            self.counts.skip(limit * self._window)
+            self.books.skip(limit * self._window)
         return self._advance(limit)
 
     def _advance(self, limit: int) -> list[Fact]:
@@ -246,16 +252,16 @@ class Floor:
             numbers = [closed[at].number] if at < len(closed) else []
             numbers += [self._pending.first // self._window] if self._pending else []
             number = min(numbers)
-            if not self._counts.begun:
+            if not self.counts.begun:
                 # Not with the first tick, which comes sooner or later with the order in which reads are delivered.
-                self._counts.begin_periodic(max(number * self._window, end - GAP))
+                self.counts.begin_periodic(max(number * self._window, end - GAP))
             upto = at
             while upto < len(closed) and closed[upto].number == number:
                 upto += 1
             self._step(number, closed[at:upto], facts)
             at = upto
         self._portals.phases.forget_before(limit)
-        self._counts.idle(end)
+        self.counts.idle(end)
         self._fall_due(end, facts)
         self.stats.windows = self._windows.count
         self.stats.tags = len(self._presence.tags)
@@ -268,7 +274,7 @@ class Floor:
         while self._pending.before(start + self._window):
             item = self._pending.pop()
             if isinstance(item, Command):
-                facts += self._counts.carry_out(item) if _of_counts(item) else self.gate.command(item)
+                facts += self._carry_out(item)
             else:
                 if isinstance(item, InputChange):
                     facts += self.gate.input_changed(item.reader, item.port, item.state, item.t)
@@ -281,6 +287,11 @@ class Floor:
         self._sightings.take(closed, start)
         self._say(self._presence.said(), facts)
         facts += self._docks.seen(closed, start)
+
+    def _carry_out(self, item: Command) -> list[Fact]:
+        if item.name in BOOK_COMMANDS:
+            return self.books.carry_out(item)
+        return self.counts.carry_out(item) if of_counts(item) else self.gate.command(item)
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
         """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
@@ -295,7 +306,7 @@ class Floor:
 
     def _say(self, said: list[Fact], facts: list[Fact]) -> None:
         """Adds what presence says: a departure is also news for the expected sets, a move for the watch lists."""
-        self._counts.departed(said)
+        self.counts.departed(said)
         facts += said + self._docks.moved(said)
 
     # ---- state
@@ -314,20 +325,11 @@ class Floor:
             "not_seen": self._presence.unseen[number],
             "watched": "watching" in antennas.values(),
             "antennas": dict(sorted(antennas.items())),
-        } | self._counts.zone_state(zone)
-
-    def count_session(self, zone: str) -> dict[str, Any] | None:
-        """The count that somebody takes of a zone, as it stands, ready for JSON; None where nobody counts it."""
-        return self._counts.live(zone)
+        } | self.counts.zone_state(zone)
 
     def inside(self, zones: Collection[str]) -> dict[str, str]:
         """UID to zone of the tags that are in one of these zones now."""
         return self._presence.inside(zones)
-
-    @property
-    def count_plan(self) -> Plan:
-        """The cycle counts: `due` and `overdue_zones` by zone, for metrics."""
-        return self._counts.plan
 
     def reader_state(self, reader: str) -> dict[str, Any]:
         """The retained state of a reader, ready for JSON: up or down since when, what is wrong, and its reads."""
@@ -369,7 +371,7 @@ class Floor:
         """
         if payloads:
             self._windows.clear()
-        self.rebuild(payloads, ("presence", "counts", "gate"))
+        self.rebuild(payloads, ("presence", "counts", "gate", "books"))
 
     def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
         """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
@@ -385,13 +387,9 @@ class Floor:
             self._presence,
             self._portals,
             self._sightings.foreign,
-            self._counts,
+            self.counts,
             self._docks,
+            self.books,
             self._pending,
             self._limit * self._window,
         )
-
-
-def _of_counts(command: Command) -> bool:
-    """Whether a command is about counts. What a handheld read is, unless it was read at a dock."""
-    return command.name in COUNT_COMMANDS or (command.name == "reads" and command.args.get("dock") is None)

@@ -137,6 +137,7 @@ STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "presence": (presence_1, presence_2, presence_3),
     "portals": (portals_1, portals_2),
     "counts": (counts_1, counts_2),
+    "books": (),
     "gate": (),
 }
 """In the order in which the sections are loaded."""

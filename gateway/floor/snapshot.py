@@ -129,6 +129,9 @@ class Checkpoint:
             case "counts":
                 expected = self._json("expected") if floor["counts"]["expected"] else None
                 return {"counts": floor["counts"], "expected": expected}
+            case "books":
+                names = ("content", "differences")
+                return {name: self._json(f"books/{name}") for name in names} if "books/content" in self._parts else {}
             case "gate":
                 return {name: self._json(f"gate/{name}") for name in _GATE} if "gate/docks" in self._parts else {}
         return {section: floor[section]}

@@ -10,7 +10,8 @@ import orjson
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import LedgerError
-from gateway.events.envelope import COUNT, COUNT_SESSION, GATE, HANDHELD, MOVEMENT
+from gateway.events.envelope import COUNT, COUNT_SESSION, DIFFERENCE, GATE, HANDHELD, MOVEMENT
+from gateway.floor.books.books import Books
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import proof_from
 from gateway.floor.gate.docks import Docks
@@ -39,6 +40,7 @@ class State:
     foreign: Foreign
     counts: Counts
     docks: Docks
+    books: Books
     pending: Pending
     position: int = 0
 
@@ -58,6 +60,7 @@ class State:
         tags, expected = self.presence.tags, self.counts.expected
         parts = {"expected": seal_json(expected.dump())} if expected.changed() or whole else {}
         parts |= self.docks.snapshot() if whole else self.docks.checkpoint()
+        parts |= {name: seal_json(content) for name, content in self.books.checkpoint(whole=whole).items()}
         chunks = tags.chunks() if whole else tags.changed()
         return parts | self._always(), ((_chunk(number), seal(body)) for number, body in chunks)
 
@@ -108,6 +111,7 @@ class State:
             "portals": lambda content: self.portals.load(content["portals"], numbers),
             "counts": lambda content: self.counts.load(content["counts"], content["expected"], self.position),
             "gate": self.docks.restore,
+            "books": self.books.load,
         }
         for section, load in loaders.items():
             if section not in without:
@@ -122,6 +126,7 @@ class State:
             COUNT: ("counts", lambda data, t: self.counts.apply(data)),
             COUNT_SESSION: ("counts", self.counts.apply_session),
             HANDHELD: ("counts", self.counts.by_hand.apply_reads),
+            DIFFERENCE: ("books", self.books.apply),
             GATE: ("gate", self.docks.gate.apply),
         }
         for payload in payloads:

@@ -207,6 +207,16 @@ def _handheld(number: int, event: Event, data: Event, origins: Origins) -> Itera
         yield "tag", (tag["uid"],)
 
 
+def _book(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
+    as_of, source = parse_rfc3339(data["as_of"]), f"book {data['book']}"
+    for package in data["packages"]:
+        yield "tag", (package["uid"],)
+        yield "item", (
+            package["uid"], None, package["product"], package["batch"], None, package["quantity"], package["unit"],
+            package["expires"], source, as_of, number,
+        )  # fmt: skip
+
+
 _DIFFERENCES = ("missing", "extra", "elsewhere")
 
 
@@ -256,6 +266,7 @@ _HANDLERS: dict[str, Callable[[int, Event, Event, Origins], Iterator[tuple[str, 
     "rfid.gate.v1": _gate,
     "rfid.count.v1": _count,
     "rfid.handheld.v1": _handheld,
+    "rfid.book.v1": _book,
     "rfid.alarm.v1": _alarm,
     "rfid.loss.v1": _loss,
     "rfid.access.v1": _access,

@@ -62,6 +62,7 @@ class Snapshot:
     log_lines_dropped: int = 0
     alarms_open: Mapping[str, int] = field(default_factory=dict)
     history_behind: int = 0
+    differences: Mapping[str, int] = field(default_factory=dict)
     counts_overdue: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -178,6 +179,13 @@ FAMILIES: tuple[Family, ...] = (
         "1 while the cycle count of a zone is overdue.",
         _each(lambda s: s.counts_overdue),
         ("zone",),
+    ),
+    Family(
+        "differences",
+        "gauge",
+        "Packages of which what is seen and what books say does not agree, by state.",
+        _each(lambda s: s.differences),
+        ("state",),
     ),
     Family(
         "reader_up",

@@ -28,7 +28,7 @@ from gateway.sources.identifiers import IdentifierMap
 _INTERNAL = frozenset({"manifest.refused"})
 """What only the gateway's own sources say."""
 
-_BULKY = frozenset({"manifest", "watch", "expected", "stock"})
+_BULKY = frozenset({"manifest", "watch", "expected", "book", "stock"})
 """What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
 
 _SAFE_WITHIN = 20.0

@@ -43,7 +43,10 @@ class Page:
         self._notices: set[asyncio.Event] = set()
 
     def counting(self, zone: str) -> dict[str, Any] | None:
-        return self._floor().count_session(zone)
+        return self._floor().counts.live(zone)
+
+    def books(self) -> dict[str, Any]:
+        return self._floor().books.state()
 
     def items(self, uids: Iterable[str]) -> Mapping[str, Fact]:
         return self._items.of(uids)

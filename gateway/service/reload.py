@@ -42,6 +42,7 @@ _FIXED = (
     "expected",
     "handhelds",
     "access",
+    "books",
     "web",
 )
 

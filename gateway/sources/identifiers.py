@@ -65,11 +65,18 @@ class IdentifierMap:
         """
         if name == "manifest":
             return self.apply(args)
+        if name == "book" and isinstance(args.get("packages"), list):
+            return args | {"packages": [self._package(package) for package in args["packages"]]}
         key = _LISTS.get(name)
         given = args.get(key) if key is not None else None
         if key is None or not isinstance(given, list):
             return args
         return args | {key: [self._resolve(one) for one in given]}
+
+    def _package(self, package: Any) -> Any:
+        if not isinstance(package, dict) or "uid" not in package:
+            return package
+        return package | {"uid": self._resolve(package["uid"])}
 
     def _resolve(self, given: Any) -> Any:
         """What is wrong in another way is left for the command itself to refuse."""

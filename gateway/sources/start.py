@@ -7,11 +7,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from gateway.config import Config
+from gateway.config.books import CsvBook, MetrcBook
 from gateway.config.sources import ManifestsConfig
 from gateway.errors import ConfigError, Refused
 from gateway.inputs import Submit
 from gateway.ops.logs import Logger
 from gateway.sources.access_folder import access_folder
+from gateway.sources.book_folder import book_folder
 from gateway.sources.expected_folder import expected_folder, zone_names
 from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_folder import manifest_folder
@@ -42,6 +44,16 @@ def sources(
         yield "folder of reads", reads_folder(config.handhelds.folder, submit, log, time.monotonic).run()
     if config.access is not None:
         yield "folder of access events", access_folder(config.access, submit, log, time.monotonic).run()
+    for source in config.books.sources if config.books is not None else ():
+        if isinstance(source, CsvBook):
+            yield f"book {source.name}", book_folder(source, submit, known, log, time.monotonic).run()
+        elif isinstance(source, MetrcBook):
+            try:
+                from gateway.sources.metrc.book import MetrcPackages
+            except ImportError as error:
+                log.error("no book from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
+                continue
+            yield f"book {source.name}", MetrcPackages(source, submit, known, log, now).run()
     if config.manifests.metrc is not None:
         try:
             from gateway.sources.metrc.poller import Metrc

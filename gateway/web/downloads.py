@@ -6,6 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from starlette.responses import Response
 
 _NUMERIC = re.compile(r"[0-9.,]{12,}|[0-9]+E[0-9]+", re.IGNORECASE)
 """Text that a spreadsheet would take for a number and round: long runs of digits, and hexadecimal with one E."""
@@ -21,6 +24,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer.writerow(columns)
     writer.writerows([cell(value) for value in row] for row in rows)
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+
+
+def answer(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """The table as a file that a browser keeps as ``name.csv``."""
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(f'{name}.csv', safe='')}"}
+    return Response(table(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def cell(value: object) -> object:

@@ -22,7 +22,10 @@ class WebPort(Protocol):
         """`zones`, each with `uids`, the packages that are in it, sorted, and `watch_listed`, those on a watch list."""
 
     def counting(self, zone: str) -> dict[str, Any] | None:
-        """``Floor.count_session`` of a zone: the count that somebody takes of it, None where nobody does."""
+        """``Counts.live`` of a zone: the count that somebody takes of it, None where nobody does."""
+
+    def books(self) -> dict[str, Any]:
+        """``Floor.books.state``: the books, and what does not agree with them."""
 
     def items(self, uids: Iterable[str]) -> Mapping[str, tuple[str | None, str | None]]:
         """Product and batch of packages by UID, as far as they are known by now."""

@@ -16,6 +16,7 @@ _NAVIGATION = (
     ("/alarms", "Alarms"),
     ("/zones", "Zones"),
     ("/counts", "Counts"),
+    ("/differences", "Differences"),
     ("/readers", "Readers"),
 )
 

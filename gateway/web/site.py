@@ -31,12 +31,13 @@ from starlette.routing import Route
 from drivers.front_door import same_place
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
-from gateway.web import api
+from gateway.web import api, downloads
 from gateway.web.actions import ACTIONS, COUNT_ACTIONS, arguments, form, of_count
 from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
 from gateway.web.count_views import count_parts, uids_of
+from gateway.web.difference_views import difference_parts, difference_rows
 from gateway.web.dock_view import dock_name, dock_parts
 from gateway.web.guard import Guard
 from gateway.web.headers import SecurityHeaders
@@ -48,8 +49,12 @@ from gateway.web.plan_view import plan_parts
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|(docks|counts)/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts)/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
+
+
+_ACTING = ("/docks/", "/alarms/", "/counts/", "/differences")
+"""How paths begin to which pages post what is to be done: they want JSON, also of what goes wrong."""
 
 
 def build(port: WebPort, guard: Guard, log: Logger) -> Starlette:
@@ -81,6 +86,9 @@ class _Site:
                 Route("/static/{name}", self._static),
                 *ManifestPages(port, guard, self._shell).routes,
                 *HistoryPages(port, guard, self._shell, log).routes,
+                Route("/differences", self._differences),
+                Route("/differences", self._deal, methods=["POST"]),
+                Route("/differences.csv", self._differences_csv),
                 Route("/counts/{zone}", self._count),
                 Route("/counts/{zone}/{action}", self._act_on_count, methods=["POST"]),
                 *api.Api(port, guard, self._attempts).routes,
@@ -113,6 +121,20 @@ class _Site:
             raise HTTPException(404, f"There is no dock {dock[:64]}.")
         view = f"dock/{dock}/all" if request.query_params.get("all") == "1" else f"dock/{dock}"
         return self._page(request, f"/docks/{dock}", "", view)
+
+    async def _differences(self, request: Request) -> Response:
+        return self._page(request, "/differences", "Differences", "differences")
+
+    async def _differences_csv(self, request: Request) -> Response:
+        if self._guard.who(request) is None:
+            raise HTTPException(401, "Log in first.")
+        return downloads.answer("differences", *difference_rows(self._port.books()))
+
+    async def _deal(self, request: Request) -> Response:
+        who = self._actor(request)
+        args = await arguments(request, frozenset({"uid", "state", "note"}))
+        owner = {"owner": who} if args.get("state") == "open" else {}
+        return await self._carry_out("difference", args | owner, who)
 
     async def _count(self, request: Request) -> Response:
         zone = request.path_params["zone"]
@@ -149,6 +171,8 @@ class _Site:
                 return readers_parts(self._port.readers(), self._port.set_apart())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
                 return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
+            case ["differences"]:
+                return difference_parts(self._port.books())
             case ["count", wanted]:
                 for zone in self._port.zones():
                     if zone["zone"] == wanted:
@@ -190,11 +214,16 @@ class _Site:
         command, allowed = ACTIONS[action]
         return await self._carry_out(command, {"dock": dock} | await arguments(request, allowed), who)
 
-    async def _act_on_count(self, request: Request) -> Response:
+    def _actor(self, request: Request) -> str:
+        """Who asks for something to be done. Raises HTTPException where that is not to be believed."""
         who = self._guard.who(request)
         if who is None:
             raise HTTPException(401, "Log in first.")
         self._guard.check_origin(request, request.headers.get("x-csrf-token", ""))
+        return who
+
+    async def _act_on_count(self, request: Request) -> Response:
+        who = self._actor(request)
         zone, action = request.path_params["zone"], request.path_params["action"]
         if action not in COUNT_ACTIONS or zone not in {entry["zone"] for entry in self._port.zones()}:
             raise HTTPException(404, "There is no such action.")
@@ -256,7 +285,10 @@ class _Site:
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
         asked = request.url.path.startswith(f"{api.ROOT}/")
-        if asked or (request.method == "POST" and request.url.path.startswith(("/docks/", "/alarms/", "/counts/"))):
+        if asked or (
+            request.method == "POST"
+            and request.url.path.startswith(("/docks/", "/alarms/", "/counts/", "/differences"))
+        ):
             return JSONResponse({"error": words}, status, headers)
         phrase = HTTPStatus(status).phrase
         return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

@@ -128,6 +128,8 @@ class FakeMetrc:
         if match := re.fullmatch(r"/transfers/v2/deliveries/package/(\d+)/requiredlabtestbatches", path):
             rows = [row for stop in document["deliveries"] for row in stop["_requiredLabTestBatches"]["Data"]]
             return self._page([row for row in rows if row["PackageId"] == int(match[1])], query)
+        if (rows := document.get("packages", {}).get(path.removeprefix("/packages/v2/"))) is not None:
+            return self._page(rows, query)
         if match := re.fullmatch(r"/packages/v2/(\w+)", path):
             return next((row for row in document["packageRecords"]["items"] if row["Label"] == match[1]), None)
         if path == "/labtests/v2/results":

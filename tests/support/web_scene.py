@@ -57,6 +57,7 @@ class FakeGateway:
         self.open_alarms: list[dict[str, Any]] = []
         self.problem = ""
         self.counts: dict[str, dict[str, Any]] = {}
+        self.book_state: dict[str, Any] = {"books": [], "figure": {}, "differences": []}
         self.known: dict[str, tuple[str | None, str | None]] = {}
         self.history: Questions | None = None
         self.reader_changes: dict[str, dict[str, Any]] = {}
@@ -123,6 +124,9 @@ class FakeGateway:
 
     def counting(self, zone: str) -> dict[str, Any] | None:
         return self.counts.get(zone)
+
+    def books(self) -> dict[str, Any]:
+        return self.book_state
 
     def items(self, uids: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
         return {uid: self.known[uid] for uid in uids if uid in self.known}

@@ -216,11 +216,11 @@ def test_a_session_goes_on_over_a_restart_and_over_a_power_cut():
     lost = Floor(config(zones=SHELF))
     events = [seal(fact, "/rfid/s/g", "e", n, GENESIS).payload for n, fact in enumerate(before, 1)]
     lost.apply(events)
-    session = lost.count_session("vault")
+    session = lost.counts.live("vault")
     assert session is not None
     assert [read["uid"] for read in session["data"]["session"]["hand"]] == [uid(3)]
     lost.apply([seal(fact, "/rfid/s/g", "e", n, GENESIS).payload for n, fact in enumerate(facts, 1)])
-    assert lost.count_session("vault") is None
+    assert lost.counts.live("vault") is None
 
 
 def test_a_session_that_nobody_closes_is_closed_and_says_so(monkeypatch: pytest.MonkeyPatch):
@@ -245,8 +245,8 @@ def test_handhelds_and_tags_are_bounded(monkeypatch: pytest.MonkeyPatch):
 def test_the_count_as_it_stands_is_what_its_event_will_say():
     floor = Floor(config(zones=SHELF))
     told([*scene(), expected("vault", 1, 2, 3), opened(20, "vault"), swept(30, 9)], 40, floor)
-    live = floor.count_session("vault")
+    live = floor.counts.live("vault")
     assert live is not None
     assert live["data"]["expected"]["missing"]["number"] == 1
     assert live["data"]["expected"]["extra"]["tags"] == [uid(9)]
-    assert floor.count_session("dock") is None
+    assert floor.counts.live("dock") is None

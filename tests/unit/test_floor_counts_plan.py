@@ -106,12 +106,12 @@ def test_a_zone_that_nobody_reads_is_overdue_until_somebody_does():
     state = plan_of(floor)
     assert (state["overdue"], state["due"]) == (True, "2023-11-14T22:14:00.000000Z")
     assert state["why"] == "no antenna of the zone is watching: r1/1 reader down, r1/2 reader down"
-    assert floor.count_plan.overdue_zones == {"vault": state["why"]}
-    assert floor.count_plan.due == {"vault": at(DUE)}
+    assert floor.counts.plan.overdue_zones == {"vault": state["why"]}
+    assert floor.counts.plan.due == {"vault": at(DUE)}
     (fact,) = of_type(run([item for item in ticks if when(item) > at(150)], floor), COUNT)
     assert fact.data["started"] == "2023-11-14T22:17:00.000000Z"  # tried again every minute
     assert fact.data["scheduled"] == "2023-11-14T22:14:00.000000Z"
-    assert (plan_of(floor)["overdue"], floor.count_plan.overdue_zones) == (False, {})
+    assert (plan_of(floor)["overdue"], floor.counts.plan.overdue_zones) == (False, {})
 
 
 def test_one_antenna_of_two_is_enough_and_the_count_says_so():
@@ -186,18 +186,18 @@ def test_a_plan_for_a_zone_that_had_none():
     run(ticked(up(), 20), floor)
     again = Floor(config(counts=PLAN))
     again.restore(floor.checkpoint())
-    assert again.count_plan.due == {"vault": at(DUE)}
+    assert again.counts.plan.due == {"vault": at(DUE)}
 
 
 def test_the_plan_begins_with_the_first_that_is_heard_of_a_reader():
     floor = Floor(config(counts=PLAN))
     floor.feed(Tick(T0))
-    assert floor.count_plan.due == {}
+    assert floor.counts.plan.due == {}
     run(ticked([ReaderDown("r1", at(5), "unreachable")], 10), floor)
-    assert floor.count_plan.due == {"vault": at(DUE)}
+    assert floor.counts.plan.due == {"vault": at(DUE)}
 
 
 def test_a_site_of_which_nothing_is_ever_heard_is_overdue_all_the_same():
     floor = Floor(config(counts={"plan": [{"zone": "vault", "every": "1d", "at": "22:15"}]}))
     run(ticked([], 180), floor)
-    assert floor.count_plan.overdue_zones.keys() == {"vault"}
+    assert floor.counts.plan.overdue_zones.keys() == {"vault"}

@@ -20,7 +20,7 @@ EVIL = "<script>alert(1)</script>\"'&"
 def live(*items: Any, until: float = 40) -> dict[str, Any]:
     floor = Floor(config(zones=SHELF))
     told([*scene(), *items], until, floor)
-    found = floor.count_session("vault")
+    found = floor.counts.live("vault")
     assert found is not None
     return found
 
@@ -138,4 +138,4 @@ def test_the_calendar_says_what_is_overdue_and_who_counts() -> None:
 def test_a_count_that_is_closed_is_not_on_the_page() -> None:
     floor = Floor(config(zones=SHELF))
     told([*scene(), opened(20, "vault"), closed(30, "vault")], 40, floor)
-    assert floor.count_session("vault") is None
+    assert floor.counts.live("vault") is None

@@ -10,9 +10,15 @@ from gateway.config.base import Identifier
 from gateway.events.count_models import How
 from gateway.floor.gate.commands import Arguments, Uids, Who
 from gateway.floor.gate.manifest import Text, Time
+from gateway.inputs import Command
 
 COMMANDS = ("count", "expected", "count.open", "count.close")
 """The commands that are about counts. ``reads`` is too, where it names no dock."""
+
+
+def of_counts(command: Command) -> bool:
+    """Whether a command is about counts. What a handheld read is, unless it was read at a dock."""
+    return command.name in COMMANDS or (command.name == "reads" and command.args.get("dock") is None)
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -18,7 +18,6 @@ from gateway.events.count_models import Trigger
 from gateway.events.envelope import Fact
 from gateway.events.envelope import count as counted
 from gateway.floor.counts.by_hand import GATEWAY, ByHand
-from gateway.floor.counts.commands import COMMANDS as COMMANDS
 from gateway.floor.counts.estimate import stay
 from gateway.floor.counts.expected import MAX_EXPECTED, ExpectedSets, read_uids
 from gateway.floor.counts.plan import GOOD_DUTY, RETRY, RETRY_POOR, Plan

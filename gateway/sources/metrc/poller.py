@@ -98,7 +98,7 @@ class Metrc:
                     await self._transfer(client, direction, number, transfer)
 
     def _keys(self) -> tuple[str, str]:
-        return _key(self._config.vendor_key_file), _key(self._config.user_key_file)
+        return read_key(self._config.vendor_key_file), read_key(self._config.user_key_file)
 
     async def _transfers(self, client: MetrcClient, direction: str) -> dict[int, Object]:
         """Transfers by id, changed within the days configured: Metrc looks at no more than 24 hours at a time."""
@@ -293,7 +293,7 @@ def _expect(said: Object, name: str, count: int, what: str) -> None:
         raise MetrcError(f"Metrc says that there are {number} {what} and gives {count}: the manifest waits")
 
 
-def _key(path: Path) -> str:
+def read_key(path: Path) -> str:
     """A key in a file of its own. Raises Refused, naming the file and never what is in it."""
     try:
         text = read_plain(path, _LONGEST_KEY_FILE).decode("ascii").strip()

@@ -1,0 +1,1 @@
+"""Books: what others say should be where, held against what is seen."""

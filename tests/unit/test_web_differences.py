@@ -1,0 +1,80 @@
+"""The page of differences and its download: what they show, what they ask for, and nothing in them is carried out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.support.web_scene import FakeGateway
+from tests.unit.test_floor_books import deal, package, said, site, told, uid
+from tests.unit.test_web_counts import post
+from tests.unit.test_web_site import JSON, Browser
+
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    floor = site()
+    told([
+        said(10, "metrc", package(1), package(2, "Dock", product=EVIL, batch='=HYPERLINK("x")'), package(7, EVIL)),
+        said(11, "erp", package(1, quantity=47.0, unit=EVIL), package(2, "Dock", status=EVIL)),
+        deal(50, 2, owner="Dana", state="explained", note="moved for the audit"),
+    ], 60, floor)  # fmt: skip
+    gateway = FakeGateway()
+    gateway.book_state = floor.books.state()
+    return gateway
+
+
+async def test_seen_and_books_stand_side_by_side(gateway: FakeGateway) -> None:
+    async with Browser(gateway, tokens=False) as browser:
+        page = (await browser.get("/differences")).text
+        for words in ("metrc", "erp", "Seen in another place", "The books have different quantities", "47", "48",
+                      "explained", "moved for the audit", "Dana", "Not seen here", "not in it"):  # fmt: skip
+            assert words in page, words
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page
+
+
+async def test_the_download_has_all_of_it_as_text(gateway: FakeGateway) -> None:
+    async with Browser(gateway, tokens=False) as browser:
+        answer = await browser.get("/differences.csv")
+    head, *lines = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert {len(line) for line in lines} == {len(head)}
+    assert sorted(line[0] for line in lines) == [uid(1), uid(2), uid(4), uid(7)]
+    assert not [cell for line in lines for cell in line if cell.startswith(("=", "+", "@", "\t"))]
+
+
+async def test_a_difference_is_dealt_with_by_name(gateway: FakeGateway) -> None:
+    asked: list[tuple[str, dict[str, Any], str]] = []
+
+    async def command(name: str, args: dict[str, Any], who: str) -> dict[str, Any]:
+        asked.append((name, dict(args), who))
+        return {"accepted": "now"}
+
+    gateway.command = command  # type: ignore[method-assign,assignment]
+    async with Browser(gateway, tokens=False) as browser:
+        for state in ("open", "explained"):
+            answer = await post(browser, "/differences", {"uid": uid(2), "state": state, "note": "x"})
+            assert answer.status_code == 200, answer.text
+        assert (await post(browser, "/differences", {"uid": uid(2), "by": "me"})).status_code == 400
+        assert (await browser.client.post("/differences", content="{}", headers=JSON)).status_code == 403
+    assert [(name, args) for name, args, _ in asked] == [
+        ("difference", {"uid": uid(2), "state": "open", "note": "x", "owner": "local"}),
+        ("difference", {"uid": uid(2), "state": "explained", "note": "x"}),
+    ]
+
+
+async def test_strangers_see_none_of_it(gateway: FakeGateway) -> None:
+    async with Browser(gateway) as browser:
+        assert (await browser.get("/differences")).status_code == 303
+        assert (await browser.get("/differences.csv")).status_code == 401
+        assert (await browser.client.post("/differences", content="{}", headers=JSON)).status_code == 401
+
+
+async def test_without_books_the_page_says_so() -> None:
+    async with Browser(FakeGateway(), tokens=False) as browser:
+        assert "No books are configured" in (await browser.get("/differences")).text

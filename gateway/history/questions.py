@@ -7,6 +7,7 @@ for one of a week: each looks only at rows of the tags, or of the moments, that 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -126,13 +127,14 @@ class Questions:
         """Who was in `zone` at the time `at`, by UID from behind `after`."""
         inside, values = _inside(zone, at)
         with self._view() as (parts, holds):
-            states = self._all(f"{inside} SELECT state, count(DISTINCT uid) FROM inside GROUP BY state", values)
-            sums: dict[str, int] = {row[0]: row[1] for row in states}
+            found = [tuple(row) for row in self._all(f"{inside} SELECT uid, event, state FROM inside", values)]
+            sums = Counter(state for _, state in {(uid, state) for uid, _, state in found})
+            wanted = sorted((uid, event) for uid, event, _ in found if uid > after)[: limit + 1]
             rows = self._all(
-                f"{inside} SELECT stay.*, origin.*, product, batch FROM inside JOIN stay USING (uid, event) "
-                f"JOIN origin ON origin.number = stay.origin LEFT JOIN item ON item.uid = inside.uid "
-                f"WHERE inside.uid > ? ORDER BY inside.uid, inside.event LIMIT ?",
-                (*values, after, limit + 1),
+                "SELECT stay.*, origin.*, product, batch FROM json_each(?) AS one "
+                "JOIN stay ON stay.uid = one.value ->> 0 AND stay.event = one.value ->> 1 "
+                "JOIN origin ON origin.number = stay.origin LEFT JOIN item ON item.uid = stay.uid ORDER BY one.key",
+                (orjson.dumps(wanted).decode(),),
             )
             tags = {
                 row["uid"]: Inside(
@@ -140,7 +142,7 @@ class Questions:
                 )
                 for row in rows[:limit]
             }  # fmt: skip
-            antennas = {name for row in rows for name in row["antennas"].split()}
+            antennas = {name for names in {row["antennas"] for row in rows} for name in names.split()}
             return Zone(
                 holds=holds, zone=zone, at=at, present=sums.get("present", 0), unseen=sums.get("unseen", 0),
                 tags=list(tags.values()), unwatched=self._unwatched(antennas, {zone}, at, at + 1, parts),

@@ -6,6 +6,7 @@
 ``/zones/{zone}?at=…``         who is or was in a zone; ``.csv`` likewise
 ``/counts``                    the calendar, and counts; ``/counts/{zone}/earlier`` those of a zone, ``.csv``
 ``/alarms.csv``                alarms, also those that are over
+``POST /cameras/…/export``      Frigate is asked to keep a recording
 ``POST /alarms/acknowledge``   somebody has taken note of an alarm
 =============================  =======================================================
 """
@@ -24,7 +25,7 @@ from starlette.routing import Route
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.web import downloads
-from gateway.web.actions import arguments
+from gateway.web.actions import arguments, form
 from gateway.web.alarm_views import strip
 from gateway.web.count_views import calendar
 from gateway.web.guard import Guard
@@ -48,6 +49,7 @@ class HistoryPages:
             Route("/find", self._find),
             Route("/tags/{uid}.csv", self._download(_trail_csv, "trail", "uid")),
             Route("/tags/{uid}", self._tag),
+            Route("/cameras/{camera}/export", self._export, methods=["POST"]),
             Route("/zones/{zone}.csv", self._download(_zone_csv, "zone", "zone")),
             Route("/zones/{zone}", self._zone),
             Route("/counts", self._counts),
@@ -78,7 +80,25 @@ class HistoryPages:
         if answer["uid"] != uid:
             raise HTTPException(404, f"Nothing is known of {uid[:64]}.")
         where = await self._ask("where", {"what": uid})
-        return self._still(request, f"/tags/{uid}", f"…{uid[-6:]}", trail(answer, where["packages"][0]))
+        shown = trail(answer, where["packages"][0], self._guard.visitor(request).csrf)
+        return self._still(request, f"/tags/{uid}", f"…{uid[-6:]}", shown)
+
+    async def _export(self, request: Request) -> Response:
+        """Asks Frigate to keep the range that a form on the page of a tag names."""
+        who = self._guard.who(request)
+        if who is None:
+            raise HTTPException(401, "Log in first.")
+        fields = await form(request)
+        self._guard.check_origin(request, fields.get("csrf", ""))
+        camera, uid = request.path_params["camera"], fields.get("uid", "")[:124]
+        asked = {"camera": camera, "start": fields.get("start", ""), "end": fields.get("end", ""), "note": uid}
+        try:
+            kept = await self._port.command("camera.export", asked, who)
+            words = f"Frigate keeps it as {kept['export']}."
+        except Refused as refusal:
+            words = f"It is not kept: {refusal}"
+        back = el("p", el("a", "Back to the package", href=f"/tags/{quote(uid)}"))
+        return self._still(request, "/find", f"Recording of {camera[:64]}", join(el("p", words, class_="hint"), back))
 
     async def _zone(self, request: Request) -> Response:
         if self._guard.who(request) is None:

@@ -62,9 +62,9 @@ def found(answer: Values) -> Html:
     return join(head, table(_FOUND, rows), _holds(answer["holds"]))
 
 
-def trail(answer: Values, package: Values) -> Html:
-    """Where a tag is, what it is, and how it came there, newest first."""
-    entries = [_entry(entry) for entry in reversed(answer["entries"])]
+def trail(answer: Values, package: Values, csrf: str = "") -> Html:
+    """Where a tag is, what it is, and how it came there, newest first. `csrf` is for what the page may ask for."""
+    entries = [_entry(entry, _keep(entry, answer["uid"], csrf)) for entry in reversed(answer["entries"])]
     older = Html("")
     if answer["more"]:
         before = quote(_time(answer["entries"][0]))
@@ -183,8 +183,22 @@ def _open_alarm(alarm: Values) -> Html:
     return el("p", el("a", f"{name_of(alarm)} · {alarm['place']}", href="/alarms"), class_="reason")
 
 
-def _entry(entry: Values) -> Html:
-    """An entry of a trail, told apart by its class."""
+def _keep(entry: Values, uid: str, csrf: str) -> Html | None:
+    """Asks Frigate to keep the range of a camera, where the camera has one."""
+    if entry["entry"] != "camera" or not entry["frigate"]:
+        return None
+    values = {"csrf": csrf, "uid": uid, "start": entry["start"], "end": entry["end"]}
+    return el(
+        "form",
+        [el("input", type="hidden", name=name, value=value) for name, value in values.items()],
+        el("button", "Keep this recording", type="submit", class_="small"),
+        action=f"/cameras/{quote(entry['camera'])}/export",
+        method="post",
+    )
+
+
+def _entry(entry: Values, action: Html | None = None) -> Html:
+    """An entry of a trail, told apart by its class, with what can be done about it."""
     kind, words, detail = entry["entry"], "", ""
     match kind:
         case "stay":
@@ -219,6 +233,7 @@ def _entry(entry: Values) -> Html:
         moment(_time(entry)),
         el("p", words, class_="what"),
         el("p", detail, " ", link, el("span", f" event {number}", class_="muted") if number else None, class_="detail"),
+        action,
         class_=f"entry {kind}",
     )
 

@@ -155,3 +155,47 @@ async def test_taking_note_of_an_alarm_names_who(gateway: FakeGateway) -> None:
         assert (await post("/alarms/acknowledge", json=noted, headers=forged)).status_code == 403
     async with Browser(gateway) as browser:
         assert (await browser.client.post("/alarms/acknowledge", json=noted, headers=headers)).status_code == 401
+
+
+async def test_a_recording_is_kept_from_the_page_of_a_tag(gateway: FakeGateway) -> None:
+    camera = {
+        "entry": "camera", "camera": "dock-1", "start": "2026-02-14T09:00:00Z", "end": "2026-02-14T09:00:30Z",
+        "url": None, "frigate": True,
+    }  # fmt: skip
+    asked: list[tuple[str, dict[str, Any], str]] = []
+    ask = gateway.ask
+
+    async def with_footage(question: str, args: Any) -> dict[str, Any]:
+        answer = await ask(question, args)
+        return answer | {"entries": [*answer["entries"], camera]} if question == "trail" else answer
+
+    async def command(name: str, args: Any, who: str) -> dict[str, Any]:
+        asked.append((name, dict(args), who))
+        if len(asked) > 1:
+            raise Refused(EVIL)
+        return {"export": EVIL}
+
+    gateway.ask = with_footage  # type: ignore[method-assign]
+    gateway.command = command  # type: ignore[method-assign,assignment]
+    async with Browser(gateway, tokens=False) as browser:
+        assert "Keep this recording" in (await browser.get(f"/tags/{uid(1)}")).text
+        fields = {"csrf": await browser.secret(f"/tags/{uid(1)}"), "uid": uid(1)} | {
+            key: camera[key] for key in ("start", "end")
+        }
+        for words in ("Frigate keeps it", "It is not kept"):
+            answer = await browser.client.post(
+                "/cameras/dock-1/export", data=fields, headers={"origin": browser.origin}
+            )  # fmt: skip
+            assert words in answer.text
+            assert "<script>alert" not in answer.text
+        wrong = await browser.client.post(
+            "/cameras/dock-1/export", data=fields | {"csrf": "x"}, headers={"origin": browser.origin}
+        )  # fmt: skip
+        assert wrong.status_code == 403
+    assert asked[0] == (
+        "camera.export",
+        {"camera": "dock-1", "start": camera["start"], "end": camera["end"], "note": uid(1)},
+        "local",
+    )
+    async with Browser(gateway) as browser:
+        assert (await browser.client.post("/cameras/dock-1/export", data=fields)).status_code == 401

@@ -48,8 +48,6 @@ _DRAIN = 5.0
 class App:
     """One gateway. `run` until `stop`; `reload` at any time between."""
 
-    page: Page
-
     def __init__(self, config: Config, logs: Logs, path: Path | None = None) -> None:
         self.config = config
         self.logs = logs
@@ -116,7 +114,7 @@ class App:
         self.commands.add({"camera.export": partial(export, self.config.cameras)})
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
-        self.page = Page(
+        self.page: Page = Page(
             lambda: self.config,
             lambda: self.pipeline.floor,
             self.readers,
@@ -160,7 +158,8 @@ class App:
         yield "lights", self.lights.run()
         yield "alarms", self.alarms.run()
         yield from webhooks(self.config, self.history, self._log)
-        yield from sources(self.config, self.commands.submit, self.commands.identifiers, self._now, self._log)
+        commands, trouble = self.commands, self.page.trouble
+        yield from sources(self.config, commands.submit, commands.identifiers, self._now, self._log, trouble)
         yield from serving(self.page, self.config.web, self._log)
 
     async def _tick(self) -> None:

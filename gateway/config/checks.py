@@ -280,6 +280,10 @@ def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield from _named((*here, "portal"), "portal", dock.portal, portals)
         for name, wired in _wired(dock):
             yield from _named((*here, *name, "reader"), "reader", wired.reader, readers)
+    metrc = config.manifests.metrc
+    if metrc is not None and metrc.hold_list is not None:
+        lists = {entry.name for entry in config.watch}
+        yield from _named(("manifests", "metrc", "hold_list"), "watch list", metrc.hold_list, lists)
     for number, zone in enumerate(config.gate.staging):
         yield from _named(("gate", "staging", number), "zone", zone, zones)
     for index, entry in enumerate(config.watch):

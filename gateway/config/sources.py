@@ -55,12 +55,16 @@ class MetrcAccess(Section):
 
 class MetrcConfig(MetrcAccess):
     """Manifests from Metrc. Transfers changed within `days` are looked for every `poll`; facts are fetched again every
-    `refresh`."""
+    `refresh`. Every `packages_every` all packages of the licence are fetched where they are wanted: with `stock` for
+    what expires first, with `hold_list` to fill that watch list with what is on hold and what belongs to it."""
 
     incoming: bool = False
     days: Annotated[int, Field(ge=1, le=14)] = 3
     poll: Annotated[float, Field(ge=5, le=86_400)] = 60.0
     refresh: Annotated[float, Field(ge=30, le=86_400)] = 900.0
+    stock: bool = False
+    hold_list: Identifier | None = None
+    packages_every: Annotated[float, Field(ge=5, le=86_400)] = 900.0
 
 
 class ManifestsConfig(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from gateway.config import Config
@@ -11,6 +12,7 @@ from gateway.config.web import WebConfig
 from gateway.floor import Floor
 from gateway.history.history import History
 from gateway.ops.logs import Logger
+from gateway.ops.troubles import Troubles
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.commands import Commands
@@ -33,6 +35,7 @@ class Page:
     ) -> None:
         self._config = config
         self._set_apart = set_apart
+        self.trouble = Troubles()
         self._floor = floor
         self._readers = readers
         self._commands = commands
@@ -82,6 +85,9 @@ class Page:
             for zone, uids in inside.items()
         ]
 
+    def troubles(self) -> list[str]:
+        return self.trouble.words()
+
     def set_apart(self) -> int:
         return self._set_apart()
 
@@ -127,5 +133,8 @@ def serving(page: Page, config: WebConfig | None, log: Logger) -> Iterator[tuple
         from gateway.web.server import WebServer
     except ImportError as error:
         log.error("no dock page: pip install 'rfid-gateway[web]'", reason=str(error))
+        page.trouble.say("pages", "they are not served: pip install 'rfid-gateway[web]'")
         return
-    yield "dock page", WebServer(page, config, log).run()
+    server = WebServer(page, config, log)
+    server.troubled = partial(page.trouble.say, "pages")
+    yield "dock page", server.run()

@@ -22,6 +22,7 @@ from gateway.readers.fleet import Readers
 from gateway.readers.supervisor import ConnectionState
 from gateway.service import memory
 from gateway.service.alarms import Alarms
+from gateway.service.dock_page import Page
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 
@@ -37,6 +38,7 @@ class Parts(Protocol):
     readers: Readers
     alarms: Alarms
     history: History
+    page: Page
 
     @property
     def mqtt(self) -> MqttService: ...
@@ -133,6 +135,9 @@ class Vitals:
             yield f"{number} alarms are open: see the page Alarms, or ask `alarms`"
         if why := self._parts.alarms.problem():
             yield f"the history is behind, and what is known of alarms with it: {why}"
+        if number := self._parts.ledger.stats().quarantined:
+            yield f"the broker has not taken {number} events, which are kept: `rfid-gateway quarantine list`"
+        yield from self._parts.page.trouble.words()
         if problem := self._parts.pipeline.recording_problem:
             yield f"the recording has a gap: {problem}"
         if problem := self._memory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 from gateway.config import Config
@@ -12,6 +13,7 @@ from gateway.config.sources import ManifestsConfig
 from gateway.errors import ConfigError, Refused
 from gateway.inputs import Submit
 from gateway.ops.logs import Logger
+from gateway.ops.troubles import Troubles
 from gateway.sources.access_folder import access_folder
 from gateway.sources.book_folder import book_folder
 from gateway.sources.expected_folder import expected_folder, zone_names
@@ -31,14 +33,17 @@ def identifiers(config: ManifestsConfig) -> IdentifierMap:
 
 
 def sources(
-    config: Config, submit: Submit, known: IdentifierMap, now: Callable[[], int], log: Logger
+    config: Config, submit: Submit, known: IdentifierMap, now: Callable[[], int], log: Logger, troubles: Troubles
 ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-    """The sources that are configured, each with its name, ready to run. `submit` takes what they find."""
+    """The sources that are configured, each with its name, ready to run. `submit` takes what they find,
+    `troubles` what is wrong with them."""
     if config.manifests.folder is not None:
         folder = manifest_folder(config.manifests.folder, submit, known, log, time.monotonic)
+        folder.troubled = partial(troubles.say, "manifest folder")
         yield "manifest folder", folder.run()
     if config.expected is not None:
         sets = expected_folder(config.expected, zone_names(config), submit, known, log, time.monotonic)
+        sets.troubled = partial(troubles.say, "folder of expected sets")
         yield "folder of expected sets", sets.run()
     if config.handhelds.folder is not None:
         yield "folder of reads", reads_folder(config.handhelds.folder, submit, log, time.monotonic).run()
@@ -59,5 +64,6 @@ def sources(
             from gateway.sources.metrc.poller import Metrc
         except ImportError as error:
             log.error("no manifests from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
+            troubles.say("metrc", "it cannot be asked: pip install 'rfid-gateway[metrc]'")
             return
         yield "metrc", Metrc(config.manifests.metrc, submit, known, log, now).run()

@@ -126,6 +126,8 @@ class WatchedFolder:
         self._now = now
         self._seen: dict[WatchedFile, _Seen] = {}
         self._trouble = ""
+        self.troubled: Callable[[str], None] = _nobody
+        """Is told at each look what is wrong with the folder, or nothing."""
 
     async def run(self) -> NoReturn:
         """Looks into the folder for ever."""
@@ -143,8 +145,10 @@ class WatchedFolder:
                 f"{self._purpose.section}",
                 self._trouble,
             )
+            self.troubled(self._trouble)
             return
         self._trouble = ""
+        self.troubled("")
         self._seen = {file: self._seen.get(file) or _Seen(self._now()) for file in found}
         for file, seen in self._seen.items():
             if not seen.settled and self._now() - seen.since >= self._settings.settle:
@@ -289,6 +293,10 @@ class WatchedFolder:
 
     def _report_of(self, file: WatchedFile) -> Path:
         return self._directory / f"{file.name}{_REPORT}"
+
+
+def _nobody(trouble: str) -> None:
+    """Hears of troubles where nobody else does."""
 
 
 def _ending(name: str) -> str:

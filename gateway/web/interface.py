@@ -30,6 +30,9 @@ class WebPort(Protocol):
     def items(self, uids: Iterable[str]) -> Mapping[str, tuple[str | None, str | None]]:
         """Product and batch of packages by UID, as far as they are known by now."""
 
+    def troubles(self) -> list[str]:
+        """What could not start or does not work, beside readers, in words."""
+
     def set_apart(self) -> int:
         """How many events are in quarantine."""
 

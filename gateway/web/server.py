@@ -61,6 +61,8 @@ class WebServer:
         else:
             self.app = build(shown, Guard(config, lambda: self._tokens), log)
         self.ready = asyncio.Event()
+        self.troubled: Callable[[str], None] = lambda trouble: None
+        """Is told why the page is not there."""
         self._sockets: list[socket.socket] = []
 
     @property
@@ -78,6 +80,7 @@ class WebServer:
             self._sockets = await listening(self._config.host, self._config.port, BACKLOG)
         except ConfigError as error:
             self._log.error("no dock page: the token file cannot be used", problems=error.problems)
+            self.troubled("it is not served: the token file cannot be used")
             return
         except OSError as error:  # ssl.SSLError is one
             self._log.error(
@@ -86,6 +89,7 @@ class WebServer:
                 port=self._config.port,
                 reason=str(error),
             )
+            self.troubled(f"they are not served: the address or the certificate cannot be used ({error})")
             return
         await self._serve(context)
 

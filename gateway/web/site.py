@@ -168,7 +168,7 @@ class _Site:
             case ["alarms"]:
                 return alarms_parts(self._port.alarms())
             case ["readers"]:
-                return readers_parts(self._port.readers(), self._port.set_apart())
+                return readers_parts(self._port.readers(), self._port.set_apart(), self._port.troubles())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
                 return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
             case ["differences"]:

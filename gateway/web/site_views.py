@@ -69,13 +69,17 @@ def _count_words(count: Mapping[str, Any] | None) -> Html:
     return join(el("b", figure), el("small", sure, moment(count["ended"])))
 
 
-def readers_parts(readers: Iterable[Mapping[str, Any]], set_apart: int = 0) -> dict[str, Html]:
+def readers_parts(
+    readers: Iterable[Mapping[str, Any]], set_apart: int = 0, troubles: Iterable[str] = ()
+) -> dict[str, Html]:
     """A row for each reader: up or not, what is wrong with it, its clock and its reads; and a line where the office has
-    not taken `set_apart` events."""
+    not taken `set_apart` events, and one for each of `troubles`."""
     rows = [_reader_row(reader) for reader in readers]
     columns = ("Reader", "State", "Antennas", "Clock", "Reads")
     shown_rows = table(columns, rows) if rows else _nothing("The configuration has no readers.")
-    return {"readers": join([_set_apart_line(set_apart), shown_rows]) if set_apart else shown_rows}
+    lines = [_set_apart_line(set_apart)] if set_apart else []
+    lines += [el("p", _status("bad", "warning", f"{words[:1].upper()}{words[1:]}")) for words in troubles]
+    return {"readers": join([*lines, shown_rows]) if lines else shown_rows}
 
 
 def _set_apart_line(count: int) -> Html:

@@ -423,3 +423,55 @@ async def test_the_rate_is_kept():
     for _ in range(101):
         await pace.turn()
     assert now[0] == pytest.approx(2.0)
+
+
+# ---- all packages: what is on hold with its family, and the stock
+
+A, B, C, D, E, F = (f"1A406FFFFFFFFFF0000008{number:02d}" for number in range(6))
+
+
+def package(label: str, **more: Any) -> dict[str, Any]:
+    return {"Label": label, "Item": {"Name": "Seltzer"}, "ExpirationDate": "2026-12-01", "SellByDate": None} | more
+
+
+async def test_what_is_on_hold_comes_with_its_batch_its_sources_and_what_was_made_from_it(metrc, tmp_path):
+    metrc.document["packages"] = {"onhold": [], "active": []}
+    lists = metrc.document["packages"]
+    lists["onhold"] = [package(A, ProductionBatchNumber="B-1", SourcePackageLabels=f"{F}")]
+    lists["active"] = [
+        package(B, ProductionBatchNumber="B-1"),
+        package(C, SourcePackageLabels=f"{A}, 1A4000000000000000000000"),
+        package(D, SourcePackageLabels=C),
+        package(E, ProductionBatchNumber="B-2"),
+        *(package(f"1A406FFFFFFFFFF00000{number:04d}") for number in range(9000, 9030)),  # more than a page
+    ]
+    site = Site(metrc, tmp_path, hold_list="hold", stock=True)
+    await site.source.poll()
+    (watch,) = [args for name, args in site.commands if name == "watch"]
+    assert (watch["list"], watch["uids"]) == ("hold", sorted([A, B, C, D, F]))
+    (stock,) = [args for name, args in site.commands if name == "stock"]
+    assert len(stock["items"]) == 35
+    assert stock["items"][0] == {"uid": A, "product": "Seltzer", "expires": "2026-12-01T00:00:00.000000Z"}
+    lists["onhold"] = []
+    site.now += 60 * SECOND
+    await site.source.poll()
+    assert len([name for name, _ in site.commands if name == "stock"]) == 1, "not before its time"
+    site.now += 900 * SECOND
+    await site.source.poll()
+    assert [args["uids"] for name, args in site.commands if name == "watch"][1:] == [[]]
+
+
+async def test_half_a_list_changes_nothing_and_odd_packages_are_left_out(metrc, tmp_path):
+    metrc.document["packages"] = {"onhold": [], "active": []}
+    lists = metrc.document["packages"]
+    lists["onhold"] = [package(A), package("no EPC"), {"Label": 7}, package("<b>")]
+    metrc.trouble["/packages/v2/active"] = [500, ...]
+    site = Site(metrc, tmp_path, hold_list="hold", stock=True)
+    with pytest.raises(MetrcError):
+        await site.source.poll()
+    assert [name for name, _ in site.commands if name in ("watch", "stock")] == []
+    metrc.trouble.clear()
+    lists["active"] = [package(B, ExpirationDate="soon", Item={"Name": 7})]
+    await site.source.poll()
+    assert [args["uids"] for name, args in site.commands if name == "watch"] == [[A]]
+    assert [item["uid"] for args in (a for n, a in site.commands if n == "stock") for item in args["items"]] == [A]

@@ -59,6 +59,7 @@ class FakeGateway:
         self.counts: dict[str, dict[str, Any]] = {}
         self.book_state: dict[str, Any] = {"books": [], "figure": {}, "differences": []}
         self.known: dict[str, tuple[str | None, str | None]] = {}
+        self.broken: list[str] = []
         self.history: Questions | None = None
         self.reader_changes: dict[str, dict[str, Any]] = {}
         self._subscribers: list[asyncio.Event] = []
@@ -130,6 +131,9 @@ class FakeGateway:
 
     def items(self, uids: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
         return {uid: self.known[uid] for uid in uids if uid in self.known}
+
+    def troubles(self) -> list[str]:
+        return self.broken
 
     def set_apart(self) -> int:
         return 0

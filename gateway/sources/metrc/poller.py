@@ -23,6 +23,7 @@ from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
 from gateway.sources.metrc.keys import Keys
+from gateway.sources.metrc.packages import Packages
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.text import printable
 
@@ -71,6 +72,7 @@ class Metrc:
         self._connect = connect or (
             lambda keys: MetrcClient(config.url, config.license, keys, pace=pace, timeout=config.timeout)
         )
+        self._packages = Packages(config, submit, identifiers)
         self._known: dict[tuple[str, int], _Known] = {}
         self._said: dict[str, str] = {}
 
@@ -96,6 +98,7 @@ class Metrc:
                 self._known = {key: known for key, known in self._known.items() if key[0] != direction or key in seen}
                 for number, transfer in sorted(transfers.items()):
                     await self._transfer(client, direction, number, transfer)
+            await self._packages.pull(client, self._now())
 
     def _keys(self) -> tuple[str, str]:
         return read_key(self._config.vendor_key_file), read_key(self._config.user_key_file)

@@ -80,7 +80,7 @@ def _delivery(delivery: Object, gathered: Gathered, lines: _Lines) -> dict[str, 
         raise Refused(f"delivery {key}: its packages are missing")
     return {
         "delivery": str(key),
-        "recipient": _shown(delivery, "RecipientFacilityName"),
+        "recipient": shown_text(delivery, "RecipientFacilityName"),
         "lines": [lines.line(package, key, index) for index, package in enumerate(packages)],
     }
 
@@ -114,11 +114,11 @@ class _Lines:
         return {
             "uid": uid,
             "identifier": identifier,
-            "product": _shown(package, "ItemName"),
-            "category": _shown(package, "ItemCategoryName"),
+            "product": shown_text(package, "ItemName"),
+            "category": shown_text(package, "ItemCategoryName"),
             "quantity": _quantity(package),
-            "unit": _shown(package, "ShippedUnitOfMeasureName"),
-            "batch": _shown(package, "ProductionBatchNumber"),
+            "unit": shown_text(package, "ShippedUnitOfMeasureName"),
+            "batch": shown_text(package, "ProductionBatchNumber"),
             "lab_state": _name(package, "LabTestingState"),
             "record": None if known.record is None else record_args(known.record, known.record_as_of, self._zone),
             "lab": _lab(known, self._zone),
@@ -246,7 +246,7 @@ def _text(record: Object, name: str) -> str:
     return value if len(value) <= 200 and is_plain(value) else ""
 
 
-def _shown(record: Object, name: str) -> str:
+def shown_text(record: Object, name: str) -> str:
     """A text for people, of which a part is better than nothing."""
     value = record.get(name)
     text = value.strip()[:200] if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What the floor is given: the drivers' items, and the five that the gateway itself adds.
+"""What the floor is given: the drivers' items, and those that the gateway itself adds.
 
 Everything that can change what the floor says goes through one of these, so that a recording of them is the whole
 input of a run.
@@ -86,7 +86,15 @@ class Lateness:
     lateness: int
 
 
-Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep | Lateness
+@dataclass(slots=True, frozen=True)
+class Room:
+    """From `t` on the floor keeps at most `tags` tags: what the memory of the machine has room for."""
+
+    t: int
+    tags: int
+
+
+Input: TypeAlias = Item | Tick | Command | Restart | Dropped | ClockStep | Lateness | Room
 
 
 Submit: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]

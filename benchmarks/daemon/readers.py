@@ -70,6 +70,8 @@ class Load:
     strays: float = 0.0
     tags: int = 40
     fresh: float = 10.0  # new tags a second
+    flood: int = 0  # every tag is a new one, and read in so many steps
+    first: int = 0  # number of the first of them
 
     @property
     def step(self) -> float:
@@ -92,6 +94,7 @@ class Reader:
         self._load = load
         self._records = self._prepare(number, load, chance)
         self._at = 0
+        self._number = number
 
     @staticmethod
     def _prepare(number: int, load: Load, chance: np.random.Generator) -> npt.NDArray[Any]:
@@ -168,6 +171,10 @@ class Reader:
         self._at += 1
         tags = messages["tags"]
         kept = None
+        if self._load.flood:
+            first = self._load.first + (self._at // self._load.flood) * tags.size
+            tags["epc"][..., 1] = self._number + 1_000
+            tags["epc"][..., 2] = np.arange(first, first + tags.size).reshape(tags.shape)
         times = now - ages[: tags.size].reshape(tags.shape)
         if fresh:
             kept = tags["epc"][0, 0].copy()

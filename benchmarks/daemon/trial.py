@@ -75,7 +75,7 @@ def run(setup: Setup) -> Figures:
         (folder / "broker").mkdir()
         broker.start()
         stack.callback(broker.kill)
-        setup.load.port = _free_ports(setup.load.readers)
+        setup.load.port = free_ports(setup.load.readers)
         readers = _process(stack, [sys.executable, "-m", "benchmarks.daemon.readers", json.dumps(asdict(setup.load))])
         assert readers.stdout is not None
         readers.stdout.readline()  # the ports are open
@@ -136,7 +136,7 @@ def _process(stack: contextlib.ExitStack, command: list[str], **more: Any) -> su
 def _gateway(
     stack: contextlib.ExitStack, setup: Setup, folder: Path, memory: Path, mqtt: int
 ) -> tuple[subprocess.Popen[bytes], int]:
-    port = _free_ports(1)
+    port = free_ports(1)
     config = _config(setup, folder, memory, mqtt, port)
     (folder / "gateway.yaml").write_text(json.dumps(config))
     python = setup.checkout / ".venv" / "bin" / "python"
@@ -254,7 +254,7 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _free_ports(count: int) -> int:
+def free_ports(count: int) -> int:
     """The first of `count` ports in a row that nobody has now."""
     for start in range(20_000 + os.getpid() % 1000 * 10, 60_000, count + 1):
         with contextlib.ExitStack() as stack:

@@ -46,6 +46,8 @@ from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
+from gateway.floor.presence.strays import MAX_TAGS
+from gateway.floor.presence.timeouts import PIECE
 from gateway.floor.reader_windows import ClosedWindow
 from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
@@ -53,7 +55,7 @@ from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Windows
-from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, Tick
 
 MAX_PENDING = 10_000
 """News and commands that wait for event time. A second of them is a handful; a reader that floods has time moved on."""
@@ -86,9 +88,12 @@ class _Memory(Protocol):
 
 
 class Floor:
-    """Deterministic, synchronous, without a clock: time comes with the inputs."""
+    """Deterministic, synchronous, without a clock: time comes with the inputs.
 
-    def __init__(self, config: Config) -> None:
+    `room`: no more tags than these are loaded from a checkpoint, the oldest strays left out.
+    """
+
+    def __init__(self, config: Config, room: int = MAX_TAGS) -> None:
         self.stats = FloorStats()
         self._gateway = config.gateway
         self._window = micros(config.floor.window)
@@ -102,7 +107,9 @@ class Floor:
         self._readers = Readers(config, self._windows)
         self._reader_history = ReaderHistory(config, self._places)
         evidence = Evidence(config, self._places, self._reader_history)
-        self._presence = Presence(config, self._places, self._reader_history.antenna_clock, evidence, self._window)
+        self._presence = Presence(
+            config, self._places, self._reader_history.antenna_clock, evidence, self._window, room
+        )
         self._portals = Portals(
             config, self._places, self._reader_history.antenna_clock, evidence, self._presence, self._window
         )
@@ -123,6 +130,7 @@ class Floor:
             *(self._portals, self._sightings.foreign, self.counts, self.gate, self.books, self._pending),
         )
         self._agenda: tuple[_Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
+        self._hand_on: Callable[[list[Fact]], None] | None = None
         self._limit = 0  # event time has come to the beginning of this window
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
             Batch: self._batch,
@@ -131,6 +139,7 @@ class Floor:
             Dropped: self._readers.take,
             ClockStep: self._clock_step,
             Lateness: self._set_lateness,
+            Room: self._set_room,
             ReaderLoss: self._readers.take,
             InputChange: self._input,
             **dict.fromkeys(_NEWS, self._news),
@@ -138,9 +147,13 @@ class Floor:
 
     # ---- inputs
 
-    def feed(self, item: Input) -> list[Fact]:
-        """Takes one input in and returns what it leads to, in order."""
-        facts = self._take[type(item)](item)
+    def feed(self, item: Input, hand_on: Callable[[list[Fact]], None] | None = None) -> list[Fact]:
+        """Takes one input in and returns what it leads to, in order. Where that is very much, it is given to `hand_on`
+        in pieces first, and what is returned is the last of them."""
+        self._hand_on = hand_on
+        return self._counted(self._take[type(item)](item))
+
+    def _counted(self, facts: list[Fact]) -> list[Fact]:
         for fact in facts:
             self.stats.events[fact.type] = self.stats.events.get(fact.type, 0) + 1
         return facts
@@ -218,6 +231,10 @@ class Floor:
     def _set_lateness(self, item: Lateness) -> list[Fact]:
         self._windows.lateness = item.lateness
         return []
+
+    def _set_room(self, item: Room) -> list[Fact]:
+        self._presence.set_room(item.tags, item.t)
+        return self._presence.said()
 
     def _redate(self, by: int) -> None:
         self._limit += by // self._window if self._limit else 0
@@ -300,9 +317,16 @@ class Floor:
             due = first.due
             if due > end:
                 break
-            self._say(self._presence.fire(due), facts)
+            self._fire_presence(due, facts)
             self._say(first.fire(due), facts)
-        self._say(self._presence.fire(end), facts)
+        self._fire_presence(end, facts)
+
+    def _fire_presence(self, end: int, facts: list[Fact]) -> None:
+        for said in self._presence.fire(end):
+            self._say(said, facts)
+            if len(facts) >= PIECE and self._hand_on is not None:
+                self._hand_on(self._counted(facts.copy()))
+                facts.clear()
 
     def _say(self, said: list[Fact], facts: list[Fact]) -> None:
         """Adds what presence says: a departure is also news for the expected sets, a move for the watch lists."""
@@ -346,7 +370,7 @@ class Floor:
 
     def successor(self, config: Config) -> Floor:
         """A floor of `config` that goes on in the state of this one."""
-        floor = Floor(config)
+        floor = Floor(config, self._presence.room)
         floor.restore(self._state().snapshot())
         return floor
 

@@ -22,7 +22,6 @@ from gateway.floor.presence.plain import PlainSightings
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES, remember
 from gateway.floor.presence.states import Change, State
-from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.presence.table import CHUNK_BITS, ROW
 from gateway.floor.reader_windows import AntennaSightings, ClosedWindow
 from gateway.floor.readers.antennas import LIT
@@ -186,7 +185,7 @@ class Sightings:
     def _unknown(self, epc: bytes, sighting: Sighting) -> None:
         if not self._stock(epc, self._places.zone_of[sighting.antenna], sighting.t, sighting.reads):
             return
-        if len(self._tags) >= MAX_TAGS and not self._presence.make_room(sighting.t):
+        if len(self._tags) >= self._presence.room and not self._presence.make_room(sighting.t):
             self._stats.untracked += 1
             return
         if encoded_twice(epc):

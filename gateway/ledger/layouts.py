@@ -53,5 +53,23 @@ RELEASED: Final[tuple[Layout, ...]] = (
         "Restart t since clean journal_lost",
         "Dropped t first last start end",
     ),
+    _layout(
+        2,
+        "Batch reader arrival rows offset rssi_unit phase tids",
+        "ReaderUp reader t held model firmware",
+        "ReaderDown reader t reason",
+        "ReaderAlive reader t",
+        "ReaderClock reader t quality offset",
+        "AntennaStatus reader t antenna up reason",
+        "InputChange reader t port state",
+        "ReaderCondition reader t condition active detail",
+        "ReaderLoss reader t start end cause certain",
+        "Tick t",
+        "Command t name args",
+        "Restart t since clean journal_lost rebuilt",
+        "Dropped t first last start end",
+        "ClockStep t by jump cause",
+        "Lateness t lateness",
+    ),
 )
 """Oldest first. Tests hold them against the journals in tests/fixtures/releases."""

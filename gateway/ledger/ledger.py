@@ -21,14 +21,17 @@ from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
 from gateway.ledger.states import Checkpoint
-from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation
+from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, PackedAppend
 from gateway.ledger.writer import Progress, Writer
 
 __all__ = ["Ledger", "LedgerStats", "OpenedLedger", "Quarantined"]
 
 # Facts that may wait in memory for the disk: about two seconds of the fastest commits, and some 40 MB. Above it the
-# readers are to be held back; what they have already delivered is still taken, for a fact is never refused.
+# readers are to be held back; what they have already delivered is still taken, for a fact is never refused, but packed.
 _QUEUED_FACTS = 20_000
+
+# Facts that are committed or packed together.
+_PIECE = 500
 
 
 # Facts that wait for the disk when it cannot keep up: two of the largest commits.
@@ -110,16 +113,17 @@ class Ledger:
         self._epoch = recovery.epoch
         self._committed = recovery.sequence
         self._published, self._acknowledged = self._marks.published, self._marks.acknowledged
-        self._recognition = Recognition(recovery.newer, self._source)
+        self._recognition = recovery.newer
         return recovery
 
     def append(self, facts: Sequence[Fact], position: int) -> None:
         """Queues what the floor stated about the input at `position` of the journal. Never blocks, never refuses."""
         if self._recognition is not None:
             facts = [fact for fact in facts if not self._recognition.knows(fact)]
-        if facts:
-            self._facts_put += len(facts)
-            self._put(Append(facts, position))
+        for at in range(0, len(facts), _PIECE):
+            append = Append(facts[at : at + _PIECE], position)
+            self._put(append if self._room else PackedAppend.pack(append))
+            self._facts_put += len(append.facts)
             self._update_room()
 
     def checkpoint(

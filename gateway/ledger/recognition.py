@@ -7,6 +7,8 @@ news either: it is recognised by what it says.
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,37 +30,76 @@ _SAID = frozenset(
 
 
 class Recognition:
-    """The events behind the last checkpoint that have not been stated again. Each is recognised once."""
+    """The events behind the last checkpoint that have not been stated again. Each is recognised once.
 
-    def __init__(self, payloads: Iterable[bytes], source: str) -> None:
+    There may be a million of them, where a kill met a flood: of each only two hashes and a number are kept in memory.
+    `events` gives sequence numbers and payloads in order.
+    """
+
+    def __init__(self, events: Iterable[tuple[int, bytes]], source: str) -> None:
         self._source = source
-        self._waiting = dict(enumerate(payloads))
-        self._numbers: defaultdict[bytes, dict[int, str]] = defaultdict(dict)  # what is said: number to id of the event
-        for number, payload in self._waiting.items():
+        self._sequences = array("q")
+        self._said = array("Q")  # the hash of what each says
+        self._waiting: dict[int, int] = {}  # hash of the id to place in the two
+        self._twice: defaultdict[int, list[int]] = defaultdict(list)  # further places of the same id
+        self._alike: defaultdict[int, list[tuple[int, int]]] | None = None  # what is said to (place, hash of the id)
+        for place, (sequence, payload) in enumerate(events):
             event = orjson.loads(payload)
-            self._numbers[_said(event["type"], event["subject"], event["data"])][number] = event["id"]
+            self._sequences.append(sequence)
+            self._said.append(_hash(_said(event["type"], event["subject"], event["data"])))
+            identity = int(event["id"][:16], 16)
+            if self._waiting.setdefault(identity, place) != place:
+                self._twice[identity].append(place)
         self.restated = 0
         """Facts that were recognised by what they say, and not by their ids."""
 
+    def __len__(self) -> int:
+        """How many have not been stated again."""
+        return len(self._waiting) + sum(map(len, self._twice.values()))
+
     def knows(self, fact: Fact) -> bool:
         """Whether the fact is one of the events; that one is not recognised again."""
-        alike = self._numbers.get(_said(fact.type, fact.place, fact.data))
-        if not alike:
+        if not self._waiting:
             return False
-        identity = fact.id(self._source)
-        number = next((number for number, other in alike.items() if other == identity), None)
-        if number is None:
-            number = next(iter(alike))
-            self.restated += 1
-        del alike[number], self._waiting[number]
-        return True
+        identity = int(fact.id(self._source)[:16], 16)
+        if identity in self._waiting:
+            self._take(identity)
+            return True
+        for _, other in self._by_said()[_hash(_said(fact.type, fact.place, fact.data))]:
+            if other in self._waiting:
+                self._take(other)
+                self.restated += 1
+                return True
+        return False
+
+    def _take(self, identity: int) -> None:
+        """An event with this id was stated again: the first that waits."""
+        if more := self._twice.get(identity):
+            self._waiting[identity] = more.pop(0)
+        else:
+            del self._waiting[identity]
+
+    def _by_said(self) -> defaultdict[int, list[tuple[int, int]]]:
+        """What waits by what it says: only needed where a newer release puts it differently."""
+        if self._alike is None:
+            self._alike = defaultdict(list)
+            for identity, place in self._waiting.items():
+                self._alike[self._said[place]].append((place, identity))
+            for alike in self._alike.values():
+                alike.sort()
+        return self._alike
 
     @property
-    def missing(self) -> list[bytes]:
-        """The payloads of the events that were not stated again, oldest first."""
-        return list(self._waiting.values())
+    def missing(self) -> list[int]:
+        """The sequence numbers of the events that were not stated again, oldest first."""
+        twice = (place for places in self._twice.values() for place in places)
+        return [self._sequences[place] for place in sorted([*self._waiting.values(), *twice])]
 
 
 def _said(kind: str, place: str, data: Mapping[str, Any]) -> bytes:
     said = {key: value for key, value in data.items() if key in _SAID}
     return orjson.dumps([kind, place, said], option=orjson.OPT_SORT_KEYS)
+
+
+def _hash(said: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest())

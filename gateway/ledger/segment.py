@@ -36,7 +36,7 @@ from drivers.api import (
     RssiUnit,
 )
 from drivers.records import RecordFormat, Records
-from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, Tick
 from gateway.ledger.layouts import RELEASED, Layout
 
 _MAGIC = b"RFIDJRN1"
@@ -62,6 +62,7 @@ _CLASSES: tuple[type[Any], ...] = (
     Dropped,
     ClockStep,
     Lateness,
+    Room,
 )
 _CODES = {cls: code for code, cls in enumerate(_CLASSES)}
 _NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}

@@ -7,8 +7,10 @@ is committed or nothing of it, and `marks` only ever says what is committed.
 from __future__ import annotations
 
 import os
+import pickle
 import secrets
 import sqlite3
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from gateway.events.envelope import GENESIS, Event, Fact, seal
 from gateway.ledger import lock, schema
 from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
+from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range, Retention
 from gateway.ledger.salvage import Saved, salvage, set_aside
 from gateway.ledger.standby import Standby
@@ -32,7 +35,7 @@ class OpenedLedger:
     """What the ledger held when it was opened.
 
     `parts`, `position` and `meta` are the last checkpoint's, `checkpoint_sequence` the newest event that it includes.
-    `newer` holds the payloads of the events behind it, in order. `fresh`: there never was a checkpoint. `clean`: the
+    `newer` knows the events behind it. `fresh`: there never was a checkpoint. `clean`: the
     last user of the file closed it in order. `damage`: what was wrong with the file before, which was set aside.
     """
 
@@ -42,7 +45,7 @@ class OpenedLedger:
     position: int
     checkpoint_sequence: int
     meta: dict[str, str]
-    newer: list[bytes]
+    newer: Recognition
     published: int
     fresh: bool
     clean: bool
@@ -58,6 +61,25 @@ class Append:
 
 
 @dataclass(slots=True, frozen=True)
+class PackedAppend:
+    """The same, `number` of them, in a fraction of the memory: for facts that must wait."""
+
+    content: bytes
+    number: int
+    position: int
+
+    @staticmethod
+    def pack(append: Append) -> PackedAppend:
+        """Of an `Append`, some ten times smaller."""
+        rows = [(fact.type, fact.place, fact.time, fact.data) for fact in append.facts]
+        return PackedAppend(zlib.compress(pickle.dumps(rows, 5), 1), len(rows), append.position)
+
+    def unpack(self) -> Append:
+        """The `Append` as it was."""
+        return Append([Fact(*row) for row in pickle.loads(zlib.decompress(self.content))], self.position)
+
+
+@dataclass(slots=True, frozen=True)
 class GiveUp:
     """Events that go to make room; the loss has been stated by the operations before."""
 
@@ -65,7 +87,7 @@ class GiveUp:
     last: int
 
 
-Operation: TypeAlias = Append | Checkpoint | GiveUp | SetApart | Delivered
+Operation: TypeAlias = Append | PackedAppend | Checkpoint | GiveUp | SetApart | Delivered
 
 
 class Store:
@@ -216,7 +238,7 @@ class Store:
         self.states = States(db, self._standby, epoch)
         state = self.states.load(self.marks.sequence)
         included = state.sequence if state else 0
-        newer = db.execute("SELECT payload FROM event WHERE sequence > ? ORDER BY sequence", (included,)).fetchall()
+        newer = db.execute("SELECT sequence, payload FROM event WHERE sequence > ? ORDER BY sequence", (included,))
         return OpenedLedger(
             epoch=epoch,
             sequence=self.marks.sequence,
@@ -224,7 +246,7 @@ class Store:
             position=state.position if state else 0,
             checkpoint_sequence=included,
             meta=state.meta if state else {},
-            newer=[payload for (payload,) in newer],
+            newer=Recognition(newer, self._source),
             published=self.marks.published,
             fresh=state is None,
             clean=bool(clean),
@@ -268,6 +290,8 @@ class Store:
         self.states.begin()
         rows: list[tuple[int, bytes, str, int, int, bytes]] = []
         for operation in group:
+            if isinstance(operation, PackedAppend):
+                operation = operation.unpack()
             match operation:
                 case Append(facts, position):
                     for fact in facts:

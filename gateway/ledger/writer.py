@@ -23,7 +23,7 @@ from gateway.errors import LedgerError
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range
 from gateway.ledger.schema import explain
-from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, Store
+from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, PackedAppend, Store
 
 # Commits follow each other by at least this much. It costs an event 10 ms at most, and at 500 events/s it makes groups
 # of five where the disk is fast: each commit writes at least two pages of 4 kB, however little is in it.
@@ -299,7 +299,12 @@ class Writer:
 
 
 def _facts(operation: Operation) -> int:
-    return len(operation.facts) if isinstance(operation, Append) else 0
+    match operation:
+        case Append():
+            return len(operation.facts)
+        case PackedAppend():
+            return operation.number
+    return 0
 
 
 def _resolve(answer: asyncio.Future[_T], result: _T) -> None:

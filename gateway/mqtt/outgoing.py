@@ -26,6 +26,7 @@ from gateway.mqtt.pace import Pace
 from gateway.mqtt.patience import (
     CROWD,
     DEADLY,
+    DEAF,
     LIMITS,
     LONGEST_PROBE,
     OVERTAKEN,
@@ -52,6 +53,7 @@ class Outgoing:
         self._answered = 0  # the newest number that was acknowledged
         self._taken = 0
         self._heard = 0.0  # when the last acknowledgement came
+        self._looked = self._listening = 0.0  # when it was looked, and since when at least every second
         self._since = 0.0  # since when there has always been an event awaited
         self._round_trip = 0.0
         self._probe: Delivery | None = None  # while nothing is answered
@@ -309,10 +311,13 @@ class Outgoing:
 
     def look(self, now: float) -> None:
         """To be called several times a second: finds what was passed over, and what has waited long enough."""
+        if now - self._looked > DEAF:
+            self._listening = now  # what was answered meanwhile is yet to be read
+        self._looked = now
         overtaken = max(OVERTAKEN, 4 * self._round_trip)
         passed_over = []
         for number, delivery in self._flight.items():
-            if number > self._answered or now - delivery.sent_at < overtaken:
+            if number > self._answered or now - max(delivery.sent_at, self._listening) < overtaken:
                 break
             passed_over.append(delivery)
         for delivery in passed_over:
@@ -328,7 +333,7 @@ class Outgoing:
         awaited = self._probe if self._probe is not None else next(iter(self._flight.values()))
         if awaited is self._control:
             return
-        since = max(awaited.sent_at, self._heard)
+        since = max(awaited.sent_at, self._heard, self._listening)
         if awaited.stage is not Stage.SENT or now - since <= self._patience() * min(2**self._probes, LONGEST_PROBE):
             return
         del self._flight[awaited.number]

@@ -21,6 +21,9 @@ SILENCE = 2.0
 LONGEST_PROBE = 4
 """Times as long at the most, however often it was sent again."""
 
+DEAF = 1.0
+"""Seconds between two looks after which the gateway itself was busy: a broker's silence begins to count anew."""
+
 OVERTAKEN = 1.0
 """Seconds after which an event is taken for passed over when a later one was acknowledged, at least."""
 

@@ -26,7 +26,7 @@ from drivers.api import (
 )
 from gateway.clock import MILLISECOND
 from gateway.errors import Refused
-from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, StepCause, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, StepCause, Tick
 from gateway.recording import values
 from gateway.recording.write import DOPPLER_STEPS, PHASE_STEP, Gap
 
@@ -295,12 +295,17 @@ def _lateness(record: Mapping[str, Any]) -> Input:
     return Lateness(values.time(record, "t"), values.time(record, "lateness"))
 
 
+def _room(record: Mapping[str, Any]) -> Input:
+    return Room(values.time(record, "t"), values.integer(record, "room", 1, 1 << 40))
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Input]] = {
     "tick": _tick,
     "command": _command,
     "restart": _restart,
     "dropped": _dropped,
     "lateness": _lateness,
+    "room": _room,
     "clock_step": _clock_step,
     "gpi": _input_change,
     "clock": _clock,

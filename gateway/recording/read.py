@@ -16,6 +16,7 @@ backwards, because reads come late::
     {"t": …, "command": {"name": "count", …}}
     {"t": …, "restart": {"since": …, "clean": false, "journal_lost": false}}
     {"t": …, "lateness": 0.250000}
+    {"t": …, "room": 1000000}
     {"t": …, "dropped": {"first": 1, "last": 9, "start": …, "end": …}}
     {"t": …, "clock_step": {"by": 3600.000000, "jump": 3600.000000, "cause": "set"}}
     {"t": …, "gap": {"first": 7, "last": 9}}, where the recording could not be written: no input, and skipped

@@ -21,7 +21,7 @@ from drivers.api import (
     ReaderUp,
     RssiUnit,
 )
-from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, Tick
 
 PHASE_STEP = 2 * math.pi / 4096
 DOPPLER_STEPS = 16
@@ -179,4 +179,5 @@ _ENCODERS: dict[type[Any], Callable[[Any], str]] = {
     ClockStep: _clock_step,
     Gap: lambda item: f'"gap":{{"first":{item.first},"last":{item.last}}}',
     Lateness: lambda item: f'"lateness":{seconds(item.lateness)}',
+    Room: lambda item: f'"room":{item.tags}',
 }

@@ -1,13 +1,50 @@
-"""What memory the gateway may take, and what its bounds add up to."""
+"""What memory the gateway may take, what its bounds add up to, and for how many tags there is room.
+
+The bounds are those of docs/reliability.md. The limit is the control group's (``MemoryMax=`` of the unit), or where
+there is none what the machine has. Where it is less than the bounds add up to, the tags are what gives way.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-NEEDED = 970 << 20
-"""Bytes: the bounds added up, as in docs/reliability.md. With less a flood ends in the kernel's hands."""
+from gateway.config import Config
+from gateway.floor.presence.strays import MAX_TAGS
+
+TAG = 450 + 80
+"""Bytes of a tag at the peak of a start with the largest state, and packed in the standby: see ``make torture``."""
+
+WINDOW = 200
+"""Bytes of an open cell of `floor.max_windows`."""
+
+FIXED = (110 + 40 + 50 + 12 + 20) << 20
+"""Bytes: programs and libraries; facts on their way to disk, lines to the recording, events to the broker, some more of
+facts that are packed."""
+
+FEWEST_TAGS = 20_000
+"""Tags for which there is always room: a site without any cannot be watched."""
 
 _UNLIMITED = 1 << 60
+
+
+def needed(config: Config, tags: int = MAX_TAGS) -> int:
+    """Bytes to which all bounds add up with so many tags. The journal's ring lies in memory and may double."""
+    return FIXED + config.floor.max_windows * WINDOW + 2 * config.journal.max_bytes + tags * TAG
+
+
+def room(config: Config, root: Path = Path("/")) -> int:
+    """For how many tags there is memory: `MAX_TAGS`, or what is left by the other bounds."""
+    allowed = available(root)
+    if allowed is None:
+        return MAX_TAGS
+    return max(FEWEST_TAGS, min(MAX_TAGS, (allowed - needed(config, tags=0)) // TAG))
+
+
+def available(root: Path = Path("/")) -> int | None:
+    """Bytes that this process may take: its control group's limit, or all that the machine has; None where neither is
+    known."""
+    found = [number for number in (limit(root), _physical(root)) if number is not None]
+    return min(found, default=None)
 
 
 def limit(root: Path = Path("/")) -> int | None:
@@ -33,15 +70,24 @@ def limit(root: Path = Path("/")) -> int | None:
     return min(found, default=None)
 
 
-def worry(root: Path = Path("/")) -> str:
+def worry(config: Config, root: Path = Path("/")) -> str:
     """What is wrong with the limit, in words for the operator; empty where it suffices."""
-    allowed = limit(root)
-    if allowed is None or allowed >= NEEDED:
+    allowed = available(root)
+    if allowed is None or allowed >= needed(config):
         return ""
     return (
-        f"the memory limit of {allowed >> 20} MB is less than the gateway's bounds add up to ({NEEDED >> 20} MB): "
-        f"raise MemoryMax, or a flood of tags may end in the kernel's out-of-memory killer"
+        f"the {allowed >> 20} MB of memory are less than the gateway's bounds add up to ({needed(config) >> 20} MB): "
+        f"there is room for {room(config, root):,} tags instead of {MAX_TAGS:,}; raise MemoryMax, or lower "
+        f"floor.max_windows and journal.max_bytes"
     )
+
+
+def _physical(root: Path) -> int | None:
+    for line in _text(root / "proc/meminfo").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemTotal":
+            return int(value.split()[0]) << 10
+    return None
 
 
 def _text(path: Path) -> str:

@@ -50,7 +50,7 @@ class Vitals:
     def __init__(self, parts: Parts, log: Logger) -> None:
         self._parts = parts
         self._log = log
-        self._memory = memory.worry()
+        self._memory = memory.worry(parts.config)
         self.health = Health(
             standing=self._standing,
             window=parts.config.floor.window,

@@ -18,7 +18,7 @@ from drivers.api import Item
 from gateway import __version__
 from gateway.clock import SECOND, micros
 from gateway.config import Config
-from gateway.events.envelope import GATE
+from gateway.events.envelope import GATE, Fact
 from gateway.floor import Floor
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Tick
 from gateway.ledger.journal import Journal
@@ -35,7 +35,8 @@ _PRECIOUS = 60 * SECOND
 """What the gate decides is on disk with the state that belongs to it within this: no event says all of that."""
 
 _EVENTS = 20_000
-"""Facts from which a checkpoint goes to disk before its time: the ledger keeps all that are newer than that one."""
+"""Facts from which a checkpoint is due before its time, and goes to disk: the ledger keeps all that are newer than that
+one, and a start recognises all of them."""
 
 _SLICE = 64
 """Parts of a checkpoint that are taken at a time: some 5 ms."""
@@ -111,7 +112,7 @@ class Pipeline:
     def checkpoint_due(self) -> bool:
         """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
         pressed = self._journal.problem or self._journal.pressure >= _CHECKPOINT_PRESSURE
-        return bool(pressed) or self._last_tick >= self._checkpoint_at
+        return bool(pressed) or self._facts >= _EVENTS or self._last_tick >= self._checkpoint_at
 
     @property
     def checkpoint_missing(self) -> bool:
@@ -143,17 +144,19 @@ class Pipeline:
         self._position = self._journal.append(item)
         if self._recorder is not None:
             self._recorder.append(self._position, item)
-        facts = self.floor.feed(item)
-        if facts:
-            self._facts += len(facts)
-            self._precious = self._precious or any(fact.type == GATE for fact in facts)
-            self._ledger.append(facts, self._position)
+        if facts := self.floor.feed(item, self._say):
+            self._say(facts)
         position = self._position
         if isinstance(item, Command):
             self._disk_at = 0
         if self.floor.crowded and not isinstance(item, Tick):
             self._say_time()
         return position
+
+    def _say(self, facts: Sequence[Fact]) -> None:
+        self._facts += len(facts)
+        self._precious = self._precious or any(fact.type == GATE for fact in facts)
+        self._ledger.append(facts, self._position)
 
     def tick(self) -> None:
         """Tells the floor that the clock was set, where it was, and the time. While a checkpoint is being taken, time

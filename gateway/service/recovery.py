@@ -11,19 +11,21 @@ tell what is in sections of a checkpoint that cannot be read, as after an upgrad
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
 from gateway.config import Config
-from gateway.events.envelope import event_time
+from gateway.events.envelope import Fact, event_time
 from gateway.floor import Floor
 from gateway.floor.migrations import STEPS
+from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.snapshot import Unreadable
-from gateway.inputs import ClockStep, Restart, Tick
+from gateway.inputs import ClockStep, Restart, Room, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, OpenedLedger
-from gateway.ledger.recognition import Recognition
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.event_clock import EventClock
@@ -54,10 +56,11 @@ async def recover(
     recorder: Recorder | None,
     clock: EventClock,
     log: Logger,
+    room: int,
 ) -> Pipeline:
     """Builds the pipeline on what `found` and the journal hold, states what was lost, and checkpoints.
 
-    Raises `LedgerError` where the checkpoint was written by a newer release.
+    `room`: for so many tags there is memory. Raises `LedgerError` where the checkpoint was written by a newer release.
     """
     state = journal.open()
     if state.lost:
@@ -74,9 +77,9 @@ async def recover(
         floor = Floor(config)
     else:
         then = _last_configuration(config, found, log)
-        floor, rebuilt = await restored(then, found, ledger, log)
-        tail = _replay(floor, found, state, ledger, journal)
-        _compare(floor, rebuilt, ledger.recognised(), log)
+        floor, rebuilt = await restored(then, found, ledger, log, room)
+        tail = await _replay(floor, found, state, ledger, journal)
+        await _compare(floor, rebuilt, ledger, log)
         if then.floor_json() != config.floor_json():
             floor = floor.successor(config)
     if recorder is not None:
@@ -93,6 +96,7 @@ async def recover(
         pipeline.take(Restart(clock.now(), tail.last_tick, clean, lost, tuple(rebuilt), kept))
         log.info("recovered", clean=clean, inputs_replayed=tail.replayed, journal_lost=lost, epoch=found.epoch)
     pipeline.tick()
+    pipeline.take(Room(pipeline.last_tick, room))
     pipeline.checkpoint()
     return pipeline
 
@@ -103,11 +107,13 @@ def _left_behind(journal: Journal) -> _Tail:
     return _Tail(lost=bool(times), replayed=0, last_tick=max(times, default=0))
 
 
-async def restored(config: Config, found: OpenedLedger, ledger: Ledger, log: Logger) -> tuple[Floor, list[str]]:
+async def restored(
+    config: Config, found: OpenedLedger, ledger: Ledger, log: Logger, room: int = MAX_TAGS
+) -> tuple[Floor, list[str]]:
     """A floor in the state of the checkpoint in `found`, and the sections of it that had to be built from events."""
     without: list[str] = []
     while True:
-        floor = Floor(config)
+        floor = Floor(config, room)
         try:
             floor.restore(found.parts, without)
             break
@@ -121,12 +127,17 @@ async def restored(config: Config, found: OpenedLedger, ledger: Ledger, log: Log
 
 async def _rebuild(floor: Floor, sections: list[str], upto: int, ledger: Ledger) -> None:
     """Every event that is still in the ledger, up to the checkpoint's last, tells what it can of `sections`."""
-    after = 0
-    while events := await ledger.committed(after, _PAGE, _PAGE_BYTES):
-        after = events[-1][0]
+    async for events in _committed(ledger, 0):
         floor.rebuild((payload for sequence, payload in events if sequence <= upto), sections)
-        if after >= upto:
+        if events[-1][0] >= upto:
             return
+
+
+async def _committed(ledger: Ledger, after: int) -> AsyncIterator[list[tuple[int, bytes]]]:
+    """The events behind `after` in order, with their sequence numbers, a page at a time."""
+    while events := await ledger.committed(after, _PAGE, _PAGE_BYTES):
+        yield events
+        after = events[-1][0]
 
 
 def _last_configuration(config: Config, found: OpenedLedger, log: Logger) -> Config:
@@ -140,28 +151,38 @@ def _last_configuration(config: Config, found: OpenedLedger, log: Logger) -> Con
         return config
 
 
-def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
+async def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger: Ledger, journal: Journal) -> _Tail:
     """Gives the floor what it was given since the checkpoint, or what events say where the journal is lost."""
     complete = state.first - 1 <= found.position <= state.last and found.meta.get("journal") == state.id
     tail = _Tail(lost=not complete, replayed=0, last_tick=int(found.meta.get("last_tick", "0")))
     if tail.lost:
-        floor.apply(found.newer)
         tail.kept = tail.last_tick
-        tail.last_tick = max([tail.last_tick, *map(event_time, found.newer)])
+        async for events in _committed(ledger, found.checkpoint_sequence):
+            floor.apply([payload for _, payload in events])
+            tail.last_tick = max([tail.last_tick, *(event_time(payload) for _, payload in events)])
         journal.begin(found.position)
         return tail
     for position, item in journal.read(after=found.position):
-        ledger.append(floor.feed(item), position)
+        say = partial(_say, ledger, position)
+        say(floor.feed(item, say))
         tail.replayed += 1
         if isinstance(item, Tick | ClockStep | Restart):
             tail.last_tick = max(tail.last_tick, item.t)
     return tail
 
 
-def _compare(floor: Floor, rebuilt: list[str], recognition: Recognition, log: Logger) -> None:
+def _say(ledger: Ledger, position: int, facts: list[Fact]) -> None:
+    ledger.append(facts, position)
+
+
+async def _compare(floor: Floor, rebuilt: list[str], ledger: Ledger, log: Logger) -> None:
     """Says where the replay and the events of the last run differ; sections that were rebuilt believe the events."""
+    recognition = ledger.recognised()
     missing = recognition.missing
-    floor.rebuild(missing, rebuilt)
+    if missing and rebuilt:
+        chosen = set(missing)
+        async for events in _committed(ledger, missing[0] - 1):
+            floor.rebuild((payload for sequence, payload in events if sequence in chosen), rebuilt)
     if missing or recognition.restated:
         log.error(
             "the journal of the last run was judged otherwise this time",

@@ -15,6 +15,7 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
+from gateway.service import memory
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
 from gateway.service.recovery import recover
@@ -71,7 +72,9 @@ class Storage:
         self._open.push_async_callback(self.history.close)
         if recorder is not None:
             self._open.push_async_callback(asyncio.to_thread, recorder.close)
-        self.pipeline = await recover(config, found, self.ledger, journal, recorder, self._clock, self._log)
+        self.pipeline = await recover(
+            config, found, self.ledger, journal, recorder, self._clock, self._log, memory.room(config)
+        )
         await self.ledger.flush()
         last = int(found.meta.get("last_tick", 0))
         self.away = max(0.0, (self._clock.now() - last) / SECOND) if last else None

@@ -24,6 +24,7 @@ from gateway.config.file import load
 from gateway.errors import LedgerError
 from gateway.events.envelope import source_of
 from gateway.floor import migrations
+from gateway.floor.presence.strays import MAX_TAGS
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.recording.read import read_items
@@ -74,7 +75,7 @@ class Release:
         journal = Journal(config.journal)
         found = ledger.start()
         try:
-            pipeline = await recover(config, found, ledger, journal, None, clock, log)
+            pipeline = await recover(config, found, ledger, journal, None, clock, log, MAX_TAGS)
             with gzip.open(self.source / "after.jsonl.gz") as lines:
                 for item in read_items(lines):
                     now = item.arrival if isinstance(item, Batch) else item.t

@@ -7,7 +7,7 @@ be all that there is to be seen of a package.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -30,12 +30,23 @@ LOOK_AGAIN = 10 * SECOND
 
 
 class Presence(Whereabouts):
-    """The whereabouts of the tags, and what changes them: sightings, passes, events, and time that goes by."""
+    """The whereabouts of the tags, and what changes them: sightings, passes, events, and time that goes by.
+
+    `room` is how many tags are kept; no more are ever loaded.
+    """
 
     def __init__(
-        self, config: Config, places: Places, antenna_clock: AntennaClock, evidence: Evidence, window: int
+        self,
+        config: Config,
+        places: Places,
+        antenna_clock: AntennaClock,
+        evidence: Evidence,
+        window: int,
+        room: int = MAX_TAGS,
     ) -> None:
         super().__init__(config.presence, places, antenna_clock, evidence, window)
+        self.room = min(room, MAX_TAGS)
+        self._left_out = (0, 0)  # tags for which a checkpoint was too large, and when the last of them was seen
         self._full_until = 0  # nothing can be given up before
         self._due = Due(self)
 
@@ -49,10 +60,10 @@ class Presence(Whereabouts):
         """Time has come to `t` at least, whatever the timers know: without it they would count from 1970."""
         self._due.now = max(self._due.now, t)
 
-    def fire(self, limit: int) -> list[Fact]:
-        """Says what falls due before `limit` without another sighting, in the order of time."""
-        self._due.fire(limit)
-        return self.said()
+    def fire(self, limit: int) -> Iterator[list[Fact]]:
+        """Says, a piece at a time, what falls due before `limit` without another sighting, in the order of time."""
+        for _ in self._due.fire(limit):
+            yield self.said()
 
     def settle(self) -> list[Fact]:
         """Says that the tags whose arrival is being thought over have arrived: nothing more will be heard of them."""
@@ -173,16 +184,31 @@ class Presence(Whereabouts):
 
     def make_room(self, t: int) -> bool:
         """Gives up some of the tags that were seen once and never again, and says so; False where there are none."""
-        slots = strays(self.tags, max(1, MAX_TAGS // GIVEN_UP_DIVISOR)) if t >= self._full_until else []
+        slots = strays(self.tags, max(1, self.room // GIVEN_UP_DIVISOR)) if t >= self._full_until else []
         if not slots:
             self._full_until = max(self._full_until, t + LOOK_AGAIN)
             return False
+        self._give_up(slots, t)
+        return True
+
+    def set_room(self, number: int, t: int) -> None:
+        """From now on so many tags are kept: the oldest strays beyond are given up, and what was left out is said."""
+        self.room = max(1, min(number, MAX_TAGS))
+        self._full_until = 0
+        (left_out, until), self._left_out = self._left_out, (0, 0)
+        if left_out:
+            self.say_given_up(left_out, until, until, t)
+        excess = len(self.tags) - self.room
+        if excess > 0 and (slots := strays(self.tags, excess)):
+            self._give_up(slots, t)
+
+    def _give_up(self, slots: list[int], t: int) -> None:
+        """Forgets these tags, the oldest in front, and says how many they were."""
         first, last = self.tags.last[slots[0]], self.tags.last[slots[-1]]
         for slot in slots:
             self._due.unpark(slot, self.tags.antenna[slot])
             self.forget(slot)
         self.say_given_up(len(slots), first, last, t)
-        return True
 
     def _wait(self, slot: int) -> None:
         """Lets a tag wait for its time, where there is something to wait for."""
@@ -196,6 +222,7 @@ class Presence(Whereabouts):
             "units": self.units,
             "late": list(self.late.items()),
             "gone": self.gone.dump(),
+            "room": self.room,
         }
 
     def dump_waiting(self) -> bytes:
@@ -205,9 +232,9 @@ class Presence(Whereabouts):
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         self.units.update(dump["units"])
         self._due.load(int(dump["now"]), waiting, numbers)
-        until = too_many(columns, MAX_TAGS)
-        if given_up := self.tags.load(columns, until):
-            self.say_given_up(given_up, until, until, self._due.now)
+        self.room = min(self.room, int(dump.get("room", MAX_TAGS)))
+        until = too_many(columns, self.room)
+        self._left_out = (self.tags.load(columns, until), until)
         antenna = self.tags.antenna
         for slot in self.tags.slots.values():
             antenna[slot] = numbers[antenna[slot]]

@@ -11,8 +11,8 @@ from gateway.floor.presence.states import State
 from gateway.floor.presence.table import ROW, Columns
 
 MAX_TAGS = 1_000_000
-"""Live tags: the largest stock planned for. A start with so many takes 450 MB at its peak; with the other bounds added
-up (docs/reliability.md) that is what the unit allows. A flood of invented EPCs must not take more."""
+"""Live tags: the largest stock planned for. A flood of invented EPCs must not take more. Where memory is less than the
+bounds add up to (docs/reliability.md), a floor is given room for fewer."""
 
 GIVEN_UP_DIVISOR = 16
 """A sixteenth of the tags is given up at a time: looking for them takes a look at all."""

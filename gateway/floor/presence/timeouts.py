@@ -7,7 +7,7 @@ So a sighting costs nothing here. A tag whose antenna is dark is put aside until
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gateway.clock import micros
 from gateway.floor.evidence import by_margin, by_windows
@@ -17,6 +17,9 @@ from gateway.floor.presence.states import Change, State
 from gateway.floor.presence.table import CHUNK_BITS
 from gateway.floor.presence.timer_wheel import Waiting
 from gateway.floor.readers.antennas import LIT
+
+PIECE = 2_000
+"""Tags of which something is said before that is handed on: after a restart a million may be silent at once."""
 
 
 class Due:
@@ -93,8 +96,10 @@ class Due:
 
     # ---- time
 
-    def fire(self, limit: int) -> None:
-        """Says what falls due before `limit` without another sighting, in the order of time."""
+    def fire(self, limit: int) -> Iterator[None]:
+        """Says what falls due before `limit` without another sighting, in the order of time; yields after each piece
+        of it, and must be exhausted."""
+        said = 0
         for antenna in self._antenna_clock.lit_again:
             for slot in self._waiting.lit(antenna):
                 self._waiting.add(slot, self.now)
@@ -111,6 +116,9 @@ class Due:
                 if t < limit and t < now + self._window:
                     if self._fall_due(slot, t):
                         self._look(slot, now + self._window)
+                    said += 1
+                    if said % PIECE == 0:
+                        yield
                 elif t < now + self._window:
                     later.append((slot, now))
                 else:
@@ -118,6 +126,7 @@ class Due:
         for slot, now in later:
             self._waiting.add(slot, now)
         self.now = max(self.now, limit)
+        yield
 
     def redate(self, by: int) -> None:
         """Everything falls due `by` microseconds, whole windows, later."""

@@ -15,7 +15,7 @@ depend on how the reads were cut into batches, nor on how often time was told.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from drivers.api import (
     AntennaStatus,
@@ -42,6 +42,7 @@ from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import Evidence
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
+from gateway.floor.parts import Agenda, Memory
 from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
@@ -55,6 +56,7 @@ from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
 from gateway.floor.windows import Windows
+from gateway.floor.zone_state import zone_state
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, Tick
 
 MAX_PENDING = 10_000
@@ -71,20 +73,6 @@ COMMANDS: tuple[str, ...] = (*BOOK_COMMANDS, *COUNT_COMMANDS, *GATE_COMMANDS, *s
 KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
 """Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
 session, which waits for event time, may follow at once."""
-
-
-class _Agenda(Protocol):
-    """Something that falls due at a time of its own."""
-
-    @property
-    def due(self) -> int: ...
-    def fire(self, t: int) -> list[Fact]: ...
-
-
-class _Memory(Protocol):
-    """Something that remembers times."""
-
-    def redate(self, by: int) -> None: ...
 
 
 class Floor:
@@ -125,11 +113,11 @@ class Floor:
         self._portals.on_pass(self.gate.passed)
         self._portals.on_unread(self.gate.closed_hours.crossed)
         self._pending = Pending()
-        self._memory: tuple[_Memory, ...] = (
+        self._memory: tuple[Memory, ...] = (
             *(self._windows, self._readers, self._reader_history, self._presence),
             *(self._portals, self._sightings.foreign, self.counts, self.gate, self.books, self._pending),
         )
-        self._agenda: tuple[_Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
+        self._agenda: tuple[Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
         self._hand_on: Callable[[list[Fact]], None] | None = None
         self._limit = 0  # event time has come to the beginning of this window
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
@@ -337,19 +325,7 @@ class Floor:
 
     def zone_state(self, zone: str) -> dict[str, Any]:
         """The retained state of a zone, ready for JSON: how many are there, and who is watching."""
-        number = self._places.zone_numbers[zone]
-        antennas = {
-            self._places.spots[antenna].name: self._reader_history.antenna_clock.words(antenna)
-            for antenna in self._places.in_zone[number]
-        }
-        return {
-            "zone": zone,
-            "name": self._places.zones[number].name,
-            "population": self._presence.present[number],
-            "not_seen": self._presence.unseen[number],
-            "watched": "watching" in antennas.values(),
-            "antennas": dict(sorted(antennas.items())),
-        } | self.counts.zone_state(zone)
+        return zone_state(zone, self._places, self._presence, self._reader_history.antenna_clock, self.counts)
 
     def inside(self, zones: Collection[str]) -> dict[str, str]:
         """UID to zone of the tags that are in one of these zones now."""

@@ -23,16 +23,7 @@ from gateway.mqtt.answers import Answer
 from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
 from gateway.mqtt.held import HeldTopics
 from gateway.mqtt.pace import Pace
-from gateway.mqtt.patience import (
-    CROWD,
-    DEADLY,
-    DEAF,
-    LIMITS,
-    LONGEST_PROBE,
-    OVERTAKEN,
-    SILENCE,
-    STREAK,
-)
+from gateway.mqtt.patience import CROWD, DEADLY, DEAF, LIMITS, LONGEST_PROBE, OVERTAKEN, SILENCE, STREAK
 
 
 class Outgoing:
@@ -355,10 +346,7 @@ class Outgoing:
         """Seconds until `look` or `next` may have something to do by themselves, None for never."""
         if not (self._flight or self._held or self._again or self._fresh):
             return None
-        waits = [0.25]
-        if self._paced:
-            waits.append(max(self.pace.wait(now), 0.001))
-        return min(waits)
+        return min(0.25, max(self.pace.wait(now), 0.001)) if self._paced else 0.25
 
     # The end of a connection
 

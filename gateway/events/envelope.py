@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -132,10 +132,24 @@ class Event:
     id: str
     topic: str
     payload: bytes
+    damage: str = ""  # why the payload is not what was written, in words
 
     def hash(self) -> str:
         """SHA-256 of the payload in hex: the `prevhash` of the next event."""
         return hashlib.sha256(self.payload).hexdigest()
+
+
+def checked(event: Event, source: str | None = None) -> Event:
+    """The event, with its `damage` where the payload is not what was written: its id is a hash of what it says."""
+    try:
+        said = orjson.loads(event.payload)
+        fact = Fact(said["type"], said["subject"], parse_rfc3339(said["time"]), said["data"])
+        same = said["id"] == event.id == fact.id(source or said["source"]) and fact.topic() == event.topic
+        if same and (event.sequence <= 0 or said["sequence"] == event.sequence):
+            return event
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return replace(event, damage="it is damaged in the ledger: its hash is not that of what it says")
 
 
 def event_time(payload: bytes) -> int:

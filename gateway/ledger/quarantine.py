@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from gateway.events.envelope import Event
+from gateway.events.envelope import Event, checked
 from gateway.ledger.marks import Marks
 
 
@@ -120,4 +120,4 @@ class Quarantine:
             f"WHERE {where} ORDER BY q.sequence LIMIT ?",
             (*values, limit),
         )
-        return [Event(sequence, identity.hex(), topic, payload) for sequence, identity, topic, payload in rows]
+        return [checked(Event(sequence, identity.hex(), topic, payload)) for sequence, identity, topic, payload in rows]

@@ -19,15 +19,17 @@ from typing import TypeAlias
 
 from gateway.config import LedgerConfig
 from gateway.errors import Damaged, LedgerError
-from gateway.events.envelope import GENESIS, Event, Fact, seal
+from gateway.events.envelope import GENESIS, Event, Fact, checked, seal
 from gateway.ledger import lock, schema
 from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.recognition import Recognition
+from gateway.ledger.renumber import renumber
 from gateway.ledger.retention import Range, Retention
 from gateway.ledger.salvage import Saved, salvage, set_aside
 from gateway.ledger.standby import Standby
 from gateway.ledger.states import Checkpoint, States
+from gateway.ledger.witness import Witness
 
 
 @dataclass(slots=True, frozen=True)
@@ -96,6 +98,7 @@ class Store:
     def __init__(self, settings: LedgerConfig, source: str, standby: Path | None = None) -> None:
         self._path = settings.file
         self._standby = Standby(standby) if standby is not None else None
+        self._witness = Witness(standby.with_name("witness")) if standby is not None else None
         self._source = source
         self._by_acknowledgement = settings.keep_until == "ack"
         self._settings = settings
@@ -140,6 +143,8 @@ class Store:
         finally:
             self.states.close()
             self._connection.close()
+            if self._witness is not None:
+                self._witness.close()
             os.close(self._lock)
 
     def write(self, group: Iterable[Operation], published: int, acknowledged: int, now: int) -> bool:
@@ -163,6 +168,8 @@ class Store:
         self.marks = marks
         self._prevhash = prevhash
         self.states.committed()
+        if self._witness is not None:
+            self._witness.note(self.epoch, marks.sequence)
         return more
 
     def _look_after_file(self) -> None:
@@ -193,7 +200,7 @@ class Store:
             size += len(payload)
             if events and size > max_bytes:
                 break
-            events.append(Event(sequence, identity.hex(), topic, payload))
+            events.append(checked(Event(sequence, identity.hex(), topic, payload), self._source))
         return events
 
     def committed(self, after: int, limit: int, max_bytes: int) -> list[tuple[int, bytes]]:
@@ -234,6 +241,8 @@ class Store:
         self.retention = Retention(db, self._settings)
         self.quarantine = Quarantine(db)
         self.marks = self._read_marks()
+        if behind := self._behind(now):
+            epoch = self.epoch
         db.execute("UPDATE ledger SET clean = 0")
         self.states = States(db, self._standby, epoch)
         state = self.states.load(self.marks.sequence)
@@ -250,6 +259,20 @@ class Store:
             published=self.marks.published,
             fresh=state is None,
             clean=bool(clean),
+            damage=behind,
+        )
+
+    def _behind(self, now: int) -> str:
+        """Begins a new epoch where the file is older than what was committed; says so then."""
+        seen, newest = self._witness.seen(self.epoch) if self._witness is not None else 0, self.marks.sequence
+        if seen <= newest:
+            return ""
+        self.epoch = _new_epoch(now)
+        number = renumber(self._connection, self._source, self.epoch, self.marks.settled)
+        self.marks = self._read_marks()
+        return (
+            f"{self._path} ends at event {newest}, and {seen} had been committed: it was put back from an older copy, "
+            f"or its write-ahead log was cut off; {number} events that were not delivered go on with new numbers"
         )
 
     def _begin_epoch(self, now: int, saved: list[Saved]) -> None:
@@ -257,7 +280,7 @@ class Store:
 
         Events that were saved from the epoch before stand in front of it, up to row 0: they are published first.
         """
-        epoch = f"{strftime('%Y%m%dT%H%M%SZ', gmtime(now / 1e6))}-{secrets.token_hex(4)}"
+        epoch = _new_epoch(now)
         self._connection.execute(
             "INSERT INTO ledger (only, epoch, source, clean) VALUES (1, ?, ?, 1)", (epoch, self._source)
         )
@@ -278,6 +301,7 @@ class Store:
         marks.quarantined = db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
         self.retention.settled_moved(marks, before=0)
         newest = db.execute("SELECT sequence, payload FROM event ORDER BY sequence DESC LIMIT 1").fetchone()
+        self._prevhash = GENESIS
         if newest is not None and newest[0] > 0:
             event = Event(newest[0], "", "", newest[1])
             marks.sequence = event.sequence
@@ -345,3 +369,7 @@ class Store:
                 "UPDATE ledger SET published = ?, acknowledged = ?, given_up = ?",
                 (marks.published, marks.acknowledged, marks.given_up),
             )
+
+
+def _new_epoch(now: int) -> str:
+    return f"{strftime('%Y%m%dT%H%M%SZ', gmtime(now / 1e6))}-{secrets.token_hex(4)}"

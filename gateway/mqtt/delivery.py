@@ -29,6 +29,7 @@ class Step(Enum):
     TOPIC_WAITS = "an earlier event of its topic is deferred"
     TOPIC_DENIED = "an earlier event of its topic is in quarantine"
     ENDS_CONNECTIONS = "connections end at this event"
+    DAMAGED = "the ledger does not have it as it was written"
 
 
 TABLE: dict[Stage, dict[Answer | Step, Stage]] = {
@@ -36,6 +37,7 @@ TABLE: dict[Stage, dict[Answer | Step, Stage]] = {
         Step.SEND: Stage.SENT,
         Step.TOPIC_WAITS: Stage.DEFERRED,
         Step.TOPIC_DENIED: Stage.SET_APART,
+        Step.DAMAGED: Stage.SET_APART_FOR_GOOD,
         Answer.TAKEN: Stage.ACKNOWLEDGED,  # the answer to a copy that was given up
     },
     Stage.SENT: {

@@ -92,8 +92,11 @@ class Outgoing:
     def add(self, events: Iterable[Event]) -> None:
         """Events of the ledger, behind those that were added before."""
         for event in events:
-            delivery = self._stream[event.sequence] = Delivery(event)
-            self._fresh.append(delivery)
+            delivery = self._stream[event.sequence] = Delivery(event, reason=event.damage)
+            if event.damage:
+                self._set_apart(delivery, Step.DAMAGED)
+            else:
+                self._fresh.append(delivery)
 
     def add_quarantined(self, events: Iterable[Event], replayed: bool = False) -> int:
         """Events from quarantine, or that somebody asked for again; returns how many are new here."""
@@ -103,6 +106,9 @@ class Outgoing:
                 delivery = self._errands[event.sequence] = Delivery(event, quarantined=True, replayed=replayed)
                 heappush(self._again, (event.sequence, delivery))
                 new += 1
+                if event.damage:
+                    delivery.reason = event.damage
+                    self._set_apart(delivery, Step.DAMAGED)
         return new
 
     # Sending

@@ -346,3 +346,18 @@ def test_an_hour_with_a_broker_that_refuses_throttles_closes_and_denies_by_turns
     assert set(world.taken) | set(world.apart) == set(range(1, 7201))
     assert set(poison) <= final
     assert world.copies - len(world.taken) < 100, "besides the controls a broker gets each event once"
+
+
+def test_what_is_damaged_in_the_ledger_is_set_apart_and_the_rest_goes_on():
+    outgoing = Outgoing(Pace(10))
+    whole = [Event(number, f"id-{number}", "t", b"x") for number in (1, 3)]
+    outgoing.add([whole[0], Event(2, "id-2", "t", b"y", damage="it is damaged"), whole[1]])
+    sent = []
+    while (delivery := outgoing.next(0.0)) is not None:
+        sent.append(delivery.event)
+        outgoing.answered(delivery, delivery.number, Answer.TAKEN, "", 0.0)
+    assert sent == whole
+    assert [(one.event.sequence, one.reason, one.stage) for one in outgoing.settled] == [
+        (2, "it is damaged", Stage.SET_APART_FOR_GOOD)
+    ]
+    assert outgoing.advance() == 3

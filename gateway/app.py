@@ -152,7 +152,7 @@ class App:
         """What runs as long as the gateway does, and what the configuration asks for."""
         yield "ticks", self._tick()
         yield "checkpoints", self.checkpoints.run()
-        yield "state topics", self.publishing.run()
+        yield "state topics", self.publishing.run(self.vitals.health.report)
         yield "reload", self._reload.run()
         yield "watchdog", self.notifier.watchdog(self.vitals.health.progress)
         yield "lights", self.lights.run()

@@ -19,7 +19,8 @@ from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
 from gateway.events import envelope as events
-from gateway.events.types import MODELS
+from gateway.events.types import MODELS, Part
+from gateway.mqtt.parts import PART
 from gateway.web.openapi import describe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,6 +32,7 @@ def generate() -> dict[str, str]:
     files["openapi.json"] = _json(describe())
     for kind in MODELS:
         files[schema_file(kind)] = _json(event(kind))
+    files[schema_file(PART)] = _json({"$schema": _DIALECT} | Part.model_json_schema() | {"title": PART})
     return files
 
 

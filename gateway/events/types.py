@@ -89,5 +89,34 @@ class Envelope(BaseModel, Generic[Data]):
     data: Data
 
 
+class Piece(BaseModel):
+    """Part `part` of `parts` of the event `of`, which is of `type`: `text` is a piece of its payload."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    of: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    type: str
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1)]
+    text: Annotated[str, Field(min_length=1)]
+
+
+class Part(BaseModel):
+    """A part of an event that is too large for the broker. The texts of all parts, joined in order, are the event."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}-[1-9][0-9]*$")]
+    type: Literal["rfid.part.v1"]
+    source: Annotated[str, Field(pattern=r"^/rfid/[^/]+/[^/]+$")]
+    subject: Identifier
+    time: Time
+    datacontenttype: Literal["application/json"]
+    epoch: str
+    sequence: int
+    data: Piece
+
+
 MODELS: dict[str, type[Envelope[Any]]] = {name: Envelope[kind.data] for name, kind in EVENTS.items()}  # type: ignore[name-defined]
 """The whole payload of each type of event."""

@@ -88,6 +88,8 @@ class Features:
     def missing(self) -> list[str]:
         """What is not had, each with what it means, for the operator."""
         lacks = []
+        if self.version == "3.1.1":
+            lacks.append("in MQTT 3.1.1 a broker cannot refuse a message: what its access rules forbid is lost unseen")
         if not self.retain:
             lacks.append("no retained messages: who subscribes late sees a state when it next changes")
         if self.qos < 1:

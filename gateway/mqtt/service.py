@@ -12,7 +12,7 @@ import orjson
 
 import gateway
 from drivers.api import Log
-from gateway.clock import rfc3339
+from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.errors import LinkError, pass_cancellation_on
 from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
@@ -28,6 +28,9 @@ BOARD_SECONDS = 0.25
 
 GOODBYE_SECONDS = 2.0
 """For the last word when the gateway stops. A broker that does not take it in this time has the last will."""
+
+TOLD_EVERY = 10 * SECOND
+"""Between two statements of how far the gateway is, where nothing else has changed."""
 
 STATE = "state/gateway"
 
@@ -60,6 +63,8 @@ class MqttService:
         self._ledger = ledger
         self._now = now
         self._since = now()
+        self._health: tuple[str, tuple[str, ...]] = ("ok", ())
+        self._told = 0
         self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged)
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
         self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others)
@@ -82,6 +87,14 @@ class MqttService:
         """Another configuration, of the same broker, is in force: the retained state of the gateway says which."""
         self._config = config
         if self.connected:
+            self.board.set(STATE, self._birth())
+
+    def fares(self, health: str, reasons: Sequence[str]) -> None:
+        """How the gateway is, as ``/healthz`` says it: a change is retained at once, how far it is now and then."""
+        if not self.connected:
+            return
+        if health != self._health[0] or self._now() - self._told > TOLD_EVERY:
+            self._health = (health, tuple(reasons))
             self.board.set(STATE, self._birth())
 
     def wake(self) -> None:
@@ -145,6 +158,7 @@ class MqttService:
 
     def _birth(self) -> bytes:
         standing = self._ledger.stats()
+        self._told = self._now()
         return orjson.dumps(
             {
                 "status": "online",
@@ -156,6 +170,8 @@ class MqttService:
                 "published": standing.published,
                 "config": self._config.digest(),
                 "whole_config": self._config.whole_digest(),
+                "health": self._health[0],
+                "reasons": self._health[1],
             }
         )
 

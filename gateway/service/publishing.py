@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from gateway.config import Config
 from gateway.mqtt.service import MqttService
@@ -80,10 +81,12 @@ class Publishing:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def run(self) -> None:
-        """Keeps the retained topics up to date, until cancelled."""
+    async def run(self, health: Callable[[], tuple[int, dict[str, Any]]]) -> None:
+        """Keeps the retained topics up to date, until cancelled. `health` is what ``/healthz`` answers."""
         while True:
             self._topics.update(self._config())
+            _, said = health()
+            self.mqtt.fares(said["status"], said["reasons"])
             await asyncio.sleep(_STATE_INTERVAL)
 
     def _begin(self, service: MqttService) -> None:

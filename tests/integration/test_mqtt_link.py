@@ -63,6 +63,7 @@ async def test_birth_and_goodbye_are_retained(broker: Broker) -> None:
     assert birth["status"] == "online"
     assert birth.keys() == {
         "status", "time", "since", "version", "epoch", "sequence", "published", "config", "whole_config",
+        "health", "reasons",
     }  # fmt: skip
     with Subscriber(broker.port, STATE, client_id="late") as late:
         await late.until(lambda it: it.last(STATE))

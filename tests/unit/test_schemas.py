@@ -21,6 +21,7 @@ from gateway.config.yaml import parse, plain
 from gateway.events.envelope import (
     ACCESS,
     BOOK,
+    COUNT,
     DIFFERENCE,
     GATE,
     GENESIS,
@@ -30,9 +31,10 @@ from gateway.events.envelope import (
     seal,
     source_of,
 )
-from gateway.events.types import MODELS
+from gateway.events.types import MODELS, Part
 from gateway.floor import Floor
 from gateway.inputs import ClockStep, Command, Dropped, Tick
+from gateway.mqtt.parts import split
 from gateway.ops.metrics import FAMILIES
 from tests.support import debian
 
@@ -184,6 +186,16 @@ def test_only_metrics_that_exist_are_used(file):
     assert used <= {family.full_name for family in FAMILIES} | {"rfid_gateway_info"}
     if file.endswith(".json"):
         json.loads((CONFIG / file).read_text())
+
+
+def test_the_parts_of_a_large_event_fit_their_schema():
+    fact = Fact(COUNT, "vault", 1_700_000_000_000_000, {"text": "ö" * 3_000})
+    event = seal(fact, "/rfid/site/gateway", "epoch", 7, GENESIS)
+    parts = split(event, 1_000)
+    assert parts is not None
+    read = [Part.model_validate_json(part) for part in parts]
+    assert "".join(part.data.text for part in read).encode() == event.payload
+    assert {part.data.parts for part in read} == {len(parts)}
 
 
 def test_what_the_floor_says_fits_the_schemas():

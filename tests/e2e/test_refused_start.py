@@ -44,7 +44,8 @@ async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, va
         assert status == 503
         assert "The gateway could not start" in page.decode()
         assert not vault.connected
-        daemon.end()  # it is still there to be ended
+        assert daemon.ended is None
+        await daemon.kill()
 
 
 async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, broker, tmp_path):

@@ -1,4 +1,4 @@
-"""The page of a count in a real Chromium, on a phone: a scanner types into it while packages come in."""
+"""A count and the differences in a real Chromium, on a phone: a scanner types while packages come in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.web_browser import PICTURES, expect, live, tablet, url
 from tests.support.web_scene import FakeGateway, served
+from tests.unit.test_floor_books import package, said, site, told
 from tests.unit.test_floor_counts_by_hand import expected, opened, swept, uid
 from tests.unit.test_web_counts import live as counted
 
@@ -54,3 +55,32 @@ async def test_a_shelf_is_counted_on_a_phone_with_a_scanner(browser):
         await page.get_by_role("dialog").get_by_role("button", name="Finish").click()
         await expect(page.get_by_role("dialog")).to_be_hidden()
     assert asked[-1] == ("count.close", {"zone": "vault", "note": "top shelf wet"})
+
+
+async def test_differences_are_dealt_with_on_a_phone(browser):
+    gateway = FakeGateway()
+    asked: list[tuple[str, dict[str, Any]]] = []
+    floor = site()
+    told([said(10, "metrc", package(1), package(2, "Dock"), package(7)), said(11, "erp", package(1, quantity=1.0))],
+         60, floor)  # fmt: skip
+    gateway.book_state = floor.books.state()
+
+    async def command(name: str, args: dict[str, Any], who: str) -> dict[str, Any]:
+        asked.append((name, dict(args)))
+        return {"accepted": "now"}
+
+    gateway.command = command  # type: ignore[method-assign,assignment]
+    async with tablet(browser) as page, served(gateway) as server:
+        await page.set_viewport_size(PHONE)
+        await page.goto(url(server, "/differences"))
+        await live(page)
+        await expect(page.locator("main")).to_contain_text("Seen in another place")
+        assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        await page.screenshot(path=PICTURES / "differences-phone.png", full_page=True)
+        await page.locator(f"#do-difference-{uid(2)}").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_text("It is explained by").click()
+        await dialog.locator("input[type=text]").fill("moved for the audit")
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog).to_be_hidden()
+    assert asked == [("difference", {"uid": uid(2), "state": "explained", "note": "moved for the audit"})]

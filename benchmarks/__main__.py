@@ -24,6 +24,7 @@ MODULES = [
     "memory",
     "ledger",
     "history",
+    "books",
     "puback",
     "serial_frames",
 ]

@@ -59,7 +59,7 @@ def _figure(state: Values) -> Html:
         else el("span", icon("warning"), f"{entry['book']}: not read yet", class_="status bad")
         for entry in state["books"]
     ]
-    return join(el("p", words, class_="hint"), el("p", books, class_="ident"))
+    return join(el("p", words, class_="hint"), *(el("p", book, class_="ident") for book in books))
 
 
 def _row(entry: Values, names: Sequence[str], columns: Sequence[str]) -> Html:

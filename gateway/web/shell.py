@@ -9,7 +9,7 @@ from gateway.web.assets import Assets
 from gateway.web.html import Html, el, join
 from gateway.web.icons import icon
 
-_NAVIGATION = (
+NAVIGATION = (
     ("/", "Docks"),
     ("/plan", "Floor"),
     ("/manifests", "Manifests"),
@@ -19,6 +19,7 @@ _NAVIGATION = (
     ("/differences", "Differences"),
     ("/readers", "Readers"),
 )
+"""The pages that every page leads to: address and name."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,9 +86,7 @@ class Shell:
         return self._page(f"{status} {title}", body)
 
     def _bar(self, path: str, title: str, visitor: Visitor, what: str = "", *, follows: bool = True) -> Html:
-        links = [
-            el("a", words, href=href, aria_current="page" if href == path else None) for href, words in _NAVIGATION
-        ]
+        links = [el("a", words, href=href, aria_current="page" if href == path else None) for href, words in NAVIGATION]
         leave = (
             el("form", el("input", type="hidden", name="csrf", value=visitor.csrf),
                el("button", "Log out", type="submit", class_="small"), method="post", action="/logout")

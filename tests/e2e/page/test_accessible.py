@@ -27,6 +27,7 @@ PAGES = {
     "zone": "/zones/vault",
     "counts": "/counts",
     "count": "/counts/vault",
+    "differences": "/differences",
     "readers": "/readers",
     "find": f"/find?what={uid(1)[:10]}",
     "tag": f"/tags/{uid(1)}",

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gateway.web.assets import Assets
+from gateway.web.shell import NAVIGATION
 from tests.support.web_browser import PICTURES, begin, expect, live, tablet, url
 from tests.support.web_scene import FakeGateway, load, served
 
@@ -261,11 +262,11 @@ async def test_everything_can_be_done_with_a_keyboard(page, gateway):
         await page.goto(url(server))
         await live(page)
         order = []
-        for _ in range(12):
+        for _ in range(len(NAVIGATION) + 5):
             await page.keyboard.press("Tab")
             order.append(await page.evaluate("document.activeElement.textContent"))
             assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        pages = ["Docks", "Floor", "Manifests", "Alarms", "Zones", "Counts", "Readers"]
+        pages = [words for _, words in NAVIGATION]
         assert order == ["To the content", *pages, "", "Find", "Theme: auto", "Open session"]
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog")).to_be_visible()

@@ -55,6 +55,7 @@ def write_readme() -> None:
 
 
 def main(wanted: list[str]) -> None:
+    """Runs the benchmarks of these names, or all; with ``--readme`` writes their figures into the README."""
     if wanted == ["--readme"]:
         write_readme()
         return

@@ -42,6 +42,7 @@ SITE = {
 
 
 def measure() -> Iterator[str]:
+    """The lines of the report: passes decided, milliseconds for each, and the longest stop."""
     rounds = [_round(seed) for seed in range(ROUNDS)]
     said, whole, longest = min(rounds, key=lambda one: one[1])
     yield f"{said} of {TAGS} tags with a direction; {1000 * whole:.0f} ms in all, {1000 * longest:.0f} ms in one tick"

@@ -49,6 +49,7 @@ class Readers:
     stage: Stage
 
     def made(self) -> list[Made]:
+        """What every emulated reader has read."""
         llrp = [
             Made(
                 [(reader.name, seen.antenna, seen.epc.hex().upper(), seen.time) for seen in reader.reads],

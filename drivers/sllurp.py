@@ -88,6 +88,7 @@ class SllurpDriver:
         self._last_read: int | None = None
 
     async def run(self) -> NoReturn:
+        """Reads until the connection ends. Raises DriverError."""
         library = await asyncio.to_thread(_library)
         client = _Client(library, self._context, self._settings, self._gate, self._last_read)
         try:
@@ -98,14 +99,17 @@ class SllurpDriver:
         raise DriverError(f"{client.peer}: sllurp ended the connection; its log says why")
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         raise DriverError(
             f"{self._context.reader}: output {port} was not switched: sllurp cannot; use `driver: llrp`", permanent=True
         )
 
     def pause(self) -> None:
+        """Takes nothing from the reader until `resume`."""
         self._gate.clear()
 
     def resume(self) -> None:
+        """Takes what the reader has again."""
         self._gate.set()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from drivers.api import Item
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
@@ -22,11 +24,22 @@ class Tick:
 
 @dataclass(slots=True, frozen=True)
 class Command:
-    """A command of the backend or the operator, as in the MQTT payload: a name and its arguments."""
+    """A command of the backend or the operator, as in the MQTT payload: a name and its arguments.
+
+    It is asked for more than once, when it is admitted, fed and carried out, and read once (`typed`).
+    """
 
     t: int
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    _typed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def typed(self, model: Callable[[Mapping[str, Any]], T]) -> T:
+        """What `model` makes of the arguments. Raises what it raises, each time."""
+        if model not in self._typed:
+            self._typed[model] = model(self.args)
+        found: T = self._typed[model]
+        return found
 
 
 @dataclass(slots=True, frozen=True)

@@ -18,8 +18,7 @@ from ruamel.yaml import YAML
 from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
-from gateway.events import envelope as events
-from gateway.events.types import MODELS, Part
+from gateway.events.types import EVENTS, MODELS, Part
 from gateway.mqtt.parts import PART
 from gateway.web.openapi import describe
 
@@ -72,12 +71,17 @@ def asyncapi() -> dict[str, Any]:
     """The topics of design and code as AsyncAPI 3.0, seen from the gateway: `send` is what it publishes."""
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
-    for name, (action, topic, title, retained) in _TOPICS.items():
+    kinds = {kind.split(".")[1]: kind for kind in EVENTS}
+    published = {
+        name: ("send", EVENTS[kind].address(f"{{{EVENTS[kind].place}}}"), EVENTS[kind].title, False)
+        for name, kind in kinds.items()
+    }
+    for name, (action, topic, title, retained) in (published | _TOPICS).items():
         parameters = [part[1:-1] for part in topic.split("/") if part.startswith("{")]
         message: dict[str, Any] = {"name": name, "title": title, "contentType": "application/json"}
-        if name in _EVENT_CHANNELS:
+        if name in kinds:
             message["contentType"] = "application/cloudevents+json"
-            message["payload"] = {"$ref": f"./{schema_file(_EVENT_CHANNELS[name])}"}
+            message["payload"] = {"$ref": f"./{schema_file(kinds[name])}"}
         channels[name] = {
             "address": f"{{root}}/v1/{{site}}/{{gateway}}/{topic}",
             "title": title,
@@ -87,7 +91,7 @@ def asyncapi() -> dict[str, Any]:
         operations[f"{action}-{name}"] = {
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},
-            "bindings": {"mqtt": {"qos": 0 if name == "telemetry" else 1, "retain": retained}},
+            "bindings": {"mqtt": {"qos": 1, "retain": retained}},
         }
     operations["receive-command"]["reply"] = {
         "address": {
@@ -127,50 +131,19 @@ _PARAMETERS = {
     "book": "The book, as the configuration names it.",
     "door": "The door, as the access-control system names it.",
     "reader": "The reader.",
-    "subject": "What is measured.",
     "name": "The name of the command.",
 }
 
 _TOPICS = {
-    "movement": ("send", "events/movement/{place}", "A tag arrived, moved, departed or is not seen", False),
-    "count": ("send", "events/count/{zone}", "What is in a zone", False),
-    "count-session": ("send", "events/count-session/{zone}", "Somebody began to count, or ended it", False),
-    "handheld": ("send", "events/handheld/{reader}", "A handheld has read tags near it", False),
-    "expected": ("send", "events/expected/{zone}", "What ought to be in a zone was changed", False),
-    "book": ("send", "events/book/{book}", "What has changed in a book", False),
-    "difference": ("send", "events/difference/{place}", "What is seen and what books say does not agree", False),
-    "reconciliation": ("send", "events/reconciliation", "How much agrees, once a day", False),
-    "alarm": ("send", "events/alarm/{place}", "Something needs a person, or no longer does", False),
-    "access": ("send", "events/access/{door}", "What happened at a door, as an access-control system says", False),
-    "gate": ("send", "events/gate/{portal}", "A gate session: its packages and its verdict", False),
-    "loss": ("send", "events/loss", "What was lost, and when", False),
-    "clock-step": ("send", "events/clock-step", "The clock of the machine was set, and by how much", False),
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),
     "dock-state": ("send", "state/dock/{dock}", "What a dock shows and whom it loads", True),
     "zone-state": ("send", "state/zone/{zone}", "How many tags are in a zone", True),
-    "telemetry": ("send", "telemetry/{subject}", "Measurements that may get lost", False),
     "command": ("receive", "cmd/{name}", "A command: a JSON object; `request` names it for repetition", False),
     "result": ("send", "res/{name}", "The answer to a command: status ok, refused or error", False),
     "ack": ("receive", "ack", "The backend has every event of `epoch` up to `sequence`", False),
 }
-"""Channel to what the gateway does there, the topic below its own, a title, and whether it is retained."""
-
-_EVENT_CHANNELS = {
-    "movement": events.MOVEMENT,
-    "count": events.COUNT,
-    "count-session": events.COUNT_SESSION,
-    "handheld": events.HANDHELD,
-    "expected": events.EXPECTED,
-    "book": events.BOOK,
-    "difference": events.DIFFERENCE,
-    "reconciliation": events.RECONCILIATION,
-    "gate": events.GATE,
-    "alarm": events.ALARM,
-    "access": events.ACCESS,
-    "loss": events.LOSS,
-    "clock-step": events.CLOCK_STEP,
-}
+"""Channels beside those of events: what the gateway does there, the topic below its own, a title, whether retained."""
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -188,6 +161,7 @@ def _yaml(document: dict[str, Any]) -> str:
 
 
 def main(directory: Path) -> None:
+    """Writes every schema into a directory."""
     for name, content in generate().items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from benchmarks.accuracy.write import write_trial
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the scenes that are asked for and prints the report; returns the exit status."""
     options = _options(arguments)
     if options.list:
         print("\n".join(f"{scene.family:<9} {scene.name}" for scene in SCENES))

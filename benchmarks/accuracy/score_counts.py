@@ -25,6 +25,7 @@ class CountOutcome:
 
 
 def score_counts(trial: Trial, run: Run, said: Said) -> Iterator[CountOutcome]:
+    """What became of each count of a trial, held against how many tags were there."""
     for count in said.counts:
         begin, end = seconds(count["started"]), seconds(count["ended"])
         true = run.truth.population(count["zone"], end)

@@ -43,6 +43,7 @@ class GroupOutcome:
 
 
 def score_passes(trial: Trial, run: Run, said: Said) -> list[PassOutcome]:
+    """What became of each pass of a trial, held against the way that its tag went."""
     found: list[PassOutcome] = []
     for door in trial.doors:
         name = door.doorway.name

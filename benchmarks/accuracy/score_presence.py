@@ -42,6 +42,7 @@ class Presence:
     departed_delays: list[float] = field(default_factory=list)
 
     def add(self, other: Presence) -> None:
+        """Adds the figures of another trial."""
         for name in ("tag_hours", "false_departed", "false_not_seen", "false_moved", "leavings", "noticed", "departed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.delays += other.delays

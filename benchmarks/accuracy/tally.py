@@ -54,6 +54,7 @@ class Row:
     delays: list[float] = field(default_factory=list)
 
     def add(self, outcome: PassOutcome) -> None:
+        """Counts the outcome of one more pass."""
         self.results[outcome.result] += outcome.weight
         self.false_passages += outcome.false_passage
         self.confidences += outcome.confidences
@@ -69,6 +70,7 @@ class Row:
 
     @property
     def decided(self) -> int:
+        """How many passes were given a direction."""
         return self.results["right"] + self.results["wrong"]
 
 
@@ -85,6 +87,7 @@ class Tally:
     counts: list[CountOutcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
+        """Counts the outcome of one more trial."""
         self.trials += 1
         self.reads += outcome.reads
         for one in outcome.passes:

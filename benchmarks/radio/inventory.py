@@ -52,6 +52,7 @@ class RadioReader:
     deaf: tuple[float, float] | None = None
 
     def down_at(self, t: float) -> bool:
+        """Whether the reader is out of order at `t`, seconds."""
         return any(start <= t < end for start, end in self.outages)
 
 

@@ -36,6 +36,7 @@ class Path:
 
     @classmethod
     def still(cls, x: float, y: float, z: float) -> Path:
+        """The path of something that does not move."""
         return cls([(0.0, x, y, z)])
 
     def _turns(self) -> Iterator[tuple[float, float]]:
@@ -90,6 +91,7 @@ class Place:
     north: float
 
     def holds(self, position: Vector) -> bool:
+        """Whether a position is in the place."""
         return self.west <= position[0] < self.east and self.south <= position[1] < self.north
 
 
@@ -111,4 +113,5 @@ class Doorway:
         return position[0] - self.x
 
     def near(self, position: Vector) -> bool:
+        """Whether a position is within reach of the doorway's antennas."""
         return abs(position[0] - self.x) < self.reach and abs(position[1] - self.y) < self.width / 2 + 1.0

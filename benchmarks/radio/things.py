@@ -47,6 +47,7 @@ class Goods:
         return max(way, 0.0)
 
     def shortest_way_out(self, offset: Vector) -> float:
+        """Metres of goods between a place within them, given from their middle, and the nearest face."""
         return max(min(half - abs(place) for place, half in zip(offset, self.size, strict=True)), 0.0)
 
 
@@ -75,6 +76,7 @@ class RadioTag:
 
     @property
     def uid(self) -> str:
+        """The EPC in capital hex."""
         return self.epc.hex().upper()
 
 

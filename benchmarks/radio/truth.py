@@ -48,6 +48,7 @@ class Truth:
         self.transits.sort(key=lambda transit: (transit.start, transit.doorway, transit.uid))
 
     def zone_at(self, uid: str, t: float) -> str | None:
+        """The zone in which a tag is at `t` seconds, or None."""
         stays = self.stays[uid]
         return stays[max(bisect_right(stays, t, key=lambda stay: stay[0]) - 1, 0)][1]
 

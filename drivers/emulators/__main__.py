@@ -1,3 +1,5 @@
+"""`python -m drivers.emulators`: the same as `rfid-gateway emulate`."""
+
 from __future__ import annotations
 
 import sys

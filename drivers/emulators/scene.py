@@ -80,6 +80,7 @@ class Stay:
     fade: int = 0
 
     def level_at(self, time: int) -> float:
+        """The level in dBm at a time in microseconds: it fades in and out at the ends."""
         inside = min(time - self.start, self.end - time)
         if inside >= self.fade:
             return self.level
@@ -88,6 +89,8 @@ class Stay:
 
 @dataclass(slots=True, frozen=True)
 class Tag:
+    """A tag and when it is where."""
+
     epc: bytes
     stays: tuple[Stay, ...]
 

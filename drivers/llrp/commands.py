@@ -37,6 +37,7 @@ class InFlight:
 
     @property
     def answer_name(self) -> str:
+        """The name of the message that answers the command."""
         return f"{self.command.body.name}_RESPONSE"
 
 
@@ -59,6 +60,7 @@ class Commands:
 
     @property
     def is_full(self) -> bool:
+        """Whether no more commands may wait."""
         return len(self._waiting) >= MAX_WAITING
 
     def submit(self, command: Command, at: float) -> None:

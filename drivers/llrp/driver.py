@@ -28,6 +28,7 @@ class LlrpDriver:
         self._is_paused = False
 
     async def run(self) -> NoReturn:
+        """Reads until the connection ends. Raises DriverError."""
         if self._settings.connect == "out":
             await self._call()
         else:
@@ -35,6 +36,7 @@ class LlrpDriver:
         raise DriverError(f"{self._context.reader}: the connection was closed")
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if self._protocol is None:
             raise DriverError(f"{self._context.reader}: output {port} was not switched: the reader is not connected")
         done = self._protocol.set_output(port, state)
@@ -48,11 +50,13 @@ class LlrpDriver:
             ) from None
 
     def pause(self) -> None:
+        """Takes nothing from the reader until `resume`."""
         self._is_paused = True
         if self._protocol is not None:
             self._protocol.pause()
 
     def resume(self) -> None:
+        """Takes what the reader has again."""
         self._is_paused = False
         if self._protocol is not None:
             self._protocol.resume()

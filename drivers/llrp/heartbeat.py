@@ -21,9 +21,11 @@ class Heartbeat:
 
     @property
     def is_paused(self) -> bool:
+        """Whether the link is not being read."""
         return self._paused_at is not None
 
     def heard(self, at: float) -> None:
+        """The reader gave a sign of life."""
         self._heard_at = at
 
     def pause(self, at: float) -> None:

@@ -93,6 +93,7 @@ class Listener:
             self._door.open(sockets)
 
     def close(self) -> None:
+        """Takes no more calls."""
         if self._door is not None:
             self._door.close()
 
@@ -153,6 +154,7 @@ class Lobby(asyncio.Protocol):
         self._has_asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._address = transport.get_extra_info("peername")[0]
         self._candidates = self._listener.candidates(self._address)
@@ -165,6 +167,7 @@ class Lobby(asyncio.Protocol):
             self._timer = self._loop.call_later(timeout, self._refuse, "it did not say who it is in time")
 
     def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
         if self._transport is None or self._transport.is_closing():
             return
         self._rest += data
@@ -179,6 +182,7 @@ class Lobby(asyncio.Protocol):
             self._refuse(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
         self._leave()
 
     def _take(self, frame: bytes) -> Caller | None:

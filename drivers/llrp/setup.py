@@ -99,44 +99,56 @@ class Setup:
         return self.was_in_place and reports is not None and bool(reports["HoldEventsAndReportsUponReconnect"])
 
     def ask_version(self) -> Element | None:
+        """Which versions does the reader speak? Not asked of one that is known to speak the first only."""
         return E("GET_SUPPORTED_VERSION") if self._ask_version else None
 
     def took_version(self, answer: Element) -> None:
+        """It speaks LLRP 1.1 or better, or says that it does not."""
         self._reader_version = answer["CurrentVersion"]
         self.version = VERSION_1_1 if answer["SupportedVersion"] >= VERSION_1_1 else VERSION_1_0_1
 
     def no_version(self, refusal: Refusal) -> None:
+        """It does not know the question, which came with LLRP 1.1."""
         self._log.debug("the reader speaks LLRP 1.0.1", answer=str(refusal))
 
     def ask_set_version(self) -> Element | None:
+        """From here on we speak another version than the reader does now."""
         if self.version == self._reader_version:
             return None
         return E("SET_PROTOCOL_VERSION", ProtocolVersion=self.version)
 
     def no_set_version(self, refusal: Refusal) -> None:
+        """It offered a version and refuses it."""
         self.version = VERSION_1_0_1
         self._log.warning("the reader offers LLRP 1.1 and refuses it; going on with 1.0.1", error=str(refusal))
 
     def ask_capabilities(self) -> Element:
+        """What can the reader do?"""
         return E("GET_READER_CAPABILITIES", RequestedData=ALL)
 
     def took_capabilities(self, answer: Element) -> None:
+        """It can do this."""
         self.reader = read_capabilities(answer)
 
     def no_capabilities(self, refusal: Refusal) -> None:
+        """It does not say; what every reader can do has to be enough."""
         self._log.warning("the reader does not tell its capabilities; going on without them", error=str(refusal))
 
     def ask_extensions(self) -> Element | None:
+        """An Impinj reader is asked to use its maker's extensions."""
         return E("IMPINJ_ENABLE_EXTENSIONS") if self.reader.is_impinj else None
 
     def no_extensions(self, refusal: Refusal) -> None:
+        """It refuses them."""
         self.reader = replace(self.reader, extensions=False)
         self._log.warning("the reader refuses Impinj's extensions; going on without them", error=str(refusal))
 
     def ask_look(self) -> Element:
+        """What is the reader's configuration, before we change it?"""
         return build_config_request(ALL)
 
     def took_look(self, answer: Element) -> None:
+        """It is this; a reader with another identification than ours is not ours."""
         self.found, self.looked = answer, True
         identification = answer.find("Identification")
         wanted = self._settings.identification
@@ -149,10 +161,12 @@ class Setup:
             )
 
     def no_look(self, refusal: Refusal) -> None:
+        """It does not say."""
         self.looked = True
         self._log.warning("the reader does not tell its configuration", error=str(refusal))
 
     def ask_configure(self) -> Element | None:
+        """The configuration that we want, in as many messages as the reader needs."""
         if self._is_whole and not self._config:
             self._leave_out_unknown_powers()
             self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
@@ -167,6 +181,7 @@ class Setup:
         self._antennas = [replace(antenna, power=None) for antenna in self._antennas]
 
     def took_configure(self, _answer: Element) -> None:
+        """One part of it is in place."""
         self._config.popleft()
         self._is_whole = False
 
@@ -188,6 +203,7 @@ class Setup:
         self._log.warning("the reader refuses a setting; going on without it", setting=what, error=str(refusal))
 
     def ask_access_specs(self) -> Element:
+        """Which AccessSpecs does the reader have?"""
         return E("GET_ACCESSSPECS")
 
     def took_access_specs(self, answer: Element) -> None:
@@ -201,13 +217,16 @@ class Setup:
         self.foreign_access = found
 
     def no_access_specs(self, refusal: Refusal) -> None:
+        """It does not say."""
         self._log.warning("the reader does not tell its AccessSpecs", error=str(refusal))
         self._clears_access = self._settings.exclusive
 
     def ask_rospecs(self) -> Element:
+        """Which ROSpecs does the reader have?"""
         return E("GET_ROSPECS")
 
     def took_rospecs(self, answer: Element) -> None:
+        """These: what of them is not ours is to go, and ours is to be as we want it."""
         states = {rospec["ROSpecID"]: rospec["CurrentState"] for rospec in answer.all("ROSpec")}
         ours = self.rospec["ROSpecID"]
         for number in states.keys() - {ours}:
@@ -226,6 +245,7 @@ class Setup:
             self._plan_start(is_enabled=state != _DISABLED)
 
     def no_rospecs(self, refusal: Refusal) -> None:
+        """It does not say: ours is put in anew."""
         self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", error=str(refusal))
         ours = self.rospec["ROSpecID"]
         if self._clears_access:
@@ -242,9 +262,11 @@ class Setup:
             self._plan.append(E("START_ROSPEC", ROSpecID=ours))
 
     def ask_reconcile(self) -> Element | None:
+        """The next command of those that bring the reader to what we want."""
         return self._plan[0] if self._plan else None
 
     def took_reconcile(self, answer: Element) -> None:
+        """The reader did it."""
         command = self._plan.popleft()
         if command.name == "DELETE_ACCESSSPEC":
             gone = command["AccessSpecID"]
@@ -253,6 +275,7 @@ class Setup:
             self._check_start(answer)
 
     def no_reconcile(self, refusal: Refusal) -> None:
+        """The reader refused it, which is a warning, or ends the set-up."""
         command = self._plan.popleft()
         match command.name:
             case "DELETE_ROSPEC":
@@ -296,6 +319,7 @@ class Setup:
             raise DriverError(f"{self._peer}: the reader refused {self._last_refusal}")
 
     def ask_release(self) -> Element:
+        """The last message: events and held reports may come now."""
         return build_config_request(EVENTS_AND_REPORTS)
 
     def nothing(self, _answer: Element | Refusal) -> None:

@@ -62,15 +62,18 @@ class LlrpProtocol(asyncio.Protocol):
     # asyncio calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._reading = Reading(self._loop, self._transport)
         self._session.start(self._loop.time())
         self._after()
 
     def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
         self._guard(self._take, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
         reason = f"the link broke ({exc})" if exc else "the reader closed the connection"
         self._end(DriverError(f"{self._peer}: {reason} while {self._session.state}"), orderly=exc is None)
 

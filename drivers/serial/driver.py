@@ -39,6 +39,7 @@ class SerialDriver:
         self._told_missing = False
 
     async def run(self) -> NoReturn:
+        """Reads until the connection ends. Raises DriverError."""
         await self._appear()
         settings, address = self._settings, self._settings.bus_address
         shares = address is not None
@@ -74,14 +75,17 @@ class SerialDriver:
         return kind(f"{error} at {self._settings.baud} baud. {recognise(seen, self._family.name)}")
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if self._session is None:
             raise DriverError(f"reader {self._context.reader} is not connected: output {port} was not switched")
         await self._session.set_output(port, state)
 
     def pause(self) -> None:
+        """Takes nothing from the reader until `resume`."""
         self._running.clear()
 
     def resume(self) -> None:
+        """Takes what the reader has again."""
         self._running.set()
 
 

@@ -42,6 +42,7 @@ class Link:
         self._transport = await open_transport(self.where, baud, self.feed, self.fail)
 
     def close(self) -> None:
+        """Ends the link."""
         if self._timer:
             self._timer.cancel()
         if self._transport:
@@ -49,6 +50,7 @@ class Link:
         self.fail(f"{self.where}: closed")
 
     def fail(self, reason: str) -> None:
+        """The link is lost, for a reason."""
         if not self.lost.done():
             self.lost.set_result(reason)
 

@@ -134,6 +134,7 @@ class Session(ABC, Generic[SettingsT]):
     # What every family uses.
 
     def steady(self) -> int:
+        """Microseconds of the clock that is never set."""
         return int(self._loop.time() * SECOND)
 
     def take(self, frames: list[bytes]) -> None:
@@ -168,6 +169,7 @@ class Session(ABC, Generic[SettingsT]):
             self.context.sink(item)
 
     def up(self, identity: Identity) -> None:
+        """The reader is set up and reads: says so, and what its clock is worth."""
         now = self.context.now()
         self.context.sink(ReaderUp(self.context.reader, now, model=identity.model, firmware=identity.firmware))
         self.context.sink(ReaderClock(self.context.reader, now, self.clock, 0))
@@ -221,6 +223,7 @@ class Session(ABC, Generic[SettingsT]):
             self.context.log.warning(what, reader=self.context.reader, **fields)
 
     def condition(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> None:
+        """A condition of the reader was seen; it ends where it is not seen again for `hold` microseconds."""
         for item in self.conditions.seen(name, now, detail, hold):
             self.emit(item)
 
@@ -231,6 +234,7 @@ class Session(ABC, Generic[SettingsT]):
             self.emit(AntennaStatus(self.context.reader, now, port, up, "" if up else reason))
 
     def input(self, port: int, state: bool, now: int) -> None:
+        """The level of an input was read: a change is said."""
         if port in self.settings.inputs and self._inputs.get(port) is not state:
             self._inputs[port] = state
             self.emit(InputChange(self.context.reader, now, port, state))

@@ -36,8 +36,13 @@ Lost = Callable[[str], None]
 class Transport(Protocol):
     """An open port. After `lost` was called or `close` returned, nothing more is received."""
 
-    def write(self, data: bytes) -> None: ...
-    def close(self) -> None: ...
+    def write(self, data: bytes) -> None:
+        """Sends bytes."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection."""
+        ...
 
 
 def check_port(where: str) -> str:

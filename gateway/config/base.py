@@ -30,6 +30,8 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
+    """A section of the configuration: strict about types, frozen, and nothing in it that is not known."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 

@@ -167,6 +167,7 @@ class ReaderConfig(Section):
     antennas: Annotated[list[AntennaConfig], Field(min_length=1)]
 
     def driver_keys(self) -> dict[str, Any]:
+        """What the entry says besides: the settings of its driver."""
         return dict(self.model_extra or {})
 
 
@@ -220,6 +221,8 @@ class HttpConfig(Section):
 
 
 class LogConfig(Section):
+    """How much is logged, and how."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
@@ -231,6 +234,8 @@ _FLOOR_SECTIONS = {
 
 
 class Config(Section):
+    """The whole configuration."""
+
     site: Identifier
     gateway: Identifier
     mqtt: MqttConfig = MqttConfig()
@@ -288,6 +293,7 @@ class Config(Section):
         return hashlib.sha256(content).hexdigest()[:16]
 
     def antennas(self) -> Iterator[tuple[ReaderConfig, AntennaConfig]]:
+        """Every antenna, with its reader."""
         for reader in self.readers:
             for antenna in reader.antennas:
                 yield reader, antenna

@@ -80,6 +80,8 @@ class Mapping:
 
 @dataclass(slots=True)
 class Sequence:
+    """A list, with the line on which it begins."""
+
     line: int
     items: list[Node] = field(default_factory=list)
 

@@ -72,6 +72,8 @@ class CountEstimate(TypedDict):
 
 @strict
 class LastSighting(TypedDict):
+    """Where and when a tag was seen last, and how strongly."""
+
     zone: Identifier
     time: Time
     rssi: float
@@ -106,16 +108,22 @@ class Differences(TypedDict):
 
 @strict
 class Missing(Differences):
+    """Expected tags that were seen nowhere."""
+
     tags: list[MissingTag]
 
 
 @strict
 class Extra(Differences):
+    """Tags that were not expected."""
+
     tags: list[Uid]
 
 
 @strict
 class Elsewhere(Differences):
+    """Expected tags that are in another zone."""
+
     tags: list[MisplacedTag]
 
 
@@ -225,6 +233,8 @@ class CountSession(TypedDict):
 
 @strict
 class HandheldTag(TypedDict):
+    """A tag that a handheld read, and how often."""
+
     uid: Uid
     reads: Count
 

@@ -7,17 +7,11 @@ same event ids on every replay and every resend. The ledger adds epoch, sequence
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
 from gateway.clock import parse_rfc3339, rfc3339
-from gateway.events.book_models import BookData, Difference, Reconciliation
-from gateway.events.count_models import CountData, CountSession, ExpectedChanged, HandheldReads
-from gateway.events.gate_models import GateData
-from gateway.events.models import Access, ClockStep, Loss
 from gateway.events.types import ACCESS as ACCESS
 from gateway.events.types import ALARM as ALARM
 from gateway.events.types import BOOK as BOOK
@@ -25,103 +19,29 @@ from gateway.events.types import CLOCK_STEP as CLOCK_STEP
 from gateway.events.types import COUNT as COUNT
 from gateway.events.types import COUNT_SESSION as COUNT_SESSION
 from gateway.events.types import DIFFERENCE as DIFFERENCE
-from gateway.events.types import EVENTS, AlarmData, MovementData
 from gateway.events.types import EXPECTED as EXPECTED
 from gateway.events.types import GATE as GATE
 from gateway.events.types import HANDHELD as HANDHELD
 from gateway.events.types import LOSS as LOSS
 from gateway.events.types import MOVEMENT as MOVEMENT
 from gateway.events.types import RECONCILIATION as RECONCILIATION
+from gateway.events.types import Fact as Fact
+from gateway.events.types import access as access
+from gateway.events.types import alarm as alarm
+from gateway.events.types import book as book
+from gateway.events.types import clock_step as clock_step
+from gateway.events.types import count as count
+from gateway.events.types import count_session as count_session
+from gateway.events.types import difference as difference
+from gateway.events.types import expected as expected
+from gateway.events.types import gate as gate
+from gateway.events.types import handheld as handheld
+from gateway.events.types import loss as loss
+from gateway.events.types import movement as movement
+from gateway.events.types import reconciliation as reconciliation
 
 GENESIS = "0" * 64
 """`prevhash` of the first event of an epoch."""
-
-
-@dataclass(slots=True, frozen=True)
-class Fact:
-    """What happened (`type`, `data`), where (`place`: a zone, portal or reader) and when (`time`, microseconds UTC).
-
-    Built by the functions below, which hold the data to its type.
-    """
-
-    type: str
-    place: str
-    time: int
-    data: Mapping[str, Any]
-
-    def topic(self) -> str:
-        """The topic below ``{root}/v1/{site}/{gateway}/``."""
-        return EVENTS[self.type].topic.format(place=self.place)
-
-    def id(self, source: str) -> str:
-        """128 bits in hex: the same fact from the same source has the same id."""
-        content = orjson.dumps([source, self.type, self.place, self.time, self.data], option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(content).hexdigest()[:32]
-
-
-def movement(place: str, time: int, data: MovementData) -> Fact:
-    """A tag moved, or passed a portal."""
-    return Fact(MOVEMENT, place, time, data)
-
-
-def count(place: str, time: int, data: CountData) -> Fact:
-    """A zone was counted."""
-    return Fact(COUNT, place, time, data)
-
-
-def count_session(place: str, time: int, data: CountSession) -> Fact:
-    """Somebody began to count, or ended it."""
-    return Fact(COUNT_SESSION, place, time, data)
-
-
-def handheld(place: str, time: int, data: HandheldReads) -> Fact:
-    """A handheld has read tags."""
-    return Fact(HANDHELD, place, time, data)
-
-
-def expected(place: str, time: int, data: ExpectedChanged) -> Fact:
-    """Somebody has said what ought to be in a zone."""
-    return Fact(EXPECTED, place, time, data)
-
-
-def book(place: str, time: int, data: BookData) -> Fact:
-    """A book was read."""
-    return Fact(BOOK, place, time, data)
-
-
-def difference(place: str, time: int, data: Difference) -> Fact:
-    """What is seen and what books say does not agree, or agrees again."""
-    return Fact(DIFFERENCE, place, time, data)
-
-
-def reconciliation(place: str, time: int, data: Reconciliation) -> Fact:
-    """The figure of the day: how much agrees."""
-    return Fact(RECONCILIATION, place, time, data)
-
-
-def gate(place: str, time: int, data: GateData) -> Fact:
-    """Something happened at a dock, or to a manifest."""
-    return Fact(GATE, place, time, data)
-
-
-def alarm(place: str, time: int, data: AlarmData) -> Fact:
-    """Something needs a person, or no longer does."""
-    return Fact(ALARM, place, time, data)
-
-
-def loss(place: str, time: int, data: Loss) -> Fact:
-    """Reads or events are lost, or may be."""
-    return Fact(LOSS, place, time, data)
-
-
-def access(place: str, time: int, data: Access) -> Fact:
-    """An access-control system said what happened at a door."""
-    return Fact(ACCESS, place, time, data)
-
-
-def clock_step(place: str, time: int, data: ClockStep) -> Fact:
-    """The wall clock was set."""
-    return Fact(CLOCK_STEP, place, time, data)
 
 
 @dataclass(slots=True, frozen=True)

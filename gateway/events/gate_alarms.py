@@ -14,6 +14,8 @@ from gateway.events.gate_parts import GateEvidence
 
 @strict
 class Stay(TypedDict):
+    """When a tag was in a zone."""
+
     zone: Identifier
     first: Time
     last: Time

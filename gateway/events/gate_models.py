@@ -117,6 +117,8 @@ class Change(FromWords):
 
 @strict
 class LineChanges(TypedDict):
+    """UIDs of lines that differ between two versions of a manifest."""
+
     added: list[Uid]
     removed: list[Uid]
     changed: list[Uid]
@@ -167,6 +169,8 @@ class Verdict(OfSession, Sets):
 
 @strict
 class Stop(TypedDict):
+    """One delivery of a manifest."""
+
     delivery: str
     dock: Identifier | None
     recipient: str

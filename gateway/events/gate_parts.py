@@ -20,6 +20,8 @@ RevisedWhy: TypeAlias = Literal["manifest", "manifest withdrawn", "watch list", 
 
 @strict
 class GateEvidence(TypedDict):
+    """Under which configuration, and by which version of the algorithm, the gate came to it."""
+
     config: str
     algorithm: str
 
@@ -79,12 +81,16 @@ class VerdictEvidence(GateEvidence, Proven):
 
 @strict
 class BrokenRule(TypedDict):
+    """A rule that a package breaks, and how."""
+
     rule: str
     reason: str
 
 
 @strict
 class UnknownRule(TypedDict):
+    """A rule that could not be judged, and what is missing for it."""
+
     rule: str
     missing: str
 
@@ -112,6 +118,8 @@ class PassProof(TypedDict):
 
 @strict
 class HandheldProof(TypedDict):
+    """A package was found with a handheld."""
+
     source: Literal["handheld"]
     reader: Identifier
     time: Time

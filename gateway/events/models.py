@@ -148,6 +148,8 @@ class GroupPassage(TypedDict):
 
 @strict
 class CountEvidence(TypedDict):
+    """Under which configuration, and by which version of the algorithm, it was found."""
+
     config: str
     algorithm: str
 
@@ -182,17 +184,6 @@ class AlarmNoted(TypedDict):
 
 
 @strict
-class Access(TypedDict):
-    """An access-control system said what happened at a door; the event's time is its own, `received` is ours."""
-
-    door: Identifier
-    person: str
-    action: str
-    source: str
-    received: Time
-
-
-@strict
 class Loss(TypedDict):
     """Reads (or, with `first_sequence` and `last_sequence`, events) between `start` and `end` are lost.
 
@@ -211,15 +202,3 @@ class Loss(TypedDict):
     last_sequence: NotRequired[Annotated[int, Field(ge=1)] | None]
     rebuilt: NotRequired[list[str]]
     tags: NotRequired[Annotated[int, Field(ge=1)]]
-
-
-@strict
-class ClockStep(TypedDict):
-    """The gateway's wall clock was set by `by_us`, and event time moved by `jump_us` of them: event times before and
-    after this event lie so much further apart than what they tell of. Where the clock was set back, event time goes on
-    in its own time, ahead of the wall clock by what is left of it. `cause`: somebody (or NTP) set the clock, the
-    machine was asleep, or a start found the clock behind the time of the run before it."""
-
-    by_us: int
-    jump_us: Annotated[int, Field(ge=0)]
-    cause: Literal["set", "suspended", "behind"]

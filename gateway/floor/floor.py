@@ -32,7 +32,7 @@ from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import Fact, clock_step
-from gateway.events.models import ClockStep as ClockStepData
+from gateway.events.types import ClockStep as ClockStepData
 from gateway.floor import statements
 from gateway.floor.books.books import Books
 from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS

@@ -73,7 +73,7 @@ class Pending:
     def dump(self) -> list[list[Any]]:
         """Ready for JSON: time, number, and the item as the name of its class and the values of its fields."""
         return [
-            [t, number, [type(item).__name__, *(getattr(item, field.name) for field in fields(item))]]
+            [t, number, [type(item).__name__, *(getattr(item, field.name) for field in fields(item) if field.init)]]
             for t, number, item in sorted(self._heap)
         ]
 

@@ -69,8 +69,8 @@ def facts(command: Command) -> list[Fact]:
 
 def _facts(command: Command) -> list[Fact]:
     if command.name == "access":
-        return [_access(read(Access, "access", command.args), command.t)]
-    return _acknowledged(read(Acknowledge, "alarm.acknowledge", command.args), command.t)
+        return [_access(read(Access, command), command.t)]
+    return _acknowledged(read(Acknowledge, command), command.t)
 
 
 def _access(said: Access, t: int) -> Fact:

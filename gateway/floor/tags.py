@@ -93,8 +93,10 @@ class Foreign:
         return sum(1 for _, at, t in self._seen.values() if at == zone and t >= since)
 
     def dump(self) -> list[list[Any]]:
+        """The state for a checkpoint, ready for JSON."""
         return [[epc.hex(), *entry] for epc, entry in self._seen.items()]
 
     def load(self, dump: Any, zones: list[int]) -> None:
+        """Takes over what `dump` gave."""
         for epc, kind, zone, t in dump:
             self._seen.renew(bytes.fromhex(epc), (str(kind), zones[zone] if zone >= 0 else zone, int(t)))

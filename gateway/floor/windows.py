@@ -83,6 +83,7 @@ class Windows:
 
     @lateness.setter
     def lateness(self, lateness: int) -> None:
+        """How late a read may come and be counted in its place, microseconds; between nothing and the upper bound."""
         self._lateness = min(max(lateness, 0), self._upper)
 
     @property

@@ -45,6 +45,7 @@ class WhereQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_PACKAGES)] = MAX_PACKAGES
 
     def answer(self, questions: Questions, now: int) -> Where:
+        """The answer to the question."""
         return questions.where(self.what, self.limit)
 
 
@@ -56,6 +57,7 @@ class TrailQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_ENTRIES)] = MAX_ENTRIES
 
     def answer(self, questions: Questions, now: int) -> Trail:
+        """The answer to the question."""
         return questions.trail(self.what, self.before, self.limit)
 
 
@@ -68,6 +70,7 @@ class ZoneQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_TAGS)] = MAX_TAGS
 
     def answer(self, questions: Questions, now: int) -> Zone:
+        """The answer to the question."""
         return questions.zone(self.zone, now if self.at is None else self.at, self.after, self.limit)
 
 
@@ -79,6 +82,7 @@ class BatchQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_PACKAGES)] = MAX_PACKAGES
 
     def answer(self, questions: Questions, now: int) -> Batch:
+        """The answer to the question."""
         return questions.batch(self.batch, self.after, self.limit)
 
 
@@ -90,6 +94,7 @@ class AlarmsQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
     def answer(self, questions: Questions, now: int) -> Alarms:
+        """The answer to the question."""
         return questions.alarms(open_only=self.open, before=self.before, limit=self.limit)
 
 
@@ -101,6 +106,7 @@ class CountsQuestion(Question):
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
     def answer(self, questions: Questions, now: int) -> Counts:
+        """The answer to the question."""
         return questions.counts(self.zone, self.before, self.limit)
 
 

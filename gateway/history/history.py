@@ -58,8 +58,13 @@ _T = TypeVar("_T")
 class Log(Protocol):
     """Where the history says what it does."""
 
-    def info(self, event: str, *args: Any, **values: Any) -> Any: ...
-    def error(self, event: str, *args: Any, **values: Any) -> Any: ...
+    def info(self, event: str, *args: Any, **values: Any) -> Any:
+        """A line about what goes as it should."""
+        ...
+
+    def error(self, event: str, *args: Any, **values: Any) -> Any:
+        """A line about what is broken."""
+        ...
 
 
 class History:

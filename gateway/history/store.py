@@ -106,6 +106,7 @@ class Store:
             self._connection.execute(statement)
 
     def close(self) -> None:
+        """Closes the file."""
         self._connection.close()
 
     def sequence(self, epoch: str) -> int:

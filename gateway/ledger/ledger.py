@@ -243,6 +243,7 @@ class Ledger:
 
     @property
     def epoch(self) -> str:
+        """The epoch of the ledger: another file, another epoch."""
         return self._epoch
 
     @property
@@ -256,6 +257,7 @@ class Ledger:
         return self._facts_put - self._facts_done > _BUSY_FACTS
 
     def stats(self) -> LedgerStats:
+        """Its figures as they are now."""
         last, marks = self._last, self._marks
         return LedgerStats(
             epoch=self._epoch,

@@ -25,10 +25,12 @@ class Marks:
 
     @property
     def settled(self) -> int:
+        """The last sequence number of which nothing is to be sent any more."""
         return max(self.delivered, self.given_up)
 
     @property
     def undelivered(self) -> int:
+        """How many events wait to be delivered."""
         return self.sequence - self.settled + self.quarantined_settled
 
     @property

@@ -65,7 +65,7 @@ _CLASSES: tuple[type[Any], ...] = (
     Room,
 )
 _CODES = {cls: code for code, cls in enumerate(_CLASSES)}
-_NAMES = {cls: tuple(field.name for field in fields(cls)) for cls in _CLASSES}
+_NAMES = {cls: tuple(field.name for field in fields(cls) if field.init) for cls in _CLASSES}
 _BATCH, _CLOCK, _COMMAND = _CODES[Batch], _CODES[ReaderClock], _CODES[Command]
 _BY_NAME = {cls.__name__: cls for cls in _CLASSES}
 

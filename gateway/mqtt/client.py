@@ -24,7 +24,7 @@ from gateway.mqtt.reasons import connack_code, connect_problem, ended, refused_c
 from gateway.mqtt.settings import BrokerRefusal, LoginCut, Settings
 
 MAX_UNSENT = 256 << 10
-"""Bytes on their way into the socket above which QoS 0 messages are left out: telemetry never piles up."""
+"""Bytes on their way into the socket above which QoS 0 messages are left out: they never pile up."""
 
 CONNECT_SECONDS = 10.0
 SUBSCRIBE_SECONDS = 10.0
@@ -134,11 +134,13 @@ class Client(asyncio.Protocol):
     # The transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
         if self.lost.done():  # given up while it was connecting
             self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """The connection has ended."""
         if not self._closed.done():
             self._closed.set_result(None)
         if not self.lost.done():
@@ -146,6 +148,7 @@ class Client(asyncio.Protocol):
         self._end(ended(None) + (f" ({error})" if error is not None and str(error) else ""))
 
     def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
         try:
             for packet in self._packets.feed(data):
                 if self.lost.done():
@@ -184,10 +187,12 @@ class Client(asyncio.Protocol):
             self._transport.write(b"".join(unwritten))
 
     def pause(self) -> None:
+        """Reads nothing from the broker until `resume`."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume(self) -> None:
+        """Reads again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -195,11 +200,13 @@ class Client(asyncio.Protocol):
 
     @property
     def unacknowledged(self) -> int:
+        """How many messages the broker has not answered yet."""
         return len(self._outcomes) + len(self._held)
 
     def send(
         self, topic: str, payload: bytes, *, qos: int, retain: bool = False, properties: Properties | None = None
     ) -> asyncio.Future[Outcome]:
+        """Sends a message; the result is the broker's answer, or `lost` where the connection ends before it."""
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         packed = self._pack(properties)
         size = len(topic.encode()) + len(payload) + (len(packed.content) if packed else 1) + 9
@@ -230,7 +237,7 @@ class Client(asyncio.Protocol):
 
     def _send_unacknowledged(self, message: tuple[Any, ...]) -> Outcome:
         if self._transport is not None and self._transport.get_write_buffer_size() > MAX_UNSENT:
-            return Outcome(LOST_CODE, "the network is slower than the telemetry")
+            return Outcome(LOST_CODE, "the network is slower than what is sent without acknowledgement")
         rc = self._codec.publish(*message).rc
         return ACCEPTED if rc == MQTTErrorCode.MQTT_ERR_SUCCESS else Outcome(LOST_CODE, paho.error_string(rc))
 
@@ -243,6 +250,7 @@ class Client(asyncio.Protocol):
         return self._packed[1]
 
     async def listen(self, filters: Sequence[str]) -> list[Outcome]:
+        """Subscribes to topic filters; returns the broker's answer to each."""
         rc, packet_id = codec.subscribe(self._codec, filters, self._five)
         granted: asyncio.Future[list[Outcome]] = self._loop.create_future()
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or packet_id is None or self.lost.done():

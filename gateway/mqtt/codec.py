@@ -102,6 +102,7 @@ class Packed:
         self.content: bytes = encoder.pack()  # type: ignore[no-untyped-call]
 
     def pack(self) -> bytes:
+        """The properties as bytes."""
         return self.content
 
 

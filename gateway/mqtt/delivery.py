@@ -86,6 +86,7 @@ class Delivery:
 
     @property
     def size(self) -> int:
+        """Bytes of the payload."""
         return len(self.event.payload)
 
     def go(self, cause: Answer | Step) -> Stage:

@@ -28,10 +28,12 @@ class Outcome:
 
     @property
     def accepted(self) -> bool:
+        """Whether the broker took the message."""
         return 0 <= self.code < 0x80
 
     @property
     def lost(self) -> bool:
+        """Whether the connection ended before there was an answer."""
         return self.code == LOST_CODE
 
     def __str__(self) -> str:
@@ -115,7 +117,9 @@ class Connection(Protocol):
         ...
 
     @property
-    def features(self) -> Features: ...
+    def features(self) -> Features:
+        """What the broker can do."""
+        ...
 
     @property
     def window(self) -> int:
@@ -150,7 +154,9 @@ class Connection(Protocol):
         """Takes no more from the network until `resume`: the back-pressure for QoS 0 and MQTT 3.1.1."""
         ...
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """Reads again."""
+        ...
 
 
 Receive = Callable[[Message], None]
@@ -184,7 +190,9 @@ class Outbox(Protocol):
         """The life of this ledger: sequence numbers count within it."""
         ...
 
-    def stats(self) -> Standing: ...
+    def stats(self) -> Standing:
+        """Its figures as they are now."""
+        ...
 
     async def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         """Committed events behind `after`, in order, without those that are set apart.

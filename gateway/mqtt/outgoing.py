@@ -1,7 +1,6 @@
 """Everything that is on its way to the broker: what is sent next, what an answer means, what is set apart.
 
-No I/O and no clock: times are arguments, seconds of any one clock. The rules:
-
+Times are arguments, seconds of any one clock:
 - Events leave in the order of their sequence. A refused event holds back the later ones of its topic, no others.
 - A refusal for now slows the pace; a refusal until something is mended does not. Both are sent again after a pause
   that doubles. An event that is refused on and on while others are taken is set apart.
@@ -58,6 +57,7 @@ class Outgoing:
 
     @property
     def in_flight(self) -> int:
+        """How many events the broker has not answered yet."""
         return len(self._flight)
 
     @property
@@ -77,6 +77,7 @@ class Outgoing:
 
     @property
     def crowded(self) -> bool:
+        """Whether no more events should be fetched for now."""
         return len(self._stream) >= CROWD
 
     @property

@@ -34,6 +34,7 @@ class Resend:
 
     @property
     def active(self) -> bool:
+        """Whether there is anything left to send again."""
         return self._after < self._last
 
     def ask(self, first: int, last: int) -> None:

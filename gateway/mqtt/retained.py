@@ -1,8 +1,8 @@
 """The board: what is true now, one topic for each thing, for whoever looks.
 
-`state/...` is retained, QoS 1: a subscriber gets the newest at once. `telemetry/...` is QoS 0 and not retained. Only
-the newest payload of a topic is kept and sent: a state that changes faster than it can be published is published as
-it is then. After a reconnect the whole board is published again, because the broker may have lost it.
+`state/...` is retained, QoS 1: a subscriber gets the newest at once. Only the newest payload of a topic is kept and
+sent: a state that changes faster than it can be published is published as it is then. After a reconnect the whole board
+is published again, because the broker may have lost it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Board:
 
     def set(self, topic: str, payload: bytes) -> None:
         """Puts `payload` on the board at `topic`, such as ``state/zone/vault``. The same again does nothing."""
-        if not topic.startswith(("state/", "telemetry/")):
-            raise ValueError(f"the board has topics below state/ and telemetry/, not {topic!r}")
+        if not topic.startswith("state/"):
+            raise ValueError(f"the board has topics below state/, not {topic!r}")
         if self._payloads.get(topic) == payload:
             return
         if topic not in self._payloads and len(self._payloads) >= MAX_TOPICS:
@@ -165,12 +165,8 @@ class Board:
             self._awaited = []
 
     def _start(self, connection: Connection, topic: str) -> asyncio.Future[Outcome]:
-        state = topic.startswith("state/")
-        retain = state and self._retain
-        qos = 1 if state else 0
-        return connection.send(
-            self._base + topic, self._payloads[topic], qos=min(qos, connection.features.qos), retain=retain
-        )
+        qos = min(1, connection.features.qos)
+        return connection.send(self._base + topic, self._payloads[topic], qos=qos, retain=self._retain)
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:
         if outcome.accepted:

@@ -81,6 +81,7 @@ class MqttService:
 
     @property
     def connected(self) -> bool:
+        """Whether the broker is connected and takes events."""
         return self.stats.connected
 
     def configured(self, config: Config) -> None:

@@ -56,6 +56,7 @@ class Settings:
 
     @property
     def address(self) -> str:
+        """``host:port``, for people."""
         return f"{self.host}:{self.port}"
 
 

@@ -29,9 +29,11 @@ class Packet:
 
     @property
     def kind(self) -> int:
+        """The type of the packet: the upper four bits of its first byte."""
         return self.first & 0xF0
 
     def encode(self) -> bytes:
+        """The packet as bytes."""
         return bytes([self.first]) + variable_integer(len(self.body)) + self.body
 
 
@@ -125,9 +127,11 @@ class Pipe:
         self._incoming = bytearray()
 
     def feed(self, data: bytes) -> None:
+        """Bytes have come from the broker."""
         self._incoming += data
 
     def recv(self, size: int) -> bytes:
+        """Hands over at most `size` of the bytes that have come. Raises BlockingIOError where there are none."""
         if not self._incoming:
             raise BlockingIOError
         taken = bytes(self._incoming[:size])
@@ -135,12 +139,16 @@ class Pipe:
         return taken
 
     def send(self, data: bytes) -> int:
+        """Passes bytes on to the transport; it takes them all."""
         self._write(data)
         return len(data)
 
     def fileno(self) -> int:
+        """No file: -1."""
         return -1
 
-    def setblocking(self, blocking: bool) -> None: ...
+    def setblocking(self, blocking: bool) -> None:
+        """It never blocks."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is to be closed."""

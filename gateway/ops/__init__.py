@@ -1,0 +1,1 @@
+"""What operations ask for: logs, metrics, health, and systemd's notifications."""

@@ -95,6 +95,7 @@ class Deadline:
         return [self.why.format(seconds=f"{stood:.0f} s")] if stood > self.limit else []
 
     def hangs(self, now: float) -> bool:
+        """Whether at `now` it has not even tried for too long."""
         return now - self._tried > self.hang
 
 
@@ -141,6 +142,7 @@ class Deadlines:
         return [why for deadline in every for why in deadline.late(now)]
 
     def hang(self, now: float) -> bool:
+        """Whether anything hangs at `now`."""
         every = (self.event_time, self.commit, self.checkpoint, self.publishing)
         return any(deadline.hangs(now) for deadline in every)
 

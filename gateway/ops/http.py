@@ -40,6 +40,8 @@ _HEADER = re.compile(rb"(" + _TOKEN + rb"):[\t \x21-\x7e\x80-\xff]*")
 
 @dataclass(slots=True, frozen=True)
 class Answer:
+    """What a request is answered with."""
+
     status: int
     content_type: str
     body: bytes

@@ -82,6 +82,7 @@ class Logs:
         self._follow()
 
     def close(self) -> None:
+        """Writes what is left and gives the standard library's logging back."""
         root = logging.getLogger()
         logging.captureWarnings(False)
         root.removeHandler(self._bridge)

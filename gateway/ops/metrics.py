@@ -82,6 +82,7 @@ class Family:
 
     @property
     def full_name(self) -> str:
+        """The name as it is exposed."""
         return PREFIX + self.name + ("_total" if self.kind == "counter" else "")
 
 
@@ -324,6 +325,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def page(self) -> bytes:
+        """The page in Prometheus' text format."""
         return generate_latest(self._registry)
 
 

@@ -44,6 +44,7 @@ class Notifier:
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self, status: str) -> None:
+        """The service stops."""
         self._send("STOPPING=1", f"STATUS={_line(status)}")
 
     def status(self, status: str) -> None:

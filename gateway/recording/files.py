@@ -106,6 +106,7 @@ class Recording:
             pass
 
     def close(self) -> None:
+        """Closes the file."""
         if self._file >= 0:
             os.close(self._file)
         self._file, self._path = -1, None

@@ -31,6 +31,7 @@ class Inexact(Exception):
 
 
 def integer(record: Mapping[str, Any], key: str, low: int, high: int, default: int | None = None) -> int:
+    """A whole number from `low` to `high`. Raises Wrong."""
     value = record.get(key, default)
     if type(value) is not int or not low <= value <= high:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be a whole number from {low} to {high}')
@@ -38,6 +39,7 @@ def integer(record: Mapping[str, Any], key: str, low: int, high: int, default: i
 
 
 def number(record: Mapping[str, Any], key: str, default: float | None = None) -> float:
+    """A number of reasonable size. Raises Wrong."""
     value: Any = record.get(key, default)
     if type(value) not in (int, float, Decimal) or abs(value) > _MAX_NUMBER:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be a number, and at most {_MAX_NUMBER:,}')
@@ -56,6 +58,7 @@ def time(record: Mapping[str, Any], key: str) -> int:
 
 
 def string(record: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    """A text. Raises Wrong."""
     value = record.get(key, default)
     if type(value) is not str:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be a string')
@@ -63,6 +66,7 @@ def string(record: Mapping[str, Any], key: str, default: str | None = None) -> s
 
 
 def word(record: Mapping[str, Any], key: str, words: list[str]) -> str:
+    """One of some words. Raises Wrong."""
     value = record.get(key)
     if value not in words:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be one of {", ".join(words)}')
@@ -70,6 +74,7 @@ def word(record: Mapping[str, Any], key: str, words: list[str]) -> str:
 
 
 def flag(record: Mapping[str, Any], key: str, default: bool | None = None) -> bool:
+    """True or false. Raises Wrong."""
     value = record.get(key, default)
     if type(value) is not bool:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be true or false')
@@ -77,6 +82,7 @@ def flag(record: Mapping[str, Any], key: str, default: bool | None = None) -> bo
 
 
 def mapping(record: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object. Raises Wrong."""
     value = record.get(key)
     if type(value) is not dict:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be an object')
@@ -92,6 +98,7 @@ def strings(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def binary(record: Mapping[str, Any], key: str) -> bytes:
+    """Bytes, written as hex. Raises Wrong."""
     value = record.get(key)
     if type(value) is not str or not _HEX.fullmatch(value):
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be up to 62 bytes as a string of hex digits')

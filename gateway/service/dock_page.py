@@ -46,35 +46,45 @@ class Page:
         self._notices: set[asyncio.Event] = set()
 
     def counting(self, zone: str) -> dict[str, Any] | None:
+        """The open count session of a zone, ready for JSON, or None."""
         return self._floor().counts.live(zone)
 
     def books(self) -> dict[str, Any]:
+        """What books say against what is seen, ready for JSON."""
         return self._floor().books.state()
 
     def items(self, uids: Iterable[str]) -> Mapping[str, Fact]:
+        """What is known of packages, by UID."""
         return self._items.of(uids)
 
     def changed(self) -> None:
+        """Something that pages show has changed."""
         for notice in self._notices:
             notice.set()
 
     def docks(self) -> list[str]:
+        """The ids of the docks."""
         return self._floor().gate.docks()
 
     def dock_state(self, dock: str) -> dict[str, Any]:
+        """The state of a dock with the lines of its delivery, ready for JSON."""
         gate = self._floor().gate
         return gate.state(dock, self._now()) | {"lines": gate.lines(dock)}
 
     def manifests(self) -> list[dict[str, Any]]:
+        """The deliveries that are known, ready for JSON."""
         return self._floor().gate.manifests()
 
     def delivery(self, manifest: str, delivery: str) -> dict[str, Any] | None:
+        """A delivery with its lines and what is known of them, or None."""
         return self._floor().gate.manifest(manifest, delivery, self._now())
 
     def zones(self) -> list[dict[str, Any]]:
+        """The state of every zone, ready for JSON."""
         return [self._floor().zone_state(zone.id) for zone in self._config().zones]
 
     def plan(self) -> list[dict[str, Any]]:
+        """Every zone with the packages that are in it, ready for JSON."""
         floor = self._floor()
         inside: dict[str, list[str]] = {zone.id: [] for zone in self._config().zones}
         for uid, zone in floor.inside(inside).items():
@@ -86,12 +96,15 @@ class Page:
         ]
 
     def troubles(self) -> list[str]:
+        """What is wrong with the gateway itself, in words for people."""
         return self.trouble.words()
 
     def set_apart(self) -> int:
+        """How many events are in quarantine."""
         return self._set_apart()
 
     def readers(self) -> list[dict[str, Any]]:
+        """The state of every reader, with its last error and the docks that it watches."""
         config = self._config()
         docks = {dock.portal: dock.id for dock in config.docks}
         found = []
@@ -104,16 +117,20 @@ class Page:
         return found
 
     def alarms(self) -> tuple[int, list[dict[str, Any]], str]:
+        """How many alarms are open, the newest of them, and what is wrong with the list itself."""
         shown = [alarm.model_dump(mode="json") for alarm in self._alarms.open]
         return self._alarms.number, shown, self._alarms.problem()
 
     async def ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        """The history's answer to a question. Raises Refused."""
         return await self._history.asked(question, args, self._now())
 
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """Does a command for a person. Raises Refused."""
         return await self._commands.handle(name, {**args, "by": who})
 
     async def subscribe(self) -> AsyncIterator[object]:
+        """Yields whenever something that pages show has changed."""
         notice = asyncio.Event()
         self._notices.add(notice)
         try:

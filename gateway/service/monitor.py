@@ -41,7 +41,9 @@ class Parts(Protocol):
     page: Page
 
     @property
-    def mqtt(self) -> MqttService: ...
+    def mqtt(self) -> MqttService:
+        """The way to the broker."""
+        ...
 
 
 class Vitals:
@@ -72,6 +74,7 @@ class Vitals:
 
     @property
     def port(self) -> int:
+        """The port of the health and metrics page."""
         return self._server.port
 
     async def start(self) -> None:
@@ -84,9 +87,11 @@ class Vitals:
             self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
 
     async def stop(self) -> None:
+        """Ends the health and metrics page."""
         await self._server.close()
 
     def snapshot(self) -> Snapshot:
+        """Every figure as it is now."""
         parts = self._parts
         floor = parts.pipeline.floor
         config = parts.config

@@ -31,6 +31,7 @@ class Lights:
         self._failing: set[tuple[str, int]] = set()
 
     def look(self) -> None:
+        """Switches what ought to be switched otherwise."""
         self._want(self._gate().outputs())
 
     def restart(self) -> None:
@@ -40,6 +41,7 @@ class Lights:
         self._want(self._gate().outputs_of())
 
     def renew(self, reader: str) -> None:
+        """Switches all outputs of a reader again: it was away."""
         self._want(self._gate().outputs_of(reader))
 
     async def run(self) -> None:

@@ -125,10 +125,12 @@ class Pipeline:
 
     @property
     def journal_pressure(self) -> float:
+        """How full the journal is, from 0 to 1; at 1 readers are paused."""
         return self._journal.pressure
 
     @property
     def last_tick(self) -> int:
+        """Event time of the newest tick, microseconds UTC."""
         return self._last_tick
 
     async def safe(self, position: int) -> None:

@@ -12,7 +12,7 @@ from gateway.config.drops import AccessConfig
 from gateway.errors import Refused
 from gateway.floor.gate.commands import read
 from gateway.floor.statements import MAX_AHEAD, Access
-from gateway.inputs import Submit
+from gateway.inputs import Command, Submit
 from gateway.sources.table import Table, plain_name
 from gateway.sources.times import read_time
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
@@ -51,7 +51,7 @@ def _read(file: WatchedFile, content: bytes, *, config: AccessConfig) -> Content
             if time is None or time > file.modified + MAX_AHEAD:
                 raise Refused("has no time, or one after the file was written: correct it, or access.time_zone")
             args["time"] = rfc3339(time)
-            read(Access, "access", args)
+            read(Access, Command(file.modified, "access", args))
         except Refused as error:
             raise Refused(f"line {row.number}: {error}") from None
         commands.append(("access", args))

@@ -12,7 +12,7 @@ from gateway.errors import Refused
 from gateway.floor.counts.by_hand import MAX_AHEAD
 from gateway.floor.counts.commands import HandReads
 from gateway.floor.gate.commands import MAX_UIDS, read
-from gateway.inputs import Submit
+from gateway.inputs import Command, Submit
 from gateway.sources.table import Table, plain_name
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
@@ -45,7 +45,7 @@ def _read(file: WatchedFile, content: bytes, *, columns: ReadsColumns) -> Conten
         time = row.text(columns.time) if columns.time is not None else rfc3339(file.modified)
         uid = row.identifier(columns.uid).upper()
         try:
-            said = read(HandReads, "reads", {"reader": reader, "uids": [uid], "time": time})
+            said = read(HandReads, Command(file.modified, "reads", {"reader": reader, "uids": [uid], "time": time}))
             if said.time is not None and said.time > file.modified + MAX_AHEAD:
                 raise Refused("the time is after that at which the file was written: set the handheld's clock")
         except Refused as refusal:

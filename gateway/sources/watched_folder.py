@@ -51,6 +51,7 @@ class WatchedFile(NamedTuple):
 
     @property
     def stem(self) -> str:
+        """The name without its ending."""
         return Path(self.name).stem
 
     @property
@@ -96,13 +97,24 @@ class FolderSettings(Protocol):
     """The part of a section of the configuration that is about the folder. Seconds, and bytes of one file."""
 
     @property
-    def directory(self) -> Path: ...
+    def directory(self) -> Path:
+        """The folder."""
+        ...
+
     @property
-    def settle(self) -> float: ...
+    def settle(self) -> float:
+        """Seconds for which a file must not have changed."""
+        ...
+
     @property
-    def poll(self) -> float: ...
+    def poll(self) -> float:
+        """Seconds between two looks."""
+        ...
+
     @property
-    def max_bytes(self) -> int: ...
+    def max_bytes(self) -> int:
+        """Bytes of a file at most."""
+        ...
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ class Assets:
         self.build = digest.hexdigest()[:16]
 
     def url(self, name: str) -> str:
+        """Where a file is, with what makes browsers fetch it again after an upgrade."""
         return f"/static/{name}?{self.build}"
 
     def get(self, name: str) -> tuple[bytes, str] | None:

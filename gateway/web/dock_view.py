@@ -56,6 +56,7 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
 
 
 def dock_name(state: Mapping[str, Any]) -> str:
+    """The name of a dock, for people."""
     return str(state["name"] or state["dock"])
 
 

@@ -95,6 +95,7 @@ class Guard:
         return True
 
     def log_out(self, response: Response) -> None:
+        """Takes the login back."""
         response.delete_cookie(self._name(_LOGIN), path="/", secure=self._secure, httponly=True, samesite="strict")
 
     @property

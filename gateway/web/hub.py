@@ -152,6 +152,7 @@ class Stream:
         self.allowed: Callable[[], bool] = lambda: True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the stream until the visitor leaves."""
         leaving = asyncio.create_task(self._leave(receive), name="web stream")
         try:
             await self._say(send, {"type": "http.response.start", "status": 200, "headers": _HEADERS})

@@ -59,6 +59,7 @@ class Shell:
         return self._page(title, join(bar, strip, el("main", content, class_="still", id="main")))
 
     def login(self, target: str, csrf: str, error: str = "") -> str:
+        """The page on which somebody logs in."""
         form = el(
             "form",
             el("h1", "Log in"),
@@ -75,6 +76,7 @@ class Shell:
         return self._page("Log in", el("main", form, class_="login", id="main"))
 
     def message(self, status: int, title: str, words: str) -> str:
+        """A page that says one thing."""
         body = el(
             "main",
             el("h1", title),

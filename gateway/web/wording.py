@@ -19,6 +19,7 @@ SET_WORDS = {
     "returned": ("Returned", "came back out"),
 }
 
+# Rules whose names say too little to a loader; the others are their names.
 _RULES = {
     "manifest": "Not on any manifest",
     "delivery": "Belongs to another delivery",
@@ -29,8 +30,6 @@ _RULES = {
     "investigation": "Under investigation",
     "quarantine": "In quarantine",
     "finished": "Already finished",
-    "destroyed": "Destroyed",
-    "expired": "Expired",
     "not_first_to_expire": "Not the first to expire",
     "shipped_once": "Has left already",
     "watch": "On a watch list",
@@ -174,7 +173,7 @@ def common_unknown(items: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any] |
 
 
 def _reason(rule: str, reason: str) -> str:
-    words = _RULES.get(rule, rule)
+    words = _RULES.get(rule) or rule.replace("_", " ").capitalize()
     return f"{words}: {reason}" if reason else words
 
 

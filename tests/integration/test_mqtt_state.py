@@ -41,18 +41,6 @@ async def test_a_broker_that_has_forgotten_gets_the_whole_board_again(broker: Br
             assert (await subscriber.until(lambda it: it.last(BASE + "state/gateway")))["status"] == "online"
 
 
-async def test_telemetry_is_not_retained_and_needs_no_acknowledgement(broker: Broker) -> None:
-    topic = "telemetry/reader/r1"
-    with Subscriber(broker.port, BASE + "telemetry/#") as subscriber:
-        async with service(broker.port) as mqtt:
-            mqtt.board.set(topic, b'{"reads":1}')
-            message = (await subscriber.until(lambda it: it.on(BASE + topic)))[0]
-    assert message.qos == 0
-    with Subscriber(broker.port, BASE + "#", client_id="late") as late:
-        await late.until(lambda it: it.last(BASE + "state/gateway"))
-        assert not late.on(BASE + topic)
-
-
 async def test_what_is_taken_off_the_board_is_forgotten_even_over_a_cut(broker: Broker) -> None:
     async with proxy(broker.port) as network, service(network.port) as mqtt:
         mqtt.board.set(ZONE, b"{}")

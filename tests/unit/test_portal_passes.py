@@ -51,7 +51,8 @@ def test_a_tag_that_goes_through(points, direction, seed):
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("points", [TURNED, NEAR, [(0, -5), (5, 0.8), (10, -5)], [(0, 5), (8, 0.5), (10, 5)]])
 def test_a_tag_that_turns_around_has_not_passed(points, seed):
-    assert {direction for _, direction in passes(judged(carried(points, seed=seed)))} <= {"returned", "undetermined"}
+    (said,) = [direction for _, direction in passes(judged(carried(points, seed=seed)))]
+    assert said in ("returned", "undetermined")
 
 
 def test_a_tag_that_was_across_and_came_back_has_returned():
@@ -120,7 +121,9 @@ def test_a_person_in_the_way_of_standing_stock_is_no_pass():
     """One side is 15 dB weaker for the second half, then the tag is not read any more."""
     before, after = [(0, 0.2), (40, 0.2)], [(40, 0.2), (60, 0.2)]
     reads = [*carried(before), *carried(after, ports=[(1, 0.6)], gain=-15), *carried(after, ports=[(2, -0.6)])]
-    assert {direction for _, direction in passes(judged(reads, until=80))} <= {"static", "undetermined"}
+    said = [direction for _, direction in passes(judged(reads, until=80))]
+    assert said
+    assert set(said) <= {"static", "undetermined"}
 
 
 @pytest.mark.parametrize("mean", [2, 5, 20])

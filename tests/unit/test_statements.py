@@ -73,3 +73,16 @@ def test_what_is_wrong_is_refused_and_says_nothing(name: str, args: dict[str, An
 def test_control_characters_of_another_system_are_written_out():
     (entered,) = said("access", ENTERED | {"person": "Dana\x1b[2J"})
     assert entered["person"] == "Dana\\x1b[2J"
+
+
+def test_a_command_is_read_once_however_often_it_is_asked_for():
+    read = []
+
+    def model(args):
+        read.append(args)
+        return dict(args)
+
+    command = Command(0, "watch", {"list": "hold"})
+    assert command.typed(model) is command.typed(model)
+    assert read == [{"list": "hold"}]
+    assert command == Command(0, "watch", {"list": "hold"})

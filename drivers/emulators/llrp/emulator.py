@@ -99,6 +99,7 @@ class LlrpEmulator:
 
     @property
     def connected(self) -> bool:
+        """Whether a client has the link."""
         return self._link is not None
 
     async def start(self) -> None:

@@ -73,6 +73,7 @@ class Identity:
 
     @property
     def is_impinj(self) -> bool:
+        """Whether the emulated reader is one of Impinj's."""
         return self.manufacturer == IMPINJ
 
     @property

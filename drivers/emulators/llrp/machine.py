@@ -201,6 +201,7 @@ class Machine:
         return self._clock - self.start
 
     def advance(self, now: int) -> None:
+        """Lets time go on to `now`, microseconds, slice by slice."""
         self._clock = max(self._clock, now - CATCH_UP)
         while self._clock < now:
             self.rospecs.fire(self._clock)
@@ -261,6 +262,7 @@ class Machine:
 
     @property
     def reporting(self) -> bool:
+        """Whether reports go out: a client is there, and nothing is held."""
         return self.connected and not self.outbox.holding
 
     def _report_every(self, report_spec: Element) -> None:
@@ -283,6 +285,7 @@ class Machine:
         self.config = config
 
     def set_output(self, port: int, state: bool) -> None:
+        """Switches an output."""
         self.outputs[port] = state
         self._on_output(port, state)
 

@@ -59,6 +59,7 @@ class Outbox:
         self._last_id = 0
 
     def answer(self, body: Element, request: int, version: int) -> None:
+        """Puts the answer to a request into line."""
         self._controls.append(Control(body, self._due, request, version))
 
     @property
@@ -87,6 +88,7 @@ class Outbox:
         self.closing = self.given_up = True
 
     def keepalive(self) -> None:
+        """Puts a keepalive into line, unless too much waits already."""
         if not self.crowded:
             self._controls.append(Control(E("KEEPALIVE"), self._due))
 

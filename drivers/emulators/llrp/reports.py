@@ -144,6 +144,7 @@ class ReportBuffer:
 
     @property
     def unreleased(self) -> int:
+        """How many records no trigger has released yet."""
         return len(self._records) - self._released
 
     @property

@@ -29,12 +29,16 @@ from drivers.llrp.protocol.element import Element
 
 
 class State(IntEnum):
+    """The states of a ROSpec (LLRP 1.1, 11.2.1)."""
+
     DISABLED = 0
     INACTIVE = 1
     ACTIVE = 2
 
 
 class Command(Enum):
+    """What a client may do to a ROSpec, and the word for it."""
+
     ENABLE = "enabled"
     DISABLE = "disabled"
     START = "started"
@@ -95,6 +99,8 @@ class AiSpec:
 
 @dataclass(slots=True)
 class RoSpec:
+    """A ROSpec as a client added it, with its triggers taken apart, and its state."""
+
     element: Element
     id: int
     priority: int
@@ -111,6 +117,7 @@ class RoSpec:
 
     @property
     def report_spec(self) -> Element | None:
+        """Its ROReportSpec, where it has one."""
         return self.element.find("ROReportSpec")
 
     def described(self) -> Element:
@@ -128,6 +135,7 @@ class RoSpecs:
 
     @property
     def active(self) -> RoSpec | None:
+        """The ROSpec that is active; one at a time can be."""
         return next((spec for spec in self.specs.values() if spec.state is State.ACTIVE), None)
 
     def add(self, element: Element, now: int) -> None:
@@ -174,6 +182,7 @@ class RoSpecs:
                 self._leave(spec, target, now)
 
     def input_changed(self, port: int, state: bool, now: int) -> None:
+        """Starts and stops what has this input as its trigger."""
         active = self.active
         if active is not None:
             if _fires(active.stop, port, state):

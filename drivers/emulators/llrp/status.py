@@ -39,6 +39,7 @@ class Rejected(Exception):
 
 
 def failure(code: Status, text: str, *details: Element) -> Rejected:
+    """A request refused: an LLRPStatus with its code, a text and the details."""
     return Rejected(E("LLRPStatus", *details, StatusCode=code.value, ErrorDescription=text))
 
 

@@ -21,6 +21,8 @@ KindT = TypeVar("KindT", bound=IntEnum)
 
 
 class StartKind(IntEnum):
+    """ROSpecStartTriggerType."""
+
     NULL = 0
     IMMEDIATE = 1
     PERIODIC = 2
@@ -37,6 +39,8 @@ class StopKind(IntEnum):
 
 
 class Observation(IntEnum):
+    """TagObservationTrigger: what ends an inventory."""
+
     N_TAGS = 0
     NO_NEW_TAGS = 1
     N_ATTEMPTS = 2
@@ -75,6 +79,8 @@ class Start:
 
 @dataclass(slots=True, frozen=True)
 class TagObservation:
+    """When an inventory ends by what it saw: so many tags or attempts, or milliseconds without a new tag."""
+
     kind: Observation
     tags: int
     attempts: int
@@ -84,6 +90,8 @@ class TagObservation:
 
 @dataclass(slots=True, frozen=True)
 class Stop:
+    """What ends a ROSpec or an AISpec: a duration in milliseconds, an input, or what was seen."""
+
     kind: StopKind
     duration: int = 0
     input: InputTrigger | None = None

@@ -34,11 +34,21 @@ class Port(Protocol):
     received: Received
 
     @property
-    def attached(self) -> bool: ...
+    def attached(self) -> bool:
+        """Whether a host is at the other end."""
+        ...
 
-    async def open(self) -> None: ...
-    def write(self, data: bytes) -> None: ...
-    async def close(self) -> None: ...
+    async def open(self) -> None:
+        """Makes the port ready for a host."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes to the host; those that it does not take are lost, as on a wire."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the port."""
+        ...
 
 
 class PtyPort:
@@ -54,6 +64,7 @@ class PtyPort:
 
     @property
     def attached(self) -> bool:
+        """Whether somebody has opened the terminal."""
         return self._attached
 
     async def open(self) -> None:
@@ -145,13 +156,16 @@ class TcpPort:
 
     @property
     def attached(self) -> bool:
+        """Whether a client is connected."""
         return self._client is not None
 
     async def open(self) -> None:
+        """Listens."""
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        """Ends the connection and listens no more."""
         if self._server:
             self._server.close()
         if self._client:
@@ -159,6 +173,7 @@ class TcpPort:
         self._server = None
 
     def write(self, data: bytes) -> None:
+        """Sends bytes to the client, unless too many wait for it already."""
         if self._client and self._client.transport.get_write_buffer_size() < BACKLOG:
             self._client.write(data)
 
@@ -273,6 +288,7 @@ class SharedWire:
         port.received = self._received
 
     def tap(self) -> Tap:
+        """One more reader on the wire: a port of its own."""
         self.taps.append(Tap(self))
         return self.taps[-1]
 
@@ -292,15 +308,19 @@ class Tap:
 
     @property
     def attached(self) -> bool:
+        """Whether a host is on the wire."""
         return self._wire.port.attached
 
     async def open(self) -> None:
+        """Opens the wire, where this is its first tap."""
         if self._wire.taps[0] is self:
             await self._wire.port.open()
 
     def write(self, data: bytes) -> None:
+        """Sends bytes to the host."""
         self._wire.port.write(data)
 
     async def close(self) -> None:
+        """Ends the wire, where this is its first tap."""
         if self._wire.taps[0] is self:
             await self._wire.port.close()

@@ -30,9 +30,11 @@ class M100(EmulatedReader):
         self._poll_end = 0
 
     def reboot(self) -> None:
+        """As after a power cut."""
         self.polls = 0
 
     def command(self, frame: bytes) -> None:
+        """Takes one whole frame of the host."""
         _, cmd, param = read_frame(frame)
         if cmd == Cmd.STOP:
             self.polls = 0
@@ -82,6 +84,7 @@ class M100(EmulatedReader):
         return True
 
     def tick(self, now: int) -> None:
+        """Does what is due at `now`, microseconds."""
         while self.polls and now >= self._poll_end:
             seens = self.reads(self._poll_end - POLL, self._poll_end, [1])
             for seen in seens:

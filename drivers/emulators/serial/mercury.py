@@ -67,6 +67,7 @@ class Mercury(EmulatedReader):
         return self.model != OLD
 
     def reboot(self) -> None:
+        """As after a power cut."""
         self.booted = self.streaming = False
         self.crc = True
         self.config.clear()
@@ -74,6 +75,7 @@ class Mercury(EmulatedReader):
         self._send(Op.BOOT, 0, VERSIONS[self.model])
 
     def command(self, frame: bytes) -> None:
+        """Takes one whole frame of the host."""
         op, data = read_command(frame)
         if op == Op.STREAM:
             self._stream(data)
@@ -135,6 +137,7 @@ class Mercury(EmulatedReader):
         self._cycle_start = self._read_until = self.now()
 
     def tick(self, now: int) -> None:
+        """Does what is due at `now`, microseconds."""
         if not self.streaming:
             return
         for status in self.statuses:

@@ -68,10 +68,12 @@ class R2000(EmulatedReader):
         }
 
     def reboot(self) -> None:
+        """As after a power cut."""
         self._round = None
         self.working = 1
 
     def command(self, frame: bytes) -> None:
+        """Takes one whole frame of the host."""
         address, cmd, data = read_frame(frame)
         if address not in (self.address, BROADCAST):
             return
@@ -105,6 +107,7 @@ class R2000(EmulatedReader):
             self._read_until = self._round.start
 
     def tick(self, now: int) -> None:
+        """Does what is due at `now`, microseconds."""
         round_ = self._round
         while round_ and round_.done < len(round_.dwells):
             end = round_.start + (round_.done + 1) * DWELL

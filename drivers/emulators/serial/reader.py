@@ -67,6 +67,7 @@ class EmulatedReader(ABC):
         return int((self._loop.time() - self._origin) * SECOND)
 
     def send(self, frame: bytes) -> bool:
+        """Sends a frame; returns whether a host is there to take it."""
         return self._wire.send(frame)
 
     def send_read(self, frame: bytes, seen: Seen) -> None:
@@ -76,6 +77,7 @@ class EmulatedReader(ABC):
             self.on_read(seen, whole)
 
     def reads(self, since: int, until: int, antennas: Collection[int]) -> list[Seen]:
+        """What the antennas read of the scene between two times, microseconds."""
         return self.scene.reads(since, until, antennas, earliest=since) if until > since else []
 
     async def run(self) -> NoReturn:
@@ -99,6 +101,7 @@ class EmulatedReader(ABC):
         await self.port.open()
 
     def set_faults(self, faults: Faults) -> None:
+        """From now on the line has these faults, both ways."""
         self._wire.faults = self._from_host.faults = faults
 
     def _edges(self, now: int) -> list[InputEdge]:

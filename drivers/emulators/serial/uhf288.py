@@ -47,9 +47,11 @@ class Uhf288(EmulatedReader):
         return self.kind == ONE_ANTENNA
 
     def reboot(self) -> None:
+        """As after a power cut."""
         self._scan = None
 
     def command(self, frame: bytes) -> None:
+        """Takes one whole frame of the host."""
         address, cmd, data = read_command(frame)
         if address not in (self.address, BROADCAST):
             return
@@ -129,6 +131,7 @@ class Uhf288(EmulatedReader):
         self._read_until = now
 
     def tick(self, now: int) -> None:
+        """Does what is due at `now`, microseconds."""
         if self._scan:
             self._tick_scan(now)
         elif self.realtime:

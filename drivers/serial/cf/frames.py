@@ -18,6 +18,8 @@ OVERHEAD = 7
 
 
 class Cmd(IntEnum):
+    """Commands of the CF protocol, and what a reader sends by itself."""
+
     INVENTORY = 0x0001
     STOP = 0x0002
     INIT = 0x0050
@@ -31,6 +33,8 @@ class Cmd(IntEnum):
 
 
 class Status(IntEnum):
+    """What a CF reader answers."""
+
     OK = 0x00
     BAD_PARAMETER = 0x01
     INTERNAL = 0x02

@@ -19,6 +19,8 @@ MAX_PARAM = 0xFF
 
 
 class Cmd(IntEnum):
+    """Commands of the M100 family."""
+
     INFO = 0x03
     SET_REGION = 0x07
     GET_REGION = 0x08
@@ -62,6 +64,7 @@ class M100Framing:
         self._types = frozenset({COMMAND}) if host else frozenset({RESPONSE, NOTICE})
 
     def measure(self, data: bytes, at: int) -> int:
+        """The length of the frame that begins at `at`, by its head and its kind."""
         if data[at] != HEAD:
             return NEVER
         head = data[at + 1 : at + 5]
@@ -94,6 +97,8 @@ def frame_of(kind: int, cmd: int, param: bytes = b"") -> bytes:
 
 
 class Message(NamedTuple):
+    """A frame taken apart."""
+
     kind: int
     cmd: int
     param: bytes

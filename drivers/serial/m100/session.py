@@ -37,6 +37,8 @@ POLL_TIME = 0.1
 
 
 class M100Session(Session[M100Settings]):
+    """The session with a module of this family: polls, one after the other, on its one antenna."""
+
     def __init__(self, link: Link, context: DriverContext, settings: M100Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._sequence = asyncio.Lock()
@@ -44,6 +46,7 @@ class M100Session(Session[M100Settings]):
         self._polls_forever = True  # as far as is known; some modules only take single polls
 
     def frame(self, frame: bytes, now: int) -> bool:
+        """Takes one whole frame of the reader; returns whether it was understood."""
         self._heard_at = self.steady()
         if frame[1] == NOTICE:
             epc, rssi = read_tag(frame)
@@ -59,6 +62,7 @@ class M100Session(Session[M100Settings]):
         return frame[2] == Cmd.ERROR
 
     async def prepare(self) -> Identity:
+        """Finds out who the reader is and sets it up. Raises DriverError."""
         if len(self.ports) != 1:
             raise DriverError("this module has one antenna: write a single antenna with port: 1", permanent=True)
         if self.settings.inputs:
@@ -122,6 +126,7 @@ class M100Session(Session[M100Settings]):
             self.link.send(frame_of(COMMAND, Cmd.POLLS, FOREVER))
 
     async def work(self) -> NoReturn:
+        """Reads until the link ends. Raises DriverError."""
         while True:
             if self._polls_forever:
                 await self.rest(0.1)
@@ -155,6 +160,7 @@ class M100Session(Session[M100Settings]):
             self._start()
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if not 1 <= port <= 4:
             raise DriverError(f"output {port}: this module has pins 1 to 4")
         async with self._sequence:
@@ -167,6 +173,7 @@ class M100Session(Session[M100Settings]):
                     self._start()
 
     async def leave(self) -> None:
+        """Leaves the reader as it was found."""
         await self._stop()
 
 

@@ -20,6 +20,8 @@ PREAMBLE = b"\xff" * 200
 
 
 class Op(IntEnum):
+    """Opcodes of the Mercury (ThingMagic) protocol."""
+
     VERSION = 0x03
     BOOT = 0x04
     SET_BAUD = 0x06
@@ -56,6 +58,8 @@ class Op(IntEnum):
 
 
 class Status(IntEnum):
+    """Status words that the driver tells apart."""
+
     OK = 0x0000
     BAD_LENGTH = 0x0100
     BAD_OPCODE = 0x0101
@@ -82,6 +86,7 @@ STATUS_TEXT = {
 
 
 def meaning(status: int) -> str:
+    """A status word, for people."""
     return STATUS_TEXT.get(status, "meaning unknown")
 
 
@@ -125,9 +130,11 @@ class MercuryFraming:
         self.accepted: frozenset[int] = frozenset(Op) if host else _STREAM_OPS
 
     def expect(self, op: int) -> None:
+        """From now on answers to `op` are frames too."""
         self.accepted = _STREAM_OPS | {op}
 
     def measure(self, data: bytes, at: int) -> int:
+        """The length of the frame that begins at `at`, by its head, its length and its opcode."""
         if data[at] != 0xFF:
             return NEVER
         head = data[at + 1 : at + 3]
@@ -136,6 +143,7 @@ class MercuryFraming:
         return NEVER if head and head[0] > MAX_DATA else MORE
 
     def intact(self, frame: bytes) -> bool:
+        """Whether the CRC is right."""
         return tm16(frame[1:-2]) == frame[-2] << 8 | frame[-1]
 
 
@@ -165,6 +173,8 @@ def whole(data: bytes, at: int) -> int:
 
 
 class Reply(NamedTuple):
+    """An answer taken apart."""
+
     op: int
     status: int
     data: bytes
@@ -176,6 +186,7 @@ def read_reply(frame: bytes) -> Reply:
 
 
 def read_command(frame: bytes) -> tuple[int, bytes]:
+    """Opcode and data of a command, as the emulator takes it."""
     return frame[2], frame[3:-2]
 
 
@@ -272,6 +283,7 @@ _BITS_AND_PC = struct.Struct(">HH")
 
 @lru_cache(maxsize=16)
 def layout_of(meta: int) -> Layout:
+    """The layout of tag records with these metadata."""
     return Layout(meta)
 
 
@@ -296,9 +308,12 @@ class Anchor:
         self._at = 0
 
     def set(self, now: int) -> None:
+        """A round begins at `now`, microseconds UTC."""
         self._at = now
 
     def date(self, milliseconds: int, now: int) -> int:
+        """When a tag was read, given its milliseconds since the round began. A time that cannot be sets the anchor
+        anew."""
         time = self._at + milliseconds * 1_000
         if time > now or now - time > self._most:
             self._at = now - milliseconds * 1_000

@@ -38,6 +38,8 @@ from drivers.serial.signs import SECOND, Heartbeat
 
 
 class MercurySession(Session[MercurySettings]):
+    """The session with a Mercury module: a stream of reads, or rounds where it has none."""
+
     clock_of_family: ClassVar[ClockQuality] = ClockQuality.UPTIME
 
     def __init__(self, link: Link, context: DriverContext, settings: MercurySettings, running: asyncio.Event) -> None:
@@ -57,6 +59,7 @@ class MercurySession(Session[MercurySettings]):
     # Frames of the module.
 
     def frame(self, frame: bytes, now: int) -> bool:
+        """Takes one whole frame of the reader; returns whether it was understood."""
         op, status = frame[2], frame[3] << 8 | frame[4]
         if self.answer(frame):
             return True
@@ -282,6 +285,7 @@ class MercurySession(Session[MercurySettings]):
     # Reading.
 
     async def work(self) -> NoReturn:
+        """Reads until the link ends. Raises DriverError."""
         inputs_at = self._loop.time()
         if self.settings.inputs:
             await self._ask_nested()
@@ -368,6 +372,7 @@ class MercurySession(Session[MercurySettings]):
                 self.input(pin, state == 1, now)
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if not 1 <= port <= 4:
             raise DriverError(f"output {port}: modules of this family have pins 1 to 4")
         if port in self.settings.inputs:
@@ -378,4 +383,5 @@ class MercurySession(Session[MercurySettings]):
         await self._stopped_call(Op.SET_OUTPUT, bytes([port, state]))
 
     async def leave(self) -> None:
+        """Leaves the reader as it was found."""
         await self._stop()

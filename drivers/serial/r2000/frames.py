@@ -16,6 +16,8 @@ BROADCAST = 0xFF
 
 
 class Cmd(IntEnum):
+    """Commands of the R2000 family."""
+
     GET_INPUTS = 0x60
     SET_OUTPUT = 0x61
     SET_DETECTOR = 0x62
@@ -57,6 +59,8 @@ LEN_END = 0x0A
 
 
 class Code(IntEnum):
+    """What an R2000 reader answers."""
+
     SUCCESS = 0x10
     NO_ANTENNA = 0x22
     INVENTORY = 0x31
@@ -74,6 +78,7 @@ CODE_TEXT = {
 
 
 def meaning(code: int) -> str:
+    """An error code, for people."""
     return f"{code:02X}, {CODE_TEXT.get(code, 'meaning unknown')}"
 
 
@@ -104,6 +109,7 @@ class R2000Framing:
         self._least = 3 if host else LEN_ERROR
 
     def measure(self, data: bytes, at: int) -> int:
+        """The length of the frame that begins at `at`, by its head, its length and its command."""
         if data[at] != HEAD:
             return NEVER
         head = data[at + 1 : at + 4]
@@ -142,6 +148,8 @@ def frame_of(address: int, cmd: int, data: bytes = b"") -> bytes:
 
 
 class Message(NamedTuple):
+    """A frame taken apart."""
+
     address: int
     cmd: int
     data: bytes
@@ -173,6 +181,7 @@ def read_tag(frame: bytes) -> Tag:
 
 
 def is_tag(frame: bytes) -> bool:
+    """Whether a frame is a tag that was read, and not the end of its round."""
     return frame[3] in ROUNDS and frame[1] > LEN_END
 
 
@@ -185,6 +194,7 @@ class End(NamedTuple):
 
 
 def read_end(frame: bytes) -> End:
+    """The end of a round: its antenna, reads a second, and reads in all."""
     return End(frame[4] + 1, int.from_bytes(frame[5:7], "big"), int.from_bytes(frame[7:11], "big"))
 
 

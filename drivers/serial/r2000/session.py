@@ -64,6 +64,8 @@ class Round:
 
 
 class R2000Session(Session[R2000Settings]):
+    """The session with a reader of this family: one round of inventory after the other."""
+
     def __init__(self, link: Link, context: DriverContext, settings: R2000Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._address = settings.address
@@ -91,6 +93,7 @@ class R2000Session(Session[R2000Settings]):
     # Frames of the reader.
 
     def frame(self, frame: bytes, now: int) -> bool:
+        """Takes one whole frame of the reader; returns whether it was understood."""
         if not self._mine(frame):
             return False
         if is_tag(frame):
@@ -113,6 +116,7 @@ class R2000Session(Session[R2000Settings]):
     # Connecting.
 
     async def prepare(self) -> Identity:
+        """Finds out who the reader is and sets it up. Raises DriverError."""
         if self.ports[-1] > MAX_PORT:
             raise DriverError(f"antenna {self.ports[-1]}: readers of this family have up to 16 ports", permanent=True)
         if set(self.settings.inputs) - {1, 2}:
@@ -204,6 +208,7 @@ class R2000Session(Session[R2000Settings]):
     # Reading.
 
     async def work(self) -> NoReturn:
+        """Reads until the link ends. Raises DriverError."""
         while True:
             for round_ in self._plan():
                 if not self.running.is_set():
@@ -301,6 +306,7 @@ class R2000Session(Session[R2000Settings]):
             self.input(2, bool(frame[5]), now)
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if port not in (3, 4):
             raise DriverError(f"output {port}: the outputs of this reader are called 3 and 4")
         await self._set(Cmd.SET_OUTPUT, bytes([port, state]), f"switch output {port}")

@@ -17,6 +17,8 @@ BROADCAST = 0xFF
 
 
 class Cmd(IntEnum):
+    """Commands of the UHFReader288 family, and what a reader sends by itself."""
+
     UNKNOWN = 0x00  # a reader's answer to what it does not know
     INVENTORY = 0x01
     INFO = 0x21
@@ -39,6 +41,8 @@ class Cmd(IntEnum):
 
 
 class Status(IntEnum):
+    """What a reader of this family answers."""
+
     OK = 0x00
     COMPLETE = 0x01
     TIMEOUT = 0x02
@@ -103,6 +107,8 @@ class Uhf288Framing:
         self._least = 4 if host else 5
 
     def measure(self, data: bytes, at: int) -> int:
+        """The length of the frame that begins at `at`. With no sync byte it is checked by its address and command
+        too."""
         length = data[at]
         if length < self._least:
             return NEVER
@@ -112,6 +118,7 @@ class Uhf288Framing:
         return length + 1 if data[at + 2] in _COMMANDS else NEVER
 
     def intact(self, frame: bytes) -> bool:
+        """Whether the CRC is right."""
         return mcrf4xx(frame[:-2]) == frame[-1] << 8 | frame[-2]
 
 
@@ -133,6 +140,8 @@ def reply(address: int, cmd: int, status: int, data: bytes = b"") -> bytes:
 
 
 class Reply(NamedTuple):
+    """An answer taken apart."""
+
     address: int
     cmd: int
     status: int

@@ -50,6 +50,8 @@ ASK_ALIVE = SECOND
 
 
 class Uhf288Session(Session[Uhf288Settings]):
+    """The session with a reader of this family: scans, or what it sends by itself in real-time mode."""
+
     rssi_unit: ClassVar[RssiUnit] = RssiUnit.RAW
 
     def __init__(self, link: Link, context: DriverContext, settings: Uhf288Settings, running: asyncio.Event) -> None:
@@ -71,6 +73,7 @@ class Uhf288Session(Session[Uhf288Settings]):
     # Frames of the reader.
 
     def frame(self, frame: bytes, now: int) -> bool:
+        """Takes one whole frame of the reader; returns whether it was understood."""
         _, cmd, status, data = reply = read_reply(frame)
         if not self._mine(frame):
             return False
@@ -118,6 +121,7 @@ class Uhf288Session(Session[Uhf288Settings]):
     # Connecting.
 
     async def prepare(self) -> Identity:
+        """Finds out who the reader is and sets it up. Raises DriverError."""
         info = await self._identify()
         self._dialect = Dialect(names_antenna=info.has_antennas)
         if not info.has_antennas:
@@ -241,6 +245,7 @@ class Uhf288Session(Session[Uhf288Settings]):
     # Reading.
 
     async def work(self) -> NoReturn:
+        """Reads until the link ends. Raises DriverError."""
         while True:
             if not self.running.is_set():
                 await self._pause()
@@ -351,6 +356,7 @@ class Uhf288Session(Session[Uhf288Settings]):
             self.input(1, bool(frame[4] & 1), self.context.now())
 
     async def set_output(self, port: int, state: bool) -> None:
+        """Switches an output. Raises DriverError."""
         if port not in (1, 2):
             raise DriverError(f"output {port}: this reader has outputs 1 and 2")
         if self._outputs is None:
@@ -362,5 +368,6 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._outputs = wanted
 
     async def leave(self) -> None:
+        """Leaves the reader as it was found."""
         if self._sends_unasked:
             await self._set_realtime(on=False)

@@ -70,10 +70,10 @@ class Books:
         if command.name == "difference":
             self._dealt(command)
         else:
-            self._readable(read(Book, "book", command.args))
+            self._readable(read(Book, command))
 
     def _dealt(self, command: Command) -> DealWith:
-        wanted = read(DealWith, "difference", command.args)
+        wanted = read(DealWith, command)
         life = self.differences.lives.get(wanted.uid)
         if life is None or not life.said:
             raise Refused(f"difference: {wanted.uid} has no difference")
@@ -109,7 +109,7 @@ class Books:
         try:
             if command.name == "difference":
                 return self._deal(self._dealt(command), command.t)
-            wanted = read(Book, "book", command.args)
+            wanted = read(Book, command)
             self._readable(wanted)
         except Refused:
             return []

@@ -76,6 +76,7 @@ class Differences:
         return {"waiting": waiting, **{state: self.number(state) for state in states}}
 
     def number(self, state: str) -> int:
+        """How many differences are in a state and were published."""
         return sum(1 for life in self.lives.values() if life.said and life.state == state)
 
     def apply(self, data: Mapping[str, Any], since: int, t: int) -> None:
@@ -88,12 +89,15 @@ class Differences:
         )  # fmt: skip
 
     def redate(self, by: int) -> None:
+        """All differences were `by` microseconds later than was thought."""
         for life in self.lives.values():
             life.since += by
             life.said += by if life.said else 0
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {uid: asdict(life) for uid, life in self.lives.items()}
 
     def load(self, dump: Mapping[str, Any]) -> None:
+        """Takes over what `dump` gave."""
         self.lives = {uid: Life(**life) for uid, life in dump.items()}

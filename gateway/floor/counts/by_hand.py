@@ -42,11 +42,11 @@ class ByHand:
         """Raises Refused where the command cannot be carried out once those that are `waiting` are."""
         match command.name:
             case "count.open":
-                self.sessions.admit_open(read(OpenCount, "count.open", command.args), waiting)
+                self.sessions.admit_open(read(OpenCount, command), waiting)
             case "count.close":
-                self.sessions.admit_close(read(CloseCount, "count.close", command.args), waiting)
+                self.sessions.admit_close(read(CloseCount, command), waiting)
             case "reads":
-                self._admit_reads(read(HandReads, "reads", command.args), command.t, waiting)
+                self._admit_reads(read(HandReads, command), command.t, waiting)
 
     def _admit_reads(self, wanted: HandReads, t: int, waiting: Sequence[Command]) -> None:
         if wanted.reader in self._readers:
@@ -63,12 +63,12 @@ class ByHand:
             return []
         match command.name:
             case "count.open":
-                return [self.sessions.open(read(OpenCount, "count.open", command.args), command.t)]
+                return [self.sessions.open(read(OpenCount, command), command.t)]
             case "count.close":
-                closing = read(CloseCount, "count.close", command.args)
+                closing = read(CloseCount, command)
                 found = self.sessions.at(closing.zone)
                 return [] if found is None else [self.sessions.close(found, closing.by, closing.note, command.t)]
-        return self._take(read(HandReads, "reads", command.args), command.t)
+        return self._take(read(HandReads, command), command.t)
 
     def _take(self, reads: HandReads, t: int) -> list[Fact]:
         """Takes what a handheld has read."""

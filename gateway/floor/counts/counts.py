@@ -82,7 +82,7 @@ class Counts:
         """Raises Refused where the command cannot be carried out once those that are `waiting` are."""
         match command.name:
             case "expected":
-                self.expected.admit(command.args, self._zones)
+                self.expected.admit(command, self._zones)
             case "count":
                 self._admit_count(command.args, sum(1 for other in waiting if other.name == "count"))
             case _:
@@ -119,7 +119,7 @@ class Counts:
         args, t = command.args, command.t
         match command.name:
             case "expected":
-                return self.expected.change(args, t)
+                return self.expected.change(command)
             case "count":
                 own = args.get("expected")
                 count = self._new(args["zone"], t, args.get("duration"), "command", args.get("request"))

@@ -1,4 +1,4 @@
-"""What ought to be in each zone, as the backend or a file says, and where those tags were seen last.
+"""Expected sets: the tags that ought to be in each zone, as the backend or a file says, and their last sightings.
 
 The sets are part of the floor's state and go into a part of the checkpoint of their own, which is only written when
 one has changed: they are large and change a few times a day.
@@ -17,6 +17,7 @@ from gateway.errors import Refused
 from gateway.events.count_models import ExpectedChanged, LastSighting, LongList
 from gateway.events.envelope import Fact
 from gateway.events.envelope import expected as changed_set
+from gateway.inputs import Command
 
 MAX_EXPECTED = 100_000
 """UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""
@@ -57,6 +58,10 @@ def read_uids(command: str, uids: Any) -> list[str]:
     return sorted(set(map(str.upper, uids)))
 
 
+def _uids_of(args: Mapping[str, Any]) -> list[str]:
+    return read_uids("expected", args["uids"])
+
+
 class ExpectedSets:
     """The set of each zone that has one."""
 
@@ -66,8 +71,9 @@ class ExpectedSets:
         self._gone: dict[str, list[Any]] = {}  # UID of a tag that departed to its last sighting
         self._changed = True
 
-    def admit(self, args: Mapping[str, Any], zones: set[str]) -> None:
+    def admit(self, command: Command, zones: set[str]) -> None:
         """Raises Refused where the command `expected` cannot be carried out."""
+        args = command.args
         unknown = sorted(set(args) - {"zone", "uids", "mode", "as_of", "source", "request", "by"})
         if unknown:
             raise Refused(
@@ -87,17 +93,18 @@ class ExpectedSets:
         request = args.get("request", "")
         if not isinstance(request, str) or len(request) > 128:
             raise Refused("expected: request is not a text of at most 128 characters")
-        self._admit_content(zone, args, mode)
+        self._admit_content(zone, command, mode)
 
-    def _admit_content(self, zone: str, args: Mapping[str, Any], mode: str) -> list[str]:
+    def _admit_content(self, zone: str, command: Command, mode: str) -> list[str]:
         """What the zone would expect then. Raises Refused."""
+        args = command.args
         as_of = _as_of(args.get("as_of"), 0)
         held = self._sets.get(zone)
         if args["uids"] is None:
             if mode != "set":
                 raise Refused(f"expected: mode {mode} needs a list of uids")
             return []
-        uids = read_uids("expected", args["uids"])
+        uids = command.typed(_uids_of)
         if mode == "set" and held is not None and 0 < as_of < held.as_of:
             raise Refused(
                 f"expected: the set as of {rfc3339(as_of)} is older than the one that {zone} has, "
@@ -116,12 +123,13 @@ class ExpectedSets:
         present = set(held.uids)
         return sorted(present | set(uids) if mode == "add" else present - set(uids))
 
-    def change(self, args: Mapping[str, Any], t: int) -> list[Fact]:
+    def change(self, command: Command) -> list[Fact]:
         """Carries out a command that was admitted, and says so. Where another overtook it so that it is not admitted
         any more, it changes nothing."""
+        args, t = command.args, command.t
         zone, mode = args["zone"], args.get("mode", "set")
         try:
-            uids = self._admit_content(zone, args, mode)
+            uids = self._admit_content(zone, command, mode)
         except Refused:
             return []
         self._changed = True
@@ -157,6 +165,7 @@ class ExpectedSets:
         self._gone = {uid: last for uid, last in self._gone.items() if uid in self._zones}
 
     def get(self, zone: str) -> ExpectedSet | None:
+        """The set of a zone."""
         return self._sets.get(zone)
 
     def zone_of(self, uid: str) -> str | None:
@@ -196,9 +205,11 @@ class ExpectedSets:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing is expected anywhere."""
         return not self._sets
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {"sets": {zone: asdict(held) for zone, held in self._sets.items()}, "gone": self._gone}
 
     def load(self, dump: Mapping[str, Any], zones: set[str]) -> None:

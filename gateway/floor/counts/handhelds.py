@@ -132,8 +132,10 @@ class Handhelds:
             burst.flush += by if burst.flush != NEVER else 0
 
     def dump(self) -> list[list[Any]]:
+        """The state for a checkpoint, ready for JSON."""
         return [[reader, asdict(burst)] for reader, burst in self._bursts.items()]
 
     def load(self, dump: list[Any]) -> None:
+        """Takes over what `dump` gave."""
         for reader, burst in dump:
             self._bursts.renew(reader, _Burst(**burst))

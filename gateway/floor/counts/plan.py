@@ -102,6 +102,7 @@ class Plan:
         return sorted((zone, task.due) for zone, task in self._tasks.items() if task.attempt <= t)
 
     def started(self, zone: str) -> None:
+        """A planned count of the zone has begun."""
         self._tasks[zone].attempt = NEVER
 
     def overdue(self, zone: str, due: int, why: str, again: int) -> None:
@@ -150,6 +151,7 @@ class Plan:
         return [entry.every, entry.at, entry.first, self._calendars[zone].zone_name]
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {zone: asdict(task) for zone, task in self._tasks.items()}
 
     def load(self, dump: Mapping[str, Any], counting: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""A count that is being taken: its rounds, which tags each round saw, and when it has seen enough."""
+"""A running count: its rounds, the tags that each round saw, and the rule by which it has seen enough."""
 
 from __future__ import annotations
 

@@ -151,6 +151,7 @@ class Sessions:
         return list(self._open.values())
 
     def get(self, name: str) -> Session | None:
+        """The open session of a name."""
         return self._open.get(name)
 
     def at(self, zone: str) -> Session | None:
@@ -242,10 +243,12 @@ class Sessions:
             )
 
     def redate(self, by: int) -> None:
+        """All sessions were `by` microseconds later than was thought."""
         for session in self._open.values():
             session.redate(by)
 
     def dump(self) -> list[dict[str, Any]]:
+        """The state for a checkpoint, ready for JSON."""
         return [asdict(session) for session in self._open.values()]
 
     def load(self, dump: Iterable[Mapping[str, Any]], running: set[str]) -> None:

@@ -106,8 +106,10 @@ class Alarms:
         return last[1] if last else 0
 
     def dump(self) -> dict[str, list[int]]:
+        """The state for a checkpoint, ready for JSON."""
         return {key: list(said) for key, said in self._said.items()}
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         for key, said in dump.items():
             self._said.renew(key, list(said))

@@ -29,6 +29,7 @@ class Known:
 
     @property
     def finished(self) -> bool:
+        """Whether every delivery of the manifest is done."""
         return all(delivery.delivery in self.done for delivery in self.manifest.deliveries)
 
 
@@ -96,6 +97,7 @@ class Catalogue:
                 self.remove(name)
 
     def remove(self, name: str) -> None:
+        """Forgets a manifest and its lines."""
         known = self.known.pop(name)
         for delivery in known.manifest.deliveries:
             key = (name, delivery.delivery)
@@ -112,10 +114,12 @@ class Catalogue:
                 self._owners.setdefault(line.uid, {})[manifest.manifest, delivery.delivery] = line
 
     def manifest(self, key: DeliveryKey | None) -> Manifest | None:
+        """The manifest of a delivery."""
         known = None if key is None else self.known.get(key[0])
         return None if known is None else known.manifest
 
     def delivery(self, key: DeliveryKey | None) -> Delivery | None:
+        """The delivery of a key."""
         manifest = self.manifest(key)
         return None if manifest is None or key is None else manifest.delivery(key[1])
 
@@ -141,13 +145,16 @@ class Catalogue:
         ]
 
     def line(self, uid: str, key: DeliveryKey | None) -> Line | None:
+        """The line of a package in a delivery."""
         return None if key is None else self._owners.get(uid, {}).get(key)
 
     def is_done(self, key: DeliveryKey) -> bool:
+        """Whether a delivery has been shipped or received."""
         known = self.known.get(key[0])
         return known is not None and key[1] in known.done
 
     def mark_done(self, key: DeliveryKey, t: int) -> None:
+        """A delivery was shipped or received at `t`."""
         self.known[key[0]].done[key[1]] = t
         self.revision += 1
 
@@ -223,9 +230,11 @@ class Catalogue:
         return key
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         return [[known.manifest.model_dump(mode="json"), known.received, known.done] for known in self.known.values()]
 
     def load(self, dump: list[Any]) -> None:
+        """Takes over what `dump` gave."""
         for content, received, done in dump:
             manifest = read_manifest(content)
             self.known[manifest.manifest] = Known(manifest, received, dict(done))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.config.base import Identifier
 from gateway.errors import Refused
 from gateway.floor.gate.manifest import Key, Text, Time, Uid, problems
+from gateway.inputs import Command
 from gateway.text import printable
 
 MAX_UIDS = 2_000
@@ -142,11 +143,11 @@ class Rejected(Arguments):
 _Model = TypeVar("_Model", bound=Arguments)
 
 
-def read(model: type[_Model], name: str, args: Any) -> _Model:
-    """The arguments of the command `name`. Raises Refused, saying what is wrong with them."""
+def read(model: type[_Model], command: Command) -> _Model:
+    """The arguments of a command. Raises Refused, saying what is wrong with them."""
     try:
-        return model.model_validate(args)
+        return command.typed(model.model_validate)
     except ValidationError as error:
-        raise Refused(f"{name}: {problems(error)}") from None
+        raise Refused(f"{command.name}: {problems(error)}") from None
     except ValueError as error:
-        raise Refused(f"{name}: cannot be read: {printable(str(error), 100)}") from None
+        raise Refused(f"{command.name}: cannot be read: {printable(str(error), 100)}") from None

@@ -33,12 +33,15 @@ class Doors:
         return any(door is not None and (door.reader, door.port) == (reader, port) for door in doors)
 
     def word(self, dock: str) -> str:
+        """``open``, ``closed`` or ``unknown``."""
         known = self._open.get(dock)
         return "unknown" if known is None else "open" if known else "closed"
 
     def dump(self) -> dict[str, bool]:
+        """The state for a checkpoint, ready for JSON."""
         return dict(self._open)
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         names = {dock.id for dock in self._docks}
         self._open = {dock: bool(state) for dock, state in dump.items() if dock in names}

@@ -69,12 +69,8 @@ class Gate:
         )
         self._prechecks = Prechecks(self._catalogue, self._sessions.judges, self._sessions.taken, digest)
         self.staging = Staging(
-            config.gate.staging,
-            self._catalogue,
-            whereabouts or Blind(),
-            self._sessions.judges.product,
-            self._sessions.taken,
-            digest,
+            *(config.gate.staging, self._catalogue, whereabouts or Blind()),
+            *(self._sessions.judges.product, self._sessions.taken, digest),
         )
         self._reports = reports
         self._from_events = FromEvents(self._catalogue, self._sessions, self._shipped, self._watch_lists)
@@ -124,10 +120,11 @@ class Gate:
         plan = self._plans.get(command.name)
         if plan is None:
             raise Refused(f"no command {command.name!r}: the gate takes {', '.join(COMMANDS)}")
-        return plan(command.args, command.t)
+        return plan(command)
 
-    def _open(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Open, "gate.open", args)
+    def _open(self, command: Command) -> Action:
+        wanted = commands.read(commands.Open, command)
+        t = command.t
         self._known_dock("gate.open", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is not None and session.key is not None:
@@ -140,8 +137,9 @@ class Gate:
             return lambda: self._sessions.attach(wanted.dock, key, t, wanted.by)
         return lambda: self._sessions.open(wanted.dock, key, t, wanted.by, "command")
 
-    def _close(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Close, "gate.close", args)
+    def _close(self, command: Command) -> Action:
+        wanted = commands.read(commands.Close, command)
+        t = command.t
         self._known_dock("gate.close", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
@@ -150,8 +148,9 @@ class Gate:
             raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
         return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
 
-    def _confirm(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Confirm, "gate.confirm", args)
+    def _confirm(self, command: Command) -> Action:
+        wanted = commands.read(commands.Confirm, command)
+        t = command.t
         self._known_dock("gate.confirm", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
@@ -160,8 +159,9 @@ class Gate:
             raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
         return lambda: self._sessions.confirm(wanted, t)
 
-    def _override(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Override, "gate.override", args)
+    def _override(self, command: Command) -> Action:
+        wanted = commands.read(commands.Override, command)
+        t = command.t
         self._known_dock("gate.override", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
@@ -177,8 +177,9 @@ class Gate:
             raise Refused(f"gate.override: nothing about {wanted.uid} is unknown")
         return lambda: self._sessions.override(wanted, judgement.unknown, t)
 
-    def _reads(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Reads, "reads", args)
+    def _reads(self, command: Command) -> Action:
+        wanted = commands.read(commands.Reads, command)
+        t = command.t
         self._known_dock("reads", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
@@ -284,6 +285,7 @@ class Gate:
         return [(*at, level) for at, level in self._signals.wanted().items() if reader in (None, at[0])]
 
     def docks(self) -> list[str]:
+        """The ids of the docks."""
         return list(self._docks)
 
     def state(self, dock: str, now: int | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Each command is planned here, which refuses it and changes nothing; what is plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,10 +21,16 @@ from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.staging import Staging
 from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
+from gateway.inputs import Command
 
 Action: TypeAlias = Callable[[], list[Fact]]
-Plan: TypeAlias = Callable[[Any, int], Action]
-"""A command's arguments and its time to what carries it out. Raises Refused where it cannot be carried out."""
+Plan: TypeAlias = Callable[[Command], Action]
+"""A command to what carries it out. Raises Refused where it cannot be carried out."""
+
+
+def _manifest_of(args: Mapping[str, Any]) -> Manifest:
+    """The manifest in the arguments of a command, which may name itself besides."""
+    return read_manifest({key: value for key, value in args.items() if key != "request"})
 
 
 class Knowledge:
@@ -60,8 +66,9 @@ class Knowledge:
             "watch": self._watched,
         }
 
-    def _manifest(self, args: Any, t: int) -> Action:
-        manifest = read_manifest({key: value for key, value in args.items() if key != "request"})
+    def _manifest(self, command: Command) -> Action:
+        manifest = command.typed(_manifest_of)
+        t = command.t
         for delivery in manifest.deliveries:
             if delivery.dock is not None and delivery.dock not in self._docks:
                 known = ", ".join(sorted(self._docks)) or "none"
@@ -81,8 +88,9 @@ class Knowledge:
         facts += self._sessions.corrected(manifest, before, t)
         return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
 
-    def _withdraw(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Withdraw, "manifest.withdraw", args)
+    def _withdraw(self, command: Command) -> Action:
+        wanted = commands.read(commands.Withdraw, command)
+        t = command.t
         known = self._catalogue.known.get(wanted.manifest)
         if known is None:
             raise Refused(f"manifest.withdraw: no manifest {wanted.manifest!r} is known")
@@ -95,12 +103,14 @@ class Knowledge:
 
         return withdraw
 
-    def _rejected(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Rejected, "manifest.refused", args)
+    def _rejected(self, command: Command) -> Action:
+        wanted = commands.read(commands.Rejected, command)
+        t = command.t
         return lambda: self._alarms.manifest_refused(wanted.source, wanted.name, wanted.reason, t)
 
-    def _take_stock(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Stock, "stock", args)
+    def _take_stock(self, command: Command) -> Action:
+        wanted = commands.read(commands.Stock, command)
+        t = command.t
 
         def take() -> list[Fact]:
             self._stock.put(wanted.items)
@@ -108,8 +118,9 @@ class Knowledge:
 
         return take
 
-    def _destroy(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.Destroy, "destroy", args)
+    def _destroy(self, command: Command) -> Action:
+        wanted = commands.read(commands.Destroy, command)
+        t = command.t
         self._watch_lists.admit_destroyed(wanted.uid)
 
         def destroy() -> list[Fact]:
@@ -121,8 +132,9 @@ class Knowledge:
 
         return destroy
 
-    def _watched(self, args: Any, t: int) -> Action:
-        wanted = commands.read(commands.WatchListChange, "watch", args)
+    def _watched(self, command: Command) -> Action:
+        wanted = commands.read(commands.WatchListChange, command)
+        t = command.t
         self._watch_lists.admit(wanted)
         named = {*wanted.uids, *self._watch_lists.on(wanted.name)}
         again = partial(self._prechecks.of_packages, named, t)

@@ -145,9 +145,11 @@ class Manifest(_Part):
     deliveries: Annotated[list[Delivery], Field(min_length=1, max_length=MAX_DELIVERIES)]
 
     def size(self) -> int:
+        """How many lines it has in all."""
         return sum(len(delivery.lines) for delivery in self.deliveries)
 
     def delivery(self, name: str) -> Delivery | None:
+        """The delivery of a name."""
         return next((delivery for delivery in self.deliveries if delivery.delivery == name), None)
 
 

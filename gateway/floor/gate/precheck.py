@@ -179,4 +179,5 @@ class Prechecks:
         return [[*key, *astuple(said)] for key, said in self._said.items()]
 
     def load(self, dump: Iterable[Any]) -> None:
+        """Takes over what `dump` gave."""
         self._said = {(manifest, delivery): _Said(*said) for manifest, delivery, *said in dump}

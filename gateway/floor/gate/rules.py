@@ -303,6 +303,7 @@ class Judgement:
 
     @property
     def passed(self) -> bool:
+        """Whether every rule was asked and passed."""
         return not self.blocked and not self.unknown
 
     def words(self) -> str:

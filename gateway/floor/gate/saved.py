@@ -12,6 +12,7 @@ from gateway.floor.gate.session import Ending, Session, Status, Tag, Where
 
 
 def dump_session(session: Session) -> dict[str, Any]:
+    """A session, ready for JSON."""
     return {
         "dock": session.dock,
         "inbound": session.inbound,
@@ -34,6 +35,7 @@ def dump_session(session: Session) -> dict[str, Any]:
 
 
 def load_session(dump: Mapping[str, Any]) -> Session:
+    """A session from its dump."""
     tags = load_tags(dump["tags"])
     kept = {name: value for name, value in dump.items() if name not in ("tags", "key", "ending")}
     return Session(
@@ -46,10 +48,12 @@ def load_session(dump: Mapping[str, Any]) -> Session:
 
 
 def dump_tags(tags: Mapping[str, Tag]) -> dict[str, Any]:
+    """The packages of a session by UID, ready for JSON."""
     return {uid: _dump_tag(tag) for uid, tag in tags.items()}
 
 
 def load_tags(dump: Mapping[str, Any]) -> dict[str, Tag]:
+    """The packages of a session from their dump."""
     return {uid: _load_tag(content) for uid, content in dump.items()}
 
 

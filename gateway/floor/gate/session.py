@@ -199,6 +199,7 @@ class Session:
         tag.status, tag.judgement = status, judgement
 
     def loaded(self) -> list[str]:
+        """The UIDs that are on the van, sorted."""
         return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.LOADED)
 
     def returned(self) -> list[str]:
@@ -236,4 +237,5 @@ def unwatched(session: Session, dark: Mapping[str, int]) -> dict[str, int]:
 
 
 def in_seconds(lengths: Mapping[str, int]) -> dict[str, float]:
+    """Lengths in microseconds as seconds, to the millisecond."""
     return {antenna: round(length / SECOND, 3) for antenna, length in lengths.items()}

@@ -65,9 +65,11 @@ class Sessions:
     # ---- who is where
 
     def knows(self, dock: str) -> bool:
+        """Whether there is such a dock."""
         return dock in self._docks
 
     def at(self, dock: str) -> Session | None:
+        """The session at a dock."""
         return self._open.get(dock)
 
     def taken(self) -> dict[DeliveryKey, str]:
@@ -117,6 +119,7 @@ class Sessions:
     # ---- what passes
 
     def passed(self, dock: str, p: Pass) -> list[Fact]:
+        """A package passed the portal of a dock; nothing follows where the dock has no session."""
         session = self._open.get(dock)
         if session is None:
             return []
@@ -268,6 +271,7 @@ class Sessions:
 
     @property
     def due(self) -> int:
+        """When something is to be said although nothing happened."""
         return min((self._due(session) for session in self._open.values()), default=NEVER)
 
     def _due(self, session: Session) -> int:
@@ -353,6 +357,7 @@ class Sessions:
         )
 
     def last_verdict(self, dock: str) -> dict[str, Any] | None:
+        """The outline of the last verdict at a dock."""
         return self._last.outline(dock)
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
@@ -369,6 +374,7 @@ class Sessions:
     # ---- state
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             "open": [dump_session(self._open[dock]) for dock in sorted(self._open)],
             "unfinished": self._unfinished.dump(),

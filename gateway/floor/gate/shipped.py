@@ -26,12 +26,12 @@ class Shipped:
         self.revision += 1
 
     def forget(self, uid: str) -> None:
-        """It came back."""
+        """The package came back."""
         if self._left.pop(uid, None) is not None:
             self.revision += 1
 
     def key(self, uid: str, t: int) -> DeliveryKey | None:
-        """The delivery with which it left, as far as that is remembered at `t`."""
+        """The delivery with which a package left, as far as that is remembered at `t`."""
         left = self._left.get(uid)
         return None if left is None or t - left[2] > self._remember else (left[0], left[1])
 
@@ -51,6 +51,7 @@ class Shipped:
         return runs
 
     def load(self, dump: list[Any]) -> None:
+        """Takes over what `dump` gave."""
         for manifest, delivery, t, uids in dump:
             for uid in uids:
                 self._left.renew(uid, (manifest, delivery, t))

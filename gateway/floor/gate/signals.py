@@ -43,6 +43,7 @@ class Signals:
         self._given: dict[tuple[str, int], bool] = {}
 
     def lamp(self, dock: str) -> Lamp:
+        """The lamp that a dock shows."""
         return self._shown[dock].lamp
 
     def show(self, dock: str, lamp: Lamp, until: int = NEVER) -> None:
@@ -69,6 +70,7 @@ class Signals:
         )
 
     def fire(self, t: int) -> None:
+        """Puts out what has shone long enough at `t`."""
         for shown in self._shown.values():
             if shown.until <= t:
                 shown.lamp, shown.until = Lamp.OFF, NEVER
@@ -98,9 +100,11 @@ class Signals:
         return changed
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {name: [shown.lamp.value, shown.until, shown.buzz_until] for name, shown in self._shown.items()}
 
     def load(self, dump: dict[str, Any]) -> None:
+        """Takes over what `dump` gave."""
         for name, (lamp, until, buzz_until) in dump.items():
             if name in self._shown:
                 self._shown[name] = _Shown(Lamp(lamp), until, buzz_until)

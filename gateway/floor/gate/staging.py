@@ -42,9 +42,11 @@ class Blind:
     """Of a gate without a floor."""
 
     def seen(self, uid: str) -> tuple[str, int] | None:
+        """Nothing was."""
         return None
 
     def inside(self, zones: Collection[str]) -> Mapping[str, str]:
+        """Nothing is."""
         return {}
 
 
@@ -151,5 +153,6 @@ class Staging:
         return {"due": self.due, "said": [[*key, said] for key, said in self._said.items()]}
 
     def load(self, dump: Mapping[str, Any]) -> None:
+        """Takes over what `dump` gave."""
         self.due = dump["due"]
         self._said = {(manifest, delivery): said for manifest, delivery, said in dump["said"]}

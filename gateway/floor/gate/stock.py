@@ -47,6 +47,7 @@ class Stock:
         return [[uid, product, dates.get(uid)] for uid, product in self._products.items()]
 
     def load(self, dump: Iterable[Any]) -> None:
+        """Takes over what `dump` gave."""
         self._set((uid, product, expires) for uid, product, expires in dump)
 
 

@@ -1,4 +1,5 @@
-"""What an ended session leaves to the next one of the same delivery, so that a door closed too early costs nothing."""
+"""Loads of ended sessions, kept for the next session of the same delivery, so that a door closed too early costs
+nothing."""
 
 from __future__ import annotations
 
@@ -59,12 +60,14 @@ class Unfinished:
             left.tags[p.uid].place(Where.OUTSIDE, p.end, portal_proof(p))
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         return [
             [*key, dump_tags(left.tags), left.unwatched, left.confirmed, left.overrides]
             for key, left in self._left.items()
         ]
 
     def load(self, dump: list[Any]) -> None:
+        """Takes over what `dump` gave."""
         for manifest, delivery, tags, unwatched, confirmed, *more in dump:
             overrides = dict(more[0]) if more else {}
             self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed), overrides))
@@ -77,7 +80,7 @@ _OUTLINE = (
 
 
 class LastVerdicts:
-    """By dock. The outlines are kept over restarts; the sets are only for show, and are not."""
+    """The last verdict at each dock: an outline, which is kept over restarts, and its sets, which are only shown."""
 
     def __init__(self) -> None:
         self._outlines: dict[str, dict[str, Any]] = {}
@@ -89,6 +92,7 @@ class LastVerdicts:
         self._lines[dock] = verdict.lines(sets)
 
     def outline(self, dock: str) -> dict[str, Any] | None:
+        """What is kept of the last verdict at a dock."""
         return self._outlines.get(dock)
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
@@ -96,6 +100,7 @@ class LastVerdicts:
         return self._lines.get(dock, {})
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return self._outlines
 
     def load(self, dump: Mapping[str, Any], docks: Container[str]) -> None:

@@ -19,7 +19,7 @@ from gateway.events.envelope import Fact, alarm, gate
 from gateway.events.gate_alarms import WatchAlarm
 from gateway.events.gate_models import WatchChanged
 from gateway.floor.bounded import renew
-from gateway.floor.gate.commands import WatchListChange, read
+from gateway.floor.gate.commands import WatchListChange
 
 ALGORITHM = "watch/2"
 
@@ -122,7 +122,7 @@ class WatchLists:
         """Raises Refused where the list `destroyed` is not configured, has the package already, or is full."""
         if DESTROYED in self.lists(uid):
             raise Refused(f"destroy: {uid} is on the list of destroyed packages already")
-        self.admit(read(WatchListChange, "watch", {"list": DESTROYED, "mode": "add", "uids": [uid]}))
+        self.admit(WatchListChange.model_validate({"list": DESTROYED, "mode": "add", "uids": [uid]}))
 
     def last_zone(self, uid: str) -> str | None:
         """Where a watched package was seen last."""
@@ -227,6 +227,7 @@ class WatchLists:
         return alarm(entry.zone, t, data)
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             uid: [{name: asdict(entry) for name, entry in tag.lists.items()}, tag.custody]
             for uid, tag in self._tags.items()

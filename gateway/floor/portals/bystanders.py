@@ -15,20 +15,22 @@ class Bystanders:
         self._spans: list[tuple[str, int, int]] = []
 
     def add(self, name: str, start: int, end: int) -> None:
-        """One more; beyond MAX_BYSTANDERS the oldest is forgotten."""
+        """Remembers a tag that was read from `start` to `end`; beyond MAX_BYSTANDERS the oldest is forgotten."""
         self._spans.append((name, start, end))
         del self._spans[:-MAX_BYSTANDERS]
 
     def between(self, start: int, end: int) -> set[str]:
-        """Those that were read at some time between the two."""
+        """The UIDs of tags that were read at some time between the two."""
         return {name for name, first, last in self._spans if first <= end and last >= start}
 
     def redate(self, by: int) -> None:
-        """They were read `by` microseconds later than was thought."""
+        """All were read `by` microseconds later than was thought."""
         self._spans = [(name, start + by, end + by) for name, start, end in self._spans]
 
     def dump(self) -> list[tuple[str, int, int]]:
+        """The state for a checkpoint, ready for JSON."""
         return self._spans
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         self._spans = [(name, start, end) for name, start, end in dump]

@@ -1,7 +1,7 @@
-"""What others that were in the portal at the same time say of a tag: packages of one load go one way.
+"""The prior of a tag given its companions, the tags that came and went with it: packages of one load go one way.
 
-Each of them has been weighed alone. The stories that explain them all together are weighed against each other, and the
-tag is taken to be with them in TOGETHER of cases, or on business of its own.
+Each companion has been weighed by itself. Their likelihoods are multiplied, story by story, each tempered by ALIKE and
+floored by LEAST; the prior of the tag is a mixture of that product (TOGETHER) and of its prior without companions.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ TOGETHER = 0.9
 """Of ten tags that come and go with others, nine are of their load."""
 
 ALIKE = 0.6
-"""How much of what another package says is news. They share the cart, the bodies beside it, and its way."""
+"""Exponent of a companion's likelihood. Packages of one load share the cart, the bodies beside it and its way: what one
+shows is only in part independent of the others."""
 
 LEAST = 0.1
-"""Nothing that one package shows makes a story less probable than that: what is behind goods is misread as often, and
-one that is must not outweigh seven that agree."""
+"""Floor of a companion's likelihood: what is behind goods is misread as often as that, and one companion that is must
+not outweigh seven that agree."""
 
 SLACK = 1 * SECOND
-"""By so much one may be read before and after the other and still be with it: half a load's length at a slow walk."""
+"""Time by which a companion may be read before and after the tag: half a load's length at a slow walk."""
 
 TIMES_AS_LONG, AND_LONGER = 2, 4 * SECOND
-"""What is read for more than so many times as long and so much more is not with it: it stands there."""
+"""A tag that is read for more than so many times as long as another, and so much longer, is no companion: it stands
+there."""
 
 LOUDER_HERE, MOST_LOUDER = 3.0, 20.0
 """Decibels by which a tag and its company must be louder, on the average, in the portal that they are said to have
@@ -57,6 +59,7 @@ class Trace:
         object.__setattr__(self, "news", news)
 
     def overlaps(self, start: int, end: int) -> bool:
+        """Whether the tag was there at some time between the two."""
         return self.start <= end and start <= self.end
 
     def redated(self, by: int) -> Trace:
@@ -64,6 +67,7 @@ class Trace:
         return replace(self, start=self.start + by, end=self.end + by)
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         story = self.likelihood
         return [
             self.epc.hex(),
@@ -83,8 +87,8 @@ class Trace:
 
 
 def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
-    """Those of the others that have something to say of it and came and went as it did: the shorter of the two lies
-    within the longer."""
+    """The companions of a tag: those of the others that carry evidence and came and went as it did, so that the shorter
+    of the two stays lies within the longer."""
     if one.standing:
         return []
     start, end, epc = one.start, one.end, one.epc
@@ -103,7 +107,7 @@ def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
 
 
 def with_companions(prior: Likelihood, companions: Iterable[Trace]) -> Likelihood:
-    """What is to be expected of a tag, given what was to be expected without, and those that it came and went with."""
+    """The prior of a tag with its companions, from its prior without them; shares of one."""
     news = [other.news for other in companions]
     if not news:
         return prior

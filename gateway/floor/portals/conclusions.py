@@ -1,7 +1,7 @@
-"""What is said of a tag once it is judged: that it passed, stood or came back, that it is not known, or nothing.
+"""From a verdict on one pass to what is published of the tag: a pass, standing, turned back, undetermined, or nothing.
 
-A verdict looks at one pass. Here it meets what else is known of the tag: another portal that heard it as well, where
-its last pass led to, whether it is standing stock, and what was said of it while it was still read.
+What is known of the tag besides its verdict is added here: another portal that heard it as well, where its last pass
+led to, whether it is standing stock, and what was published while it was still read.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gateway.floor.portals.standing import LEARNED, Standing
 from gateway.floor.tags import uid
 
 LIKELY = 0.5
-"""How probable it must once have been that what stays has passed, for it not to be said that it stood there."""
+"""Posterior of a pass from which on a tag that stays is not said to stand there, but to have passed or stood."""
 
 
 class Conclusions:
-    """Those of one portal. `elsewhere` tells whether a finding and its company were heard as loud at another portal,
-    `prove` gives the reads behind a finding."""
+    """The conclusions of one portal. `elsewhere` tells whether a finding and its company were heard as loud at another
+    portal, `prove` gives the reads behind a finding."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Conclusions:
         self._prove = prove
 
     def of_early(self, finding: Finding, t: int) -> list[Judged]:
-        """Of a tag that is still read at `t`: its way, where that has been certain for a while and nothing else that is
-        known speaks against it."""
+        """The pass of a tag that is still read at `t`, where its direction has been certain for a while and nothing
+        else that is known of the tag speaks against it; else nothing."""
         track = finding.track
         verdict = judge(finding.case, [], max(self._config.certainty, CERTAIN))
         if not is_certain(track, verdict, t) or self._elsewhere(finding, []):
@@ -59,8 +59,8 @@ class Conclusions:
         return self._passed(finding, verdict, [])
 
     def of_long(self, finding: Finding) -> tuple[list[Judged], bool]:
-        """Of a tag that has been read for the longest time that a pass takes, and still is; and whether a pass of it is
-        over by that."""
+        """What is published of a tag that has been read for the longest time that a pass takes, and still is; and
+        whether its pass is over by that."""
         track = finding.track
         verdict = judge(finding.case, [], self._config.certainty)
         if track.way is not None:
@@ -75,8 +75,8 @@ class Conclusions:
         return [], False
 
     def of_gone(self, finding: Finding, companions: list[Trace]) -> list[Judged]:
-        """Of a tag that has left, with those that left with it. Nothing, if it is known to stand there and nothing
-        speaks against that."""
+        """What is published of a tag that has left, with `companions` that left with it. Nothing, if the tag is known
+        to stand there and its reads do not contradict that."""
         verdict = judge(finding.case, companions, self._config.certainty)
         track = finding.track
         if track.way is not None:

@@ -1,8 +1,7 @@
-"""Ways that are said while a tag is still read: when a pass is certain there is nothing to wait for.
+"""Early passes: directions that are published while the tag is still read, once they are as good as certain.
 
-A tag is weighed twice a second as if it were gone. A way that is as good as certain for a second on end is said. What
-the tag does after that is still watched: where it came back, or the whole pass says another way, what was said is
-revised.
+A tag is weighed twice a second as if it were gone. A direction with a posterior of CERTAIN for HELD on end is
+published. The tag is watched on: where it turned back, or its whole pass shows another direction, the pass is revised.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.track import Track
 
 CERTAIN = 0.999
-"""How certain a way must be to be said while the tag is still read."""
+"""Least posterior of a direction that is published while the tag is still read."""
 
 HELD = 1 * SECOND
-"""For how long it must have been so."""
+"""Time for which the posterior must have been so large."""
 
 EVERY = SECOND // 2
-"""Time between two looks."""
+"""Time between two weighings of a tag that is still read."""
 
 FEW_TAGS = 12
-"""Tags in a portal at most for which that is done: two milliseconds each. Loads are judged when they have left."""
+"""Most tags in a portal for which early passes are looked for: two milliseconds each. Loads are judged when they have
+left."""
 
 WAYS = (Direction.IN, Direction.OUT)
 

@@ -21,16 +21,16 @@ from gateway.floor.portals.walk_model import NOTHING, Likelihood, likelihood
 from gateway.floor.readers.antennas import AntennaClock, DarkCause
 
 BESIDE = 2 * SECOND
-"""How far a tag's loudest time may be from what the photo-eyes saw, for it to be the same thing."""
+"""Longest time between the crossing of a tag and what the photo-eyes saw, for the two to be the same thing."""
 
 
 @dataclass(slots=True, frozen=True)
 class Case:
-    """Times in microseconds UTC. `crossing` is when the tag went through, if it did; `whole` the share of the portal's
-    antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long as a pass may take. `standing`: it is
-    known to stand there, and was there `spells` times without a direction. `cut` says what broke it off. `walk` is how
-    well the model of the way explains the reads, `likelihood` what the learned layer makes of that and of the shape of
-    the whole pass."""
+    """What the verdict on a tag rests on. Times in microseconds UTC. `crossing` is when the tag went through, if it
+    did; `whole` the share of the portal's antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long
+    as a pass may take. `standing`: it is known to stand there, and was there `spells` times without a direction. `cut`
+    says what broke it off. `walk` is how well the model of the way explains the reads, `likelihood` what the learned
+    layer makes of that and of the shape of the whole pass."""
 
     start: int
     end: int
@@ -73,8 +73,9 @@ def by_photo_eyes(crossings: Sequence[Crossing], t: int) -> Direction | None:
 
 @dataclass(slots=True)
 class Finding:
-    """`case` is all that is known of it by itself, `trace` the same in short, for the others. `down` are the antennas
-    that were not at work all the while. `closed` is when it was closed, microseconds UTC."""
+    """A tag in a portal, weighed by itself. `case` is all that is known of it, `trace` the same in short for its
+    companions. `down` are the antennas that were not watching all the while. `closed` is when its track was closed,
+    microseconds UTC."""
 
     track: Track
     case: Case
@@ -83,6 +84,7 @@ class Finding:
     closed: int
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             "track": self.track.dump(),
             "trace": self.trace.dump(),

@@ -1,4 +1,4 @@
-"""Which passes belong together: a pallet, a cart, an armful.
+"""Loads: passes that belong together, such as a pallet, a cart, an armful.
 
 Passes the same way whose crossings follow each other closely are a load. A load takes in members as they are judged,
 and is said as a group once nothing is left that could belong to it.
@@ -16,10 +16,10 @@ from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.proof import PassProof
 
 LINK = 1 * SECOND
-"""Time between two packages of one load: a metre at a walk."""
+"""Longest time between the crossings of two packages of one load: a metre at a walk."""
 
 SPAN = 4 * SECOND
-"""Time in which a load crosses: a pallet and its jack, two metres, at half a metre a second."""
+"""Longest time in which a load crosses: a pallet and its jack, two metres, at half a metre a second."""
 
 SLOW_DIVISOR = 4
 """A slow load takes longer: LINK is at least this part of the time for which a package was read, SPAN at least twice
@@ -84,7 +84,7 @@ class Load:
     members: list[str] = field(default_factory=list)
 
     def takes(self, judged: Judged) -> bool:
-        """Whether a pass belongs to it."""
+        """Whether a pass belongs to the load."""
         part = (judged.end - judged.start) // SLOW_DIVISOR
         link, span = max(LINK, part), max(SPAN, 2 * part)
         first, last = min(self.first, judged.crossing), max(self.last, judged.crossing)
@@ -92,6 +92,7 @@ class Load:
         return judged.direction is self.direction and near and last - first <= span and judged.uid not in self.members
 
     def add(self, judged: Judged, t: int) -> None:
+        """Takes in a pass, which is said at `t`."""
         self.members.append(judged.uid)
         self.start, self.end = min(self.start, judged.start), max(self.end, judged.end)
         self.first, self.last = min(self.first, judged.crossing), max(self.last, judged.crossing)
@@ -140,7 +141,9 @@ class Loads:
             load.first, load.last, load.said = load.first + by, load.last + by, load.said + by
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         return [asdict(load) for load in self.open]
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         self.open = [Load(**(entry | {"direction": Direction(entry["direction"])})) for entry in dump]

@@ -1,18 +1,18 @@
-"""Which way a tag went, and how sure that is.
+"""The verdict on one pass: the direction with the largest posterior, where that is large enough.
 
 ::
 
     broken off (reader down)                                        → undetermined
     one side only        → in, out    where photo-eyes say so and the tag came and went with what they saw
                          → static     where it was there for the longest time a pass takes
-    otherwise what is expected x how well each story explains the reads x the photo-eyes:
+    otherwise prior x likelihood of each story x evidence of the photo-eyes:
                          → in, out    where that is certain enough
                          → returned   where coming and going back is as good as certain, and both sides saw it
                          → static     the same of a tag that is known to stand there
                          → undetermined
 
-What is expected: two thirds of what comes near a portal go through; of what is known to stand there, or was read for
-long, one in ten; and what came and went with others most probably did as they did.
+The prior: two thirds of what comes near a portal go through; of what is known to stand there, or was read for long, one
+in ten; and what came and went with others most probably went their way.
 """
 
 from __future__ import annotations
@@ -33,63 +33,64 @@ USUAL = Likelihood(1 / 3, 1 / 3, 1 / 6, 1 / 6)
 and one in six stands there."""
 
 RARELY, OFTEN = 10, 190
-"""Of what is read for longer than a pass takes, or is known to stand there, one in RARELY passes: it waited before, or
-stays behind the door, or is taken away. As many come and go, and the others stand: something was in the way, or is not
-any more. It is one more for every time that it was there without passing, up to OFTEN."""
+"""Prior of a pass for a tag that is read for longer than a pass takes, or is known to stand there: 1 / (RARELY + n), n
+its earlier stays without a pass, at most OFTEN. Turning back has the same prior; the rest is standing there."""
 
 LEG = 4.0
-"""By which factor (6 dB) such a one must be received less by the side that it comes from, and more by the other, before
-and after: what stands in the way changes one side."""
+"""Factor of received power (6 dB) by which a standing tag that passes must fall on the side that it leaves and rise on
+the other: what stands in the way changes one side only."""
 
 PASSES_WITHIN, FURTHER = 10 * SECOND, 5 * SECOND
-"""Time in which people are through, those too who wait before a door, and in how much more a pass becomes e times as
-rare: what is read for longer than that mostly stands there."""
+"""Length of a pass up to which the prior is as usual, and in which it falls by a factor e beyond that: people who wait
+before a door are through by then, and what is read for longer mostly stands there."""
 
 ENOUGH = 3
-"""Windows in which a tag must have been read to go with its load: one or two do not show that it came and went."""
+"""Fewest windows with reads of a tag that is to be judged by its companions: one or two do not show when it came and
+went."""
 
 TWICE, MANY = 2, 5
-"""In so many windows both sides must have seen a tag that passed by itself, or it came and went with so many others:
-one read on the far side is a reflection as often as not."""
+"""Fewest windows of each side for a tag that passed by itself, and fewest companions for one that has less: one read on
+the far side is a reflection as often as not."""
 
 BEAM_ODDS = 19.0
-"""Of twenty times that photo-eyes are broken in an order while a tag is beside them, once something else went."""
+"""Odds that what broke the photo-eyes in an order was the tag beside them: once in twenty times something else went."""
 
 SWELL = 4.0
-"""By which factor (6 dB) a tag that comes and goes is louder in between than at both ends."""
+"""Factor of received power (6 dB) between the loudest window of a tag that comes and goes and those at both ends."""
 
 LEAST_WINDOWS = 4
 """Windows that a side must have seen the tag in: a second is the least in which something is seen to come and go."""
 
 UNLIKE = 10**1.5
-"""By which factor (15 dB) one side may be louder at most, for the other to have seen that a tag did not come nearer to
-it: beyond that a bad cable or a metal package looks the same."""
+"""Largest factor of received power (15 dB) between the sides of a tag that is said to have turned back: beyond that a
+bad cable or a metal package looks the same."""
 
 AT_ONCE = 0.5
-"""Share of their spread by which the centroids of the sides may be apart at most, of a tag that went back: it was
-nearest to both at the same time. What went through makes it more."""
+"""Largest distance between the centroids of the sides, in spreads of the longer one, of a tag that is said to have
+turned back: it was nearest to both sides at the same time, and what goes through is not."""
 
 SURELY_BACK = 0.97
-"""How certain it must be that a tag went back: a passage that is called so is lost, which is worse than unclear."""
+"""Least posterior of having turned back: a passage that is called so is lost, which is worse than unclear."""
 
 AGREED = 0.5
-"""How probable the learned layer must hold it that such a tag did not pass, by itself."""
+"""Least posterior by the learned layer alone that a tag which is said to have turned back did not pass."""
 
 SURELY_STANDING = 0.6
-"""How certain it must be that what is known to stand there still does: that it left in two cases of five is worth
+"""Least posterior that a tag which is known to stand there still does: two chances in five that it left are worth
 saying."""
 
 MOST = 0.999
 """Nothing that rests on radio is certain."""
 
 MISSED = 0.1
-"""How often a pass is missed or left undetermined. Two passes the same way need one that was missed in between."""
+"""Share of passes that are missed or left undetermined. Two passes the same way need one that was missed in between."""
 
 
 @dataclass(slots=True, frozen=True)
 class Verdict:
-    """`leaning` is the likelier direction where it is not certain enough, `reason` says in a word or two what decided
-    or was missing. `crossing` in microseconds UTC; `companions` is how many others were taken into account."""
+    """What became of a tag in a portal. `leaning` is the likelier direction where it is not certain enough, `reason`
+    says in a word or two what decided or was missing. `crossing` in microseconds UTC; `companions` is how many others
+    were taken into account."""
 
     direction: Direction
     confidence: float
@@ -100,7 +101,8 @@ class Verdict:
 
 
 def judge(case: Case, companions: Sequence[Trace], needed: float) -> Verdict:
-    """`companions` are those that came and went with it, `needed` is how certain a direction must be to be said."""
+    """The verdict on a case. `companions` are the tags that came and went with it, `needed` is the least posterior of a
+    direction that is said."""
     if case.cut:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, case.cut)
     if case.inside is None or case.outside is None:
@@ -160,7 +162,7 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
 
 
 def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
-    """What is expected, how well each explains what was read (`story`), and what the photo-eyes saw, together."""
+    """The posterior of each story: prior (`expected`) x likelihood (`story`) x photo-eyes, shares of one."""
     photo_eyes = None if case.standing or case.full else case.photo_eyes
     inward = expected.inward * story.inward * (BEAM_ODDS if photo_eyes is Direction.IN else 1)
     outward = expected.outward * story.outward * (BEAM_ODDS if photo_eyes is Direction.OUT else 1)
@@ -171,12 +173,12 @@ def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihoo
 
 
 def _told(sure: float, whole: float) -> float:
-    """What is left of certainty where only a share of the antennas was at work."""
+    """A posterior discounted for the share of antennas that worked (`whole`), and never more than MOST."""
     return min(1 - min(1.0, (1 - sure) / max(whole, 0.1) ** 2), MOST)
 
 
 def _expected(case: Case) -> Likelihood:
-    """What is to be expected of what was read for so long."""
+    """The prior of each story for a tag that was read for so long, shares of one."""
     if case.full or case.standing:
         passes = 1 / (RARELY + min(case.spells, OFTEN))
         return Likelihood(passes / 2, passes / 2, passes, 1 - 2 * passes)
@@ -234,6 +236,6 @@ def _swells(side: Profile) -> bool:
 
 
 def again(confidence: float) -> float:
-    """How certain a direction is when the tag's last pass went the same way: it must have come back unseen."""
+    """The posterior of a direction in which the tag's last pass went too: it must have come back unseen."""
     odds = confidence / (1 - confidence) * MISSED
     return odds / (1 + odds)

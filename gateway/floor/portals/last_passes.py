@@ -1,4 +1,4 @@
-"""Where each tag went with its last pass, through whatever portal: it cannot go to where it is."""
+"""The zone that each tag's last pass led to, through whatever portal: a tag cannot pass to where it is."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class LastPasses:
         self._places.pop(epc, None)
 
     def dump(self) -> list[list[Any]]:
+        """The state for a checkpoint, ready for JSON."""
         return [[epc.hex(), place] for epc, place in self._places.items()]
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         for epc, place in dump:
             self._places.renew(bytes.fromhex(epc), place)

@@ -1,4 +1,4 @@
-"""When the readers of a portal were down: a pass of which reads may be missing is not judged."""
+"""The outages of a portal's readers: a pass of which reads may be missing is not judged."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 from gateway.clock import NEVER, SECOND
 
 MARGIN = 1 * SECOND
-"""Before a pass: reads of it may have been missed already."""
+"""Time before the first read of a pass in which an outage may have swallowed reads of it already."""
 
 MAX_OUTAGES = 64
 """Outages remembered. Those of the longest pass that is waited for are a few."""
 
 
 class ReaderOutages:
-    """From when to when a reader was not reading, microseconds UTC; to NEVER while it is not."""
+    """Spans in which a reader was not reading, microseconds UTC, the oldest first; the last one ends at NEVER while it
+    lasts."""
 
     def __init__(self) -> None:
         self._spans: list[list[int]] = []
@@ -51,7 +52,9 @@ class ReaderOutages:
         return bool(self._spans) and self._spans[-1][1] == NEVER
 
     def dump(self) -> list[list[int]]:
+        """The state for a checkpoint, ready for JSON."""
         return self._spans
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         self._spans = [list(span) for span in dump]

@@ -100,6 +100,7 @@ class Phases:
         }
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         return [
             [number, reader, [[row[0].hex(), row[1], row[3], row[4] + offset, row[6]] for offset, row in rows]]
             for (number, reader), rows in self._rows.items()

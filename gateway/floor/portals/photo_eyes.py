@@ -58,6 +58,7 @@ class PhotoEyes:
         self._new: list[Crossing] = []
 
     def has(self, reader: str, port: int) -> bool:
+        """Whether a photo-eye of the portal is at this input."""
         return (reader, port) in self._sides
 
     def take(self, item: InputChange) -> list[Fact]:
@@ -157,6 +158,7 @@ class PhotoEyes:
         return alarm(self._portal, t, data)
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             "broken": [[*beam, since] for beam, since in self._broken.items()],
             "stuck": sorted(self._stuck),

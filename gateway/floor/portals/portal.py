@@ -313,6 +313,7 @@ class Portal:
     # ---- state
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             "tracks": [track.dump() for track in self._tracks.values()],
             "agenda": [[t, epc.hex()] for t, epc in sorted(self._agenda)],

@@ -106,6 +106,7 @@ class Portals:
         return [fact for portal in self._portals.values() for fact in portal.settle()]
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         return {
             "portals": {name: portal.dump() for name, portal in self._portals.items()},
             "last_passes": self._last_passes.dump(),

@@ -1,4 +1,4 @@
-"""What stands near a portal and is read there without ever passing: learned, said once, and then kept quiet about.
+"""Standing stock: tags near a portal that are read there without ever passing. Learned, published once, then left out.
 
 A tag is standing stock once it was read for longer than any pass takes, or was read TIMES times in a row without a
 direction. From then on its reads are held against what standing stock does, and nothing is said of a spell of them
@@ -17,10 +17,10 @@ TIMES = 3
 """Spells without a direction: at one in two, three of a tag that really passes each time are one in eight."""
 
 LEARNED = 1 - 0.5**TIMES
-"""How certain it is then that the tag stands there."""
+"""Confidence that the tag stands there, once that is learned."""
 
 MEMORY = 4 * 3600 * SECOND
-"""A tag that was not read for so long is not standing there any more. A shift."""
+"""Time after which a tag that was not read is taken to have left: a shift."""
 
 MAX_STANDING = 65_536
 """Tags remembered for a portal: the oldest is forgotten first, which costs one more event when it is read again."""
@@ -47,7 +47,8 @@ class Standing:
         return habit is not None and habit.learned and t - habit.last <= MEMORY
 
     def spells(self, epc: bytes, t: int) -> int:
-        """How often it was there without a direction, if it is known to stand there at `t`."""
+        """The number of stays of a tag that passed in no direction; 0 where the tag is not known to stand there at
+        `t`."""
         return self._habits[epc].spells if self.is_standing(epc, t) else 0
 
     def add(self, epc: bytes, t: int, *, long: bool) -> bool:
@@ -70,13 +71,15 @@ class Standing:
         self._habits.pop(epc, None)
 
     def redate(self, by: int) -> None:
-        """They were read `by` microseconds later than was thought."""
+        """All stays were `by` microseconds later than was thought."""
         for habit in self._habits.values():
             habit.last += by
 
     def dump(self) -> list[Any]:
+        """The state for a checkpoint, ready for JSON."""
         return [[epc.hex(), asdict(habit)] for epc, habit in self._habits.items()]
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         for epc, habit in dump:
             self._habits.renew(bytes.fromhex(epc), Habit(**habit))

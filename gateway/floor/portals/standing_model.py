@@ -53,6 +53,7 @@ class Side:
         return 1 - read if off is None else read * self._level(off)
 
     def learn(self, off: int | None) -> None:
+        """One more step, in which the side heard the tag `off` dB below the loudest, or not at all."""
         self._steps += 1
         if off is not None:
             self._read += 1

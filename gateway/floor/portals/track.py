@@ -111,6 +111,7 @@ class Track:
         return sum(sighting[4] for sighting in self.sightings)
 
     def see(self, sighting: Sighting, t: int) -> None:
+        """Takes in a sighting, of which `t` is the power-weighted mean time."""
         self.sightings.append(sighting)
         self.first = min(self.first, t)
         self.since = min(self.since, t)
@@ -160,6 +161,7 @@ class Track:
         self.newest = {antenna: phase for antenna, phase in self.newest.items() if antenna in antennas}
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         newest = [[antenna, *phase] for antenna, phase in self.newest.items()]
         return asdict(self) | {"epc": self.epc.hex(), "dark": list(self.dark.items()), "newest": newest}
 

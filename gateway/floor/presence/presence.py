@@ -1,4 +1,5 @@
-"""Where each tag is: what sightings, portals, events and silence make of it, and what is said of that.
+"""Presence: the zone of each tag, by sightings, portals, events and silence, and the movements that are published of
+it.
 
 Sightings come from sightings.py, what falls due without one from timeouts.py; the states and their transitions are in
 states.py. A tag that is seen once only has arrived too, with the confidence of one look: it may be a stray, and it may
@@ -226,6 +227,7 @@ class Presence(Whereabouts):
         }
 
     def dump_waiting(self) -> bytes:
+        """The timers for a checkpoint."""
         return self._due.dump()
 
     def load(self, dump: Any, waiting: bytes, rivals: bytes, columns: list[bytes], numbers: list[int]) -> None:

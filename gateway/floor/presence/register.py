@@ -1,4 +1,4 @@
-"""What is known of the tags: the columns of each, and the views that other zones have of it.
+"""The register of tags: one row of the table for each, and its rivals, the views that other zones have of it.
 
 This is the table. What changes it is elsewhere: sightings, passes and events in presence.py, silence in timeouts.py.
 """
@@ -102,6 +102,7 @@ class Whereabouts:
         }
 
     def zone(self, slot: int) -> int:
+        """The number of the zone in which the tag of a slot is."""
         return self.places.zone_of[self.tags.antenna[slot]]
 
     def silence(self, slot: int, t: int) -> int:

@@ -95,16 +95,19 @@ class Rivals(dict[int, Views]):
         return super().__getitem__(slot)
 
     def get(self, slot: int, default: Any = None) -> Any:
+        """The rivals of a slot, or the default."""
         if slot in self._lent:
             self._take_back(slot)
         return super().get(slot, default)
 
     def setdefault(self, slot: int, default: Views) -> Views:
+        """The rivals of a slot; none yet where it had none."""
         if slot in self._lent:
             self._take_back(slot)
         return super().setdefault(slot, default)
 
     def pop(self, slot: int, default: Any = None) -> Any:
+        """Takes out the rivals of a slot."""
         if slot in self._lent:
             self._take_back(slot)
         return super().pop(slot, default)
@@ -113,10 +116,12 @@ class Rivals(dict[int, Views]):
         self.pop(slot)
 
     def values(self) -> Any:
+        """The rivals of every slot."""
         self._take_back_all()
         return super().values()
 
     def items(self) -> Any:
+        """Every slot with its rivals."""
         self._take_back_all()
         return super().items()
 

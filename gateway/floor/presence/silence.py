@@ -1,4 +1,4 @@
-"""How long a tag may be silent before it is said to be *not seen*, and how sure that is.
+"""The silence, in microseconds, after which a tag is published as *not seen*, and the confidence of that.
 
 The silence that is expected of a tag at most is the sum of three parts, all in time for which its antenna was watching:
 

@@ -1,7 +1,8 @@
-"""When to look at a tag again: a lazy timer wheel, and the tags that wait for a dark antenna.
+"""A lazy timer wheel over tags, and the tags that are parked because their antenna is dark.
 
-Each waiting tag is one 4-byte number in exactly one place. A tag that was read in the meantime is not moved; it is
-looked at when its bucket comes, and put into the bucket of its new time then. So a read costs the wheel nothing.
+Each waiting tag is one 4-byte slot number in exactly one place: a bucket of the wheel, or the set of its antenna. A
+read of a tag does not move the tag: its bucket comes due, and the tag is put into the bucket of its new time then. So a
+read costs the wheel nothing.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Waiting:
             slots.discard(slot)
 
     def dump(self) -> bytes:
+        """The state for a checkpoint, ready for JSON."""
         entries = [(_BUCKET, number * self._width, bucket) for number, bucket in self._buckets.items()]
         entries += [(_ANTENNA, antenna, array("I", sorted(slots))) for antenna, slots in self._parked.items()]
         return b"".join(

@@ -1,4 +1,4 @@
-"""How long each antenna was really watching.
+"""Antenna clocks: the time for which each antenna was really watching, in microseconds.
 
 Silence says something about a tag only while the antenna that saw it last could have seen it. So every antenna has a
 clock that stands still while it is dark: its reader down or still delivering what it held, the antenna lost, or the
@@ -53,12 +53,14 @@ class AntennaClock:
         self.causes += [cause] * missing
 
     def darken(self, antennas: Iterable[int], cause: DarkCause, t: int) -> None:
+        """The antennas stop watching at `t`, for a cause."""
         for antenna in antennas:
             self.causes[antenna] |= cause
             if self.since[antenna] == LIT:
                 self.since[antenna] = t
 
     def lighten(self, antennas: Iterable[int], cause: DarkCause, t: int) -> None:
+        """A cause ends at `t`; antennas that have no other are watching again."""
         for antenna in antennas:
             self.causes[antenna] &= ~cause
             if not self.causes[antenna] and self.since[antenna] != LIT:
@@ -66,7 +68,7 @@ class AntennaClock:
                 self._light(antenna)
 
     def annul(self, antennas: Iterable[int]) -> None:
-        """They were watching all the while that they were QUIET."""
+        """The antennas were watching all the while that they were QUIET."""
         for antenna in antennas:
             if self.causes[antenna] == DarkCause.QUIET:
                 self._light(antenna)
@@ -79,7 +81,7 @@ class AntennaClock:
                 self.total[antenna] += by
 
     def redate(self, by: int) -> None:
-        """Who is dark went dark `by` microseconds later than was thought."""
+        """Antennas that are dark went dark `by` microseconds later than was thought."""
         self.since = [since if since == LIT else since + by for since in self.since]
 
     def _light(self, antenna: int) -> None:
@@ -92,6 +94,7 @@ class AntennaClock:
         return self.total[antenna] + (t - since if LIT < since < t else 0)
 
     def lit(self, antenna: int) -> bool:
+        """Whether the antenna is watching."""
         return self.since[antenna] == LIT
 
     def words(self, antenna: int) -> str:
@@ -103,6 +106,7 @@ class AntennaClock:
         return "watching"
 
     def dump(self) -> list[list[int]]:
+        """The state for a checkpoint, ready for JSON."""
         return [self.total, self.since, [int(cause) for cause in self.causes]]
 
     def load(self, dump: Any, numbers: list[int], t: int) -> None:

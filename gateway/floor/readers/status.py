@@ -186,6 +186,7 @@ class Readers:
         }
 
     def dump(self) -> dict[str, Any]:
+        """The state for a checkpoint, ready for JSON."""
         dump = {}
         for reader, now in self.readers.items():
             dump[reader] = asdict(now)
@@ -193,6 +194,7 @@ class Readers:
         return dump
 
     def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave."""
         for reader, entry in dump.items():
             if reader in self.readers:
                 now = self.readers[reader] = ReaderNow(**(entry | {"status": ReaderStatus(entry["status"])}))

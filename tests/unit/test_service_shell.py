@@ -58,7 +58,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         it.alarms, it.history, it.log, it.mqtt = alarms, history, log, FakeMqtt(present)
         it.mqtt.connected = True
         it.mqtt.stats = it.mqtt.board._stats
-        it.logs = SimpleNamespace(dropped=0)
+        it.logs, it.page = SimpleNamespace(dropped=0), SimpleNamespace(trouble=SimpleNamespace(words=list))
         it.commands = Commands(pipeline, readers, history, alarms, clock.now)  # type: ignore[arg-type]
         await readers.apply(present.readers)
         for _ in range(3):

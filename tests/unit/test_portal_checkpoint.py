@@ -61,11 +61,11 @@ def test_a_portal_is_taken_up_where_it_was_put_down(cut):
 
 def test_the_moments_that_are_tried_have_something_of_everything():
     seen = dict.fromkeys(("tracks", "waiting", "traced", "loads", "bystanders", "outages", "standing"), False)
-    for cut in CUTS:
-        door = state(floor_at(cut)[0])["portals"]["door"]
+    doors = [state(floor_at(cut)[0])["portals"]["door"] for cut in CUTS]
+    for door in doors:
         seen = {key: found or bool(door[key]) for key, found in seen.items()}
     assert [key for key, found in seen.items() if not found] == []
-    waiting = [entry for cut in CUTS for entry in state(floor_at(cut)[0])["portals"]["door"]["waiting"]]
+    waiting = [entry for door in doors for entry in door["waiting"]]
     assert any(entry["spells"] for entry in waiting), "stock has left, and is not judged yet"
 
 

@@ -126,7 +126,7 @@ def test_a_person_in_the_way_of_standing_stock_is_no_pass():
     assert set(said) <= {"static", "undetermined"}
 
 
-@pytest.mark.parametrize("mean", [2, 5, 20])
+@pytest.mark.parametrize("mean", [pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow), 20])
 @pytest.mark.parametrize("seed", range(4))
 def test_what_stands_there_all_day_and_is_read_now_and_then_never_passes(seed, mean):
     """By one side or the other, at levels that wander: it is unclear a few times, and then known to stand there."""

@@ -19,8 +19,9 @@ from gateway.readers.outage import Outage
 STOOD = 60.0
 """Seconds after which a connection has stood for a while: the waits between attempts begin anew."""
 
-STEADY = 600.0
-"""Seconds after which a reader is steady again: the next time that it comes back it is up at once."""
+STEADY = 1_800.0
+"""Seconds after which a reader is steady again: the next time that it comes back it is up at once. Whatever the
+period at which one fails, a week of it is some three hundred outages at most."""
 
 _PERMANENT_RETRY = 300.0
 """Seconds between attempts after an error that trying again cannot help: somebody may have mended the reader."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,18 @@ class ControlGroup:
         """What to run instead of the gateway, so that it is in the group from its first line on."""
         return ["-c", ENTER.format(str(self.directory / "cgroup.procs"))]
 
+    def end(self) -> None:
+        """Kills what still runs in it, and removes it."""
+        for pid in _text(self.directory / "cgroup.procs").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        for _ in range(100):
+            try:
+                self.directory.rmdir()
+                return
+            except OSError:
+                time.sleep(0.05)
+
     def killed(self) -> int:
         """How often the kernel has killed a process of the group for want of memory."""
         for name in ("memory.events", "memory.oom_control"):
@@ -39,8 +53,7 @@ def control_group(limit: int) -> Iterator[ControlGroup | None]:
         yield group
     finally:
         if group is not None:
-            with contextlib.suppress(OSError):
-                group.directory.rmdir()
+            group.end()
 
 
 def _made(limit: int) -> ControlGroup | None:

@@ -123,7 +123,9 @@ async def test_waits_grow_until_a_connection_has_stood_a_while(seconds: float):
     assert bench.supervisor.attempts < 20_000 / (seconds + 13)
 
 
-@pytest.mark.parametrize(("seconds", "held"), [(0.0, False), (3.0, True), (30.0, False), (300.0, True)])
+@pytest.mark.parametrize(
+    ("seconds", "held"), [(0.0, False), (3.0, True), (30.0, False), (300.0, True), (1_500.0, False)]
+)
 async def test_a_week_of_a_reader_that_fails_soon_after_each_set_up_is_few_events(seconds: float, held: bool):
     flapping = stands(seconds, held=held)
 
@@ -139,6 +141,13 @@ async def test_a_week_of_a_reader_that_fails_soon_after_each_set_up_is_few_event
     facts = run(ticked(bench.items, WEEK, 120 * SECOND))
     assert len(of_type(facts, LOSS)) <= 24
     assert len(facts) < 60
+
+
+async def test_whatever_the_period_a_week_is_a_few_hundred_outages():
+    bench = Bench(stands(1_860.0))
+    async with bench.running(WEEK):
+        pass
+    assert len(bench.of(ReaderDown)) <= 340
 
 
 async def test_a_reader_that_stands_again_is_up_with_one_loss_for_each_cause():

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.app import App
 from gateway.floor import Floor
 from gateway.inputs import Tick
 from gateway.ledger.store import Store
 from gateway.mqtt.publisher import Publisher
+from gateway.service.checkpoints import Checkpoints
 
 
 def program(part: str, file: Path) -> list[str]:
@@ -29,8 +29,8 @@ def _wedge(part: str, file: Path) -> None:
         case "floor":
             feed = Floor.feed
 
-            def fed(self: Floor, item: Any) -> Any:
-                return [] if isinstance(item, Tick) and file.exists() else feed(self, item)
+            def fed(self: Floor, item: Any, *rest: Any) -> Any:
+                return [] if isinstance(item, Tick) and file.exists() else feed(self, item, *rest)
 
             Floor.feed = fed  # type: ignore[method-assign]
         case "publisher":
@@ -42,13 +42,13 @@ def _wedge(part: str, file: Path) -> None:
 
             Publisher._send = sent  # type: ignore[method-assign]
         case "checkpoint":
-            checkpoint = App._checkpoint
+            take = Checkpoints.take
 
-            async def taken(self: App) -> None:
+            async def taken(self: Checkpoints, *, clean: bool = False) -> bool:
                 await asyncio.to_thread(_until_gone, file)
-                await checkpoint(self)
+                return await take(self, clean=clean)
 
-            App._checkpoint = taken  # type: ignore[method-assign]
+            Checkpoints.take = taken  # type: ignore[method-assign]
         case "commit":
             write = Store.write
 

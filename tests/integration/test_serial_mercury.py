@@ -55,7 +55,7 @@ async def test_reads_are_dated_within_their_cycle(tmp_path):
 
 async def test_names_the_module_and_configures_it(tmp_path):
     async with rig(MERCURY, Mercury, tmp_path, antennas=[1, 3], settings=SETTINGS) as made:
-        await made.until(lambda: made.of(ReaderAlive))
+        await made.until(lambda: made.of(ReaderAlive) and made.of(AntennaStatus))
         up = made.of(ReaderUp)[0]
         assert (up.model, up.firmware) == ("ThingMagic Micro", "01.09.00.21")
         module = made.emulator

@@ -49,7 +49,7 @@ async def test_every_port_of_4_8_and_16_reads(antennas, tmp_path):
 
 async def test_names_the_reader(tmp_path):
     async with rig(FACTORY, R2000, "tcp", settings={**SETTINGS, "region": "ETSI"}) as made:
-        await made.until(lambda: made.of(ReaderAlive))
+        await made.until(lambda: made.of(ReaderAlive) and made.rows())
         up = made.of(ReaderUp)[0]
         assert (up.model, up.firmware) == ("R2000 reader EMULATED", "1.9")
         assert made.of(ReaderClock)[0].quality is ClockQuality.ARRIVAL

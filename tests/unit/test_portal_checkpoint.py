@@ -48,7 +48,9 @@ def state(floor: Floor) -> Any:
     return orjson.loads(orjson.dumps(floor._portals.dump()))
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize(
+    "cut", [pytest.param(cut, marks=() if number % 4 == 0 else pytest.mark.slow) for number, cut in enumerate(CUTS)]
+)
 def test_a_portal_is_taken_up_where_it_was_put_down(cut):
     floor, rest = floor_at(cut)
     other = Floor(portal_site(beams=True))
@@ -59,6 +61,7 @@ def test_a_portal_is_taken_up_where_it_was_put_down(cut):
     assert state(other) == state(floor)
 
 
+@pytest.mark.slow
 def test_the_moments_that_are_tried_have_something_of_everything():
     seen = dict.fromkeys(("tracks", "waiting", "traced", "loads", "bystanders", "outages", "standing"), False)
     doors = [state(floor_at(cut)[0])["portals"]["door"] for cut in CUTS]

@@ -19,8 +19,8 @@ from gateway.errors import Refused, RfidError
 from gateway.floor.books.compare import IN_TRANSIT
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
-from gateway.sources.metrc.poller import Connect, read_key
+from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
+from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.shapes import Object, first_date
 from gateway.text import printable
 
@@ -30,9 +30,6 @@ _LISTS = (("active", "active"), ("onhold", "on hold"), ("intransit", IN_TRANSIT)
 _DAY = 86_400 * SECOND
 _OVERLAP = 300 * SECOND
 """By so much a window begins before the end of the one before: Metrc's clock is not ours."""
-
-_PERMANENT_PAUSE = 600.0
-"""Seconds until keys that were not accepted are tried again: someone has to do something first."""
 
 
 class MetrcPackages:
@@ -52,10 +49,7 @@ class MetrcPackages:
         self._identifiers = identifiers
         self._log = log
         self._now = now
-        pace = Pace(config.rate)
-        self._connect = connect or (
-            lambda keys: MetrcClient(config.url, config.license, keys, pace=pace, timeout=config.timeout)
-        )
+        self._connect = connect or connector(config)
         self._whole = 0  # when all of it was fetched last
         self._upto = 0
         self._said = ""
@@ -69,7 +63,7 @@ class MetrcPackages:
                 self._said = ""
             except RfidError as error:
                 if isinstance(error, MetrcError) and error.permanent:
-                    pause = max(pause, _PERMANENT_PAUSE)
+                    pause = max(pause, PERMANENT_PAUSE)
                 if str(error) != self._said:
                     self._said = str(error)
                     self._log.error("the book of Metrc stays as it was", book=self._config.name, reason=self._said)
@@ -79,7 +73,7 @@ class MetrcPackages:
         """One round. Raises MetrcError where an answer cannot be had, Refused where a key cannot be read or the book is
         not taken; nothing has changed then."""
         config, began = self._config, self._now()
-        keys = await asyncio.to_thread(lambda: (read_key(config.vendor_key_file), read_key(config.user_key_file)))
+        keys = await asyncio.to_thread(read_keys, config)
         whole = began - self._whole >= micros(config.whole)
         async with self._connect(keys) as client:
             packages = await (self._all(client) if whole else self._changed(client, began))

@@ -10,37 +10,28 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
-from gateway.config.files import read_plain
 from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError, pass_cancellation_on
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
+from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
+from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.keys import Keys
 from gateway.sources.metrc.packages import Packages
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.text import printable
 
 _DAY = 86_400 * SECOND
-_PERMANENT_PAUSE = 600.0
-"""Seconds until keys that were not accepted are tried again: someone has to do something first."""
-
 _MOST_SAID = 1_000
 """Manifests of which something is said only once."""
 
-_LONGEST_KEY_FILE = 4096
-
 _NAMED = 5
 """Packages that a message about missing facts names."""
-
-Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
-"""Makes a client with (vendor key, user key)."""
 
 
 @dataclass(slots=True)
@@ -68,10 +59,7 @@ class Metrc:
         self._identifiers = identifiers
         self._log = log
         self._now = now
-        pace = Pace(config.rate)
-        self._connect = connect or (
-            lambda keys: MetrcClient(config.url, config.license, keys, pace=pace, timeout=config.timeout)
-        )
+        self._connect = connect or connector(config)
         self._packages = Packages(config, submit, identifiers)
         self._known: dict[tuple[str, int], _Known] = {}
         self._said: dict[str, str] = {}
@@ -84,13 +72,13 @@ class Metrc:
                 await self.poll()
             except RfidError as error:
                 if isinstance(error, MetrcError) and error.permanent:
-                    pause = max(pause, _PERMANENT_PAUSE)
+                    pause = max(pause, PERMANENT_PAUSE)
                 await self._say("", str(error))
             await asyncio.sleep(pause)
 
     async def poll(self) -> None:
         """One round. Raises MetrcError where it cannot go on, Refused where a key file cannot be read."""
-        keys = await asyncio.to_thread(self._keys)
+        keys = await asyncio.to_thread(read_keys, self._config)
         async with self._connect(keys) as client:
             for direction in ("outgoing", "incoming") if self._config.incoming else ("outgoing",):
                 transfers = await self._transfers(client, direction)
@@ -99,9 +87,6 @@ class Metrc:
                 for number, transfer in sorted(transfers.items()):
                     await self._transfer(client, direction, number, transfer)
             await self._packages.pull(client, self._now())
-
-    def _keys(self) -> tuple[str, str]:
-        return read_key(self._config.vendor_key_file), read_key(self._config.user_key_file)
 
     async def _transfers(self, client: MetrcClient, direction: str) -> dict[int, Object]:
         """Transfers by id, changed within the days configured: Metrc looks at no more than 24 hours at a time."""
@@ -294,14 +279,3 @@ def _expect(said: Object, name: str, count: int, what: str) -> None:
     number = said.get(name)
     if type(number) is int and number != count:
         raise MetrcError(f"Metrc says that there are {number} {what} and gives {count}: the manifest waits")
-
-
-def read_key(path: Path) -> str:
-    """A key in a file of its own. Raises Refused, naming the file and never what is in it."""
-    try:
-        text = read_plain(path, _LONGEST_KEY_FILE).decode("ascii").strip()
-    except (OSError, UnicodeError):
-        raise Refused(f"the key file {path} cannot be read: create it, readable for the service only") from None
-    if not text or len(text) > 200 or not text.isprintable():
-        raise Refused(f"the key file {path} does not hold a key: write the key and nothing else into it")
-    return text

@@ -1,0 +1,41 @@
+"""Access to the Metrc API: the keys, from files of their own, and a client that is paced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from gateway.config.files import read_plain
+from gateway.config.sources import MetrcAccess
+from gateway.errors import Refused
+from gateway.sources.metrc.http import MetrcClient, Pace
+
+PERMANENT_PAUSE = 600.0
+"""Seconds until keys that were not accepted are tried again: someone has to do something first."""
+
+_LONGEST_KEY_FILE = 4096
+
+Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
+"""Makes a client with (vendor key, user key)."""
+
+
+def connector(access: MetrcAccess) -> Connect:
+    """Makes clients that keep to one pace together."""
+    pace = Pace(access.rate)
+    return lambda keys: MetrcClient(access.url, access.license, keys, pace=pace, timeout=access.timeout)
+
+
+def read_keys(access: MetrcAccess) -> tuple[str, str]:
+    """The vendor key and the user key. Raises Refused, naming the file and never what is in it."""
+    return _read_key(access.vendor_key_file), _read_key(access.user_key_file)
+
+
+def _read_key(path: Path) -> str:
+    try:
+        text = read_plain(path, _LONGEST_KEY_FILE).decode("ascii").strip()
+    except (OSError, UnicodeError):
+        raise Refused(f"the key file {path} cannot be read: create it, readable for the service only") from None
+    if not text or len(text) > 200 or not text.isprintable():
+        raise Refused(f"the key file {path} does not hold a key: write the key and nothing else into it")
+    return text

@@ -144,6 +144,11 @@ class FakeGateway:
             reader("r2", docks=["dock-2"], reads=88_120) | self.reader_changes.get("r2", {}),
         ]
 
+    async def accept(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """For tests of a page that asks for what is not the gate's, in place of `command`: noted, and nothing else."""
+        self.asked.append((name, dict(args), who))
+        return {"accepted": "now"}
+
     async def command(self, name: str, args: Mapping[str, Any], who: str) -> dict[str, Any]:
         self.asked.append((name, dict(args), who))
         command = Command(at(self.step()), name, {**args, "by": who})

@@ -55,18 +55,12 @@ async def test_the_page_shows_what_was_found_and_what_was_not(gateway: FakeGatew
 
 
 async def test_a_count_is_begun_scanned_into_and_finished(gateway: FakeGateway) -> None:
-    asked: list[tuple[str, dict[str, Any], str]] = []
-
-    async def command(name: str, args: dict[str, Any], who: str) -> dict[str, Any]:
-        asked.append((name, dict(args), who))
-        return {"accepted": "now"}
-
-    gateway.command = command  # type: ignore[method-assign,assignment]
+    gateway.command = gateway.accept  # type: ignore[method-assign]
     async with Browser(gateway, tokens=False) as browser:
         for action, content in (("open", {}), ("scan", {"code": uid(3)}), ("close", {"note": "wet"})):
             answer = await post(browser, f"/counts/vault/{action}", content)
             assert answer.status_code == 200, answer.text
-        assert [(name, args) for name, args, _ in asked] == [
+        assert [(name, args) for name, args, _ in gateway.asked] == [
             ("count.open", {"zones": ["vault"]}),
             ("reads", {"zone": "vault", "reader": "page", "codes": [uid(3)]}),
             ("count.close", {"zone": "vault", "note": "wet"}),
@@ -75,7 +69,7 @@ async def test_a_count_is_begun_scanned_into_and_finished(gateway: FakeGateway) 
         assert (await post(browser, "/counts/nowhere/open", {})).status_code == 404
         assert (await post(browser, "/counts/vault/open", {"by": "somebody"})).status_code == 400
         assert (await browser.client.post("/counts/vault/open", content="{}", headers=JSON)).status_code == 403
-        assert len(asked) == 3
+        assert len(gateway.asked) == 3
 
 
 async def test_a_stranger_neither_sees_nor_counts(gateway: FakeGateway) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
 
 import pytest
 
@@ -49,20 +48,14 @@ async def test_the_download_has_all_of_it_as_text(gateway: FakeGateway) -> None:
 
 
 async def test_a_difference_is_dealt_with_by_name(gateway: FakeGateway) -> None:
-    asked: list[tuple[str, dict[str, Any], str]] = []
-
-    async def command(name: str, args: dict[str, Any], who: str) -> dict[str, Any]:
-        asked.append((name, dict(args), who))
-        return {"accepted": "now"}
-
-    gateway.command = command  # type: ignore[method-assign,assignment]
+    gateway.command = gateway.accept  # type: ignore[method-assign]
     async with Browser(gateway, tokens=False) as browser:
         for state in ("open", "explained"):
             answer = await post(browser, "/differences", {"uid": uid(2), "state": state, "note": "x"})
             assert answer.status_code == 200, answer.text
         assert (await post(browser, "/differences", {"uid": uid(2), "by": "me"})).status_code == 400
         assert (await browser.client.post("/differences", content="{}", headers=JSON)).status_code == 403
-    assert [(name, args) for name, args, _ in asked] == [
+    assert [(name, args) for name, args, _ in gateway.asked] == [
         ("difference", {"uid": uid(2), "state": "open", "note": "x", "owner": "local"}),
         ("difference", {"uid": uid(2), "state": "explained", "note": "x"}),
     ]

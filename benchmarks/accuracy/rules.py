@@ -1,4 +1,4 @@
-"""The simple rules for passes, on the same reads: each says in, out, returned, or nothing.
+"""The simple rules for passes, on the same reads: each says in, out, turned_back, or nothing.
 
 They are handed the reads of one true attempt of one tag, cut out by the truth: more than any rule has in life.
 """
@@ -62,7 +62,7 @@ def six_db(reads: Sequence[Seen], sides: Mapping[int, Side]) -> str | None:
     if place is None or first is None:
         return None
     before, after = sides[first], sides[place]
-    return "returned" if before == after else _OF[before]
+    return "turned_back" if before == after else _OF[before]
 
 
 RULES: dict[str, Rule] = {

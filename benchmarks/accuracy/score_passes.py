@@ -74,7 +74,7 @@ def _tag(
     if not transits and reads and trial.neighbours:
         claims = [verdict for verdict in verdicts if verdict.direction in ("in", "out")]
         result = "wrong" if claims else "right" if judged else "unjudged"
-        yield PassOutcome("at the other door", 1, result, bool(claims), rules=_rules(door, "returned", reads))
+        yield PassOutcome("at the other door", 1, result, bool(claims), rules=_rules(door, "turned_back", reads))
         return
     for weighed in weigh(read, verdicts):
         if not weighed.transits:
@@ -114,13 +114,13 @@ def _rules(door: Door, truth: str, reads: Sequence[Seen]) -> dict[str, str]:
     results = {}
     for name, rule in RULES.items():
         claim = rule(reads, door.sides)
-        same = claim == truth or (claim == "returned" and truth == "static")
+        same = claim == truth or (claim == "turned_back" and truth == "standing")
         results[name] = "abstained" if claim is None else "right" if same else "wrong"
     return results
 
 
 def _row(transit: Transit) -> str:
-    return {"in": "passing", "out": "passing", "returned": "turning", "static": "standing"}[transit.direction]
+    return {"in": "passing", "out": "passing", "turned_back": "turning", "standing": "standing"}[transit.direction]
 
 
 def _windows(transits: Sequence[Transit], reads: Sequence[Seen]) -> dict[Transit, list[Seen]]:

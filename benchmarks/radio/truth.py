@@ -14,7 +14,7 @@ from benchmarks.radio.things import RadioTag
 REST = 4.0
 """Seconds at rest by a doorway after which going on is another attempt."""
 
-Direction = Literal["in", "out", "returned", "static"]
+Direction = Literal["in", "out", "turned_back", "standing"]
 
 _Piece = tuple[tuple[float, float, float, float], tuple[float, float, float, float]]
 
@@ -110,12 +110,12 @@ def _transits(uid: str, pieces: Sequence[_Piece], doorway: Doorway) -> Iterator[
                 crossings.append((when, 1 if xb > xa else -1))
     if not spans:
         if stood:
-            yield Transit(uid, doorway.name, "static", pieces[0][0][0], pieces[-1][1][0], ())
+            yield Transit(uid, doorway.name, "standing", pieces[0][0][0], pieces[-1][1][0], ())
         return
     for low, high in _attempts(spans):
         mine = tuple((when, sign) for when, sign in crossings if low - 1e-6 <= when <= high + 1e-6)
         net = sum(sign for _, sign in mine)
-        direction: Direction = "returned" if net == 0 else "in" if net > 0 else "out"
+        direction: Direction = "turned_back" if net == 0 else "in" if net > 0 else "out"
         yield Transit(uid, doorway.name, direction, low, high, mine)
 
 

@@ -71,7 +71,7 @@ class PassSide(TypedDict):
     spread_s: float
 
 
-Stories = dict[Literal["in", "out", "back", "still"], Share]
+Stories = dict[Literal["in", "out", "turned_back", "standing"], Share]
 
 
 @strict
@@ -79,7 +79,7 @@ class PassEvidence(MovementEvidence):
     """The reads behind a pass. How well it explains them that the tag went in, or out, or came and went back, or stands
     there, as shares of one, says `walk` by the model of the way alone and `likelihood` by the learned layer over the
     whole pass; `decided_by` are the features of the pass that did most for the likeliest of these, each with the
-    logarithm of the odds that it adds. `company` is how many others, that came and went with it, were taken into
+    logarithm of the odds that it adds. `companions` is how many others, that came and went with it, were taken into
     account. `leaning` is the likelier direction of a pass that is undetermined."""
 
     reason: str
@@ -88,8 +88,8 @@ class PassEvidence(MovementEvidence):
     likelihood: Stories
     walk: NotRequired[Stories]
     decided_by: NotRequired[dict[str, float]]
-    company: Count
-    photo_eyes: Literal["in", "out", "returned"] | None
+    companions: Count
+    photo_eyes: Literal["in", "out", "turned_back"] | None
     antennas_down: list[str]
     photo_eyes_stuck: NotRequired[list[str]]
 
@@ -103,7 +103,7 @@ class PassBase(From):
     uid: Uid
     epc: Uid
     portal: Identifier
-    direction: Literal["in", "out", "returned", "static", "undetermined"]
+    direction: Literal["in", "out", "turned_back", "standing", "undetermined"]
     to: Identifier | None
     confidence: Share
     group: str | None

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
+from gateway.events import former
+
 Content: TypeAlias = dict[str, Any]
 """A section as plain data: JSON values, and bytes for the table of the tags and their timers.
 
@@ -103,6 +105,33 @@ def portals_2(content: Content) -> Content:
     return content
 
 
+def portals_3(content: Content) -> Content:
+    """A tag that came and went back has turned back, one that stays is standing; photo-eyes are called that."""
+    for portal in content["portals"]["portals"].values():
+        portal["photo_eyes"] = portal.pop("beams")
+        for crossing in portal["photo_eyes"]["crossings"]:
+            crossing["direction"] = former.direction(crossing["direction"])
+        for finding in portal["waiting"]:
+            way = finding.pop("beams")
+            finding["photo_eyes"] = None if way is None else former.direction(way)
+    return content
+
+
+def gate_1(content: Content) -> Content:
+    """The passes that are kept with packages speak as passes do."""
+    return {name: _proofs_1(value) for name, value in content.items()}
+
+
+def _proofs_1(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_proofs_1(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("source") == "portal" and "evidence" in value:
+        return former.pass_proof(value)
+    return {name: _proofs_1(entry) for name, entry in value.items()}
+
+
 def time_1(content: Content) -> Content:
     """What is presumed of a reader, and its status now, are one word each; they were flags."""
     pasts = {reader: _past_of_flags(past) for reader, past in content["timeline"]["courses"].items()}
@@ -135,10 +164,10 @@ def _now_of_flags(entry: Content) -> Content:
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1, time_2),
     "presence": (presence_1, presence_2, presence_3),
-    "portals": (portals_1, portals_2),
+    "portals": (portals_1, portals_2, portals_3),
     "counts": (counts_1, counts_2),
     "books": (),
-    "gate": (),
+    "gate": (gate_1,),
 }
 """In the order in which the sections are loaded."""
 

@@ -13,8 +13,8 @@ class Direction(StrEnum):
 
     IN = "in"
     OUT = "out"
-    TURNED_BACK = "returned"
-    STANDING = "static"
+    TURNED_BACK = "turned_back"
+    STANDING = "standing"
     UNDETERMINED = "undetermined"
 
 

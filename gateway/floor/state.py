@@ -11,6 +11,7 @@ import orjson
 from gateway.clock import parse_rfc3339
 from gateway.errors import LedgerError
 from gateway.events.envelope import COUNT, COUNT_SESSION, DIFFERENCE, GATE, HANDHELD, MOVEMENT
+from gateway.events.former import in_todays_words
 from gateway.floor.books.books import Books
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import proof_from
@@ -134,7 +135,7 @@ class State:
                 event = orjson.loads(payload)
                 section, take = takers.get(event["type"], ("", None))
                 if take is not None and section in sections:
-                    take(event["data"], parse_rfc3339(event["time"]))
+                    take(in_todays_words(event["data"]), parse_rfc3339(event["time"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
 

@@ -105,7 +105,7 @@ class Pass(Answer):
     first: Time
     last: Time
     confidence: float
-    company: str | None
+    group: str | None
     reason: str
     evidence: Evidence
     event: Source

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from gateway.clock import parse_rfc3339
+from gateway.events.former import direction
 from gateway.history.schema import EPOCH_SPAN
 
 Event: TypeAlias = dict[str, Any]
@@ -112,7 +113,7 @@ _STATES = {
 def _passage(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     evidence = data["evidence"]
     yield "pass", (
-        data["uid"], number, data["portal"], data["direction"], data["from"], data["to"], data["confidence"],
+        data["uid"], number, data["portal"], direction(data["direction"]), data["from"], data["to"], data["confidence"],
         data["group"], evidence["reason"], evidence["reads"], evidence["strongest_rssi"], parse_rfc3339(data["first"]),
         parse_rfc3339(data["last"]), origins.number(evidence),
     )  # fmt: skip

@@ -61,7 +61,7 @@ class Parts:
             first=row["first"],
             last=row["last"],
             confidence=row["confidence"],
-            company=row["company"],
+            group=row["group"],
             reason=row["reason"],
             evidence=_evidence(row),
             event=self.source(row["event"]),

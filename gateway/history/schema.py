@@ -18,7 +18,7 @@ from gateway.errors import HistoryError
 
 APPLICATION_ID: Final = 0x52464853  # "RFHS"
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Layout of the tables. A file of another version is not migrated: it is made again from the ledger."""
 
 EPOCH_SPAN: Final = 10**12
@@ -60,7 +60,7 @@ CREATE INDEX stay_zone ON stay (zone, length, since, until, state) WHERE zone IS
 
 CREATE TABLE pass (
     uid TEXT NOT NULL, event INTEGER NOT NULL, portal TEXT NOT NULL, direction TEXT NOT NULL, before TEXT, after TEXT,
-    confidence REAL NOT NULL, company TEXT, reason TEXT NOT NULL,
+    confidence REAL NOT NULL, "group" TEXT, reason TEXT NOT NULL,
     reads INTEGER NOT NULL, rssi REAL NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, origin INTEGER NOT NULL,
     PRIMARY KEY (uid, event)
 ) STRICT, WITHOUT ROWID;

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from gateway.events.envelope import Fact
+from gateway.events.former import in_todays_words
 
 _SAID = frozenset(
     {
@@ -46,7 +47,7 @@ class Recognition:
         for place, (sequence, payload) in enumerate(events):
             event = orjson.loads(payload)
             self._sequences.append(sequence)
-            self._said.append(_hash(_said(event["type"], event["subject"], event["data"])))
+            self._said.append(_hash(_said(event["type"], event["subject"], in_todays_words(event["data"]))))
             identity = int(event["id"][:16], 16)
             if self._waiting.setdefault(identity, place) != place:
                 self._twice[identity].append(place)

@@ -29,8 +29,8 @@ _MOVEMENTS = {
 _DIRECTIONS = {
     "in": "went in",
     "out": "went out",
-    "returned": "turned back",
-    "static": "stood there",
+    "turned_back": "turned back",
+    "standing": "stood there",
     "undetermined": "direction unknown",
 }
 _SAID = {

@@ -24,7 +24,7 @@ FACTS: list[dict[str, Any]] = [
 ]
 
 packages = st.sampled_from(PACKAGES)
-directions = st.sampled_from(["out", "out", "out", "in", "returned", "static", "undetermined"])
+directions = st.sampled_from(["out", "out", "out", "in", "turned_back", "standing", "undetermined"])
 docks = st.sampled_from(["dock-1", "dock-2"])
 lines = st.one_of(
     st.dictionaries(packages, st.just({}), max_size=4),

@@ -19,23 +19,23 @@ def verdict(direction, first, last, confidence=0.9):
 
 
 IN, OUT = transit("in", 10, 15, 1), transit("out", 20, 25, -1)
-TURNED, HALF = transit("returned", 10, 15), transit("returned", 10, 15, 1, -1)
+TURNED, HALF = transit("turned_back", 10, 15), transit("turned_back", 10, 15, 1, -1)
 
 CASES = {
     "right": ([IN], [verdict("in", 8, 16)], [("right", False)]),
     "the wrong way": ([IN], [verdict("out", 8, 16)], [("wrong", False)]),
-    "a passage taken for none": ([IN], [verdict("returned", 8, 16)], [("wrong", False)]),
+    "a passage taken for none": ([IN], [verdict("turned_back", 8, 16)], [("wrong", False)]),
     "undetermined": ([IN], [verdict("undetermined", 8, 16)], [("abstained", False)]),
     "nothing said": ([IN], [], [("silent", False)]),
     "said twice": ([IN], [verdict("in", 8, 12), verdict("in", 13, 16)], [("wrong", False)]),
-    "static, and then in": ([IN], [verdict("static", 5, 9.5), verdict("in", 9.6, 16)], [("right", False)]),
+    "static, and then in": ([IN], [verdict("standing", 5, 9.5), verdict("in", 9.6, 16)], [("right", False)]),
     "undetermined, and then in": ([IN], [verdict("undetermined", 8, 11), verdict("in", 12, 16)], [("right", False)]),
     "in and out, each right": (
         [IN, OUT],
         [verdict("in", 8, 17), verdict("out", 18, 26)],
         [("right", False), ("right", False)],
     ),
-    "in and out, taken for one that returned": ([IN, OUT], [verdict("returned", 8, 26)], [("right", False)]),
+    "in and out, taken for one that returned": ([IN, OUT], [verdict("turned_back", 8, 26)], [("right", False)]),
     "in and out, the wrong way round": ([IN, OUT], [verdict("out", 8, 19.5), verdict("in", 18, 26)], [("wrong", True)]),
     "in and out, one of them left open": (
         [IN, OUT],
@@ -58,8 +58,8 @@ CASES = {
         [verdict("in", 8, 12), verdict("undetermined", 12, 16)],
         [("wrong", True)],
     ),
-    "turned": ([TURNED], [verdict("returned", 8, 16)], [("right", False)]),
-    "turned, called standing": ([TURNED], [verdict("static", 8, 16)], [("right", False)]),
+    "turned": ([TURNED], [verdict("turned_back", 8, 16)], [("right", False)]),
+    "turned, called standing": ([TURNED], [verdict("standing", 8, 16)], [("right", False)]),
     "turned, called a passage": ([TURNED], [verdict("in", 8, 16)], [("wrong", True)]),
     "turned, undetermined": ([TURNED], [verdict("undetermined", 8, 16)], [("abstained", False)]),
     "half across, in and out": ([HALF], [verdict("in", 8, 12), verdict("out", 12.5, 16)], [("right", False)]),

@@ -27,11 +27,14 @@ LATE_STRAYS = reads((1, 1, -70), (2, 2, -50), (5, 1, -48), (8, 2, -75), (8.5, 2,
         (OUTSIDE_FIRST, dict.fromkeys(["first seen", "RSSI peak", "mean time", "weighted time"], "in")),
         (
             ONE_SIDE,
-            dict.fromkeys(["first seen", "RSSI peak", "mean time", "weighted time"]) | {"6 dB location": "returned"},
+            dict.fromkeys(["first seen", "RSSI peak", "mean time", "weighted time"]) | {"6 dB location": "turned_back"},
         ),
         (STRAY_START, {"first seen": "out", "RSSI peak": "in", "weighted time": "in"}),
         (LATE_STRAYS, {"RSSI peak": "in", "mean time": "out", "weighted time": "in"}),
-        (reads((1, 2, -50), (2, 1, -55), (3, 1, -45)), {"6 dB location": "returned"}),  # 5 dB on average are not enough
+        (
+            reads((1, 2, -50), (2, 1, -55), (3, 1, -45)),
+            {"6 dB location": "turned_back"},
+        ),  # 5 dB are not enough
         (reads((1, 2, -50), (2, 1, -43)), {"6 dB location": "in"}),
         ([], dict.fromkeys(RULES)),
     ],

@@ -87,11 +87,11 @@ def test_standing_stock_that_is_muted_is_right_and_moved_is_wrong():
     trial.world.tags = trial.world.tags[:2] + trial.world.tags[-5:]
     trial.world.end = 15.0
     played = run(trial.world, "standing")
-    moving = Said(verdicts=[v for v in oracle(played).verdicts if v.direction != "static"])
+    moving = Said(verdicts=[v for v in oracle(played).verdicts if v.direction != "standing"])
     standing = [o for o in score_passes(trial, played, moving) if o.row == "standing" and o.result != "unread"]
     assert standing
     assert {outcome.result for outcome in standing} == {"right"}
-    stock = next(t for t in played.truth.transits if t.direction == "static")
+    stock = next(t for t in played.truth.transits if t.direction == "standing")
     moving.verdicts.append(Verdict(stock.uid, "door", "out", 0.8, 5.0, 9.0, 9.0, None))
     assert sum(o.false_passage for o in score_passes(trial, played, moving)) == 1
 

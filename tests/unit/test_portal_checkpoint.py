@@ -77,5 +77,5 @@ def test_the_scene_has_a_group_and_its_passes():
     ways = [(int(fact.data["uid"][-2:], 16), fact.data["direction"]) for fact in the(facts, "passed")]
     assert sorted(tag for tag, way in ways if way == "out" and tag <= 6) == [1, 2, 3, 4, 5, 6]
     assert (7, "in") in ways
-    assert sorted(tag for tag, way in ways if way in ("returned", "undetermined")) == [8, 9, 10]
+    assert sorted(tag for tag, way in ways if way in ("turned_back", "undetermined")) == [8, 9, 10]
     assert [len(group.data["members"]) for group in the(facts, "group_passed")] == [5]

@@ -72,7 +72,7 @@ VERDICTS = {
     # what is known, those beside it, direction, leaning, reason
     "both sides say out": (case(), [], "out", None, "both sides"),
     "both sides say in": (case(likelihood=IN), [], "in", None, "both sides"),
-    "it came and went back": (case(**AT_ONCE), [], "returned", None, "one side before and after"),
+    "it came and went back": (case(**AT_ONCE), [], "turned_back", None, "one side before and after"),
     "not certain enough": (case(likelihood=PERHAPS), [], "undetermined", "out", "too close to call"),
     "nothing is known": (case(likelihood=NOTHING), [], "undetermined", "out", "too close to call"),
     "unclear, and its load went out": (case(likelihood=PERHAPS), load(OUT), "out", None, "with its load"),
@@ -92,7 +92,7 @@ VERDICTS = {
         None,
         None,
     ),
-    "it went back for certain, its load out": (case(**AT_ONCE), load(OUT), "returned", None, None),
+    "it went back for certain, its load out": (case(**AT_ONCE), load(OUT), "turned_back", None, None),
     "it went back perhaps, its load out": (
         case(likelihood=Likelihood(0.01, 0.02, 0.97)),
         load(OUT),
@@ -143,15 +143,15 @@ VERDICTS = {
     ),
     "no reads": (case(inside=None, outside=None), [], "undetermined", None, "no reads"),
     # for the longest time, or known to stand there
-    "one side, all the time": (one_side(full=True), [], "static", None, "one side only, all the time"),
-    "both sides, all the time": (case(full=True, likelihood=NOTHING), [], "static", None, "neither side first"),
+    "one side, all the time": (one_side(full=True), [], "standing", None, "one side only, all the time"),
+    "both sides, all the time": (case(full=True, likelihood=NOTHING), [], "standing", None, "neither side first"),
     "all the time, and then out": (case(full=True, likelihood=Likelihood(0, 0.9999, 1e-4)), [], "out", None, None),
-    "it stands there": (case(standing=True, likelihood=NOTHING), [], "static", None, "neither side first"),
-    "it stands there, a load goes out": (case(standing=True, likelihood=NOTHING), load(OUT), "static", None, None),
+    "it stands there": (case(standing=True, likelihood=NOTHING), [], "standing", None, "neither side first"),
+    "it stands there, a load goes out": (case(standing=True, likelihood=NOTHING), load(OUT), "standing", None, None),
     "it stands there, somebody breaks the beams": (
         case(standing=True, likelihood=NOTHING, photo_eyes=Direction.OUT),
         [],
-        "static",
+        "standing",
         None,
         None,
     ),

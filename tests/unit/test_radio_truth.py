@@ -26,19 +26,19 @@ def ways(truth):
 CASES = {
     "in": ([(0, -10, 0), (20, 10, 0)], [("in", 7.0, 13.0)]),
     "out": ([(0, 10, 0), (20, -10, 0)], [("out", 7.0, 13.0)]),
-    "comes near and goes back": ([(0, -10, 0), (9, -1, 0), (18, -10, 0)], [("returned", 7.0, 11.0)]),
-    "half across and back": ([(0, -10, 0), (10.5, 0.5, 0), (21, -10, 0)], [("returned", 7.0, 14.0)]),
+    "comes near and goes back": ([(0, -10, 0), (9, -1, 0), (18, -10, 0)], [("turned_back", 7.0, 11.0)]),
+    "half across and back": ([(0, -10, 0), (10.5, 0.5, 0), (21, -10, 0)], [("turned_back", 7.0, 14.0)]),
     "across, a long rest beyond, and back": (
         [(0, -10, 0), (12, 2, 0), (30, 2, 0), (42, -10, 0)],
         [("in", 7.0, 12.0), ("out", 30.0, 35.0)],
     ),
     "across, a short rest beyond, and back": (
         [(0, -10, 0), (12, 2, 0), (14, 2, 0), (26, -10, 0)],
-        [("returned", 7.0, 19.0)],
+        [("turned_back", 7.0, 19.0)],
     ),
-    "stands there": ([(0, 1, 0)], [("static", 0.0, 60.0)]),
+    "stands there": ([(0, 1, 0)], [("standing", 0.0, 60.0)]),
     "stands far away": ([(0, 9, 0)], []),
-    "passes by along the wall": ([(0, -1, -10), (20, -1, 10)], [("returned", 8.0, 12.0)]),
+    "passes by along the wall": ([(0, -1, -10), (20, -1, 10)], [("turned_back", 8.0, 12.0)]),
     "goes through the wall elsewhere": ([(0, -10, 4), (20, 10, 4)], []),
 }
 

@@ -88,7 +88,7 @@ class Finding:
         return {
             "track": self.track.dump(),
             "trace": self.trace.dump(),
-            "beams": self.case.photo_eyes,
+            "photo_eyes": self.case.photo_eyes,
             "spells": self.case.spells,
             "down": self.down,
             "cut": self.case.cut,
@@ -143,7 +143,7 @@ class Scales:
         down = [numbers[antenna] for antenna in dump["down"]]
         walk, _ = self._stories(track, gone=True)
         case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.standing, dump["spells"], full=False)
-        case = replace(case, photo_eyes=None if dump["beams"] is None else Direction(dump["beams"]))
+        case = replace(case, photo_eyes=None if dump["photo_eyes"] is None else Direction(dump["photo_eyes"]))
         return Finding(track, case, trace, down, dump["closed"])
 
     def redated(self, finding: Finding, by: int) -> Finding:

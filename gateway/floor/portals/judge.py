@@ -4,11 +4,11 @@
 
     broken off (reader down)                                        → undetermined
     one side only        → in, out    where photo-eyes say so and the tag came and went with what they saw
-                         → static     where it was there for the longest time a pass takes
+                         → standing   where it was there for the longest time a pass takes
     otherwise prior x likelihood of each story x evidence of the photo-eyes:
                          → in, out    where that is certain enough
-                         → returned   where coming and going back is as good as certain, and both sides saw it
-                         → static     the same of a tag that is known to stand there
+                         → turned back where coming and going back is as good as certain, and both sides saw it
+                         → standing   the same of a tag that is known to stand there
                          → undetermined
 
 The prior: two thirds of what comes near a portal go through; of what is known to stand there, or was read for long, one

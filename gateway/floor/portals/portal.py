@@ -322,7 +322,7 @@ class Portal:
             "loads": self._loads.dump(),
             "bystanders": self._bystanders.dump(),
             "outages": self.outages.dump(),
-            "beams": self.photo_eyes.dump(),
+            "photo_eyes": self.photo_eyes.dump(),
             "standing": self.standing.dump(),
         }
 
@@ -339,5 +339,5 @@ class Portal:
         heapify(self._agenda)
         self._bystanders.load(dump["bystanders"])
         self.outages.load(dump["outages"])
-        self.photo_eyes.load(dump["beams"])
+        self.photo_eyes.load(dump["photo_eyes"])
         self.standing.load(dump["standing"])

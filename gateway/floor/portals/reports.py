@@ -145,7 +145,7 @@ class Reports:
             "likelihood": _stories(proof.likelihood),
             "walk": _stories(proof.walk),
             "decided_by": dict(proof.decided_by),
-            "company": verdict.companions,
+            "companions": verdict.companions,
             "photo_eyes": _photo_eyes(proof.photo_eyes),
             "antennas_down": self._names(proof.down),
         }
@@ -191,7 +191,7 @@ def _side(proof: PassProof, side: SideProof | None) -> PassSide | None:
 
 
 def _stories(story: Likelihood) -> Stories:
-    return {"in": story.inward, "out": story.outward, "back": story.turned_back, "still": story.standing}
+    return {"in": story.inward, "out": story.outward, "turned_back": story.turned_back, "standing": story.standing}
 
 
 def _rssi(unit: int, strength: int) -> float:
@@ -199,10 +199,10 @@ def _rssi(unit: int, strength: int) -> float:
     return strength // CENTI[unit] if UNITS[unit] is RssiUnit.RAW else strength / 100
 
 
-def _photo_eyes(direction: Direction | None) -> Literal["in", "out", "returned"] | None:
+def _photo_eyes(direction: Direction | None) -> Literal["in", "out", "turned_back"] | None:
     """What the photo-eyes say of the direction, in words."""
     if direction is Direction.IN:
         return "in"
     if direction is Direction.OUT:
         return "out"
-    return "returned" if direction is Direction.TURNED_BACK else None
+    return "turned_back" if direction is Direction.TURNED_BACK else None

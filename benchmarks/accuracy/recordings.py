@@ -226,7 +226,7 @@ def _config(recording: Recording, reader: str) -> Config:
 def _row(read: Mapping[str, Any], t: int) -> Row:
     turns = read.get("phase", 0.0) / 6.283185307179586
     row = (bytes.fromhex(read["epc"]), read["antenna"], round(read["rssi"] * 100), read.get("channel", 0), t, 1)
-    return (*row, round(turns * 4096) % 4096, 0) if "phase" in read else row
+    return (*row, round(turns * 4096) % 4096, round(16 * read.get("doppler", 0.0))) if "phase" in read else row
 
 
 def _take(found: Answer, uid: str, facts: Sequence[Any], now: int, last: int) -> None:

@@ -11,19 +11,29 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
 
 from benchmarks.learn.network import Network, Set, as_set
 from benchmarks.learn.samples import Sample, Story, samples
+from benchmarks.learn.sketches import drawn
 from benchmarks.learn.worlds import KINDS, Kind
 from gateway.floor import portals
 from gateway.floor.portals.learned import WEIGHTS
 
 EPOCHS = 400
 """Steps of the fit. The loss on other worlds is level from three hundred on."""
+
+NETWORKS = 3
+"""Networks that are fitted from different beginnings, and joined."""
+
+SKETCHES, OF_A_PART = 300, 100
+"""Parts of which the sketches are drawn, and how many to a part."""
+
+Task: TypeAlias = tuple[Kind, str | tuple[int, int], bool]
+"""A kind of world and its seed, or the seed and the part of the sketches; and whether they are held out."""
 
 HELD = 5
 """One world in so many is not trained on and gives the figures in the file."""
@@ -35,11 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Trains, prints the figures and writes the file."""
     options = _options(arguments)
     began = time.monotonic()
-    tasks = [
+    tasks: list[Task] = [
         (kind, f"{options.seed}/{number}", number % HELD == 0)
         for kind in KINDS
         for number in range(round(kind.trials * options.times))
     ]
+    seed = int.from_bytes(options.seed.encode(), "big")
+    tasks += [(KINDS[0], (seed, part), part % HELD == 0) for part in range(round(SKETCHES * options.times))]
     fitted: list[Sample] = []
     held: list[Sample] = []
     for found, is_held in _played(tasks, options.jobs):
@@ -47,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stderr.isatty():
             print(f"\r{len(fitted) + len(held)} samples", end="", file=sys.stderr)
     train, test = as_set(fitted), as_set(held)
-    network = Network(train, seed=1)
-    network.fit(train, EPOCHS)
+    networks = [Network(train, seed) for seed in range(1, NETWORKS + 1)]
+    for one in networks:
+        one.fit(train, EPOCHS)
+    network = networks[0].joined(networks[1:])
     figures = {"fitted": len(train.kinds), "seed": options.seed, **_figures(network, test)}
     print(f"{len(train.kinds)} samples fitted, {len(test.kinds)} held, {time.monotonic() - began:.0f} s")
     print(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
@@ -56,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _played(tasks: Sequence[tuple[Kind, str, bool]], jobs: int) -> Iterator[tuple[list[Sample], bool]]:
+def _played(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[list[Sample], bool]]:
     """The samples of every world, in the order of the tasks, however many processes make them."""
     if jobs == 1:
         yield from map(_play, tasks)
@@ -65,9 +79,10 @@ def _played(tasks: Sequence[tuple[Kind, str, bool]], jobs: int) -> Iterator[tupl
         yield from pool.map(_play, tasks, chunksize=4)
 
 
-def _play(task: tuple[Kind, str, bool]) -> tuple[list[Sample], bool]:
+def _play(task: Task) -> tuple[list[Sample], bool]:
     kind, seed, is_held = task
-    return list(samples(kind, seed)), is_held
+    found = drawn(*seed, OF_A_PART) if isinstance(seed, tuple) else samples(kind, seed)
+    return list(found), is_held
 
 
 def _figures(network: Network, held: Set) -> dict[str, Any]:

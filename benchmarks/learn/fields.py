@@ -27,25 +27,25 @@ class Field:
 
     def begin(self, random: Random, *, near: tuple[float, float] = (-0.3, 3.0)) -> float:
         """How far from the middle a walk begins or ends, in metres."""
-        return self.half + (random.uniform(-0.8, 0.3) if self.wide else random.uniform(*near))
+        return self.half * random.uniform(0.45, 1.1) if self.wide else self.half + random.uniform(*near)
 
 
 def make_field(random: Random) -> Field:
     """A field of four antennas at its corners or of two opposite ones, turned across it or towards its middle."""
     wide = random.random() < 0.7
-    half = random.uniform(1.5, 3.2) if wide else random.uniform(0.6, 2.2)
+    half = random.uniform(1.5, 3.0) if wide else random.uniform(0.6, 2.2)
     beside = half * random.uniform(0.8, 1.3) if wide else random.uniform(1.0, 2.2)
-    aim = random.uniform(0.9, 1.1) if wide else random.uniform(0.0, 1.0)
+    aim = random.uniform(0.8, 1.2) if wide else random.uniform(0.0, 1.0)
     count = random.choice([4, 4, 2])
     height, power = random.uniform(0.8, 2.4), random.uniform(22.0, 30.0)
-    spread = random.choice([1.0, 2.5, 4.0])
+    spread = random.choice([1.0, 2.5])
     panels, sides = [], {}
     for port in range(1, count + 1):
         side = 1 if port % 2 else -1
         left = 1 if port <= 2 else -1
         x, y = side * half, left * beside if count > 2 else 0.0
         facing = unit(-aim * x + 1e-3, -y, -0.1)
-        width = random.uniform(50, 80) if wide else random.uniform(60, 90)
+        width = random.uniform(60, 110) if wide else random.uniform(60, 90)
         panels.append(RoomAntenna(port, (x, y, height), facing, power=power + random.gauss(0, spread), width=width))
         sides[port] = "inside" if side > 0 else "outside"
     return Field(Door(Doorway("door"), reader_kind("r1", panels, random), sides), half, wide)

@@ -26,12 +26,19 @@ from gateway.replay import replay_facts
 _SLACK = 1.5
 """Seconds before the first read and after the last in which a crossing still belongs to them."""
 
-SHARES = (1.0, 0.6, 0.35, 0.2)
+SHARES = (1.0, 0.5, 0.25, 0.12, 0.12)
 """Shares of the reads that are kept, each as often as the others."""
 
 BLURS = (0.03, 0.1, 0.2, 0.3)
 """Standard deviations of what is added to the phases, in turns, each as often as the others: real phases are rougher
 than those of a few paths, so that only just more than half of the pairs lie less than a quarter of a turn apart."""
+
+FIT_DOPPLERS = (None, 0.2, 0.4, 0.6, 1.0)
+"""Shares of the Doppler shifts that are true to some five hertz, each as often as the others; None where the reader
+reports none. The others are those of reads that were over too soon."""
+
+SKETCHED = "sketch"
+"""How the names of the kinds begin that are drawn and not played."""
 
 STAYS = 0.5
 """Metres from end to end of the way of a tag that stands or turns where it is."""
@@ -81,7 +88,7 @@ def samples(kind: Kind, seed: str) -> Iterator[Sample]:
             continue
         start, end = ((t - EPOCH) / SECOND for t in (track.since, track.last))
         story = _story(tags[track.epc], played, start, end)
-        if story is not None:
+        if story is not None and not (kind.walk == "loop" and story <= Story.OUT):  # half a loop is no pass
             yield Sample(kind.name, story, scales.shape(track, finding.case.walk, gone=gone))
 
 
@@ -89,16 +96,19 @@ def _thinned(items: Sequence[Item], random: Random) -> Iterator[Item]:
     """The items with only a share of their reads and with rougher phases, as rough in all of a world: readers differ in
     how fast they read, and rooms in how many tags share the air."""
     share, blur = random.choice(SHARES), random.choice(BLURS)
+    good = random.choice(FIT_DOPPLERS)
     for item in items:
         if isinstance(item, Batch):
             rows = [row for row in item.rows if random.random() < share]
-            item = replace(item, rows=[_blurred(row, blur, random) for row in rows] if item.phase else rows)
+            item = replace(item, rows=[_blurred(row, blur, good, random) for row in rows] if item.phase else rows)
         yield item
 
 
-def _blurred(row: Row, blur: float, random: Random) -> Row:
-    """The same read with a rougher phase."""
-    return (*row[:6], round(row[6] + random.gauss(0.0, blur) * 4096) % 4096, *row[7:])
+def _blurred(row: Row, blur: float, good: float | None, random: Random) -> Row:
+    """The same read with a rougher phase and Doppler shift."""
+    phase = round(row[6] + random.gauss(0.0, blur) * 4096) % 4096
+    shift = 0 if good is None else round(row[7] + 16 * random.gauss(0.0, 5.0 if random.random() < good else 100.0))
+    return (*row[:6], phase, shift)
 
 
 def _weighed(config: Config, items: Iterable[Item]) -> list[tuple[Scales, Finding, bool]]:

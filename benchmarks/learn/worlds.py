@@ -50,10 +50,10 @@ class Kind:
 
 
 KINDS = (
-    Kind("field, across", 100, "across", field=True),
-    Kind("field, half way", 70, "halfway", field=True),
-    Kind("field, round", 50, "loop", field=True),
-    Kind("field, standing", 35, "across", "some", field=True, stock=(3, 10)),
+    Kind("field, across", 40, "across", field=True),
+    Kind("field, half way", 25, "halfway", field=True),
+    Kind("field, round", 15, "loop", field=True),
+    Kind("field, standing", 20, "across", "some", field=True, stock=(3, 10)),
     Kind("door, through", 65, "through"),
     Kind("door, back", 60, "back"),
     Kind("door, round", 20, "circles"),
@@ -82,7 +82,7 @@ def build(kind: Kind, random: Random) -> Trial:
         convoys.append(_carried(kind.carry, random, steps, 1000 * number))
         t = convoys[-1].end + random.uniform(3.0, 8.0)
     stock = [_standing(random, number, t, near=kind.field) for number in range(random.randint(*kind.stock))]
-    strength = random.choice([0.3, 0.6, 1.0, 1.6] if kind.field else [0.5, 0.5, 0.8, 1.1])
+    strength = random.choice([0.15, 0.3, 0.6, 1.0] if kind.field else [0.5, 0.5, 0.8, 1.1])
     world = World(
         tags=[tag for convoy in convoys for tag in convoy.tags] + stock,
         readers=[door.reader],

@@ -33,7 +33,13 @@ sightings = st.lists(
 ).map(lambda found: [(*look[:5], min(look[5], look[4] * (WINDOW - 1))) for look in found])
 pairs = st.lists(
     st.tuples(st.integers(0, 120).map(lambda n: n * WINDOW), st.integers(0, 3), st.integers(1, 9)).flatmap(
-        lambda t: st.tuples(*map(st.just, t), st.integers(0, t[2]), st.integers(-t[2], t[2]))
+        lambda t: st.tuples(
+            *map(st.just, t),
+            st.integers(0, t[2]),
+            st.integers(-t[2], t[2]),
+            st.just(t[2] + 1),
+            st.integers(-t[2], t[2]),
+        )
     ),
     max_size=30,
 )
@@ -117,5 +123,8 @@ def test_the_weights_say_what_they_were_fitted_to_and_how_well_they_do():
     passes, right, wrong = (
         sum(kind[name] for kind in figures["kinds"].values()) for name in ("passes", "right", "wrong_way")
     )
-    assert right > passes / 3
+    assert right > passes / 4  # most sketches are of open fields, where little can be decided
     assert wrong < passes / 100
+    doors = [kind for name, kind in figures["kinds"].items() if name.startswith("door")]
+    assert sum(kind["right"] for kind in doors) > sum(kind["passes"] for kind in doors) / 2
+    assert not sum(kind["wrong_way"] for kind in doors)

@@ -298,7 +298,7 @@ def test_a_member_that_stays_in_sight_is_said_later_and_is_in_the_group(early):
 
 def test_what_is_read_little_goes_with_its_load():
     """Five packages that are read well, and one that is seen for a moment only: by itself it is not certain enough."""
-    glimpses = list(carried([(2.4, 0.5), (5.4, -0.5)], 6, every=0.9))
+    glimpses = list(carried([(2.4, 0.3), (5.4, -0.3)], 6, every=0.9))
     (alone,) = the(judged(glimpses), "passed")
     assert (alone.data["direction"], alone.data["evidence"]["leaning"]) == ("undetermined", "out")
     load = [batch for tag in range(1, 6) for batch in carried(OUT, tag)]

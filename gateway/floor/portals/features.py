@@ -1,4 +1,4 @@
-"""The shape of a whole pass in some thirty numbers: what the learned layer of a portal looks at.
+"""The shape of a whole pass in some fifty numbers: what the learned layer of a portal looks at.
 
 Exchanging the sides of a portal changes the sign of the *odd* features and leaves the *even* ones as they are. So
 whatever is learned of passes inwards holds for passes outwards.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gateway.clock import MILLISECOND, SECOND
+from gateway.floor.portals.approach import of_phases, of_trends
 from gateway.floor.portals.phases import Pairs
 from gateway.floor.portals.track import Sighting
 from gateway.floor.portals.walk_model import Likelihood
@@ -27,14 +28,17 @@ ODD = (
     "centroids_soft",
     "centroids_share",
     "antennas_order",
+    "antennas_trend",
     "profiles_order",
     "peaks_order",
     "first_read",
     "last_read",
     "level_trend",
     "level_ends",
+    "own_ends",
     "reads_ends",
     "walk",
+    "doppler",
 )
 """Features that change their sign with the sides; positive where the tag was outside first."""
 
@@ -52,6 +56,7 @@ EVEN = (
     "trend_fit",
     "trend_straight",
     "sides_exchanged",
+    "own_exchanged",
     "imbalance",
     "swell",
     "before",
@@ -61,6 +66,7 @@ EVEN = (
     "overlap",
     "order_broken",
     "antennas_apart",
+    "antennas_agree",
     "way_straight",
     "way_length",
     "rise",
@@ -70,6 +76,9 @@ EVEN = (
     "phase_turned",
     "phase_pairs",
     "phase_steady",
+    "doppler_apart",
+    "doppler_turned",
+    "doppler_reads",
 )
 """Features that do not change with the sides."""
 
@@ -80,9 +89,9 @@ loudest."""
 LEAST_SPREAD = 0.15
 """Seconds. What both sides saw within less than that is not told apart: it is about the time of one step."""
 
-UNSURE, ENOUGH, UNIT = 2, 30, 10
-"""Pairs of phases by which the share that turned forwards is drawn to nothing, pairs of a side beyond which more are no
-news (the way is the same), and pairs that count as one unit of knowledge."""
+APART, OVERLAPS, OFTEN_ENOUGH = 2.9, 0.05, math.log(9)
+"""From when on the sides took turns: apart and exchanged nearly as far as these features go, hardly anything heard by
+both at a time, and in eight steps or more by each: two seconds."""
 
 BELOW = 3.0
 """Decibels below the weakest step at which a side is put that did not read the tag."""
@@ -157,12 +166,20 @@ def features(
     even["read_share"] = len(row) * STEP / SECOND / length
     even["gone"] = float(gone)
     even["one_side"] = float(not fewest)
-    _of_phases(pairs, inside, even)
+    of_phases(pairs, inside, odd, even)
     if fewest:
         spread = _of_times(sides, numbers[0] * STEP, length, odd, even)
         floor = _of_levels(numbers, row, odd, even)
+        of_trends(sightings, inside, odd, even)
         _of_antennas(sightings, inside, numbers, spread, floor, odd, even)
     return Features(tuple(odd.values()), tuple(even.values()))
+
+
+def took_turns(found: Features) -> bool:
+    """Whether one side had heard nearly all of what it heard of the tag before the other one began."""
+    even = dict(zip(EVEN, found.even, strict=True))
+    apart = even["centroids_apart"] >= APART and even["own_exchanged"] >= APART
+    return apart and even["overlap"] < OVERLAPS and even["fewest_steps"] >= OFTEN_ENOUGH
 
 
 def _of_story(story: Likelihood, odd: dict[str, float], even: dict[str, float]) -> None:
@@ -172,35 +189,6 @@ def _of_story(story: Likelihood, odd: dict[str, float], even: dict[str, float]) 
     even["walk_or_back"] = _log_ratio(through, story.turned_back)
     even["walk_or_still"] = _log_ratio(through, story.standing)
     even["back_or_still"] = _log_ratio(story.turned_back, story.standing)
-
-
-def _of_phases(pairs: Sequence[Pairs], inside: frozenset[int], even: dict[str, float]) -> None:
-    """Whether the phases of one side turned the other way than those of the other side, all the time or in turns."""
-    if not pairs:
-        return
-    middle = (min(entry[0] for entry in pairs) + max(entry[0] for entry in pairs)) / 2
-    halves = [[[0, 0, 0], [0, 0, 0]] for _ in range(2)]  # number, near and forwards, of the inside and the outside
-    for start, antenna, number, near, forwards in pairs:
-        sums = halves[start > middle][antenna not in inside]
-        sums[0] += number
-        sums[1] += near
-        sums[2] += forwards
-    whole = [[a + b for a, b in zip(*sides, strict=True)] for sides in zip(*halves, strict=True)]
-    (one, other), known = _turns(whole)
-    even["phase_apart"] = abs(one - other) * known
-    even["phase_alike"] = abs(one + other) * known
-    even["phase_pairs"] = known
-    (one, other), (later, later_other) = (_turns(half)[0] for half in halves)
-    even["phase_turned"] = abs((later - later_other) - (one - other)) / 2 * known
-    number, near, _ = (sum(column) for column in zip(*whole, strict=True))
-    even["phase_steady"] = near / (number + UNSURE) if known else 0.0
-
-
-def _turns(sides: Sequence[Sequence[int]]) -> tuple[tuple[float, float], float]:
-    """By how much more the phases of each side turned forwards than backwards, as a share of their pairs; and how much
-    is known of that."""
-    one, other = (forwards / (number + UNSURE) for number, _, forwards in sides)
-    return (one, other), math.sqrt(min(*(number for number, _, _ in sides), ENOUGH) / UNIT)
 
 
 def _of_times(
@@ -287,6 +275,11 @@ def _of_thirds(
     begins, ends = _difference(*first, floor), _difference(*last, floor)
     odd["level_ends"] = (ends - begins) / 10
     even["sides_exchanged"] = _bound(-begins * ends / 30, 3)
+    # The same as if both sides heard equally well: each against its own loudest.
+    louder = math.sqrt(max(step.inside for step in row) / max(step.outside for step in row))
+    begins, ends = (_difference(one / louder, other * louder, floor) for one, other in (first, last))
+    odd["own_ends"] = (ends - begins) / 10
+    even["own_exchanged"] = _bound(-begins * ends / 30, 3)
     rises = [_difference(late, early, floor) / 10 for early, late in zip(first, last, strict=True)]
     even["rise"], even["fall"] = max(rises), min(rises)
     odd["reads_ends"] = _read_balance(thirds[2]) - _read_balance(thirds[0])

@@ -11,7 +11,7 @@ from gateway.clock import SECOND, micros
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.companions import Trace
-from gateway.floor.portals.features import Features, features
+from gateway.floor.portals.features import Features, features, took_turns
 from gateway.floor.portals.learned import learned
 from gateway.floor.portals.outages import MARGIN, ReaderOutages
 from gateway.floor.portals.photo_eyes import Crossing, PhotoEyes
@@ -174,11 +174,15 @@ class Scales:
         return features(track.sightings, track.pairs, self.inside, walk, gone=gone)
 
     def _stories(self, track: Track, *, gone: bool) -> tuple[Likelihood, Likelihood]:
-        """What the model of the way and the learned layer make of a track; nothing where the portal has one side."""
+        """What the model of the way and the learned layer make of a track; nothing where the portal has one side. Where
+        the sides took turns the shape of the pass has no news, and the model of the way is believed if it is surer."""
         if not self._two_sides or not track.sightings:
             return NOTHING, NOTHING
         walk = likelihood(track.sightings, self.inside, self._width, gone=gone)
-        return walk, self._learned.likelihood(self.shape(track, walk, gone=gone))
+        shape = self.shape(track, walk, gone=gone)
+        story = self._learned.likelihood(shape)
+        surer = max(walk.inward, walk.outward) > max(story.inward, story.outward)
+        return walk, walk if surer and took_turns(shape) else story
 
     def _case(
         self,

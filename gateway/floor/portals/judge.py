@@ -116,15 +116,17 @@ def judge(case: Case, companions: Sequence[Trace], needed: float) -> Verdict:
     if with_others:
         expected = with_companions(expected, companions)
     found = _posterior(case, expected, case.likelihood)
-    walked = _posterior(case, expected, case.walk)
+    walked, walked_alone = _posterior(case, expected, case.walk), _posterior(case, usual, case.walk)
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
-    if sure >= needed and _was_there(case, way, companions) and (not stays or _changed_sides(case, way)):
-        by_itself = max(alone.inward, alone.outward) >= needed
+    turned_back = _told(min(walked.turned_back, walked_alone.turned_back), case.whole)
+    by_itself = max(alone.inward, alone.outward) >= needed
+    seen_back = not by_itself and walked_alone.turned_back >= SURELY_BACK  # no load takes along what was seen to turn
+    likely = sure >= needed and not seen_back
+    if likely and _was_there(case, way, companions) and (not stays or _changed_sides(case, way)):
         return Verdict(
             way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=len(companions)
         )
-    turned_back = _told(min(walked.turned_back, _posterior(case, usual, case.walk).turned_back), case.whole)
     if stays:
         # What stood there all along is lost to whoever asks where it went: the model of the way must say so too.
         standing = _told(min(found.turned_back + found.standing, walked.turned_back + walked.standing), case.whole)

@@ -119,9 +119,9 @@ class Track:
 
     def turn(self, start: int, antenna: int, reads: Sequence[Phase]) -> None:
         """Takes in the phases of one antenna in the window that began at `start`."""
-        number, near, forwards = pairs_of(reads, self.newest.get(antenna))
-        if number:
-            self.pairs.append((start, antenna, number, near, forwards))
+        found = pairs_of(reads, self.newest.get(antenna))
+        if any(found):
+            self.pairs.append((start, antenna, *found))
         self.newest[antenna] = reads[-1]
 
     def ends(self, silence: int, least: int, longest: int, sides: Mapping[int, str]) -> int:
@@ -142,7 +142,7 @@ class Track:
         self.leads_since += by
         self.sightings = [(sighting[0] + by, *sighting[1:]) for sighting in self.sightings]
         self.pairs = [(pairs[0] + by, *pairs[1:]) for pairs in self.pairs]
-        self.newest = {antenna: (t + by, channel, phase) for antenna, (t, channel, phase) in self.newest.items()}
+        self.newest = {antenna: (phase[0] + by, *phase[1:]) for antenna, phase in self.newest.items()}
 
     def forget(self) -> None:
         """Keeps nothing of what was read."""
@@ -168,10 +168,15 @@ class Track:
     @classmethod
     def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
-        track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"])}))
+        track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"]), "pairs": []}))
         track.sightings = [(sighting[0], numbers[sighting[1]], *sighting[2:]) for sighting in dump["sightings"]]
         track.dark = {numbers[antenna]: t for antenna, t in dump["dark"]}
-        track.pairs = [(pairs[0], numbers[pairs[1]], *pairs[2:]) for pairs in dump["pairs"]]
-        track.newest = {numbers[antenna]: (t, channel, phase) for antenna, t, channel, phase in dump["newest"]}
+        for start, antenna, number, near, forwards, *shifts in dump["pairs"]:
+            shifted, nearing = shifts or (0, 0)  # as it was before there were Doppler shifts
+            track.pairs.append((start, numbers[antenna], number, near, forwards, shifted, nearing))
+        track.newest = {
+            numbers[antenna]: (t, channel, phase, *(doppler or [0]))
+            for antenna, t, channel, phase, *doppler in dump["newest"]
+        }
         track.leads, track.way = (None if dump[key] is None else Direction(dump[key]) for key in ("leads", "way"))
         return track

@@ -39,7 +39,7 @@ from gateway.service.webhook import webhooks
 from gateway.sources.start import identifiers, sources
 
 _RECOVERY = 120.0
-"""Seconds that a start may take: checking a large ledger after a crash, and judging a full journal again."""
+"""Seconds that a start may take on a slow machine: the state of a million tags, and judging a full journal again."""
 
 _DRAIN = 5.0
 """Seconds that an orderly stop waits for the broker: what it has not taken by then stays in the ledger."""

@@ -63,8 +63,9 @@ class Ledger:
     `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
     over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
     returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
-    `on_room(room)`: the property `room` changed. `age` is the time by which `max_age` is measured, `now` where nothing
-    is said. `standby` is a file in memory-backed storage for checkpoints that need not go to disk; without it all do.
+    `on_room(room)`: the property `room` changed. `on_finding(finding)`: the file is damaged, as `finding` says. `age`
+    is the time by which `max_age` is measured, `now` where nothing is said. `standby` is a file in memory-backed
+    storage for checkpoints that need not go to disk; without it all do.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Ledger:
         now: Callable[[], int],
         age: Callable[[], int] | None = None,
         on_room: Callable[[bool], None] = lambda room: None,
+        on_finding: Callable[[str], None] = lambda finding: None,
         standby: Path | None = None,
     ) -> None:
         self._settings = settings
@@ -86,6 +88,7 @@ class Ledger:
         self._on_dropped = on_dropped
         self._on_error = on_error
         self._on_room = on_room
+        self._on_finding = on_finding
         self._now = now
         self._writer = Writer(settings, source, self._progress, self._excess, now, age or now, standby)
         self._epoch = ""
@@ -152,6 +155,11 @@ class Ledger:
     def standby_problem(self) -> str:
         """Why checkpoints cannot be kept in memory, and go to disk; empty when all is well."""
         return self._last.standby if self._last is not None else ""
+
+    @property
+    def finding(self) -> str:
+        """What is wrong with the file, as far as it was looked at after an unclean end; empty when all is well."""
+        return self._last.finding if self._last is not None else ""
 
     def recognised(self) -> Recognition:
         """The journal has been read to its end: recognises no more. Says what was recognised, and what was not stated
@@ -300,6 +308,8 @@ class Ledger:
         self._put(GiveUp(range_.first, range_.last))
 
     def _progress(self, progress: Progress) -> None:
+        if progress.finding != self.finding:
+            self._on_finding(progress.finding)
         self._last, self._marks = progress, progress.marks
         self._commits += 1
         self._operations_done += progress.operations

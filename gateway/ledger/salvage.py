@@ -43,7 +43,7 @@ def salvage(path: Path) -> list[Saved]:
 def set_aside(path: Path, now: int) -> Path:
     """Renames the file and its write-ahead log, so that nobody takes them for the ledger. Returns the new name."""
     name = f"{path.name}.damaged-{strftime('%Y%m%dT%H%M%SZ', gmtime(now / 1e6))}"
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-damaged"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(path.with_name(name + suffix))
     return path.with_name(name)

@@ -128,16 +128,6 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
         )
 
 
-def verify(connection: sqlite3.Connection, path: Path) -> None:
-    """Looks for damage in the whole file. Raises `LedgerError` with the remedy where it finds any."""
-    try:
-        found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
-    except sqlite3.DatabaseError as error:
-        raise explain(error, path) from error
-    if found != ["ok"]:
-        raise damaged(path, "; ".join(found))
-
-
 def damaged(path: Path, detail: str) -> Damaged:
     """Nothing is repaired, and moved aside only where the configuration says so (`ledger.on_damage`)."""
     return Damaged(

@@ -20,7 +20,8 @@ from typing import TypeAlias
 from gateway.config import LedgerConfig
 from gateway.errors import Damaged, LedgerError
 from gateway.events.envelope import GENESIS, Event, Fact, checked, seal
-from gateway.ledger import lock, schema
+from gateway.ledger import inspection, lock, schema
+from gateway.ledger.inspection import Inspection
 from gateway.ledger.marks import Marks
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.recognition import Recognition
@@ -105,13 +106,17 @@ class Store:
         self.marks = Marks()
         self.epoch = ""
         self._prevhash = GENESIS
+        self.inspection: Inspection | None = None
+        """What is still to be looked at, after an unclean end."""
 
     def open(self, now: int) -> OpenedLedger:
-        """Opens or makes the file, verifies it after an unclean end, and reads what is needed to go on. A damaged one
-        is set aside where the configuration says so."""
+        """Opens or makes the file and reads what is needed to go on, and after an unclean end what was written last:
+        never more the larger the file is. A damaged one is set aside where the configuration says so."""
         self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
         try:
             try:
+                if found := inspection.known(self._path):
+                    raise schema.damaged(self._path, found)
                 return self._open(now, [])
             except Damaged as damage:
                 if self._settings.on_damage == "stop":
@@ -137,9 +142,10 @@ class Store:
             raise schema.explain(error, self._path) from error
 
     def close(self) -> None:
-        """Marks the file as closed in order and gives it back."""
+        """Marks the file as closed in order, if all of it was looked at, and gives it back."""
+        whole = self.inspection is None or (self.inspection.done and not self.inspection.finding)
         try:
-            self._connection.execute("UPDATE ledger SET clean = 1, stored = ?", (self.marks.stored,))
+            self._connection.execute("UPDATE ledger SET clean = ?, stored = ?", (whole, self.marks.stored))
         finally:
             self.states.close()
             self._connection.close()
@@ -236,13 +242,15 @@ class Store:
                 f"as they were, or give ledger.file another path"
             )
         if not clean:
-            schema.verify(db, self._path)
+            inspection.read_tail(db)
         self.epoch = epoch
         self.retention = Retention(db, self._settings)
         self.quarantine = Quarantine(db)
         self.marks = self._read_marks()
         if behind := self._behind(now):
             epoch = self.epoch
+        if not clean:
+            self.inspection = Inspection(db, self._path, self.marks.sequence)
         db.execute("UPDATE ledger SET clean = 0")
         self.states = States(db, self._standby, epoch)
         state = self.states.load(self.marks.sequence)
@@ -296,8 +304,6 @@ class Store:
         ).fetchone()
         marks = Marks(published=published, acknowledged=acknowledged, given_up=given_up, checkpoint=checkpoint or 0)
         marks.delivered = acknowledged if self._by_acknowledgement else published
-        # Counting reads the whole file, so an orderly end leaves the count behind.
-        marks.stored = stored if clean else db.execute("SELECT COUNT(*) FROM event").fetchone()[0]
         marks.quarantined = db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
         self.retention.settled_moved(marks, before=0)
         newest = db.execute("SELECT sequence, payload FROM event ORDER BY sequence DESC LIMIT 1").fetchone()
@@ -306,6 +312,8 @@ class Store:
             event = Event(newest[0], "", "", newest[1])
             marks.sequence = event.sequence
             self._prevhash = event.hash()
+        # An orderly end leaves the count behind.
+        marks.stored = stored if clean else inspection.stored(db, marks.sequence)
         return marks
 
     def _apply(self, group: Iterable[Operation], marks: Marks) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import threading
 from collections import deque
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError
+from gateway.ledger.inspection import PACE as INSPECTION_PACE
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range
 from gateway.ledger.schema import explain
@@ -47,7 +49,8 @@ _T = TypeVar("_T")
 @dataclass(slots=True, frozen=True)
 class Progress:
     """What a commit, or the attempt at one, came to. `operations` and `facts` are those that left the queue; `refused`
-    counts the checkpoints that were not taken so far, `standby` says what is wrong with keeping them in memory."""
+    counts the checkpoints that were not taken so far, `standby` says what is wrong with keeping them in memory,
+    `finding` what is wrong with the file."""
 
     marks: Marks
     operations: int
@@ -58,6 +61,7 @@ class Progress:
     error: LedgerError | None = None
     refused: int = 0
     standby: str = ""
+    finding: str = ""
 
 
 class Writer:
@@ -95,6 +99,7 @@ class Writer:
         self._group: list[Operation] = []
         self._not_before = 0.0
         self._tidy_at = 0.0
+        self._inspect_at = math.inf
         self._retry = _FIRST_RETRY
         self._error: LedgerError | None = None
         self._excess_stated = False
@@ -162,6 +167,8 @@ class Writer:
         self._published, self._acknowledged = self.marks.published, self.marks.acknowledged
         self._opened.set_result(recovery)
         self._report(0, 0, 0.0)
+        if self._store.inspection is not None:
+            self._inspect_at = monotonic() + INSPECTION_PACE
         while self._turn():
             pass
         self._finish()
@@ -169,8 +176,8 @@ class Writer:
     def _turn(self) -> bool:
         """Waits for something to do and does it; False when it is time to end."""
         with self._wake:
-            while not (self._stopping or self._jobs or self._due()):
-                self._wake.wait(self._until_due())
+            while not (self._stopping or self._jobs or self._due() or self._inspect_at <= monotonic()):
+                self._wake.wait(max(0.0, min(self._next(), self._inspect_at) - monotonic()))
             if self._stopping:
                 return False
             jobs = list(self._jobs)
@@ -180,6 +187,8 @@ class Writer:
             self._answer(answer, question)
         if due:
             self._commit()
+        elif not jobs:
+            self._inspect()
         return True
 
     def _next(self) -> float:
@@ -194,8 +203,16 @@ class Writer:
     def _due(self) -> bool:
         return self._urgent or self._next() <= monotonic()
 
-    def _until_due(self) -> float:
-        return max(0.0, self._next() - monotonic())
+    def _inspect(self) -> None:
+        """Looks at some more of a file that was not closed in order, while there is nothing else to do."""
+        inspection = self._store.inspection
+        if inspection is None or inspection.done:
+            self._inspect_at = math.inf
+            return
+        inspection.step(self._store.marks)
+        self._inspect_at = monotonic() + INSPECTION_PACE
+        if inspection.done:
+            self._report(0, 0, 0.0)
 
     def _commit(self) -> None:
         """One attempt to commit the next group, with the marks as they are now."""
@@ -259,8 +276,9 @@ class Writer:
         size = self._store.bytes_on_disk()
         states = self._store.states
         progress = Progress(
-            marks, operations, facts, self._full, size, seconds, self._error, states.refused, states.problem
-        )
+            marks, operations, facts, self._full, size, seconds, self._error, states.refused, states.problem,
+            self._store.inspection.finding if self._store.inspection is not None else "",
+        )  # fmt: skip
         self._call(self._on_progress, progress)
 
     def _look_for_excess(self) -> None:

@@ -147,6 +147,8 @@ class Vitals:
             yield f"the recording has a gap: {problem}"
         if problem := self._memory:
             yield problem
+        if finding := self._parts.ledger.finding:
+            yield finding
         lead = self._parts.clock.lead
         if lead > SECOND:
             yield (

@@ -46,6 +46,7 @@ class Storage:
             on_commit=committed,
             on_dropped=self._dropped,
             on_error=self.failed,
+            on_finding=lambda finding: log.error("a look at the whole ledger after a crash", found=finding),
             now=clock.now,
             age=clock.age,
             standby=config.journal.directory / "standby.db",

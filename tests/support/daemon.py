@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-READY_TIMEOUT = 120.0
-"""Seconds: what the gateway itself asks systemd for. A large ledger is read whole after a kill."""
+READY_TIMEOUT = 60.0
+"""Seconds, on a machine that has other things to do. The largest state alone takes some five."""
 
 
 class Daemon:

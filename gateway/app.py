@@ -93,7 +93,7 @@ class App:
 
     async def _opened(self, grounded: Grounded) -> bool:
         """Opens what the last run left; False where that is refused and it is time to try again."""
-        self.storage = Storage(self.config, self._committed, self.clock, self._log)
+        self.storage = Storage(self.config, self._committed, self.stop, self.clock, self._log)
         try:
             self.pipeline: Pipeline = await self.storage.open()
         except Exception as error:
@@ -126,7 +126,7 @@ class App:
         )
         self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.storage.failed)
         make = partial(mqtt_service, storage=self.storage, commands=self.commands, now=self._now, log=self._log)
-        self.publishing = Publishing(group, lambda: self.config, make, self.pipeline, self.readers, self.alarms)
+        self.publishing = Publishing(group, lambda: self.config, make, self.storage, self.readers, self.alarms)
         self.publishing.start()
         self.vitals = Vitals(self, self._log)
         await self.vitals.start()

@@ -96,7 +96,7 @@ class Ledger:
         self._held: list[Operation] | None = None
         self._operations_put = self._operations_done = 0
         self._facts_put = self._facts_done = 0
-        self._published = self._acknowledged = self._committed = 0
+        self._published = self._acknowledged = self._committed = self._opened_at = 0
         self._marks = Marks()
         self._last: Progress | None = None
         self._commit_seconds = 0.0
@@ -114,7 +114,7 @@ class Ledger:
         recovery = self._writer.start()
         self._marks = self._writer.marks
         self._epoch = recovery.epoch
-        self._committed = recovery.sequence
+        self._committed = self._opened_at = recovery.sequence
         self._published, self._acknowledged = self._marks.published, self._marks.acknowledged
         self._recognition = recovery.newer
         return recovery
@@ -218,6 +218,11 @@ class Ledger:
         await self.flush()
         return await self._writer.ask(lambda store: store.quarantine.released(limit))
 
+    async def seen(self, sequence: int) -> None:
+        """Somebody has events of this epoch up to `sequence`, which is more than there are: the next start begins a
+        new epoch. Raises `LedgerError`."""
+        await self._writer.ask(lambda store: store.seen(sequence))
+
     def published(self, sequence: int) -> None:
         """The broker has confirmed, or refused, every event up to `sequence`.
 
@@ -253,6 +258,11 @@ class Ledger:
     def epoch(self) -> str:
         """The epoch of the ledger: another file, another epoch."""
         return self._epoch
+
+    @property
+    def opened_at(self) -> int:
+        """The newest event that the ledger held when it was opened."""
+        return self._opened_at
 
     @property
     def room(self) -> bool:

@@ -190,6 +190,11 @@ class Store:
                 f"start the gateway again; without it a new epoch begins, and what was lost is stated"
             )
 
+    def seen(self, sequence: int) -> None:
+        """Events up to `sequence` were committed once, as somebody knows who has them: the next `open` looks."""
+        if self._witness is not None:
+            self._witness.claim(self.epoch, sequence)
+
     def excess(self) -> Range | None:
         """Events that must be given up because the ledger is over its limit."""
         return self.retention.excess(self.marks)
@@ -272,15 +277,17 @@ class Store:
 
     def _behind(self, now: int) -> str:
         """Begins a new epoch where the file is older than what was committed; says so then."""
-        seen, newest = self._witness.seen(self.epoch) if self._witness is not None else 0, self.marks.sequence
-        if seen <= newest:
+        seen, claimed = self._witness.seen(self.epoch) if self._witness is not None else (0, False)
+        newest = self.marks.sequence
+        if seen <= newest and not claimed:
             return ""
         self.epoch = _new_epoch(now)
         number = renumber(self._connection, self._source, self.epoch, self.marks.settled)
         self.marks = self._read_marks()
+        ended = "lacked events" if claimed else f"ends at event {newest}"
         return (
-            f"{self._path} ends at event {newest}, and {seen} had been committed: it was put back from an older copy, "
-            f"or its write-ahead log was cut off; {number} events that were not delivered go on with new numbers"
+            f"{self._path} {ended}, and {seen} had been committed: it was put back from an older copy, or its "
+            f"write-ahead log was cut off; {number} events that were not delivered go on with new numbers"
         )
 
     def _begin_epoch(self, now: int, saved: list[Saved]) -> None:

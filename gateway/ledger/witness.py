@@ -1,7 +1,8 @@
 """The witness: up to which event this machine has committed, in memory beside the journal.
 
 A ledger from a backup, or one whose write-ahead log was cut off, does not know that it is behind: it would give numbers
-away again that a consumer has seen on other events. The witness does.
+away again that a consumer has seen on other events. The witness does. Where it is gone, as after a reboot, the broker
+may know: then that is claimed here, for the next start.
 """
 
 from __future__ import annotations
@@ -11,32 +12,44 @@ import os
 from pathlib import Path
 
 _LENGTH = 96
+_CLAIMED = "claimed"
 
 
 class Witness:
-    """The file at `path`, for one thread. Where it cannot be written or read there is none: nothing is raised."""
+    """The file at `path`, for one thread. Only `claim` raises where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = -1
+        self._claimed = ""  # the epoch about which somebody else knows better
 
-    def seen(self, epoch: str) -> int:
-        """The newest sequence number of `epoch` that was committed, as far as is known; 0 for nothing known."""
+    def seen(self, epoch: str) -> tuple[int, bool]:
+        """The newest sequence number of `epoch` that was committed, as far as is known, 0 for nothing known; and
+        whether that was claimed: what came behind it since then does not make up for what was lost before it."""
         try:
-            known, sequence = self._path.read_text().split()
-            return int(sequence) if known == epoch else 0
+            known, sequence, *claimed = self._path.read_text().split()
+            return (int(sequence), claimed == [_CLAIMED]) if known == epoch else (0, False)
         except (OSError, ValueError):
-            return 0
+            return 0, False
 
     def note(self, epoch: str, sequence: int) -> None:
         """Events of `epoch` up to `sequence` are committed."""
-        with contextlib.suppress(OSError):
-            if self._file < 0:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
-            os.pwrite(self._file, f"{epoch} {sequence}".ljust(_LENGTH).encode(), 0)
+        if self._claimed != epoch:
+            with contextlib.suppress(OSError):
+                self._write(f"{epoch} {sequence}")
+
+    def claim(self, epoch: str, sequence: int) -> None:
+        """Somebody else has events of `epoch` up to `sequence` that this ledger never held. Raises `OSError`."""
+        self._write(f"{epoch} {sequence} {_CLAIMED}")
+        self._claimed = epoch
 
     def close(self) -> None:
         """Gives the file back."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _write(self, words: str) -> None:
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.pwrite(self._file, words.ljust(_LENGTH).encode(), 0)

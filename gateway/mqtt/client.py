@@ -269,6 +269,10 @@ class Client(asyncio.Protocol):
         outcomes = granted.result()
         return [*outcomes, *[Outcome(0x80, "no answer for this one")] * len(filters)][: len(filters)]
 
+    def leave(self, filters: Sequence[str]) -> None:
+        """Ends subscriptions; nobody waits for the broker's word."""
+        self._codec.unsubscribe(list(filters))
+
     # What comes back
 
     def _settle(self, packet_id: int, result: Outcome) -> None:

@@ -150,6 +150,10 @@ class Connection(Protocol):
         """Subscribes with QoS 1: an outcome for each filter. Raises `LinkError` when the connection ends first."""
         ...
 
+    def leave(self, filters: Sequence[str]) -> None:
+        """Ends subscriptions; what was on its way still comes."""
+        ...
+
     def pause(self) -> None:
         """Takes no more from the network until `resume`: the back-pressure for QoS 0 and MQTT 3.1.1."""
         ...
@@ -184,6 +188,11 @@ class Standing(Protocol):
 
 class Outbox(Protocol):
     """The part of the ledger that the publisher needs."""
+
+    @property
+    def opened_at(self) -> int:
+        """The newest event that the ledger held when it was opened."""
+        ...
 
     @property
     def epoch(self) -> str:

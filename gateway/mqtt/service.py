@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import NoReturn
 
@@ -16,9 +16,10 @@ from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.errors import LinkError, pass_cancellation_on
 from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
-from gateway.mqtt.interface import Connection, Outbox
+from gateway.mqtt.interface import Connection, Message, Outbox
 from gateway.mqtt.link import Link
 from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.remembered import TOPIC, Remembered
 from gateway.mqtt.retained import Board
 from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
@@ -40,7 +41,8 @@ class MqttService:
 
     `commands`: the names of those there are. `away`: seconds since the gateway last ran, where that is known.
     `acknowledged`: the backend's mark, where each connection is to start there. `others`: filters of topics that
-    are not the gateway's, and who takes what comes on them.
+    are not the gateway's, and who takes what comes on them. `on_behind(sequence)`: the broker knows of events of this
+    epoch up to there, and the ledger did not hold them when it was opened; nothing is published then.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class MqttService:
         away: float | None = None,
         acknowledged: Callable[[], int] | None = None,
         others: Mapping[str, Listener] | None = None,
+        on_behind: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
+        self._on_behind = on_behind
         self.base = topic_base(config)
         self.stats = MqttStats()
         self._config = config
@@ -68,10 +72,11 @@ class MqttService:
         self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged)
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
         self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others)
+        self._remembered = Remembered(self.base + TOPIC)
         self._link = Link(
             config,
             will=self._will,
-            receive=self._intake.receive,
+            receive=self._receive,
             serve=self._serve,
             log=log,
             stats=self.stats,
@@ -126,9 +131,18 @@ class MqttService:
             return False
         return True
 
+    def _receive(self, message: Message) -> None:
+        if not self._remembered.takes(message):
+            self._intake.receive(message)
+
     async def _serve(self, connection: Connection) -> NoReturn:
         # Commands first: whoever sees the gateway come online may send some.
+        await self._remembered.ask(connection)
         await self._intake.open(connection)
+        newest = self._remembered.known(connection, self._ledger.epoch)
+        if newest > self._ledger.opened_at and self._on_behind is not None:
+            await self._on_behind(newest)
+            await asyncio.get_running_loop().create_future()  # until it is stopped
         self.stats.connected = True
         self.board.set(STATE, self._birth())
         try:

@@ -12,7 +12,6 @@ from gateway.ops.logs import Logger
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.commands import Commands
-from gateway.service.pipeline import Pipeline
 from gateway.service.state_topics import StateTopics
 from gateway.service.storage import Storage
 from gateway.sources.handheld import listeners
@@ -37,6 +36,7 @@ def mqtt_service(
         away=away,
         acknowledged=storage.acknowledged,
         others=listeners(config, commands.submit, log),
+        on_behind=storage.behind,
     )
 
 
@@ -50,14 +50,14 @@ class Publishing:
         group: asyncio.TaskGroup,
         config: Callable[[], Config],
         make: Callable[[Config], MqttService],
-        pipeline: Pipeline,
+        storage: Storage,
         readers: Readers,
         alarms: Alarms,
     ) -> None:
         self._group = group
         self._config = config
         self._make = make
-        self._pipeline = pipeline
+        self._storage = storage
         self._readers = readers
         self._alarms = alarms
 
@@ -91,5 +91,7 @@ class Publishing:
 
     def _begin(self, service: MqttService) -> None:
         self.mqtt = service
-        self._topics = StateTopics(service.board, self._pipeline, self._readers, self._alarms)
+        self._topics = StateTopics(
+            service.board, self._storage.pipeline, self._storage.ledger, self._readers, self._alarms
+        )
         self._task = self._group.create_task(service.run(), name="mqtt")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import orjson
 
 from gateway.config import Config
+from gateway.ledger.ledger import Ledger
+from gateway.mqtt.remembered import TOPIC as LEDGER
 from gateway.mqtt.retained import Board
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
@@ -30,9 +32,10 @@ def topics(config: Config) -> list[str]:
 class StateTopics:
     """Puts the floor's and the readers' present state on the board, which publishes what has changed."""
 
-    def __init__(self, board: Board, pipeline: Pipeline, readers: Readers, alarms: Alarms) -> None:
+    def __init__(self, board: Board, pipeline: Pipeline, ledger: Ledger, readers: Readers, alarms: Alarms) -> None:
         self._board = board
         self._pipeline = pipeline
+        self._ledger = ledger
         self._readers = readers
         self._alarms = alarms
         self._held = set(pipeline.retained)
@@ -49,7 +52,8 @@ class StateTopics:
         self._pipeline.retained = [*wanted, *self._board.leaving()]
 
     def _states(self, config: Config) -> Iterator[tuple[str, bytes]]:
-        floor = self._pipeline.floor
+        floor, ledger = self._pipeline.floor, self._ledger
+        yield LEDGER, orjson.dumps({"epoch": ledger.epoch, "sequence": ledger.stats().sequence})
         for zone in config.zones:
             yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:

@@ -27,7 +27,7 @@ _HISTORY = 2.0
 class Storage:
     """Build it inside a running event loop; `open` it, then use its parts, then `close` it.
 
-    `committed` hears up to which sequence events are on disk.
+    `committed` hears up to which sequence events are on disk, `stop` why the gateway must be started anew.
     """
 
     history: History
@@ -35,8 +35,16 @@ class Storage:
     away: float | None = None
     """Seconds since the run before, for which the broker may have kept commands."""
 
-    def __init__(self, config: Config, committed: Callable[[int], None], clock: EventClock, log: Logger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        committed: Callable[[int], None],
+        stop: Callable[[str], None],
+        clock: EventClock,
+        log: Logger,
+    ) -> None:
         self._config = config
+        self._stop = stop
         self._clock = clock
         self._log = log
         self._open = contextlib.AsyncExitStack()
@@ -80,6 +88,20 @@ class Storage:
         last = int(found.meta.get("last_tick", 0))
         self.away = max(0.0, (self._clock.now() - last) / SECOND) if last else None
         return self.pipeline
+
+    async def behind(self, sequence: int) -> None:
+        """The broker knows of events up to `sequence` that the ledger did not hold when it was opened, as when its
+        write-ahead log was cut off: stops, and the next start begins a new epoch."""
+        self._log.error(
+            "the ledger is older than what was published: nothing is published until a new epoch begins",
+            ledger_ended_at=self.ledger.opened_at, published=sequence, epoch=self.ledger.epoch,
+        )  # fmt: skip
+        try:
+            await self.ledger.seen(sequence)
+        except LedgerError as error:
+            self.failed(error)
+        else:
+            self._stop("the broker has events that the ledger does not hold: the next start begins a new epoch")
 
     @property
     def acknowledged(self) -> Callable[[], int] | None:

@@ -64,6 +64,10 @@ class MemoryLedger:
         self.again.discard(event.sequence)
         self.recovered.append(event.sequence)
 
+    @property
+    def opened_at(self) -> int:
+        return 0
+
     async def quarantined_topics(self) -> list[str]:
         return sorted({self.events[sequence - 1].topic for sequence in self.refusals if not self.final[sequence]})
 

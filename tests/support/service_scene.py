@@ -148,7 +148,7 @@ class Clock(EventClock):
 @contextlib.asynccontextmanager
 async def storage(config: Config, clock: Clock, log: Any) -> AsyncIterator[tuple[Storage, Pipeline]]:
     """Ledger, journal and the pipeline on them, closed at the end."""
-    kept = Storage(config, lambda sequence: None, clock, log)
+    kept = Storage(config, lambda sequence: None, lambda why: None, clock, log)
     try:
         yield kept, await kept.open()
     finally:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import LedgerConfig
 from gateway.errors import Damaged
 from gateway.ledger import schema, writer
-from tests.support.ledgers import TestLedger, facts, until
+from gateway.ledger.store import Store
+from tests.support.ledgers import SOURCE, START, TestLedger, facts, until
 
 PAGE = 4096
 
@@ -58,15 +60,15 @@ async def test_a_start_reads_no_more_of_a_larger_file(tmp_path: Path, monkeypatc
         return connection
 
     monkeypatch.setattr(schema, "connect", counted)
-    monkeypatch.setattr(writer, "INSPECTION_PACE", 3_600.0)
     read = []
     for events in (3_000, 12_000):
         await killed(tmp_path / f"{events}.db", events)
         steps.clear()
-        ledger = await opened(tmp_path / f"{events}.db")
+        store = Store(LedgerConfig(file=tmp_path / f"{events}.db"), SOURCE)
+        store.open(START)
         read.append(len(steps))
-        assert ledger.stats().stored == events
-        await ledger.close()
+        assert store.marks.stored == events
+        store.close()
     assert read[1] <= read[0] + 2, read
 
 

@@ -54,7 +54,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             it.logs.configure = lambda log_config: setattr(it.logs, "configured", log_config)
             it.lights = Lights(lambda: pipeline.floor.gate, readers, log)
             alarms = SimpleNamespace(known=False)
-            it.publishing = Publishing(group, lambda: it.config, FakeMqtt, pipeline, readers, alarms)
+            it.publishing = Publishing(group, lambda: it.config, FakeMqtt, kept, readers, alarms)
             it.publishing.start()
             notifier = SimpleNamespace(reloading=lambda: None, ready=lambda status: None)
             it.reloading = Reload(it, tmp_path / "gateway.yaml", log, notifier, lambda: "")
@@ -179,7 +179,7 @@ async def test_what_is_gone_is_not_retained(site: Site) -> None:
     retained = site.publishing.mqtt.retained()
     assert (retained["state/zone/dock"], retained["state/reader/r2"]) == (b"", b"")
     assert retained["state/zone/vault"]
-    assert set(site.pipeline.retained) == set(retained) - {"state/gateway"}
+    assert set(site.pipeline.retained) == set(retained) - {"state/gateway", "state/ledger"}
 
 
 async def test_another_broker_is_told_everything(site: Site) -> None:

@@ -174,7 +174,7 @@ async def failing(port: int, state: bool) -> None:
 
 async def test_the_retained_topics_say_what_is_true_and_what_is_gone_is_cleared(site: Site) -> None:
     site.pipeline.retained = ["state/zone/vault", "state/zone/once"]
-    topics = StateTopics(site.mqtt.board, site.pipeline, site.readers, site.alarms)
+    topics = StateTopics(site.mqtt.board, site.pipeline, site.ledger, site.readers, site.alarms)
     await site.steps(40)
     topics.update(site.config)
     retained = site.mqtt.retained()

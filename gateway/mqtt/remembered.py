@@ -1,0 +1,58 @@
+"""What the broker remembers of the ledger: the retained `state/ledger`, with its epoch and newest sequence number.
+
+A ledger that was put back from a copy, or whose write-ahead log was cut off by a power cut, would give numbers away
+again that consumers have seen on other events. Beside the journal there is a witness of that, which a reboot takes; the
+broker is another, a second behind at most. So the first connection of a run compares, before an event is published.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.mqtt.interface import Connection, Message
+
+TOPIC = "state/ledger"
+
+_TRIES = 2
+"""Connections that ask. There are brokers that end the connection of whoever subscribes to what they do not allow."""
+
+
+class _Mark(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    epoch: str
+    sequence: int = Field(ge=0, le=2**63 - 1)
+
+
+class Remembered:
+    """The retained mark at `topic`: `ask`, then subscribe to something else, then it is `known`."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._tries = 0
+        self._mark: _Mark | None = None
+
+    def takes(self, message: Message) -> bool:
+        """Whether the message is about the mark; then it is acknowledged, and what is not a mark is passed over."""
+        if message.topic != self._topic:
+            return False
+        if message.retain and message.payload:
+            try:
+                self._mark = _Mark.model_validate_json(message.payload)
+            except ValidationError:
+                self._mark = None
+        message.acknowledge()
+        return True
+
+    async def ask(self, connection: Connection) -> None:
+        """Has the broker send the mark ahead of its next answer. Raises `LinkError`."""
+        self._tries += 1
+        if self._tries <= _TRIES:
+            await connection.listen([self._topic])
+
+    def known(self, connection: Connection, epoch: str) -> int:
+        """The newest event of `epoch` that the broker knows of, 0 for none. It is asked no more in this run."""
+        if self._tries <= _TRIES:
+            connection.leave([self._topic])
+        self._tries = _TRIES
+        return self._mark.sequence if self._mark is not None and self._mark.epoch == epoch else 0

@@ -25,6 +25,8 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from drivers.polls import Polls
+
 ENTRY_POINT_GROUP = "rfid_gateway.drivers"
 
 
@@ -238,13 +240,15 @@ class Log(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class DriverContext:
-    """What the gateway gives to a driver when it builds one."""
+    """What the gateway gives to a driver when it builds one. At `polls` the driver may have its links read in one go
+    with those of others, where it makes no difference when that is."""
 
     reader: str
     antennas: tuple[Antenna, ...]
     sink: Callable[[Item], None]
     now: Callable[[], int]
     log: Log
+    polls: Polls = field(default_factory=Polls)
 
 
 class Driver(Protocol):

@@ -165,6 +165,7 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.config.floor.tick)
+            self.readers.poll()
             self.pipeline.tick()
             self.checkpoints.look()
             self.vitals.health.turned()

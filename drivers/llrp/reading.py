@@ -1,34 +1,58 @@
-"""Whether bytes are taken from a connection now: not while the gateway holds the reader back, nor for a moment while a
-chatty reader's messages gather in the kernel.
+"""How bytes are taken from a connection: not while the gateway holds the reader back, and from a chatty reader once for
+each tick.
 
 A reader that reports every read by itself sends a segment a millisecond. Taking each as it comes costs more than all
-that is then done with the read, so such a connection is read once every GATHER seconds instead. One that says
-something now and then is read at once, as ever.
+that is then done with the read, so such a connection is paused, its messages gather in the kernel, and the polls of
+the gateway read them. One that says something now and then is read at once, as ever.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
 
-GATHER = 0.08
-"""Seconds for which messages gather: less than a tick, so that a read is hardly later in what is said about it."""
+from drivers.polls import Polls
 
-CHATTER = 0.01
-"""Seconds between two chunks below which a connection is chatty: a reader that makes 100 reports a second or more."""
+CHATTER = 0.03
+"""Seconds between two chunks below which a connection is chatty: a reader that makes 30 reports a second or more."""
 
-PLENTY = 32 * 1024
-"""Bytes in a chunk from which it needs no gathering; and when so much comes at once, the kernel's buffer could fill."""
+PLENTY = 64 * 1024
+"""Bytes at a time from which a connection needs no gathering, and the kernel's buffer could fill."""
+
+QUIET = 10
+"""Polls in a row that find nothing after which a connection is chatty no more."""
+
+_MOST = 256 * 1024
 
 
 class Reading:
-    """Pauses and resumes one transport. Only this class may do so."""
+    """Pauses, resumes and polls one transport. Only this class may do so.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    `take` gets the bytes that a poll found, `broken` the error that it met. What cannot be read past its transport
+    (TLS) is resumed by a poll until the next chunk has come.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.Transport,
+        polls: Polls,
+        take: Callable[[bytes], None],
+        broken: Callable[[OSError], None],
+    ) -> None:
         self._loop = loop
         self._transport = transport
+        self._polls = polls
+        self._take = take
+        self._broken = broken
         self._is_held = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._is_gathering = False
         self._last = float("-inf")  # when bytes came, or would have come
+        self._in_vain = 0  # polls in a row that found nothing
+        socket = transport.get_extra_info("socket")
+        is_plain = socket is not None and transport.get_extra_info("sslcontext") is None
+        self._file = socket.fileno() if is_plain else -1
 
     @property
     def is_held(self) -> bool:
@@ -43,30 +67,55 @@ class Reading:
     def release(self) -> None:
         """Takes bytes again, at once."""
         self._is_held = False
-        self.stop()
-        self._apply()
+        self.hurry()
 
     def came(self, size: int) -> None:
-        """A chunk of `size` bytes of reports came: from a chatty connection the next is taken a little later."""
+        """A chunk of `size` bytes of reports came that may be looked at a little later: a chatty connection is read
+        at the next poll."""
+        if self._is_gathering:
+            return
         now = self._loop.time()
-        if now - self._last < CHATTER and size < PLENTY and self._timer is None:
-            self._timer = self._loop.call_later(GATHER, self._gathered)
+        if now - self._last < CHATTER and size < PLENTY:
+            self._is_gathering, self._in_vain = True, 0
+            self._polls.join(self._poll)
             self._apply()
         self._last = now
 
-    def stop(self) -> None:
-        """Waits for nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _gathered(self) -> None:
-        self._timer = None
-        self._last = self._loop.time()
+    def hurry(self) -> None:
+        """What comes is taken at once."""
+        self.stop()
         self._apply()
 
+    def stop(self) -> None:
+        """Waits for no poll any more."""
+        if self._is_gathering:
+            self._is_gathering = False
+            self._polls.leave(self._poll)
+
+    def _poll(self) -> None:
+        if self._is_held or self._transport.is_closing():
+            return
+        if self._file < 0:
+            self._last = self._loop.time()
+            self.hurry()
+            return
+        try:
+            data = os.read(self._file, _MOST)
+        except BlockingIOError:
+            self._in_vain += 1
+            if self._in_vain >= QUIET:
+                self.hurry()
+        except OSError as error:
+            self._broken(error)
+        else:
+            self._in_vain = 0
+            if len(data) >= PLENTY or not data:  # an end is for the transport to find
+                self.hurry()
+            if data:
+                self._take(data)
+
     def _apply(self) -> None:
-        wanted = not self._is_held and self._timer is None
+        wanted = not self._is_held and not self._is_gathering
         if wanted != self._transport.is_reading() and not self._transport.is_closing():
             if wanted:
                 self._transport.resume_reading()

@@ -64,7 +64,9 @@ class LlrpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self._reading = Reading(self._loop, self._transport)
+        self._reading = Reading(
+            self._loop, self._transport, self._context.polls, self.data_received, self.connection_lost
+        )
         self._session.start(self._loop.time())
         self._after()
 
@@ -148,9 +150,11 @@ class LlrpProtocol(asyncio.Protocol):
 
     def _gather(self, size: int) -> None:
         """A reader that is set up and tells its own times may be read a little later: nothing depends on when."""
+        assert self._reading is not None
         if self._session.state is State.READING and self._session.time.reading.quality is not ClockQuality.ARRIVAL:
-            assert self._reading is not None
             self._reading.came(size)
+        else:
+            self._reading.hurry()
 
     def _report(self, bodies: list[bytes]) -> None:
         report = self._decoder.decode_frames(bodies)

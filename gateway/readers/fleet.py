@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from drivers.api import Antenna, Driver, DriverContext, Item
 from drivers.backoff import delays
+from drivers.polls import Polls
 from gateway.config import ReaderConfig
 from gateway.config.drivers import factory, settings_for
 from gateway.errors import Refused
@@ -35,6 +36,7 @@ class Readers:
         self._log = log
         self._running: dict[str, _Running] = {}
         self._held = False
+        self._polls = Polls()
 
     def __iter__(self) -> Iterator[Supervisor]:
         return (running.supervisor for running in self._running.values())
@@ -68,6 +70,10 @@ class Readers:
         """Stops every reader in order, all at the same time."""
         await self._stop(list(self._running.values()))
 
+    def poll(self) -> None:
+        """Takes what has gathered on links that are read once for each tick."""
+        self._polls.poll()
+
     def hold(self, why: str) -> None:
         """Holds every reader back for as long as `why` says something: what cannot be kept must not be taken."""
         if bool(why) == self._held:
@@ -92,6 +98,7 @@ class Readers:
             sink=supervisor.hear,
             now=self._now,
             log=self._log.bind(reader=config.id),
+            polls=self._polls,
         )
         return config, supervisor, factory(config.driver).build(context, settings_for(config))
 

@@ -1,9 +1,10 @@
 """How late reads come, as far as this run has seen: the evidence for how long a window must wait for them.
 
 `floor.lateness` is the longest that a window waits. Most readers deliver within a fraction of that, and everything
-that is said waits with the window. So each reader's delays, from the time of a read to its arrival here, are watched,
-and the floor is told to wait only as long as the slowest of them has needed lately, and some more. What comes later
-than that all the same is counted, used and marked late as ever, and makes the windows wait longer from then on.
+that is said waits with the window. Only a tick closes windows, so a read is late by the time that it was made before
+the newest tick that came without it. These delays are watched for each reader, and the floor is told to wait only as
+long as the slowest of them has needed lately, and some more. What comes later than that all the same is counted, used
+and marked late as ever, and makes the windows wait longer from then on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 
 from drivers.api import Batch, Item, ReaderAlive, ReaderDown, ReaderUp
-from drivers.records import Records
+from drivers.records import RecordFormat, Records
 from gateway.clock import MILLISECOND, SECOND
 from gateway.floor.sighting_columns import oldest
 
@@ -29,20 +30,24 @@ _GRAIN = 10 * MILLISECOND
 
 
 class Disorder:
-    """Delays by reader. `observe` every item of the drivers; `look` says, at most once a second, what they ask for."""
+    """Delays by reader. `observe` every item of the drivers, and every tick with `ticked`; `look` says, at most once a
+    second, what they ask for."""
 
     def __init__(self, upper: int) -> None:
         self._upper = upper
         self._spans: dict[str, deque[tuple[int, int]]] = {}  # reader to beginning and longest delay of each span
         self._held: set[str] = set()
         self._next = 0
+        self._tick = 0  # the newest
+        self._waiting: list[Batch] = []  # since then, to be looked at together
 
     def observe(self, item: Item) -> None:
         """Takes notice of what a driver says. Reads that a reader had held back say nothing about its delays."""
         if isinstance(item, Batch):
             if item.reader not in self._held and len(item.rows):
-                self._delayed(item)
+                self._waiting.append(item)
         elif isinstance(item, ReaderUp | ReaderDown):
+            self._weigh()
             self._spans.pop(item.reader, None)
             self._held.discard(item.reader)
             if isinstance(item, ReaderUp) and item.held:
@@ -50,10 +55,26 @@ class Disorder:
         elif isinstance(item, ReaderAlive):
             self._held.discard(item.reader)
 
-    def _delayed(self, batch: Batch) -> None:
-        rows = batch.rows
-        first = oldest(rows) if type(rows) is Records else min(row[4] for row in rows)
-        delay = min(max(batch.arrival - first - batch.offset, 0), self._upper)
+    def ticked(self, t: int) -> None:
+        """Time has come to `t`: what was observed before is in time for that."""
+        self._weigh()
+        self._tick = t
+
+    def _weigh(self) -> None:
+        """Notes the delays of the batches since the newest tick."""
+        waiting, self._waiting = self._waiting, []
+        alike: dict[RecordFormat, list[tuple[Batch, Records]]] = {}
+        for batch in waiting:
+            if type(batch.rows) is Records:
+                alike.setdefault(batch.rows.format, []).append((batch, batch.rows))
+            else:
+                self._delayed(batch, min(row[4] for row in batch.rows))
+        for parts in alike.values():
+            for (batch, _), first in zip(parts, oldest([records for _, records in parts]), strict=True):
+                self._delayed(batch, first)
+
+    def _delayed(self, batch: Batch, first: int) -> None:
+        delay = min(max(self._tick - first - batch.offset, 0), self._upper)
         spans = self._spans.get(batch.reader)
         if spans is None:
             spans = self._spans[batch.reader] = deque(maxlen=SPANS)

@@ -170,6 +170,7 @@ class Pipeline:
         if step := self._clock.look():
             self._say_step(step)
         self._last_tick = max(self._clock.now(), self._last_tick)
+        self._disorder.ticked(self._last_tick)
         lateness = self._disorder.look(self._last_tick, self.floor.lateness)
         if lateness is not None:
             self.take(Lateness(self._last_tick, lateness))

@@ -21,7 +21,9 @@ def batch(reader: str, at: int, *delays: int, offset: int = 0) -> Batch:
 def reading(disorder: Disorder, reader: str, delay: int, begin: int, seconds: int) -> int:
     """The reader reads for some time, as much as `delay` late. Returns when that ends."""
     for at in range(begin, begin + seconds * SECOND, SECOND // 10):
+        disorder.ticked(at)
         disorder.observe(batch(reader, at, delay // 2, delay))
+    disorder.ticked(begin + seconds * SECOND)
     return begin + seconds * SECOND
 
 
@@ -48,6 +50,7 @@ def test_a_later_read_makes_them_wait_longer_at_once_and_is_forgotten_after_a_wh
     now = reading(disorder, "a", 10 * MILLISECOND, T, 12)
     assert disorder.look(now, UPPER) == LEAST
     disorder.observe(batch("a", now, 500 * MILLISECOND))
+    disorder.ticked(now + SECOND)
     longer = disorder.look(now + SECOND, LEAST)
     assert longer is not None
     assert longer > 600 * MILLISECOND
@@ -79,7 +82,9 @@ def test_offsets_count_and_bytes_are_as_good_as_rows() -> None:
     disorder = Disorder(UPPER)
     for at in range(T, T + 12 * SECOND, SECOND):
         body = b"".join(bytes(15) + (at - delay - 77).to_bytes(8, "big") for delay in (0, 400 * MILLISECOND))
+        disorder.ticked(at)
         disorder.observe(Batch("a", at, Records(format, body), 77))
+    disorder.ticked(T + 12 * SECOND)
     wanted = disorder.look(T + 12 * SECOND, UPPER)
     assert wanted is not None
     assert 500 * MILLISECOND < wanted < 600 * MILLISECOND

@@ -14,10 +14,10 @@ from drivers.llrp import transport as transport_module
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.element import E
-from drivers.llrp.reading import GATHER
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
+from drivers.polls import LONGEST
 from tests.support.llrp_bench import OK, T0, event
 
 
@@ -265,11 +265,11 @@ async def test_a_chatty_connection_is_read_once_for_many_messages() -> None:
     await asyncio.sleep(0.001)
     wire.protocol.data_received(report([2]))
     assert not wire.transport.reading
-    await asyncio.sleep(GATHER)
+    await asyncio.sleep(LONGEST)
     assert wire.transport.reading
     wire.protocol.data_received(report([3]))  # what has gathered comes at once
     assert not wire.transport.reading
-    await asyncio.sleep(GATHER + 1.0)
+    await asyncio.sleep(1.0)
     assert wire.transport.reading
     wire.protocol.data_received(report([4]))
     assert wire.transport.reading, "it has been quiet for a while"
@@ -283,7 +283,7 @@ async def test_gathering_and_holding_back_do_not_undo_each_other(hold: bool) -> 
     for serial in (1, 2):
         wire.protocol.data_received(report([serial]))
     wire.protocol.pause()
-    await asyncio.sleep(GATHER * 2)
+    await asyncio.sleep(LONGEST * 2)
     assert not wire.transport.reading, "the reader is still held back when the messages have gathered"
     wire.protocol.resume()
     assert wire.transport.reading
@@ -291,7 +291,7 @@ async def test_gathering_and_holding_back_do_not_undo_each_other(hold: bool) -> 
     wire.protocol.data_received(report([4]))
     assert not wire.transport.reading
     wire.protocol.fail(DriverError("over")) if hold else wire.protocol.connection_lost(None)
-    await asyncio.sleep(GATHER * 2)
+    await asyncio.sleep(LONGEST * 2)
     assert not wire.transport.reading, "nobody reads a connection that has ended"
 
 

@@ -1,0 +1,49 @@
+"""Connections that are not read as something comes but all in one go, once for each tick of the gateway.
+
+Waking up for each of many connections costs more than what is then done with their bytes. Reads decide nothing before
+the next tick, so whoever has many small messages to give may wait for it in the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+LONGEST = 0.15
+"""Seconds after which connections are read although nobody asked: kernels do not take in without end."""
+
+
+class Polls:
+    """Who is to be read at the next `poll`. All methods belong to the event loop."""
+
+    def __init__(self) -> None:
+        self._takers: set[Callable[[], None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._polled = 0.0
+
+    def join(self, take: Callable[[], None]) -> None:
+        """Calls `take` at every poll from now on."""
+        self._takers.add(take)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(LONGEST, self._look, loop)
+
+    def leave(self, take: Callable[[], None]) -> None:
+        """Calls `take` no more."""
+        self._takers.discard(take)
+
+    def poll(self) -> None:
+        """Reads everybody, before a tick."""
+        if self._takers:
+            self._polled = asyncio.get_running_loop().time()
+            for take in list(self._takers):
+                take()
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Polls if nobody else has, as long as there is somebody to read."""
+        self._timer = None
+        if not self._takers:
+            return
+        if loop.time() >= self._polled + LONGEST:
+            self.poll()
+        self._timer = loop.call_at(self._polled + LONGEST, self._look, loop)

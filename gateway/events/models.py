@@ -157,9 +157,10 @@ class CountEvidence(TypedDict):
 @strict
 class Alarm(TypedDict):
     """Something needs a person, or no longer does. `places` are the zones and portals that are not watched because of
-    it, where it is a reader or an antenna."""
+    it, where it is a reader or an antenna. ``antenna-silent``: it reads nothing against its own habit, since its newest
+    read; nobody has said that it is down."""
 
-    alarm: Literal["reader-down", "antenna-down", "beam-stuck"]
+    alarm: Literal["reader-down", "antenna-down", "antenna-silent", "beam-stuck"]
     state: AlarmState
     reader: Identifier
     antenna: NotRequired[Annotated[int, Field(ge=1)] | None]

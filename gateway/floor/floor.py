@@ -98,6 +98,7 @@ class Floor:
         self._presence = Presence(
             config, self._places, self._reader_history.antenna_clock, evidence, self._window, room
         )
+        self._reader_history.habits.holds = self._presence.holds
         self._portals = Portals(
             config, self._places, self._reader_history.antenna_clock, evidence, self._presence, self._window
         )
@@ -325,7 +326,7 @@ class Floor:
 
     def zone_state(self, zone: str) -> dict[str, Any]:
         """The retained state of a zone, ready for JSON: how many are there, and who is watching."""
-        return zone_state(zone, self._places, self._presence, self._reader_history.antenna_clock, self.counts)
+        return zone_state(zone, self._places, self._presence, self._reader_history, self.counts)
 
     def inside(self, zones: Collection[str]) -> dict[str, str]:
         """UID to zone of the tags that are in one of these zones now."""
@@ -333,7 +334,7 @@ class Floor:
 
     def reader_state(self, reader: str) -> dict[str, Any]:
         """The retained state of a reader, ready for JSON: up or down since when, what is wrong, and its reads."""
-        return self._readers.state(reader)
+        return self._readers.state(reader) | {"antennas_silent": self._reader_history.silent(reader)}
 
     def checkpoint(self) -> dict[str, bytes]:
         """The parts of the state that changed since the last call; all of them on the first."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
+from gateway.clock import NEVER
 from gateway.events import former
 
 Content: TypeAlias = dict[str, Any]
@@ -146,6 +147,12 @@ def time_2(content: Content) -> Content:
     return content | {"columns": b""}
 
 
+def time_3(content: Content) -> Content:
+    """Antennas have habits; of older ones none is known yet."""
+    habits = {"due": NEVER, "step": 60_000_000, "looked": 0, "habits": []}
+    return content | {"reader_history": content["reader_history"] | {"habits": habits}}
+
+
 def _past_of_flags(past: Content) -> Content:
     kept = {key: value for key, value in past.items() if key not in ("announced", "up", "quiet", "alarm")}
     if past["up"]:
@@ -162,7 +169,7 @@ def _now_of_flags(entry: Content) -> Content:
 
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
-    "time": (time_1, time_2),
+    "time": (time_1, time_2, time_3),
     "presence": (presence_1, presence_2, presence_3),
     "portals": (portals_1, portals_2, portals_3),
     "counts": (counts_1, counts_2),

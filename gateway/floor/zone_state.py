@@ -7,15 +7,13 @@ from typing import Any
 from gateway.floor.counts.counts import Counts
 from gateway.floor.places import Places
 from gateway.floor.presence.presence import Presence
-from gateway.floor.readers.antennas import AntennaClock
+from gateway.floor.readers.history import ReaderHistory
 
 
-def zone_state(
-    zone: str, places: Places, presence: Presence, antenna_clock: AntennaClock, counts: Counts
-) -> dict[str, Any]:
+def zone_state(zone: str, places: Places, presence: Presence, readers: ReaderHistory, counts: Counts) -> dict[str, Any]:
     """The state of the zone with this id, ready for JSON."""
     number = places.zone_numbers[zone]
-    antennas = {places.spots[antenna].name: antenna_clock.words(antenna) for antenna in places.in_zone[number]}
+    antennas = {places.spots[antenna].name: readers.words(antenna) for antenna in places.in_zone[number]}
     return {
         "zone": zone,
         "name": places.zones[number].name,

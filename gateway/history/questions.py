@@ -226,6 +226,12 @@ class Questions:
             rows = self._all("SELECT * FROM notice WHERE event > ? ORDER BY event LIMIT ?", (number, limit))
             return [parts.notice(row) for row in rows]
 
+    def losses(self, since: int, limit: int = MAX_LISTED) -> list[Unwatched]:
+        """What was lost, or may be, in a time that ended after `since`, newest first."""
+        with self._view() as (parts, _):
+            rows = self._all("SELECT * FROM loss WHERE ended >= ? ORDER BY event DESC LIMIT ?", (since, limit))
+            return [parts.loss(row) for row in rows]
+
     def newest(self) -> Source | None:
         """The newest event that the history holds."""
         with self._view() as (_, holds):

@@ -1,4 +1,5 @@
-"""The alarms that are open now, kept from the history: for pages, the retained topic, health, metrics and the log.
+"""The alarms that are open now, and what was lost lately, kept from the history: for pages, the retained topic, health,
+metrics and the log.
 
 The history follows what is on disk, so what is open here survives a restart, and comes a moment after the event.
 """
@@ -12,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from gateway.clock import SECOND, rfc3339, wall
 from gateway.errors import Refused
-from gateway.history.answers import Alarm, Notice
+from gateway.history.answers import Alarm, Notice, Unwatched
 from gateway.history.history import History
 from gateway.history.questions import Questions
 from gateway.ops.logs import Logger
@@ -23,6 +25,9 @@ SHOWN = 200
 
 RETAINED = 50
 """Open alarms in the retained topic: some 20 kB."""
+
+LOSS_SHOWN = 86_400 * SECOND
+"""Microseconds for which a loss is shown after its end."""
 
 RETRY = 5.0
 """Seconds before a history that could not be asked is asked again."""
@@ -34,6 +39,7 @@ class Alarms:
     def __init__(self, history: History, changed: Callable[[], None], log: Logger) -> None:
         self.open: list[Alarm] = []
         self.number = 0
+        self._losses: list[Unwatched] = []
         self.known = False
         """Whether the history has been asked at all: before that, nothing is known of alarms."""
         self._history = history
@@ -48,6 +54,10 @@ class Alarms:
         """How many are raised, and of how many somebody has taken note. Those that are not kept count as raised."""
         noted = sum(1 for alarm in self.open if alarm.state == "acknowledged")
         return {"raised": self.number - noted, "acknowledged": noted}
+
+    def losses(self, now: int, within: int = LOSS_SHOWN) -> list[str]:
+        """What was lost, or may be, in a time that ended `within` before `now`, in words for people, newest first."""
+        return [_lost(loss) for loss in self._losses if (loss.until or now) >= now - within]
 
     def find(self, kind: str, subject: str) -> Alarm:
         """The open alarm with these names. Raises `Refused` where there is none."""
@@ -71,6 +81,7 @@ class Alarms:
                     said = await self._history.ask(Questions.newest)
                     await self._look()
                 sequence = self._history.sequence
+                self._losses = await self._history.ask(lambda questions: questions.losses(wall() - LOSS_SHOWN, SHOWN))
                 while notices := await self._history.ask(partial(Questions.notices, after=said)):
                     said = notices[-1].event
                     for notice in notices:
@@ -94,3 +105,19 @@ class Alarms:
             self._log.info("an alarm was acknowledged", by=notice.by, **detail)
         else:
             self._log.info("an alarm was cleared", **detail)
+
+
+_CAUSES = {
+    "reader-unreachable": "the reader could not be reached",
+    "gateway-crash": "the gateway stopped without warning",
+    "journal-lost": "the machine lost what it kept in memory",
+    "ledger-full": "the disk was full",
+    "buffer-overflow": "the reader's memory was full",
+}
+
+
+def _lost(loss: Unwatched) -> str:
+    sure = "" if loss.certain else "perhaps "
+    until = f" to {rfc3339(loss.until)[11:19]}" if loss.until is not None else ""
+    start = rfc3339(loss.since)
+    return f"{sure}{loss.what} from {start[:10]} {start[11:19]}{until} UTC: {_CAUSES.get(loss.reason, loss.reason)}"

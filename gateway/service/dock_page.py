@@ -96,8 +96,8 @@ class Page:
         ]
 
     def troubles(self) -> list[str]:
-        """What is wrong with the gateway itself, in words for people."""
-        return self.trouble.words()
+        """What is wrong with the gateway itself, in words for people, and what was lost within a day."""
+        return [*self.trouble.words(), *self._alarms.losses(self._now())]
 
     def set_apart(self) -> int:
         """How many events are in quarantine."""

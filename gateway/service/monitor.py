@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import orjson
 
@@ -25,6 +25,9 @@ from gateway.service.alarms import Alarms
 from gateway.service.dock_page import Page
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
+
+LOSS_HOUR = 3600 * SECOND
+"""Microseconds for which a loss is a reason to look after its end."""
 
 
 class Parts(Protocol):
@@ -85,6 +88,7 @@ class Vitals:
             await self._server.start()
         except OSError as error:
             self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
+            self._parts.page.trouble.say("metrics and health", f"not served at {http.host}:{http.port}: {error}")
 
     async def stop(self) -> None:
         """Ends the health and metrics page."""
@@ -142,6 +146,9 @@ class Vitals:
             yield f"the history is behind, and what is known of alarms with it: {why}"
         if number := self._parts.ledger.stats().quarantined:
             yield f"the broker has not taken {number} events, which are kept: `rfid-gateway quarantine list`"
+        for config in self._parts.config.readers:
+            yield from deaf(self._parts.pipeline.floor.reader_state(config.id))
+        yield from self._parts.alarms.losses(self._parts.clock.now(), LOSS_HOUR)
         yield from self._parts.page.trouble.words()
         if problem := self._parts.pipeline.recording_problem:
             yield f"the recording has a gap: {problem}"
@@ -177,3 +184,11 @@ class Vitals:
                 clock_quality=ClockQuality(quality) if known else None,
                 clock_offset=state["clock"]["offset_us"] if known else None,
             )
+
+
+def deaf(reader: Mapping[str, Any]) -> Iterator[str]:
+    """The antennas of a reader that do not watch, or read nothing, in words."""
+    for port, why in reader["antennas_down"].items():
+        yield f"antenna {reader['reader']}/{port} is down: {why or 'the reader does not say why'}"
+    for port, since in reader["antennas_silent"].items():
+        yield f"antenna {reader['reader']}/{port} has read nothing since {since[11:16]} UTC, which is not its habit"

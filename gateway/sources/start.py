@@ -20,6 +20,7 @@ from gateway.sources.expected_folder import expected_folder, zone_names
 from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_folder import manifest_folder
 from gateway.sources.reads_folder import reads_folder
+from gateway.sources.watched_folder import WatchedFolder
 
 
 def identifiers(config: ManifestsConfig) -> IdentifierMap:
@@ -37,26 +38,16 @@ def sources(
 ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
     """The sources that are configured, each with its name, ready to run. `submit` takes what they find,
     `troubles` what is wrong with them."""
-    if config.manifests.folder is not None:
-        folder = manifest_folder(config.manifests.folder, submit, known, log, time.monotonic)
-        folder.troubled = partial(troubles.say, "manifest folder")
-        yield "manifest folder", folder.run()
-    if config.expected is not None:
-        sets = expected_folder(config.expected, zone_names(config), submit, known, log, time.monotonic)
-        sets.troubled = partial(troubles.say, "folder of expected sets")
-        yield "folder of expected sets", sets.run()
-    if config.handhelds.folder is not None:
-        yield "folder of reads", reads_folder(config.handhelds.folder, submit, log, time.monotonic).run()
-    if config.access is not None:
-        yield "folder of access events", access_folder(config.access, submit, log, time.monotonic).run()
+    for name, folder in _folders(config, submit, known, log):
+        folder.troubled = partial(troubles.say, name)
+        yield name, folder.run()
     for source in config.books.sources if config.books is not None else ():
-        if isinstance(source, CsvBook):
-            yield f"book {source.name}", book_folder(source, submit, known, log, time.monotonic).run()
-        elif isinstance(source, MetrcBook):
+        if isinstance(source, MetrcBook):
             try:
                 from gateway.sources.metrc.book import MetrcPackages
             except ImportError as error:
                 log.error("no book from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
+                troubles.say(f"book {source.name}", "Metrc cannot be asked: pip install 'rfid-gateway[metrc]'")
                 continue
             yield f"book {source.name}", MetrcPackages(source, submit, known, log, now).run()
     if config.manifests.metrc is not None:
@@ -67,3 +58,22 @@ def sources(
             troubles.say("metrc", "it cannot be asked: pip install 'rfid-gateway[metrc]'")
             return
         yield "metrc", Metrc(config.manifests.metrc, submit, known, log, now).run()
+
+
+def _folders(
+    config: Config, submit: Submit, known: IdentifierMap, log: Logger
+) -> Iterator[tuple[str, WatchedFolder]]:  # fmt: skip
+    """The folders that are configured, each with the name of what comes in it."""
+    now = time.monotonic
+    if config.manifests.folder is not None:
+        yield "manifest folder", manifest_folder(config.manifests.folder, submit, known, log, now)
+    if config.expected is not None:
+        names = zone_names(config)
+        yield "folder of expected sets", expected_folder(config.expected, names, submit, known, log, now)
+    if config.handhelds.folder is not None:
+        yield "folder of reads", reads_folder(config.handhelds.folder, submit, log, now)
+    if config.access is not None:
+        yield "folder of access events", access_folder(config.access, submit, log, now)
+    for source in config.books.sources if config.books is not None else ():
+        if isinstance(source, CsvBook):
+            yield f"book {source.name}", book_folder(source, submit, known, log, now)

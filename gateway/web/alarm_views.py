@@ -19,6 +19,7 @@ _NAMES = {
     "manifest-refused": "Manifest not taken",
     "reader-down": "Reader down",
     "antenna-down": "Antenna not working",
+    "antenna-silent": "Antenna reads nothing",
     "beam-stuck": "Photo-eye stuck",
 }
 """What an alarm is, in the words of a loader. Others are called what the event calls them."""

@@ -31,7 +31,7 @@ class WebPort(Protocol):
         """Product and batch of packages by UID, as far as they are known by now."""
 
     def troubles(self) -> list[str]:
-        """What could not start or does not work, beside readers, in words."""
+        """What could not start or does not work, beside readers, and what was lost within a day, in words."""
 
     def set_apart(self) -> int:
         """How many events are in quarantine."""

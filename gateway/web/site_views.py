@@ -91,10 +91,11 @@ def _reader_row(reader: Mapping[str, Any]) -> Html:
     up = reader["status"] == "up"
     why = "" if up else reader["error"] or reader["reason"]
     since = el("small", "since ", moment(reader["since"])) if reader["since"] else None
-    down = reader["antennas_down"]
+    silent = {port: join("reads nothing since ", moment(since)) for port, since in reader["antennas_silent"].items()}
+    deaf = silent | {port: why or "down" for port, why in reader["antennas_down"].items()}
     antennas = (
-        _status("bad", "warning", "; ".join(f"{port}: {why or 'down'}" for port, why in down.items()))
-        if down
+        join(*(_status("bad", "warning", join(port, ": ", why)) for port, why in deaf.items()))
+        if deaf
         else _status("good", "matched", "all good")
         if up
         else el("span", "not known", class_="muted")

@@ -191,6 +191,7 @@ def reader(name: str, docks: list[str], reads: int) -> dict[str, Any]:
         "model": "FX9600",
         "firmware": "3.10",
         "antennas_down": {},
+        "antennas_silent": {},
         "conditions": {},
         "clock": {"quality": "ntp", "offset_us": 1200},
         "reads": reads,

@@ -150,6 +150,7 @@ def test_the_state_of_a_reader():
         "model": "R420",
         "firmware": "5.14",
         "antennas_down": {"2": "disconnected"},
+        "antennas_silent": {},
         "conditions": {"throttled": "hot"},
         "clock": {"quality": "corrected", "offset_us": 1500},
         "reads": 6,

@@ -52,7 +52,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     drivers, clock, present = FakeDrivers(monkeypatch), Clock(), config(tmp_path)
     async with storage(present, clock, log) as (kept, pipeline), asyncio.TaskGroup() as group:
         readers = Readers(group, pipeline.hear, clock.steady, log)
-        alarms = SimpleNamespace(known=False, number=0, problem=lambda: "", by_state=dict)
+        alarms = SimpleNamespace(known=False, number=0, problem=lambda: "", by_state=dict, losses=lambda *_: [])
         history = SimpleNamespace(sequence=0, problem="")
         it = Site(config=present, drivers=drivers, clock=clock, ledger=kept.ledger, pipeline=pipeline, readers=readers)
         it.alarms, it.history, it.log, it.mqtt = alarms, history, log, FakeMqtt(present)
@@ -225,9 +225,11 @@ async def test_health_and_metrics_are_of_the_parts_as_they_are(site: Site, monke
     assert vitals.health.report()[0] == 200
     site.mqtt.connected = False
     site.alarms.number = 2
+    site.alarms.losses = lambda now, within: ["reads of r1 lost"]
     worries = orjson.dumps(vitals.health.report()[1]).decode()
     assert "not connected" in worries
     assert "2 alarms are open" in worries
+    assert "reads of r1 lost" in worries
     monkeypatch.setattr(type(site.ledger), "room", False)
     assert vitals.health.report()[0] == 503
 

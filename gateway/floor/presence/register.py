@@ -91,6 +91,10 @@ class Whereabouts:
         zone = self.zone_of(epc)
         return (zone, self.tags.last[self.tags.slots[epc]]) if zone else None
 
+    def holds(self, zone: int) -> bool:
+        """Whether any tag is in the zone, read or not."""
+        return self.present[zone] + self.unseen[zone] > 0
+
     def inside(self, zones: Collection[str]) -> dict[str, str]:
         """UID to zone of the tags that are in one of these zones: a look at every tag."""
         numbers = {self.places.zone_numbers[zone]: zone for zone in zones if zone in self.places.zone_numbers}

@@ -18,6 +18,7 @@ from gateway.events.envelope import Fact, alarm
 from gateway.events.models import Alarm, AlarmState, Quality
 from gateway.floor.places import Places
 from gateway.floor.readers.antennas import LIT, AntennaClock, DarkCause
+from gateway.floor.readers.habits import Habits
 from gateway.inputs import Restart
 
 ALARM_AFTER = 60 * SECOND
@@ -74,6 +75,7 @@ class ReaderHistory:
         self.antenna_clock = AntennaClock()
         self.antenna_clock.grow(len(places.spots), DarkCause.READER)
         self.readers = {reader.id: ReaderPast() for reader in config.readers}
+        self.habits = Habits(places)
         self._places = places
         self._patience = min(2 * SECOND, micros(config.presence.shortest) // 2)
 
@@ -86,13 +88,18 @@ class ReaderHistory:
         self._alive(reader, past, t)
 
     def seen(self, reader: str, port: int, t: int) -> list[Fact]:
-        """An antenna has reads in a window that began at `t`: if it was lost, and the reader is running, it is back."""
+        """An antenna has reads in a window that began at `t`: if it was lost, and the reader is running, it is back. If
+        it was silent against its habit, it is not any more."""
         antenna = self._places.ports[reader].get(port)
-        if antenna is None or not LIT < self.antenna_clock.since[antenna] < t:
+        if antenna is None:
             return []
-        if self.readers[reader].presumed not in RUNNING:
-            return []
-        return self._antenna(AntennaStatus(reader, t, port, True, "it reads again"))
+        facts = []
+        if LIT < self.antenna_clock.since[antenna] < t and self.readers[reader].presumed in RUNNING:
+            facts = self._antenna(AntennaStatus(reader, t, port, True, "it reads again"))
+        was = self.habits.read(antenna, t - self.antenna_clock.dark(antenna, t), t)
+        if was is not None:
+            facts.append(self._alarm(reader, t, "antenna-silent", "cleared", was.at, "it reads again", antenna=port))
+        return facts
 
     def take(self, item: Any) -> list[Fact]:
         """Takes in what has become of a reader."""
@@ -176,7 +183,7 @@ class ReaderHistory:
     @property
     def due(self) -> int:
         """When something is to be said although nothing happened."""
-        return min((self._due(past) for past in self.readers.values()), default=NEVER)
+        return min(self.habits.due, min((self._due(past) for past in self.readers.values()), default=NEVER))
 
     def _due(self, past: ReaderPast) -> int:
         match past.presumed:
@@ -204,13 +211,37 @@ class ReaderHistory:
             else:
                 past.presumed = Presumed.QUIET
                 self.antenna_clock.darken(self._antennas(reader), DarkCause.QUIET, past.sign)
+        return facts + self._say_silent(t) if self.habits.due <= t else facts
+
+    def _say_silent(self, t: int) -> list[Fact]:
+        """Says which antennas are silent against their habit."""
+        facts = []
+        for antenna in self.habits.found_silent(lambda number: t - self.antenna_clock.dark(number, t), t):
+            spot, habit = self._places.spots[antenna], self.habits.of[antenna]
+            reason = (
+                f"nothing read for {(t - habit.at) // (60 * SECOND)} min, and never for longer than "
+                f"{habit.widest / SECOND:.0f} s before: see whether its cable is loose, or what it read was taken away"
+            )
+            facts.append(self._alarm(spot.reader, t, "antenna-silent", "raised", habit.at, reason, antenna=spot.port))
         return facts
+
+    def words(self, antenna: int) -> str:
+        """What an antenna is doing, for people."""
+        words = self.antenna_clock.words(antenna)
+        return "reads nothing" if words == "watching" and self.habits.silent(antenna) else words
+
+    def silent(self, reader: str) -> dict[str, str]:
+        """Antennas of the reader that are silent against their habits: port to the time of the newest read."""
+        ports = sorted(self._places.ports[reader].items())
+        return {
+            str(port): rfc3339(self.habits.of[antenna].at) for port, antenna in ports if self.habits.silent(antenna)
+        }
 
     def _alarm(
         self,
         reader: str,
         t: int,
-        kind: Literal["reader-down", "antenna-down"],
+        kind: Literal["reader-down", "antenna-down", "antenna-silent"],
         state: AlarmState,
         since: int,
         reason: str,
@@ -234,6 +265,7 @@ class ReaderHistory:
     def redate(self, by: int) -> None:
         """Signs of life and outages were `by` microseconds later than was thought."""
         self.antenna_clock.redate(by)
+        self.habits.redate(by)
         for past in self.readers.values():
             past.sign += by if past.sign else 0
             past.down += by if past.down else 0
@@ -246,6 +278,7 @@ class ReaderHistory:
         """The state for a checkpoint."""
         return {
             "antenna_clock": self.antenna_clock.dump(),
+            "habits": self.habits.dump(),
             "readers": {reader: asdict(past) for reader, past in self.readers.items()},
         }
 
@@ -253,6 +286,7 @@ class ReaderHistory:
         """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``."""
         self.antenna_clock.grow(len(self._places.spots), DarkCause.RETIRED)
         self.antenna_clock.load(dump["antenna_clock"], numbers, t)
+        self.habits.load(dump["habits"], numbers)
         for reader, past in dump["readers"].items():
             if reader in self.readers:
                 self.readers[reader] = ReaderPast(**(past | {"presumed": Presumed(past["presumed"])}))

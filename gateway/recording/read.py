@@ -32,7 +32,7 @@ import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -55,6 +55,9 @@ _MAX_LINE = 16 << 20
 # Lines that are taken apart at once: enough to make columns worth it, and some megabytes. Below `_FEW` they are not.
 _CHUNK = 20_000
 _FEW = 16
+
+# Bytes that are read at a time, at most: what there is of a pipe is taken as it comes.
+_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -114,14 +117,20 @@ def _read_blocks(file: BinaryIO, name: str) -> Iterator[tuple[int | None, Input 
         raise RecordError(f"{name}: cannot be read further: {error}") from error
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _lines(file: BufferedReader, name: str) -> Iterator[bytes]:
+    rest = b""  # the beginning of a line
     try:
-        while line := file.readline(_MAX_LINE + 1):
-            if len(line) > _MAX_LINE:
+        while block := file.read1(_BLOCK):
+            data = rest + block
+            end = data.rfind(b"\n") + 1
+            if len(rest) + block.find(b"\n") >= _MAX_LINE or len(data) - end > _MAX_LINE:
                 raise RecordError(f"{name}: a line is longer than {_MAX_LINE >> 20} MB: this is not a recording")
-            yield line
+            yield from BytesIO(data[:end])
+            rest = data[end:]
     except (OSError, EOFError, zlib.error) as error:
         raise RecordError(f"{name}: cannot be read further: {error}") from error
+    if rest:
+        yield rest
 
 
 def read_items(lines: Iterable[bytes | str]) -> Iterator[Input]:
@@ -150,7 +159,7 @@ def read_positions(lines: Iterable[bytes | str]) -> Iterator[tuple[int | None, I
         if len(chunk) == before:
             carried = chunk
             break
-        if len(chunk) < _FEW or not all(type(line) is bytes for line in chunk):
+        if len(chunk) < _FEW or set(map(type, chunk)) != {bytes}:
             yield from grouping.lines(chunk, number)
         else:
             done = yield from _read_chunk(cast(list[bytes], chunk), number, grouping)

@@ -18,6 +18,7 @@ MODULES = [
     "path",
     "checkpoints",
     "replay",
+    "recovery",
     "llrp_decode",
     "wire_to_verdict",
     "portal",
@@ -39,13 +40,13 @@ README_LOADS = ("100 reads a message", "10 reads a message", "1 read a message, 
 
 def write_readme() -> None:
     """Measures the daemon, the way of a read, checkpoints and replay, and puts what came of it into the README."""
-    from benchmarks import checkpoints, daemon, path, replay
+    from benchmarks import checkpoints, daemon, path, recovery, replay
 
     load = os.getloadavg()[1]
     quiet = [case for case in daemon.CASES if case.load.get("readers") == 1]
     cases = [case for case in daemon.CASES if case.name in README_LOADS] + quiet
     tables = [list(daemon.measure(cases)), list(path.table())]
-    lists = [[f"- {line}" for line in part.measure()] for part in (checkpoints, replay)]
+    lists = [[f"- {line}" for line in part.measure()] for part in (checkpoints, replay, recovery)]
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
     machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors for all of it"

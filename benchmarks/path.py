@@ -22,9 +22,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 START = 1_700_000_000_000_000
 GATHER = 80_000
-SETTLE = 4.0
-"""Seconds of event time before measuring: the stock has arrived."""
-
 HEAD = (
     "| in one process, processor time for a read | wire | journal | floor | together | against |",
     "|---|---|---|---|---|---|",
@@ -41,7 +38,9 @@ class Load:
     apart: bool = False
     strays: float = 0.0
     tags: int = 40  # of each reader
+    settle: float = 4.0  # seconds of event time before measuring: the stock arrives
     seconds: float = 6.0
+    portals: int = 0
 
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -52,9 +51,16 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("10 reads a message, 10 % strays", {"strays": 0.1}),
 )
 
+MANY = {"per_message": 100, "rate": 4_000, "settle": 16.0, "seconds": 2.0}
+"""A million tags are each read every four seconds: nearly every read is a sighting then."""
+
+CEILING = (4_000, 16_000, 40_000)
+
 GROWTH: tuple[tuple[str, dict[str, Any]], ...] = (
     *((f"{number} readers", {"readers": number}) for number in (1, 16, 64, 256)),
-    *((f"{64 * number:,} tags", {"tags": number}) for number in (16, 160, 1_600)),
+    *((f"{64 * number:,} tags", MANY | {"tags": number}) for number in (16, 160, 1_600, 15_625)),
+    *((f"{number} portals", {"readers": 32, "rate": 200, "portals": number}) for number in (0, 1, 4, 16, 32)),
+    *((f"{64 * rate / 1e6:.1f} M reads/s", {"per_message": 100, "rate": rate, "seconds": 2.0}) for rate in CEILING),
 )
 
 
@@ -63,7 +69,9 @@ def measure() -> Iterator[str]:
     yield from table()
     for name, load in GROWTH:
         made = _run(ROOT, Load(**load))
-        yield f"| {name} | | | | {sum(made.values()):.2f} us | |"
+        cost = sum(made.values())
+        busy = cost * load.get("readers", 64) * load.get("rate", 1000) / 1e6
+        yield f"| {name} | | | | {cost:.2f} us | {busy:.0%} of a core |"
 
 
 def table() -> Iterator[str]:
@@ -115,7 +123,7 @@ def _measure_here(load: Load) -> dict[str, float]:
         from drivers.llrp.reports import ReportDecoder
 
     chance = np.random.default_rng(1)
-    config = Config.model_validate(_site(load.readers))
+    config = Config.model_validate(site_of(load.readers, load.portals))
     floor = Floor(config)
     cost = {"wire": 0.0, "journal": 0.0, "floor": 0.0}
     reads = 0
@@ -147,13 +155,13 @@ def _measure_here(load: Load) -> dict[str, float]:
         now = START
         for reader in range(load.readers):
             feed(ReaderUp(f"r{reader}", now - 1_000_000))
-        for turn in range(int((SETTLE + load.seconds) * 1e6) // GATHER):
+        for turn in range(int((load.settle + load.seconds) * 1e6) // GATHER):
             now += GATHER
-            if turn == int(SETTLE * 1e6) // GATHER:
+            if turn == int(load.settle * 1e6) // GATHER:
                 cost.update(wire=0.0, journal=0.0, floor=0.0)
                 reads = 0
             for reader in range(load.readers):
-                messages = _messages(reader, now, load, chance)
+                messages = messages_of(reader, now, load, chance)
                 for message in messages if load.apart else [messages]:
                     reads += take(reader, message.tobytes(), now)
             feed(Tick(now))
@@ -163,7 +171,9 @@ def _measure_here(load: Load) -> dict[str, float]:
     return {part: seconds / reads * 1e6 for part, seconds in cost.items()}
 
 
-def _site(readers: int) -> dict[str, Any]:
+def site_of(readers: int, portals: int = 0) -> dict[str, Any]:
+    """A configuration of so many readers, each of which hears one zone at four antennas. The last two antennas of the
+    first `portals` readers are the sides of a portal instead."""
     return {
         "site": "bench",
         "gateway": "bench",
@@ -174,14 +184,20 @@ def _site(readers: int) -> dict[str, Any]:
                 "id": f"r{number}",
                 "driver": "llrp",
                 "host": "localhost",
-                "antennas": [{"port": port, "zone": f"z{number}"} for port in (1, 2, 3, 4)],
+                "antennas": [
+                    {"port": port, "portal": f"p{number}", "side": ("inside", "outside")[port - 3]}
+                    if port > 2 and number < portals
+                    else {"port": port, "zone": f"z{number}"}
+                    for port in (1, 2, 3, 4)
+                ],
             }
             for number in range(readers)
         ],
+        **({"portals": [{"id": f"p{n}", "inside": f"z{n}"} for n in range(portals)]} if portals else {}),
     }
 
 
-def _messages(reader: int, now: int, load: Load, chance: Any) -> Any:
+def messages_of(reader: int, now: int, load: Load, chance: Any) -> Any:
     """What a reader sends in GATHER: whole messages, a row for each, reads at most 50 ms old."""
     import numpy as np
 

@@ -14,11 +14,11 @@ import errno
 import ipaddress
 import socket
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from drivers.api import Log
+from drivers.sparse_log import SparseLog
 
 HANDSHAKE = 5.0
 """Seconds that a TLS handshake may take. Readers and browsers on a site's network take a tenth of one."""
@@ -32,12 +32,6 @@ ACCEPTED_AT_ONCE = 64
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 REST = 1.0
 """Seconds for which nothing is accepted once the system has no descriptors left."""
-
-LOG_EVERY = 60.0
-"""Seconds between two log lines that say the same, however often it happens."""
-
-MAX_SAID = 64
-"""Different sentences that a sparse log remembers having said; with more, the oldest may be said again."""
 
 
 def same_place(address: str) -> str:
@@ -77,26 +71,6 @@ class Place:
             self.transport.abort()
         elif self.handshake is not None:
             self.handshake.cancel()
-
-
-class SparseLog:
-    """Warnings and errors that strangers can cause at will: each sentence once in `LOG_EVERY`, with its number."""
-
-    def __init__(self, log: Log, now: Callable[[], float] = time.monotonic) -> None:
-        self._log = log
-        self._now = now
-        self._said: dict[tuple[str, str], list[float]] = {}
-
-    def warning(self, event: str, *, reason: str = "", **fields: object) -> None:
-        """Logs the first of its kind at once, and the later ones of a period together with the first after it."""
-        said = self._said.setdefault((event, reason), [-LOG_EVERY, 0])
-        said[1] += 1
-        if self._now() - said[0] < LOG_EVERY:
-            return
-        self._log.warning(event, **({"reason": reason} if reason else {}), **fields, times=int(said[1]))
-        said[:] = [self._now(), 0]
-        while len(self._said) > MAX_SAID:
-            del self._said[next(iter(self._said))]
 
 
 class FrontDoor:

@@ -16,8 +16,6 @@ A message says what happened, where, and what to do about it.
 
 from __future__ import annotations
 
-import asyncio
-
 from drivers.api import DriverError, ProtocolError, RfidError
 
 __all__ = [
@@ -31,7 +29,6 @@ __all__ = [
     "ProtocolError",
     "Refused",
     "RfidError",
-    "pass_cancellation_on",
 ]
 
 
@@ -65,16 +62,3 @@ class InUse(LedgerError):
 
 class Refused(RfidError):
     """A command or an input is understood and not accepted. Nothing was changed."""
-
-
-def pass_cancellation_on() -> None:
-    """Raises CancelledError where the running task was cancelled.
-
-    For whoever takes errors out of a `TaskGroup` and goes on: where a child fails while the group is being cancelled,
-    the group raises that failure in place of the cancellation, and a loop that then tries again is never stopped.
-    The body of the group has to wait for its tasks: once it has ended, Python 3.11 cancels the task that runs it at
-    the first failure and does not take that back.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from drivers.api import DriverError, Log
-from drivers.front_door import FrontDoor, Place, SparseLog, listening
+from drivers.front_door import FrontDoor, Place, listening
 from drivers.llrp.connect import SHUTDOWN, reason
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.framing import Frames
 from drivers.llrp.rospec import build_config_request
 from drivers.llrp.transport import LlrpProtocol
+from drivers.sparse_log import SparseLog
 
 MAX_IN_LOBBY = 64
 """Connections that are not yet known to be a reader's: more than readers behind one gateway, fewer than would hurt."""

@@ -37,35 +37,19 @@ class Parts:
     def stay(self, row: sqlite3.Row) -> Stay:
         """A row of ``stay`` joined with its ``origin``."""
         until = row["until"]
+        keys = ("zone", "state", "since", "movement", "before", "portal", "confidence")
         return Stay(
+            **{key: row[key] for key in keys},
             overtaken=until is not None and until < row["since"],
-            zone=row["zone"],
-            state=row["state"],
-            since=row["since"],
             until=until,
-            movement=row["movement"],
-            before=row["before"],
-            portal=row["portal"],
-            confidence=row["confidence"],
             evidence=_evidence(row),
             event=self.source(row["event"]),
         )
 
     def passage(self, row: sqlite3.Row) -> Pass:
         """A row of ``pass`` joined with its ``origin``."""
-        return Pass(
-            portal=row["portal"],
-            direction=row["direction"],
-            before=row["before"],
-            after=row["after"],
-            first=row["first"],
-            last=row["last"],
-            confidence=row["confidence"],
-            group=row["group"],
-            reason=row["reason"],
-            evidence=_evidence(row),
-            event=self.source(row["event"]),
-        )
+        keys = ("portal", "direction", "before", "after", "first", "last", "confidence", "group", "reason")
+        return Pass(**{key: row[key] for key in keys}, evidence=_evidence(row), event=self.source(row["event"]))
 
     def decision(self, row: sqlite3.Row) -> GateDecision:
         """A row of ``gate_item``."""

@@ -14,7 +14,7 @@ import gateway
 from drivers.api import Log
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
-from gateway.errors import LinkError, pass_cancellation_on
+from gateway.errors import LinkError
 from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
 from gateway.mqtt.interface import Connection, Message, Outbox
 from gateway.mqtt.link import Link
@@ -23,6 +23,7 @@ from gateway.mqtt.remembered import TOPIC, Remembered
 from gateway.mqtt.retained import Board
 from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
+from gateway.tasks import run_together
 
 BOARD_SECONDS = 0.25
 """A state is published at most so often: people look at it, programs take the events."""
@@ -147,16 +148,11 @@ class MqttService:
         self.board.set(STATE, self._birth())
         try:
             await self.board.try_suspects(connection)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_watch(connection), name="mqtt-watch")
-                tasks.create_task(self.board.serve(connection), name="mqtt-board")
-                tasks.create_task(self._publisher.serve(connection), name="mqtt-publisher")
-                await asyncio.get_running_loop().create_future()  # here: see pass_cancellation_on
+            await run_together(_watch(connection), self.board.serve(connection), self._publisher.serve(connection))
         except BaseExceptionGroup as group:
             link_errors, others = group.split(LinkError)
             if others is not None or link_errors is None:
                 raise
-            pass_cancellation_on()
             raise LinkError(str(link_errors.exceptions[0])) from None
         except asyncio.CancelledError:
             await self._say_goodbye(connection)
@@ -167,7 +163,7 @@ class MqttService:
 
     async def _say_goodbye(self, connection: Connection) -> None:
         """An orderly stop is told at once and by its name; the last will is for the others."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, LinkError):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await connection.send(self.base + STATE, self._farewell("stopped"), qos=1, retain=True)
 

@@ -13,15 +13,12 @@ from gateway.errors import Refused
 from gateway.floor.gate.commands import read
 from gateway.floor.statements import MAX_AHEAD, Access
 from gateway.inputs import Command, Submit
-from gateway.sources.table import Table, plain_name
+from gateway.sources.table import SHEETS, Table, plain_name
 from gateway.sources.times import read_time
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
 MAX_LINES = 20_000
 """Lines of a file: a day of a busy site. Each becomes an event."""
-
-MAX_DONE = 200
-"""Files kept in ``done/``; the oldest go. What they said is in the events."""
 
 
 def access_folder(config: AccessConfig, submit: Submit, log: Log, now: Callable[[], float]) -> WatchedFolder:
@@ -30,8 +27,7 @@ def access_folder(config: AccessConfig, submit: Submit, log: Log, now: Callable[
         one="access events",
         many="access events",
         section="access",
-        endings=(".csv", ".tsv", ".txt"),
-        keep=MAX_DONE,
+        endings=SHEETS,
         read=partial(_read, config=config),
     )
     return WatchedFolder(config, purpose, submit, log, now)
@@ -46,14 +42,12 @@ def _read(file: WatchedFile, content: bytes, *, config: AccessConfig) -> Content
         args = {"door": plain_name(row.text(columns.door)), "action": row.text(columns.action)}
         args |= {"person": row.text(columns.person)} if columns.person in table else {}
         args |= {"source": row.text(columns.source) or file.shown} if columns.source in table else {}
-        try:
+        with row.named():
             time = read_time(row.text(columns.time), config.time_zone)
             if time is None or time > file.modified + MAX_AHEAD:
                 raise Refused("has no time, or one after the file was written: correct it, or access.time_zone")
             args["time"] = rfc3339(time)
             read(Access, Command(file.modified, "access", args))
-        except Refused as error:
-            raise Refused(f"line {row.number}: {error}") from None
         commands.append(("access", args))
     if not commands:
         raise Refused("there is no line")

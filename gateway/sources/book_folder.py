@@ -14,7 +14,7 @@ from gateway.errors import Refused
 from gateway.floor.books.commands import MAX_PACKAGES
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.table import Row, Table
+from gateway.sources.table import SHEETS, Row, Table
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
 MAX_DONE = 100
@@ -31,7 +31,7 @@ def book_folder(
         one="a book",
         many=f"the book {config.name}",
         section="books",
-        endings=(".csv", ".tsv", ".txt"),
+        endings=SHEETS,
         keep=MAX_DONE,
         read=partial(_read, config=config, identifiers=identifiers),
     )
@@ -51,10 +51,8 @@ def _read(file: WatchedFile, content: bytes, *, config: CsvBook, identifiers: Id
 
 
 def _package(row: Row, table: Table, columns: BookColumns, identifiers: IdentifierMap) -> dict[str, Any]:
-    try:
+    with row.named():
         package: dict[str, Any] = {"uid": identifiers.uid(row.identifier(columns.uid))}
-    except Refused as refusal:
-        raise Refused(f"line {row.number}: {refusal}") from None
     for name in _TEXTS:
         text = row.text(getattr(columns, name))
         if text:

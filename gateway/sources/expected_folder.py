@@ -12,10 +12,8 @@ from gateway.config.sources import ExpectedColumns, ExpectedConfig
 from gateway.inputs import Submit
 from gateway.sources.expected_csv import read_csv
 from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.table import SHEETS
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
-
-MAX_DONE = 200
-"""Files kept in ``done/``, each of up to `expected.max_bytes`; the oldest go. What they said is in the events."""
 
 
 def expected_folder(
@@ -31,8 +29,7 @@ def expected_folder(
         one="expected sets",
         many="expected sets",
         section="expected",
-        endings=(".csv", ".tsv", ".txt"),
-        keep=MAX_DONE,
+        endings=SHEETS,
         read=partial(_read, columns=config.columns, zones=zones, identifiers=identifiers),
     )
     return WatchedFolder(config, purpose, submit, log, now)

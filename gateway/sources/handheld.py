@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 
 import orjson
 
 from drivers.api import Log
+from drivers.sparse_log import SparseLog
+from gateway.clock import SECOND, read_rfc3339, rfc3339, wall
 from gateway.config import Config
 from gateway.config.base import IDENTIFIER_PATTERN
 from gateway.config.drops import HandheldsConfig
@@ -32,10 +32,7 @@ MAX_BYTES = 64 << 10
 MAX_REPEATS = 100
 """Reads of one tag that one record may stand for in the count of reads."""
 
-QUIET = 60.0
-"""Seconds between two log lines about one sled."""
-
-LATEST, AHEAD = timedelta(hours=1), timedelta(minutes=5)
+OLDEST, AHEAD = 3_600 * SECOND, 300 * SECOND
 """How old a message may be, as the broker keeps those of a gateway that was away, and how far a sled's clock may run
 before ours. Outside of that the sled's clock is wrong, and its reads are of now."""
 
@@ -56,8 +53,9 @@ class Heard:
     odd: int = 0
 
 
-def read_event(payload: bytes, now: datetime) -> Heard:
-    """A `dataEVT`. Raises Refused where it is none; a record that is odd is counted, and the rest goes on."""
+def read_event(payload: bytes, now: int) -> Heard:
+    """A `dataEVT` that came at `now`, microseconds UTC. Raises Refused where it is none; a record that is odd is
+    counted, and the rest goes on."""
     if len(payload) > MAX_BYTES:
         raise Refused(f"{len(payload)} bytes are more than a sled sends")
     try:
@@ -96,17 +94,13 @@ def _records(given: Any, heard: Heard) -> list[dict[str, Any]]:
     return records
 
 
-def _time(given: Any, now: datetime) -> str | None:
+def _time(given: Any, now: int) -> str | None:
     """The time of a message, where it can be right; None for the time at which it came."""
-    if not isinstance(given, str) or len(given) > 40:
-        return None
     try:
-        said = datetime.fromisoformat(given)
+        said = read_rfc3339(given)
     except ValueError:
         return None
-    if said.tzinfo is None or not now - LATEST <= said <= now + AHEAD:
-        return None
-    return min(said, now).astimezone(UTC).isoformat()
+    return rfc3339(min(said, now)) if now - OLDEST <= said <= now + AHEAD else None
 
 
 class Sleds:
@@ -115,8 +109,7 @@ class Sleds:
     def __init__(self, config: HandheldsConfig, submit: Submit, log: Log) -> None:
         self._names = config.names
         self._submit = submit
-        self._log = log
-        self._said: dict[str, float] = {}
+        self._log = SparseLog(log)
 
     async def take(self, topic: str, payload: bytes) -> None:
         """One message. What is wrong with it is said in the log, and the next one is as good as any."""
@@ -125,7 +118,7 @@ class Sleds:
         try:
             if not _NAME.fullmatch(reader):
                 raise Refused("the last level of its topic is no name of a handheld: give it one in handhelds.names")
-            heard = read_event(payload, datetime.now(UTC))
+            heard = read_event(payload, wall())
         except Refused as refusal:
             self._complain(serial, str(refusal))
             return
@@ -143,14 +136,12 @@ class Sleds:
                 self._complain(serial, str(refusal))
 
     def _complain(self, serial: str, why: str) -> None:
-        now = monotonic()
-        if now - self._said.get(serial, now - QUIET) >= QUIET:
-            if len(self._said) > 1000:
-                self._said.clear()
-            self._said[serial] = now
-            self._log.warning(
-                "what a handheld has sent cannot be used", handheld=printable(serial, 64), reason=printable(why, 300)
-            )
+        self._log.warning(
+            "what a handheld has sent cannot be used",
+            about=serial,
+            handheld=printable(serial, 64),
+            reason=printable(why, 300),
+        )
 
 
 def listeners(config: Config, submit: Submit, log: Log) -> dict[str, Listener]:

@@ -13,12 +13,10 @@ from gateway.floor.counts.by_hand import MAX_AHEAD
 from gateway.floor.counts.commands import HandReads
 from gateway.floor.gate.commands import MAX_UIDS, read
 from gateway.inputs import Command, Submit
-from gateway.sources.table import Table, plain_name
+from gateway.sources.table import SHEETS, Table, plain_name
 from gateway.sources.watched_folder import Contents, Purpose, WatchedFile, WatchedFolder
 
 MAX_LINES = 100_000
-MAX_DONE = 200
-"""Files kept in ``done/``; the oldest go. What they said is in the events."""
 
 
 def reads_folder(config: ReadsFolderConfig, submit: Submit, log: Log, now: Callable[[], float]) -> WatchedFolder:
@@ -27,8 +25,7 @@ def reads_folder(config: ReadsFolderConfig, submit: Submit, log: Log, now: Calla
         one="reads of a handheld",
         many="reads of handhelds",
         section="handhelds.folder",
-        endings=(".csv", ".tsv", ".txt"),
-        keep=MAX_DONE,
+        endings=SHEETS,
         read=partial(_read, columns=config.columns),
     )
     return WatchedFolder(config, purpose, submit, log, now)
@@ -44,12 +41,10 @@ def _read(file: WatchedFile, content: bytes, *, columns: ReadsColumns) -> Conten
         reader = plain_name(row.text(columns.reader) if columns.reader is not None else file.stem)
         time = row.text(columns.time) if columns.time is not None else rfc3339(file.modified)
         uid = row.identifier(columns.uid).upper()
-        try:
+        with row.named():
             said = read(HandReads, Command(file.modified, "reads", {"reader": reader, "uids": [uid], "time": time}))
             if said.time is not None and said.time > file.modified + MAX_AHEAD:
                 raise Refused("the time is after that at which the file was written: set the handheld's clock")
-        except Refused as refusal:
-            raise Refused(f"line {row.number}: {refusal}") from None
         found.setdefault((reader, time), []).append(uid)
     if not found:
         raise Refused("there is no line with a read")

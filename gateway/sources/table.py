@@ -10,9 +10,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from gateway.errors import Refused
 from gateway.text import printable
+
+SHEETS = (".csv", ".tsv", ".txt")
+"""Endings of files that may be one."""
 
 _DELIMITERS = ",;\t"
 _SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
@@ -37,6 +41,14 @@ class Row:
         self.number = number
         self._columns = columns
         self._cells = cells
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What is refused meanwhile says in which line that is."""
+        try:
+            yield
+        except Refused as refusal:
+            raise Refused(f"line {self.number}: {refusal}") from None
 
     def text(self, column: str) -> str:
         """The cell below the column of that name, empty where there is none."""

@@ -79,7 +79,8 @@ class Purpose:
     configuration, appear in messages.
 
     `read` makes out the bytes of a file, in a thread, and raises Refused. Files with other `endings` are left alone,
-    or refused with the reason `foreign`. `keep` is how many files stay in ``done/``. `refusal` makes the command that
+    or refused with the reason `foreign`. `keep` is how many files stay in ``done/``; the oldest go,
+    what they said is in the events. `refusal` makes the command that
     reports a refusal, from the file and the reason.
     """
 
@@ -87,8 +88,8 @@ class Purpose:
     many: str
     section: str
     endings: tuple[str, ...]
-    keep: int
     read: Callable[[WatchedFile, bytes], Contents]
+    keep: int = 200
     foreign: str | None = None
     refusal: Callable[[WatchedFile, str], Command] | None = None
 

@@ -90,12 +90,23 @@ class FakeMqtt:
             raise ValueError("no such broker")
         self.config = config
         self.told = config
-        self.board = Board("base/", 1.0, structlog.get_logger(), MqttStats())
-        self.running = False
+        self.stats = MqttStats(connected=True)
+        self.board = Board("base/", 1.0, structlog.get_logger(), self.stats)
+        self.running, self.connected = False, True
 
     def configured(self, config: Config) -> None:
         """What the retained state of the gateway would say."""
         self.told = config
+
+    def fares(self, status: str, reasons: list[str]) -> None:
+        """How the gateway is: told to nobody."""
+
+    def wake(self) -> None:
+        """There are events: nobody sends them."""
+
+    async def drain(self, timeout: float) -> bool:
+        """Everything is said to be with the broker."""
+        return True
 
     async def run(self) -> NoReturn:
         """Until cancelled."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from gateway.history.footage import with_footage
 from gateway.service.cameras import export
 from tests.support import history_events as make
 from tests.support.history_events import START, History, uid
+from tests.support.http_peer import Answer, http_peer
 
 SECOND = 1_000_000
 RANGE = {"camera": "dock-1", "start": "2026-02-14T09:00:10.500Z", "end": "2026-02-14T09:00:40.500Z", "by": "Dana"}
@@ -27,34 +25,20 @@ class Frigate:
     """Frigate's export endpoint: keeps what it was asked, answers with `status` and `answer`."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.asked: list[tuple[str, dict[str, str], Any]] = []
         self.status, self.answer = 200, {"success": True, "message": "Starting export.", "export_id": "dock_1_x"}
-        frigate = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                frigate.asked.append((self.path, dict(self.headers), body))
-                content = json.dumps(frigate.answer).encode()
-                self.send_response(frigate.status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def reply(self, *request: Any) -> Answer:
+        self.asked.append(request)
+        return self.status, self.answer
 
 
 @pytest.fixture
 def frigate() -> Iterator[Frigate]:
     frigate = Frigate()
-    yield frigate
-    frigate.server.shutdown()
-    frigate.server.server_close()
+    with http_peer(frigate.reply) as frigate.url:
+        yield frigate
 
 
 def camera(**changes: Any) -> CameraConfig:

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from drivers import front_door
-from drivers.front_door import FrontDoor, SparseLog, listening, same_place
+from drivers.front_door import FrontDoor, listening, same_place
 
 
 class Said:
@@ -160,20 +160,3 @@ async def test_without_descriptors_it_rests_and_goes_on(log, monkeypatch):
 )
 def test_what_an_address_is_counted_under(address, place):
     assert same_place(address) == place
-
-
-def test_a_sentence_is_said_once_a_minute_with_its_number(log):
-    now = [0.0]
-    sparse = SparseLog(log, lambda: now[0])
-    for _ in range(1000):
-        sparse.warning("refused", reason="unknown", address="10.0.0.1")
-    now[0] = 61.0
-    sparse.warning("refused", reason="unknown", address="10.0.0.2")
-    assert [fields["times"] for _, fields in log.lines] == [1, 1000]
-
-
-def test_different_sentences_are_bounded(log):
-    sparse = SparseLog(log, lambda: 0.0)
-    for number in range(10 * front_door.MAX_SAID):
-        sparse.warning("refused", reason=str(number))
-    assert len(sparse._said) <= front_door.MAX_SAID

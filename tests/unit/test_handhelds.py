@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.clock import micros_of
 from gateway.config import Config
 from gateway.config.drops import AccessConfig, HandheldsConfig, ReadsFolderConfig
 from gateway.errors import Refused
@@ -25,7 +26,7 @@ from tests.unit.test_expected_folder import Log
 
 UID = "1A4060300048D3D000000001"
 OTHER = "1A4060300048D3D000000002"
-NOW = datetime(2026, 2, 14, 9, 0, tzinfo=UTC)
+NOW = micros_of(datetime(2026, 2, 14, 9, 0, tzinfo=UTC))
 TOPIC = "acme/DATA/clients/data1event/RFD40-212735201D0053"
 
 
@@ -66,7 +67,7 @@ def test_a_message_of_a_sled_is_tags_codes_and_a_time():
     assert heard.uids == [UID] * 3 + [OTHER] + [UID] * 100
     assert heard.codes == [UID]
     assert heard.odd == 4
-    assert heard.time == "2026-02-14T08:59:58+00:00"
+    assert heard.time == "2026-02-14T08:59:58.000000Z"
 
 
 @pytest.mark.parametrize("said", ["2019-08-24T14:15:22Z", "2026-02-14T12:00:00Z", "2026-02-14T08:59:58", "", 5, None])

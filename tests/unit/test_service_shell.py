@@ -56,8 +56,6 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         history = SimpleNamespace(sequence=0, problem="")
         it = Site(config=present, drivers=drivers, clock=clock, ledger=kept.ledger, pipeline=pipeline, readers=readers)
         it.alarms, it.history, it.log, it.mqtt = alarms, history, log, FakeMqtt(present)
-        it.mqtt.connected = True
-        it.mqtt.stats = it.mqtt.board._stats
         it.logs, it.page = SimpleNamespace(dropped=0), SimpleNamespace(trouble=SimpleNamespace(words=list))
         it.commands = Commands(pipeline, readers, history, alarms, clock.now)  # type: ignore[arg-type]
         await readers.apply(present.readers)

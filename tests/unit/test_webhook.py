@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from gateway.service import webhook as webhooks
 from gateway.service.webhook import Webhook
 from tests.support import history_events as make
 from tests.support.history_events import EPOCH, sealed, uid
+from tests.support.http_peer import Answer, http_peer
 from tests.support.ledgers import until
 
 EVIL = '"}]\r\nX-Injected: 1\n<script>\x1b[2J'
@@ -29,36 +28,22 @@ class Receiver:
     """A server that answers with the next of `answers` (200 when there are none left) and keeps what it was sent."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.answers: list[int] = []
         self.got: list[tuple[str, dict[str, str], Any]] = []
-        receiver = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.answers.pop(0) if receiver.answers else 200
-                if status == 200:
-                    receiver.got.append((self.path, dict(self.headers), json.loads(body)))
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def reply(self, *request: Any) -> Answer:
+        status = self.answers.pop(0) if self.answers else 200
+        if status == 200:
+            self.got.append(request)
+        return status, None
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    with http_peer(receiver.reply) as receiver.url:
+        yield receiver
 
 
 class Site:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.llrp.identity import IDENTITIES
 from drivers.emulators.read_log import ReadLog
+from drivers.emulators.running import run_until_stopped
 from drivers.emulators.scene import SECOND
 from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene, whole_number
 from drivers.emulators.stdin_lines import obeying_stdin
@@ -50,18 +51,10 @@ def register(families: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Runs until SIGINT or SIGTERM. The exit status: 0, or 1 when it cannot begin."""
-    try:
-        return asyncio.run(_serve(args))
-    except (OSError, ValueError) as error:
-        print(f"emulate llrp: cannot begin: {error}", file=sys.stderr)
-        return 1
+    return run_until_stopped("llrp", partial(_serve, args))
 
 
-async def _serve(args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+async def _serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     log = ReadLog(args.log) if args.log else None
     async with AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(_build(args, index, log)) for index in range(args.readers)]
@@ -74,7 +67,6 @@ async def _serve(args: argparse.Namespace) -> int:
         await log.close()
     for reader in readers:
         print(summary(reader), flush=True)
-    return 0
 
 
 def _build(args: argparse.Namespace, index: int, log: ReadLog | None) -> LlrpEmulator:

@@ -6,14 +6,13 @@ import argparse
 import asyncio
 import importlib
 import pkgutil
-import signal
-import sys
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import drivers.emulators.serial as home
 from drivers.emulators.read_log import ReadLog
+from drivers.emulators.running import run_until_stopped
 from drivers.emulators.scene import Seen
 from drivers.emulators.scene_options import above_zero, add_log, add_scene, address, build_scene
 from drivers.emulators.serial.line import Faults, Port, PtyPort, TcpPort
@@ -79,18 +78,10 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs until SIGINT or SIGTERM. The exit status: 0, or 1 when it cannot begin."""
-    try:
-        return asyncio.run(_serve(args))
-    except (OSError, ValueError) as error:
-        print(f"emulate {args.family}: cannot begin: {error}", file=sys.stderr)
-        return 1
+    return run_until_stopped(args.family, partial(_serve, args))
 
 
-async def _serve(args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+async def _serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     port: Port = PtyPort(args.pty) if args.pty else TcpPort(*args.tcp)
     reader = build(args, port)
     log = ReadLog(args.log) if args.log else None
@@ -123,7 +114,6 @@ async def _serve(args: argparse.Namespace) -> int:
     if failed:
         raise failed
     print(_summary(args.name, counts), flush=True)
-    return 0
 
 
 def build(args: argparse.Namespace, port: Port) -> EmulatedReader:

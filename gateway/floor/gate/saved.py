@@ -78,23 +78,13 @@ def _dump_judgement(judgement: Judgement | None) -> list[Any] | None:
     return [judgement.blocked, judgement.unknown, judgement.fresh_until, judgement.warned]
 
 
-def _load_tag(dump: Mapping[str, Any]) -> Tag:
+def _load_tag(dump: dict[str, Any]) -> Tag:
     judgement = None
     if dump["judgement"] is not None:
         blocked, unknown, fresh_until, *warned = dump["judgement"]
         judgement = Judgement(_pairs(blocked), _pairs(unknown), fresh_until, _pairs(warned[0] if warned else ()))
-    return Tag(
-        where=Where(dump["where"]),
-        loads=dump["loads"],
-        returns=dump["returns"],
-        passes=dump["passes"],
-        first=dump["first"],
-        last=dump["last"],
-        carried=dump["carried"],
-        proof=dump["proof"],
-        status=Status(dump["status"]) if dump["status"] else None,
-        judgement=judgement,
-    )
+    status = Status(dump["status"]) if dump["status"] else None
+    return Tag(**(dump | {"where": Where(dump["where"]), "status": status, "judgement": judgement}))
 
 
 def _pairs(dump: Any) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
 from gateway.sources.metrc.http import MetrcClient, MetrcError
-from gateway.sources.metrc.shapes import Object, first_date
+from gateway.sources.metrc.shapes import Object, first_date, product_of
 from gateway.text import printable
 
 _LISTS = (("active", "active"), ("onhold", "on hold"), ("intransit", IN_TRANSIT))
@@ -123,13 +123,11 @@ class MetrcPackages:
         return [packages[uid] for uid in sorted(packages)]
 
     def _facts(self, record: Object) -> dict[str, Any]:
-        item = record.get("Item")
-        product = item.get("Name") if isinstance(item, Mapping) else record.get("ItemName")
         texts = {
             "location": record.get("LocationName"),
             "sublocation": record.get("SublocationName"),
             "unit": record.get("UnitOfMeasureName"),
-            "product": product,
+            "product": product_of(record),
             "batch": record.get("ProductionBatchNumber"),
         }
         facts: dict[str, Any] = {

@@ -16,7 +16,7 @@ from gateway.floor.gate.commands import MAX_STOCK, MAX_UIDS
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.http import MetrcClient
-from gateway.sources.metrc.shapes import Object, first_date, shown_text
+from gateway.sources.metrc.shapes import Object, first_date, product_of, shown_text
 
 ACTIVE, ON_HOLD = "/packages/v2/active", "/packages/v2/onhold"
 
@@ -46,7 +46,7 @@ class Packages:
     async def _stock(self, packages: Sequence[Object], now: int) -> None:
         items = {}
         for package in packages:
-            uid, product = self._uid(package), _product(package)
+            uid, product = self._uid(package), product_of(package)
             if uid and product:
                 expires = first_date(package, self._config.time_zone)
                 items[uid] = {"uid": uid, "product": product, "expires": None if expires == "unknown" else expires}
@@ -110,8 +110,3 @@ def _batch(package: Mapping[str, Any]) -> str:
 def _sources(package: Mapping[str, Any]) -> list[str]:
     value = package.get("SourcePackageLabels")
     return [label.strip().upper() for label in value.split(",") if label.strip()] if isinstance(value, str) else []
-
-
-def _product(package: Mapping[str, Any]) -> str:
-    item = package.get("Item")
-    return shown_text(item, "Name") if isinstance(item, Mapping) else shown_text(package, "ItemName")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config.sources import MetrcConfig
-from gateway.errors import Refused, RfidError, pass_cancellation_on
+from gateway.errors import Refused, RfidError
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
@@ -24,6 +24,7 @@ from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.keys import Keys
 from gateway.sources.metrc.packages import Packages
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
+from gateway.tasks import run_together
 from gateway.text import printable
 
 _DAY = 86_400 * SECOND
@@ -190,14 +191,8 @@ class Metrc:
             twice = label in by_label and by_label[label].get("PackageId") != package.get("PackageId")
             by_label[label] = Keys({"PackageLabel": label}) if twice else package
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._facts(client, package, facts, missing)) for package in by_label.values()
-                ]
-                if tasks:
-                    await asyncio.wait(tasks)  # here: see pass_cancellation_on
+            await run_together(*(self._facts(client, package, facts, missing) for package in by_label.values()))
         except ExceptionGroup as errors:
-            pass_cancellation_on()
             first = errors.exceptions[0]
             raise (first if isinstance(first, RfidError) else errors) from None
 

@@ -114,7 +114,7 @@ class _Lines:
         return {
             "uid": uid,
             "identifier": identifier,
-            "product": shown_text(package, "ItemName"),
+            "product": product_of(package),
             "category": shown_text(package, "ItemCategoryName"),
             "quantity": _quantity(package),
             "unit": shown_text(package, "ShippedUnitOfMeasureName"),
@@ -251,6 +251,12 @@ def shown_text(record: Object, name: str) -> str:
     value = record.get(name)
     text = value.strip()[:200] if isinstance(value, str) else ""
     return text if is_plain(text) else ""
+
+
+def product_of(package: Object) -> str:
+    """The name of what is in a package: that of its item, or what a list calls it by; empty where there is none."""
+    item = package.get("Item")
+    return shown_text(item, "Name") if isinstance(item, Mapping) else shown_text(package, "ItemName")
 
 
 def _name(record: Object, name: str) -> str | None:

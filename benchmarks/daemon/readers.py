@@ -165,7 +165,7 @@ class Reader:
 
     def send(self, now: int, ages: npt.NDArray[Any], fresh: bytes) -> None:
         """The messages of one step; what the kernel does not take waits, and nothing more is sent until it is gone."""
-        if self.link is None or not self._flush():
+        if not self.started or not self._flush():
             return
         messages = self._records[self._at % LOOP]
         self._at += 1
@@ -261,10 +261,10 @@ def main(load: Load) -> None:
 
 
 def _drain(readers: list[Reader], now: int) -> None:
-    links = {reader.link: reader for reader in readers if reader.link is not None}
-    ready, _, _ = select.select(list(links), [], [], 0)
-    for link in ready:
-        links[link].talk(now)
+    sockets = {sock: reader for reader in readers for sock in reader.sockets}
+    ready, _, _ = select.select(list(sockets), [], [], 0)
+    for sock in ready:
+        sockets[sock].talk(now)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -19,9 +21,9 @@ def lock(path: Path, what: str) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
-        raise LedgerError(
-            f"{path}: cannot be opened ({error.strerror}): give the gateway's user write access to {path.parent}"
-        ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space" if full else f"give the gateway's user write access to {path.parent}"
+        raise LedgerError(f"{path}: cannot be opened ({error.strerror}): {remedy}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -30,6 +32,7 @@ def lock(path: Path, what: str) -> int:
         raise InUse(
             f"{what} is in use by another process (pid {holder}): stop it, or give this gateway a path of its own"
         ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     return descriptor

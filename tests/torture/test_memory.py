@@ -68,7 +68,7 @@ async def test_the_largest_state_is_flooded_killed_and_started_in_the_units_memo
     make_daemon, broker, tmp_path, say, long
 ):
     unit = int(re.findall(r"^MemoryMax=(\d+)G", UNIT.read_text(), re.MULTILINE)[0]) << 30
-    limit, seconds, kills, rate = (unit, 60.0, 3, 15_000) if long else (240 << 20, 3.0, 1, 4_000)
+    limit, seconds, kills, rate = (unit, 40.0, 2, 15_000) if long else (240 << 20, 3.0, 1, 4_000)
     flood = Flood(free_ports(2), rate)
     with (
         control_group(limit) as group,

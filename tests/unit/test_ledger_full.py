@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import orjson
@@ -9,6 +11,7 @@ import pytest
 
 from gateway.errors import LedgerError
 from gateway.events.envelope import LOSS, Event
+from gateway.ledger.lock import lock
 from tests.support.ledgers import SECOND, START, TestLedger, facts, run_module, until
 
 DAY = 86_400 * SECOND
@@ -261,3 +264,12 @@ async def test_close_says_when_the_last_commit_fails(path: Path, monkeypatch: py
     again = TestLedger(path)
     assert again.start().sequence == 0
     await again.close()
+
+
+def test_a_lock_on_a_full_disk_is_taken_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    os.close(lock(tmp_path / "lock", "the ledger"))
+    os.close(lock(tmp_path / "lock", "the ledger"))

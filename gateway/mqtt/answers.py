@@ -60,7 +60,10 @@ _REFUSALS: dict[int, tuple[str, Answer]] = {
     0xA2: ("Wildcard subscription not supported", _MEND),
 }
 
-BLAMELESS_ENDS = frozenset({0x00, 0x04, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x98, 0x9C, 0x9D, 0x9F, 0xA0})
+TOO_FAST_ENDS = frozenset({0x93, 0x96, 0x97})
+"""Codes of a DISCONNECT which say that it was too much at once: no single message is the cause."""
+
+BLAMELESS_ENDS = TOO_FAST_ENDS | {0x00, 0x04, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x98, 0x9C, 0x9D, 0x9F, 0xA0}
 """Codes of a DISCONNECT which say that the connection ended for a reason of the broker's own, not of a message's."""
 
 

@@ -18,8 +18,18 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties as PahoProperties
 
 from gateway.errors import LinkError
-from gateway.mqtt import answers, codec, wire
-from gateway.mqtt.interface import ACCEPTED, LOST_CODE, TOO_LARGE_CODE, Features, Message, Outcome, Properties, Receive
+from gateway.mqtt import answers, codec, messages, wire
+from gateway.mqtt.interface import (
+    ACCEPTED,
+    LOST_CODE,
+    NO_ANSWER,
+    TOO_LARGE_CODE,
+    Features,
+    Message,
+    Outcome,
+    Properties,
+    Receive,
+)
 from gateway.mqtt.reasons import connack_code, connect_problem, ended, refused_connect
 from gateway.mqtt.settings import BrokerRefusal, LoginCut, Settings
 
@@ -42,7 +52,7 @@ class Client(asyncio.Protocol):
         self._receive = receive
         self._five = settings.version == "5"
         self.lost: asyncio.Future[str] = self._loop.create_future()
-        self.blameable = False
+        self.blameable = self.too_fast = False
         self.features = Features(settings.version, settings.retain, settings.qos, session=settings.session > 0)
         self.window = 65535  # what MQTT 5 takes where the broker says nothing; there is no limit in 3.1.1
         self.max_packet = settings.max_packet or _LARGEST
@@ -51,14 +61,12 @@ class Client(asyncio.Protocol):
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._unwritten: list[bytes] = []
         self._packets = wire.Packets(codec.MAX_PACKET, self._five)
-        self._skipped = 0  # bytes of the payload of the message that is being decoded, which were not kept
         self._outcomes: dict[int, asyncio.Future[Outcome]] = {}  # by packet id: sent and not acknowledged
         self._held: deque[tuple[asyncio.Future[Outcome], tuple[Any, ...]]] = deque()  # beyond the window
         self._subscriptions: dict[int, asyncio.Future[list[Outcome]]] = {}
         self._packed: tuple[Properties | None, codec.Packed | None] = (None, None)
         self._codec = codec.build(settings, wire.Pipe(self._write))
         self._codec.on_connect = self._on_connect
-        self._codec.on_message = self._on_message
         self._codec.on_disconnect = self._on_disconnect
 
     # Opening and closing
@@ -168,12 +176,21 @@ class Client(asyncio.Protocol):
             case wire.DISCONNECT:
                 code = packet.body[0] if packet.body else 0
                 self.blameable = code not in answers.BLAMELESS_ENDS
+                self.too_fast = code in answers.TOO_FAST_ENDS
                 self._fail(ended(code))
+            case wire.PUBLISH if self._connected.done():
+                self._take_message(packet)
+            case wire.PUBREL | wire.PINGRESP | wire.CONNACK:
+                self._decode(packet)
+            case _ if not self._connected.done():
+                self._fail("it does not speak MQTT (a packet that cannot be read)")
             case _:
-                self._skipped = packet.skipped
-                self._codec.pipe.feed(packet.encode())
-                if self._codec.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    self._fail("it does not speak MQTT (a packet that cannot be read)")
+                pass  # of a kind that nobody asked for: it says nothing about what did ask
+
+    def _decode(self, packet: wire.Packet) -> None:
+        self._codec.pipe.feed(packet.encode())
+        if self._codec.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._fail("it does not speak MQTT (a packet that cannot be read)")
 
     def _write(self, data: bytes) -> None:
         """Joins what is written in one turn of the event loop: one system call, not one for each packet."""
@@ -250,7 +267,7 @@ class Client(asyncio.Protocol):
         return self._packed[1]
 
     async def listen(self, filters: Sequence[str]) -> list[Outcome]:
-        """Subscribes to topic filters; returns the broker's answer to each."""
+        """Subscribes to topic filters; returns the broker's answer to each, `NO_ANSWER` where it gives none."""
         rc, packet_id = codec.subscribe(self._codec, filters, self._five)
         granted: asyncio.Future[list[Outcome]] = self._loop.create_future()
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or packet_id is None or self.lost.done():
@@ -261,13 +278,13 @@ class Client(asyncio.Protocol):
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            raise LinkError(f"{self._where} does not answer a subscription") from None
+            return [NO_ANSWER] * len(filters)
         finally:
             self._subscriptions.pop(packet_id, None)
         if not granted.done():
             raise LinkError(f"{self._where}: the connection ended during the subscription: {self.lost.result()}")
         outcomes = granted.result()
-        return [*outcomes, *[Outcome(0x80, "no answer for this one")] * len(filters)][: len(filters)]
+        return [*outcomes, *[NO_ANSWER] * len(filters)][: len(filters)]
 
     def leave(self, filters: Sequence[str]) -> None:
         """Ends subscriptions; nobody waits for the broker's word."""
@@ -342,29 +359,27 @@ class Client(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _on_message(self, client: Any, userdata: Any, message: paho.MQTTMessage) -> None:
-        properties = getattr(message, "properties", None)
-        packet_id, qos = message.mid, message.qos
+    def _take_message(self, packet: wire.Packet) -> None:
+        """Hands a message on. One that cannot be read is acknowledged: the broker would send it for ever."""
+        read = messages.read(packet, self._five)
 
         def acknowledge() -> None:
-            if qos == 1 and not self.lost.done():
-                self._codec.ack(packet_id, 1)
+            if read.qos and not self.lost.done():
+                self._codec.ack(read.packet_id, 1)
 
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # a topic that is not text is none of ours
+        if read.topic is None:
             acknowledge()
-            return
-        self._receive(
-            Message(
-                topic,
-                bytes(message.payload),
-                bool(message.retain),
-                getattr(properties, "ResponseTopic", None),
-                getattr(properties, "CorrelationData", None),
-                len(message.payload) + self._skipped,
-                packet_id if qos else 0,
-                bool(message.dup),
-                acknowledge,
+        else:
+            self._receive(
+                Message(
+                    read.topic,
+                    read.payload,
+                    bool(packet.first & 0x01),
+                    read.response_topic,
+                    read.correlation,
+                    len(read.payload) + packet.skipped,
+                    read.packet_id,
+                    bool(packet.first & 0x08),
+                    acknowledge,
+                )
             )
-        )

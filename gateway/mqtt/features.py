@@ -11,6 +11,9 @@ from dataclasses import replace
 
 from gateway.mqtt.settings import Ask, BrokerRefusal, LoginCut
 
+_PERHAPS_LESS = frozenset({0x80, 0x81, 0x82, 0x83, 0x85, 0x87, 0x90, 0x95, 0x99})
+"""Codes of a CONNACK with which brokers refuse a last will or a session too, besides what the codes are for."""
+
 
 class Ladder:
     """What the next connection asks for."""
@@ -18,6 +21,9 @@ class Ladder:
     def __init__(self, version: str) -> None:
         other = "3.1.1" if version == "5" else "5"
         self._steps = [Ask(version), Ask(version, retain=False), Ask(other), Ask(other, retain=False)]
+        for spoken in (version, other):
+            self._steps += [Ask(spoken, session=False), Ask(spoken, will=False)]
+            self._steps.append(Ask(spoken, retain=False, will=False, session=False))
         self._at = 0
         self._taken: Ask | None = None  # less than everything, taken once
         self.ask = self._steps[0]
@@ -28,11 +34,14 @@ class Ladder:
         if isinstance(error, BrokerRefusal):
             self._refused(error.code)
         elif isinstance(error, LoginCut):
-            if self._taken is not None:  # everything was cut again, and less is known to be taken
-                self.ask, self.settled = self._taken, True
-            elif not self.settled:
-                self._at = (self._at + 1) % len(self._steps)
-                self.ask = self._steps[self._at]
+            self._ask_for_less()
+
+    def _ask_for_less(self) -> None:
+        if self._taken is not None:  # everything was refused again, and less is known to be taken
+            self.ask, self.settled = self._taken, True
+        elif not self.settled:
+            self._at = (self._at + 1) % len(self._steps)
+            self.ask = self._steps[self._at]
 
     def _refused(self, code: int) -> None:
         match code:
@@ -42,6 +51,8 @@ class Ladder:
                 self.ask, self.settled = replace(self.ask, retain=False), True
             case 0x9B:
                 self.ask, self.settled = replace(self.ask, qos=0), True
+            case _ if code in _PERHAPS_LESS:
+                self._ask_for_less()
 
     def taken(self) -> bool:
         """A connection was made with `ask`. False: it only showed that less is taken; ask for everything again."""

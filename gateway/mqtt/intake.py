@@ -12,8 +12,8 @@ than that, by reading no further.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import OrderedDict, deque
+import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -23,8 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from drivers.api import Log
 from gateway.errors import Refused
+from gateway.mqtt.answers import Answer, classify
 from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Properties
+from gateway.mqtt.repeats import Answers, Seen
 from gateway.mqtt.stats import MqttStats
+from gateway.mqtt.subscriptions import Subscriptions
+from gateway.mqtt.suspects import Suspects
 
 MAX_PAYLOAD = 1 << 20
 """Bytes of a command: room for a manifest of 500 packages with all its facts, which is 290 kB, and some to spare."""
@@ -44,9 +48,11 @@ RECONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
 """For the broker to take an answer, after which the command is acknowledged all the same."""
 
-MAX_REMEMBERED = 256
-MAX_REMEMBERED_BYTES = 4 << 20
-"""Answers kept for requests that come again: some minutes of a busy backend."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds until an answer that was refused is sent again: doubled each time, up to the longest."""
+
+PATIENCE = {Answer.NOT_NOW: 60.0, Answer.UNTIL_MENDED: 3.0}
+"""Seconds for which an answer that is refused so is sent again; the command is acknowledged after that."""
 
 MAX_RESPONSE_TOPIC = 1_024
 """Bytes. A topic may have 65,535, but nobody needs them, and it is echoed into logs."""
@@ -101,7 +107,7 @@ class Intake:
         others: Mapping[str, Listener] | None = None,
     ) -> None:
         self._others = dict(others or {})  # filters of topics that are not the gateway's, and who takes them
-        self._names = names  # of the commands there are, for brokers without wildcards
+        self.subscriptions = Subscriptions(base, names, list(self._others), log)
         self._base = base
         self._handler = handler
         self._on_ack = on_ack
@@ -112,9 +118,11 @@ class Intake:
         self._arrived = asyncio.Event()
         self._paused = False
         self._connection: Connection | None = None
-        self._answers = _Answers()
-        self._seen = _Seen()
+        self._answers = Answers()
+        self._seen = Seen()
         self._answering: set[asyncio.Task[None]] = set()
+        self._suspects = Suspects()  # topics of answers
+        self._alone = asyncio.Lock()
 
     def receive(self, message: Message) -> None:
         """Takes a message from the broker; it is carried out by `run`."""
@@ -140,20 +148,7 @@ class Intake:
         self._connection = connection
         self._paused = False
         self._hold()
-        names = [f"{self._base}cmd/{name}" for name in self._names]
-        every = [f"{self._base}cmd/+"] if connection.features.wildcards or not names else names
-        refused = await self._listen(connection, [*every, f"{self._base}ack", *self._others])
-        if every[0] in refused and every is not names and names:
-            del refused[every[0]]
-            refused |= await self._listen(connection, names)
-        for topic, outcome in refused.items():
-            self._log.error(
-                "the MQTT broker refused a subscription: check its access rules", topic=topic, reason=str(outcome)
-            )
-
-    async def _listen(self, connection: Connection, filters: list[str]) -> dict[str, Outcome]:
-        outcomes = zip(filters, await connection.listen(filters), strict=True)
-        return {topic: outcome for topic, outcome in outcomes if not outcome.accepted}
+        await self.subscriptions.open(connection)
 
     async def run(self) -> NoReturn:
         """Carries out what was received, for ever."""
@@ -248,21 +243,45 @@ class Intake:
         task.add_done_callback(self._answering.discard)
 
     async def _finish(self, name: str, topic: str, message: Message, answer: bytes) -> None:
-        connection = self._connection
-        if connection is None or connection.lost.done():
-            await asyncio.sleep(RECONNECT_SECONDS)  # a new one may be opening, which has brought this command
-            connection = self._connection
-        if connection is None or connection.lost.done():
-            self._undelivered(name, topic, "there is no connection")
-            message.acknowledge()
-            return
-        properties = Properties("application/json", correlation=message.correlation)
-        outcome = connection.send(topic, answer, qos=min(1, connection.features.qos), properties=properties)
-        await asyncio.wait([outcome], timeout=ANSWER_SECONDS)
-        result = outcome.result() if outcome.done() else Outcome(LOST_CODE, "the broker does not acknowledge it")
-        if not result.accepted:
-            self._undelivered(name, topic, str(result))
+        started, pause = _now(), FIRST_PAUSE
+        while not (result := await self._send_answer(topic, message, answer)).accepted:
+            if _now() - started + pause > PATIENCE.get(classify(result.code), 0.0):
+                self._undelivered(name, topic, str(result))
+                break
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
         message.acknowledge()
+
+    async def _send_answer(self, topic: str, message: Message, answer: bytes) -> Outcome:
+        """Sends an answer once. Those at which connections may end go one at a time."""
+        if self._suspects.left_out(topic, _now()):
+            return Outcome(LOST_CODE, "the MQTT broker ends the connection at answers to this topic")
+        async with self._alone if self._suspects.names else contextlib.nullcontext():
+            connection = self._connection
+            if connection is None or connection.lost.done():
+                await asyncio.sleep(RECONNECT_SECONDS)  # a new one may be opening, which has brought this command
+                connection = self._connection
+            if connection is None or connection.lost.done():
+                return Outcome(LOST_CODE, "there is no connection")
+            properties = Properties("application/json", correlation=message.correlation)
+            outcome = connection.send(topic, answer, qos=min(1, connection.features.qos), properties=properties)
+            self._suspects.awaits([topic] if not outcome.done() else [])
+            await asyncio.wait([outcome], timeout=ANSWER_SECONDS)
+            result = outcome.result() if outcome.done() else Outcome(LOST_CODE, "the broker does not acknowledge it")
+            if not result.lost:
+                self._suspects.answered(topic)
+            return result
+
+    def cut(self, blame: bool) -> None:
+        """The connection has ended. `blame`: the broker ended it, and something from here may have been the cause."""
+        self.subscriptions.cut(blame)
+        topic = self._suspects.cut(blame, _now())
+        if topic is not None:
+            self._log.error(
+                "the MQTT broker ends the connection at answers: they are left out for half an hour; "
+                "check its access rules and the response topic",
+                topic=topic,
+            )
 
     def _undelivered(self, name: str, topic: str, reason: str) -> None:
         self._stats.answers_undelivered += 1
@@ -329,61 +348,5 @@ def _short(text: str) -> str:
     return text if len(text) <= 64 else text[:64] + "…"
 
 
-class _Answers:
-    """The newest answers by request, so that a command that comes twice is carried out once."""
-
-    def __init__(self) -> None:
-        self._by_request: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
-        self._bytes = 0
-
-    def find(self, name: str, request: str | None, payload: bytes) -> bytes | None:
-        """The answer given to this request before. Raises `Refused` when it was another command."""
-        if request is None or request not in self._by_request:
-            return None
-        digest, answer = self._by_request[request]
-        if digest != _digest(name, payload):
-            raise Refused(f"the request id {request!r} was used for another command: choose a new one")
-        return answer
-
-    def remember(self, name: str, request: str | None, payload: bytes, answer: bytes) -> None:
-        if request is None:
-            return
-        self._by_request[request] = (_digest(name, payload), answer)
-        self._bytes += len(answer)
-        while len(self._by_request) > MAX_REMEMBERED or self._bytes > MAX_REMEMBERED_BYTES:
-            _, (_, oldest) = self._by_request.popitem(last=False)
-            self._bytes -= len(oldest)
-
-
-class _Seen:
-    """The newest answers by packet, so that a command which the broker sends again is not carried out again.
-
-    The broker sends a command again, marked so, where the connection ended before it was acknowledged.
-    """
-
-    def __init__(self) -> None:
-        self._by_packet: OrderedDict[int, tuple[bytes, bytes]] = OrderedDict()
-        self._bytes = 0
-
-    def find(self, message: Message) -> bytes | None:
-        """The answer to this very message, where the broker had sent it before."""
-        digest, answer = self._by_packet.get(message.packet_id, (b"", b""))
-        return answer if message.again and message.packet_id and digest == _digest_of(message) else None
-
-    def remember(self, message: Message, answer: bytes) -> None:
-        if not message.packet_id:
-            return
-        _, before = self._by_packet.pop(message.packet_id, (b"", b""))
-        self._by_packet[message.packet_id] = (_digest_of(message), answer)
-        self._bytes += len(answer) - len(before)
-        while len(self._by_packet) > MAX_REMEMBERED or self._bytes > MAX_REMEMBERED_BYTES:
-            _, (_, oldest) = self._by_packet.popitem(last=False)
-            self._bytes -= len(oldest)
-
-
-def _digest_of(message: Message) -> bytes:
-    return _digest(message.topic, message.payload + b"\0" + (message.correlation or b""))
-
-
-def _digest(name: str, payload: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\0" + payload).digest()
+def _now() -> float:
+    return asyncio.get_running_loop().time()

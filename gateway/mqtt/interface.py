@@ -41,6 +41,7 @@ class Outcome:
 
 
 ACCEPTED = Outcome(0)
+NO_ANSWER = Outcome(0x80, "the broker does not answer")
 
 
 @dataclass(slots=True, frozen=True)
@@ -114,6 +115,11 @@ class Connection(Protocol):
     @property
     def blameable(self) -> bool:
         """The broker ended the connection, and did not say that it was for a reason of its own."""
+        ...
+
+    @property
+    def too_fast(self) -> bool:
+        """The broker ended the connection because too much was sent."""
         ...
 
     @property

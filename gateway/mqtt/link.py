@@ -124,6 +124,10 @@ class Link:
         missing = features.missing()
         if features.version != mqtt.version:
             missing.insert(0, f"no MQTT {mqtt.version}: MQTT {features.version} is spoken; set mqtt.version")
+        if not self._ladder.ask.will:
+            missing.append("no last will: nothing says so when the gateway ends without a word")
+        if not self._ladder.ask.session:
+            missing.append("no persistent session: a command published while the gateway is away is lost")
         if missing and missing != self._missing:
             self._log.warning("the MQTT broker does not have everything", missing=missing)
         self._missing = missing

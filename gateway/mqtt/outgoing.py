@@ -357,10 +357,10 @@ class Outgoing:
 
     # The end of a connection
 
-    def cut(self, blame: bool) -> None:
-        """The connection has ended. `blame`: the broker ended it, and an event may have been the cause."""
-        awaited = list(self._flight.values())
-        self._flight.clear()
+    def cut(self, blame: bool, too_fast: bool = False) -> None:
+        """The connection has ended. `blame`: the broker ended it, and an event may be why; `too_fast`: so it said."""
+        awaited, self._flight = list(self._flight.values()), {}
+        self.pace.cut(self._looked, len(awaited), blame, too_fast)
         self._probe, self._probes = None, 0
         control, self._control = self._control, None
         for delivery in [one for one in awaited if one is not control]:
@@ -381,10 +381,10 @@ class Outgoing:
             return False
         self._streak += 1
         self._proved = False
+        self.pace.explained()
         self._deadly = min(self._deadly, delivery.size)
-        delivery.reason = (
-            f"the broker ended the connection {delivery.copies} times at this event of {delivery.size} bytes"
-        )
+        size = delivery.size
+        delivery.reason = f"the broker ended the connection {delivery.copies} times at this event of {size} bytes"
         self._set_apart(delivery, Step.ENDS_CONNECTIONS)
         return True
 

@@ -25,6 +25,12 @@ UNKNOWN = 30.0
 FORGET = 60.0
 """Seconds without trouble after which the rate has no limit."""
 
+HOLD = 300.0
+"""Seconds for which the pace stays below what a connection ended at: an end is dearer than a refusal."""
+
+FEWEST, LEAST = 4, 5.0
+"""A window and a rate (events per second) below which an end does not push them: it may have had another reason."""
+
 _BUCKETS = 10  # seconds of acknowledgements that are remembered, a count for each
 
 
@@ -35,6 +41,10 @@ class Pace:
         self._widest = widest
         self.window = float(widest)
         self.rate = math.inf
+        self._ended_at = -math.inf  # when a connection ended at many events
+        self._ends = 0  # how many did so one after the other, with no single one found to be the cause
+        self._held_until = -math.inf
+        self._highest = (float(widest), math.inf)  # the window and the rate until then
         self._tokens = 1.0
         self._filled_at = 0.0
         self._cut_at = -math.inf
@@ -74,8 +84,9 @@ class Pace:
             self._acknowledged[-1] = (second, self._acknowledged[-1][1] + 1)
         else:
             self._acknowledged.append((second, 1))
-        if self.window < self._widest:
-            self.window = min(self._widest, self.window + 1.0 / self.window)
+        widest, _ = self._limits(now)
+        if self.window < widest:
+            self.window = min(widest, self.window + 1.0 / self.window)
         if self.rate != math.inf:
             self._grow(now)
 
@@ -90,12 +101,40 @@ class Pace:
         self._cut_at = self._grown_at = self._filled_at = now
         self._tokens = 0.0
 
+    def cut(self, now: float, outstanding: int, blame: bool, too_fast: bool) -> None:
+        """The connection has ended with `outstanding` events awaited. `blame`: the broker ended it; `too_fast`: it said
+        that for this reason. Connections that end again and again at many events, with no single one of them found to
+        be the cause, end at their number: of those awaited, and where that is not it, of those in a second."""
+        if blame and outstanding > 1:
+            self._ends = self._ends + 1 if now - self._ended_at < FORGET else 1
+            self._ended_at = now
+        elif not too_fast:
+            return
+        if too_fast or self._ends > 1:
+            self._held_until = now + HOLD
+            window = max(min(self.window, outstanding) / 4, float(min(FEWEST, self._widest)))
+            highest = math.inf
+            if too_fast or self._ends > 3:
+                self.trouble(now, now)
+                self.rate = max(self.rate, LEAST)
+                highest = self.rate if self._measured(now) > 1 else math.inf
+            self.window = window
+            self._highest = (window, highest)
+
+    def explained(self) -> None:
+        """One event was found at which connections end."""
+        self._ends = 0
+
+    def _limits(self, now: float) -> tuple[float, float]:
+        return self._highest if now < self._held_until else (float(self._widest), math.inf)
+
     def _grow(self, now: float) -> None:
+        _, highest = self._limits(now)
         if now - self._cut_at > FORGET:
-            self.rate = math.inf
+            self.rate = highest
             return
         if self.rate < 2 * self._measured(now):  # a rate that is not made use of has not been tried
-            self.rate += max(0.5, self.rate * GROWTH) * (now - self._grown_at)
+            self.rate = min(highest, self.rate + max(0.5, self.rate * GROWTH) * (now - self._grown_at))
         self._grown_at = now
 
     def _measured(self, now: float) -> int:

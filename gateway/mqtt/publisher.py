@@ -119,7 +119,7 @@ class Publisher:
                 await self._wait()
                 self._take_read()
         finally:
-            self.outgoing.cut(connection.lost.done() and connection.blameable)
+            self.outgoing.cut(connection.lost.done() and connection.blameable, connection.too_fast)
             self._settle(self._time())
             self._second_tries.stop()
             self.resend.stop()

@@ -25,7 +25,7 @@ class _Mark(BaseModel):
 
 
 class Remembered:
-    """The retained mark at `topic`: `ask`, then subscribe to something else, then it is `known`."""
+    """The retained mark at `topic`: `ask`, then it is `known`."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
@@ -45,10 +45,10 @@ class Remembered:
         return True
 
     async def ask(self, connection: Connection) -> None:
-        """Has the broker send the mark ahead of its next answer. Raises `LinkError`."""
+        """Has the broker send the mark. Raises `LinkError`."""
         self._tries += 1
-        if self._tries <= _TRIES:
-            await connection.listen([self._topic])
+        if self._tries <= _TRIES and (await connection.listen([self._topic]))[0].accepted:
+            await connection.listen([self._topic])  # what is retained comes before the answer to this
 
     def known(self, connection: Connection, epoch: str) -> int:
         """The newest event of `epoch` that the broker knows of, 0 for none. It is asked no more in this run."""

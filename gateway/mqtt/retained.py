@@ -8,13 +8,13 @@ is published again, because the broker may have lost it.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import NoReturn
 
 from drivers.api import Log
 from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
+from gateway.mqtt.suspects import Suspects
 
 MAX_TOPICS = 10_000
 """Topics on the board: some for each zone and reader of the largest site, and an end to a mistake that makes more."""
@@ -27,9 +27,6 @@ ACK_SECONDS = 5.0
 
 RETRY_SECONDS = 30.0
 """Seconds after which a state that the broker refused is sent again, unless it has changed before."""
-
-DEADLY = 2
-"""Connections that end at one state alone before it is left out."""
 
 _FORGET = b""
 """The retained payload that makes a broker forget a topic (MQTT 5, section 3.3.1.3)."""
@@ -52,9 +49,7 @@ class Board:
         self._changed: dict[str, None] = {}  # in the order of the changes
         self._wake = asyncio.Event()
         self._refused: dict[str, float] = {}  # when it is to be sent again
-        self._awaited: list[str] = []
-        self._suspects: dict[str, None] = {}  # topics that were awaited when the broker ended a connection
-        self._deaths: Counter[str] = Counter()
+        self._suspects = Suspects()
         self._retain = True
 
     def set(self, topic: str, payload: bytes) -> None:
@@ -94,37 +89,27 @@ class Board:
 
     async def try_suspects(self, connection: Connection) -> None:
         """States that may have ended a connection, one at a time and before anything else is sent."""
-        for topic in list(self._suspects):
-            if topic in self._payloads and self._deaths[topic] < DEADLY:
-                await self._publish_burst(connection, [topic])
+        for topic in self._suspects.names:
             if connection.lost.done():
                 return
-            del self._suspects[topic]
+            if topic in self._payloads:
+                await self._publish_burst(connection, [topic])
 
     def cut(self, blame: bool) -> None:
         """The connection has ended. `blame`: the broker ended it, and a state may have been the cause."""
-        awaited, self._awaited = self._awaited, []
-        if not blame or not awaited:
-            return
-        if awaited == list(self._suspects)[:1]:
-            self._condemn(awaited[0])
-        else:
-            self._suspects.update(dict.fromkeys(awaited))
-
-    def _condemn(self, topic: str) -> None:
-        self._deaths[topic] += 1
-        if self._deaths[topic] < DEADLY:
+        topic = self._suspects.cut(blame, asyncio.get_running_loop().time())
+        if topic is None:
             return
         if self._retain:
             self._retain = False
-            self._deaths.clear()
+            self._suspects.forgive()
             self._log.warning(
                 "the MQTT broker ends the connection at retained messages: states are published without retain",
                 topic=self._base + topic,
             )
         else:
             self._log.error(
-                "the MQTT broker ends the connection at a state: it is left out until the next start",
+                "the MQTT broker ends the connection at a state: it is left out for half an hour",
                 topic=self._base + topic,
                 bytes=len(self._payloads.get(topic, b"")),
             )
@@ -147,13 +132,13 @@ class Board:
     async def _publish(self, connection: Connection) -> None:
         changed, self._changed = list(self._changed), {}
         for start in range(0, len(changed), BURST):
-            await self._publish_burst(
-                connection, [topic for topic in changed[start : start + BURST] if self._deaths[topic] < DEADLY]
-            )
+            await self._publish_burst(connection, changed[start : start + BURST])
 
     async def _publish_burst(self, connection: Connection, topics: list[str]) -> None:
+        now = asyncio.get_running_loop().time()
+        topics = [topic for topic in topics if not self._suspects.left_out(topic, now)]
         started = [(topic, self._payloads[topic], self._start(connection, topic)) for topic in topics]
-        self._awaited = [topic for topic, _, outcome in started if not outcome.done()]
+        self._suspects.awaits(topic for topic, _, outcome in started if not outcome.done())
         if started:
             await asyncio.wait([outcome for _, _, outcome in started], timeout=ACK_SECONDS)
         for topic, payload, outcome in started:
@@ -162,13 +147,15 @@ class Board:
             else:
                 self._changed[topic] = None
         if not connection.lost.done():
-            self._awaited = []
+            self._suspects.given_up()
 
     def _start(self, connection: Connection, topic: str) -> asyncio.Future[Outcome]:
         qos = min(1, connection.features.qos)
         return connection.send(self._base + topic, self._payloads[topic], qos=qos, retain=self._retain)
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:
+        if not outcome.lost:
+            self._suspects.answered(topic)
         if outcome.accepted:
             self._stats.states_published += 1
             if payload == _FORGET and self._payloads.get(topic) == _FORGET:

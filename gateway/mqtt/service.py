@@ -137,6 +137,15 @@ class MqttService:
             self._intake.receive(message)
 
     async def _serve(self, connection: Connection) -> NoReturn:
+        try:
+            await self._open(connection)
+            await self._work(connection)
+        finally:
+            blame = connection.lost.done() and connection.blameable
+            self.board.cut(blame)
+            self._intake.cut(blame)
+
+    async def _open(self, connection: Connection) -> None:
         # Commands first: whoever sees the gateway come online may send some.
         await self._remembered.ask(connection)
         await self._intake.open(connection)
@@ -146,9 +155,16 @@ class MqttService:
             await asyncio.get_running_loop().create_future()  # until it is stopped
         self.stats.connected = True
         self.board.set(STATE, self._birth())
+
+    async def _work(self, connection: Connection) -> NoReturn:
         try:
             await self.board.try_suspects(connection)
-            await run_together(_watch(connection), self.board.serve(connection), self._publisher.serve(connection))
+            await run_together(
+                _watch(connection),
+                self._intake.subscriptions.keep(connection),
+                self.board.serve(connection),
+                self._publisher.serve(connection),
+            )
         except BaseExceptionGroup as group:
             link_errors, others = group.split(LinkError)
             if others is not None or link_errors is None:
@@ -157,8 +173,6 @@ class MqttService:
         except asyncio.CancelledError:
             await self._say_goodbye(connection)
             raise
-        finally:
-            self.board.cut(connection.lost.done() and connection.blameable)
         raise AssertionError("unreachable: the tasks run until the connection ends")
 
     async def _say_goodbye(self, connection: Connection) -> None:

@@ -16,11 +16,14 @@ MAX_PASSWORD = 65_535
 
 @dataclass(slots=True, frozen=True)
 class Ask:
-    """A version of MQTT and whether the last will may be retained and of QoS 1."""
+    """A version of MQTT, whether the last will may be retained and of QoS 1, and whether to ask for one at all and for
+    a session."""
 
     version: str
     retain: bool = True
     qos: int = 1
+    will: bool = True
+    session: bool = True
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,11 +85,11 @@ def read_settings(config: Config, will: Will | None, ask: Ask | None = None) -> 
         version=ask.version,
         client_id=mqtt.client_id or f"rfid-{config.site}-{config.gateway}",
         keepalive=mqtt.keepalive,
-        will=will,
+        will=will if ask.will else None,
         username=mqtt.username,
         password=_read_password(mqtt),
         tls=_tls_context(mqtt.tls) if mqtt.tls is not None else None,
-        session=round(mqtt.session_expiry),
+        session=round(mqtt.session_expiry) if ask.session else 0,
         retain=ask.retain,
         qos=ask.qos,
         max_packet=mqtt.max_packet_size,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-CONNACK, PUBLISH, PUBACK, SUBACK, DISCONNECT = 0x20, 0x30, 0x40, 0x90, 0xE0
+CONNACK, PUBLISH, PUBACK, PUBREL, SUBACK, PINGRESP, DISCONNECT = 0x20, 0x30, 0x40, 0x60, 0x90, 0xD0, 0xE0
 _LONGEST_HEADER = 5
 _MAX_TOPIC = 65_535
 

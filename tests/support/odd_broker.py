@@ -21,12 +21,15 @@ class OddBroker:
     """`puback(topic, payload)`: a reason code, None for no answer, or `CLOSE`. `connack`: the properties of MQTT 5.
 
     `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent after SUBACK.
+    `suback(filters)`: a code for each, None for no answer, or `CLOSE`. `retain`: False closes at a retained message.
     """
 
     puback: Callable[[str, bytes], int | None] = lambda topic, payload: 0
     admit: Callable[[bool, bool], bool] = lambda five, retained_will: True
     connack: bytes = b""
     greeting: bytes = b""
+    suback: Callable[[list[str]], list[int] | int | None] = lambda filters: [1] * len(filters)
+    retain: bool = True
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -63,7 +66,7 @@ class OddBroker:
             case wire.PUBACK:
                 self.acknowledged.append(int.from_bytes(body[:2], "big"))
             case 0x80:
-                self._subscribe(body, five, writer)
+                return self._subscribe(body, five, writer)
             case 0xC0:
                 writer.write(b"\xd0\0")
             case wire.DISCONNECT:
@@ -79,7 +82,7 @@ class OddBroker:
         if five:
             length, at = wire.read_variable_integer(body, at)
             at += length
-        code = self.puback(topic, body[at:])
+        code = self.puback(topic, body[at:]) if self.retain or not packet.first & 1 else CLOSE
         if code == CLOSE:
             return False
         if code == 0:
@@ -88,7 +91,7 @@ class OddBroker:
             writer.write(wire.Packet(wire.PUBACK, packet_id + (bytes([code, 0]) if five and code else b"")).encode())
         return True
 
-    def _subscribe(self, body: bytes, five: bool, writer: asyncio.StreamWriter) -> None:
+    def _subscribe(self, body: bytes, five: bool, writer: asyncio.StreamWriter) -> bool:
         at = 3 + body[2] if five else 2
         filters = []
         while at < len(body):
@@ -96,8 +99,11 @@ class OddBroker:
             filters.append(body[at + 2 : end].decode())
             at = end + 1
         self.subscribed += filters
-        writer.write(wire.Packet(wire.SUBACK, body[:2] + (b"\0" if five else b"") + b"\1" * len(filters)).encode())
-        writer.write(self.greeting)
+        codes = self.suback(filters)
+        if isinstance(codes, list):
+            writer.write(wire.Packet(wire.SUBACK, body[:2] + (b"\0" if five else b"") + bytes(codes)).encode())
+            writer.write(self.greeting)
+        return codes != CLOSE
 
 
 @contextlib.asynccontextmanager

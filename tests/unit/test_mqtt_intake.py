@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refused
-from gateway.mqtt import intake
+from gateway.mqtt import intake, repeats
 from gateway.mqtt import retained as board
 from gateway.mqtt.intake import Intake
 from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
@@ -201,12 +201,12 @@ async def test_a_command_that_the_broker_sends_again_is_done_once() -> None:
 
 
 async def test_what_is_remembered_is_bounded_by_count_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = intake._Answers()
-    for number in range(intake.MAX_REMEMBERED + 10):
+    answers = repeats.Answers()
+    for number in range(repeats.MAX_REMEMBERED + 10):
         answers.remember("count", str(number), b"{}", b"answer")
     assert answers.find("count", "9", b"{}") is None
     assert answers.find("count", "10", b"{}") == b"answer"
-    monkeypatch.setattr(intake, "MAX_REMEMBERED_BYTES", 1000)
+    monkeypatch.setattr(repeats, "MAX_REMEMBERED_BYTES", 1000)
     answers.remember("count", "large", b"{}", b"x" * 900)
     assert answers.find("count", "large", b"{}") is not None
     answers.remember("count", "larger", b"{}", b"x" * 900)

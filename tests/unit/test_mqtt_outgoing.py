@@ -260,6 +260,32 @@ def test_connections_that_are_cut_as_soon_as_they_stand_keep_the_order(every: in
     assert len(world.taken) + len(world.apart) == 200
 
 
+def test_a_broker_that_hangs_up_at_more_than_its_rate_is_sent_less() -> None:
+    free = bucket(20)
+    world = deliver(600, lambda now, event: 0 if free(now) else CLOSE)
+    assert world.taken == list(range(1, 601))
+    assert not world.apart
+    assert world.connections < 60
+    assert world.now < 120
+
+
+def test_a_broker_that_says_it_was_too_much_at_once_is_believed() -> None:
+    outgoing = Outgoing(Pace(100))
+    outgoing.add(events(50))
+    while outgoing.next(0.0) is not None:
+        pass
+    outgoing.cut(blame=False, too_fast=True)
+    assert outgoing.pace.slow
+    assert outgoing.pace.window < 50
+
+
+def test_cuts_that_one_event_explains_slow_nothing_down() -> None:
+    poison = dict.fromkeys(range(20, 400, 40), 5000)
+    world = deliver(400, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=poison)
+    assert not world.outgoing.pace.slow
+    assert world.outgoing.pace.window == 100
+
+
 def test_what_comes_from_quarantine_is_sent_and_told_of() -> None:
     world = deliver(10, lambda now, event: 0x99 if event.sequence == 4 and now < 5 else 0)
     world.now = 6.0

@@ -28,6 +28,7 @@ class ScriptedConnection:
     max_packet = 1 << 20
     features = Features()
     blameable = False
+    too_fast = False
 
     def __init__(self, script: str, delivered: list[int]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -1,0 +1,100 @@
+"""The subscriptions of the gateway: to its commands, to the backend's mark, to the topics of others.
+
+Events do not wait for them. What the broker refuses, or does not answer, is asked for again after a pause that
+doubles; what it ends the connection at is found, left out and named. Where it takes no wildcard, each command is
+subscribed to by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NoReturn
+
+from drivers.api import Log
+from gateway.mqtt.interface import NO_ANSWER, Connection
+from gateway.mqtt.suspects import Suspects
+
+AT_ONCE = 8
+"""Filters in one SUBSCRIBE: some brokers take no more (AWS IoT Core)."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+"""Seconds until refused subscriptions are asked for again: doubled each time, up to the longest."""
+
+
+class Subscriptions:
+    """What is subscribed to over each connection. It outlives them."""
+
+    def __init__(self, base: str, names: Sequence[str], others: Sequence[str], log: Log) -> None:
+        self._wildcard = f"{base}cmd/+"
+        self._names = [f"{base}cmd/{name}" for name in names]
+        self._others = [f"{base}ack", *others]
+        self._log = log
+        self._suspects = Suspects()
+        self._missing: list[str] = []
+        self._told: list[str] = []
+
+    async def open(self, connection: Connection) -> None:
+        """Subscribes over a new connection, as far as the broker lets it. Raises `LinkError` when that ends.
+
+        Where a subscription may have ended the last connection, events go first: see `keep`.
+        """
+        wildcards = connection.features.wildcards and not self._suspects.left_out(self._wildcard, _now())
+        self._missing = [*([self._wildcard] if wildcards or not self._names else self._names), *self._others]
+        if not self._suspects.names:
+            await self._ask_for_missing(connection)
+
+    async def keep(self, connection: Connection) -> NoReturn:
+        """Asks again and again for what was not granted, until the connection ends."""
+        pause = FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            if self._missing:
+                await self._ask_for_missing(connection)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def cut(self, blame: bool) -> None:
+        """The connection has ended. `blame`: the broker ended it, and a subscription may have been the cause."""
+        topic = self._suspects.cut(blame, _now())
+        if topic is not None:
+            self._log.error(
+                "the MQTT broker ends the connection at a subscription: it is left out for half an hour; "
+                "check its access rules",
+                topic=topic,
+            )
+
+    async def _ask_for_missing(self, connection: Connection) -> None:
+        for topic in [topic for topic in self._suspects.names if topic in self._missing]:
+            await self._ask(connection, [topic])
+        answered = await self._ask(connection, self._missing)
+        if answered and self._wildcard in self._missing and self._names:
+            self._missing = [*self._names, *[topic for topic in self._missing if topic != self._wildcard]]
+            await self._ask(connection, self._names)
+        if self._told and not self._missing:
+            self._log.info("the MQTT broker grants all subscriptions again")
+        self._told = self._missing
+
+    async def _ask(self, connection: Connection, filters: list[str]) -> bool:
+        """Takes off what is granted from what is missing. Returns whether the broker answers. Raises `LinkError`."""
+        filters = [topic for topic in filters if not self._suspects.left_out(topic, _now())]
+        for start in range(0, len(filters), AT_ONCE):
+            piece = filters[start : start + AT_ONCE]
+            self._suspects.awaits(piece)
+            outcomes = await connection.listen(piece)
+            for topic, outcome in zip(piece, outcomes, strict=True):
+                self._suspects.answered(topic)
+                if outcome.accepted:
+                    self._missing.remove(topic)
+                elif topic not in self._told:
+                    self._log.error(
+                        "the MQTT broker refused a subscription: check its access rules; it is asked for again",
+                        topic=topic,
+                        reason=str(outcome),
+                    )
+            if NO_ANSWER in outcomes:
+                return False
+        return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

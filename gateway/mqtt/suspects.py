@@ -1,0 +1,87 @@
+"""What may be the reason why a broker ends connections: topics of states and answers, filters of subscriptions.
+
+What was awaited when the broker ended a connection is under suspicion and is tried alone over the next ones. What
+connections end at alone, `DEADLY` times, is left out, and tried once more after `FORGIVEN` seconds. Where connections
+end at one name after the other and none is answered in between, each further one costs one connection, and `STREAK`
+of them speak for all that are under suspicion. Times are seconds of any one clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+DEADLY = 2
+"""Connections that end at one name alone before it is left out."""
+
+STREAK = 3
+"""Names left out one after the other, with none answered in between, after which all suspects are."""
+
+FORGIVEN = 1_800.0
+"""Seconds after which what was left out is tried again: somebody may have mended the broker's access rules."""
+
+
+class Suspects:
+    """Names, and how they fare. It outlives a connection."""
+
+    def __init__(self) -> None:
+        self._suspects: dict[str, None] = {}
+        self._awaited: dict[str, None] = {}
+        self._deaths: Counter[str] = Counter()
+        self._left_out: dict[str, float] = {}
+        self._streak = 0  # names left out since one was answered
+
+    @property
+    def names(self) -> list[str]:
+        """What is to be tried alone."""
+        return list(self._suspects)
+
+    def left_out(self, name: str, now: float) -> bool:
+        """Whether `name` must not be sent for now."""
+        if name not in self._left_out:
+            return False
+        if now - self._left_out[name] < FORGIVEN:
+            return True
+        del self._left_out[name]
+        self._suspects[name] = None
+        self._deaths[name] = DEADLY - 1
+        return False
+
+    def awaits(self, names: Iterable[str]) -> None:
+        """These were sent."""
+        self._awaited.update(dict.fromkeys(names))
+
+    def answered(self, name: str) -> None:
+        """The broker has answered, whatever: the connection did not end at `name`."""
+        self._awaited.pop(name, None)
+        self._suspects.pop(name, None)
+        self._deaths.pop(name, None)
+        self._streak = 0
+
+    def given_up(self) -> None:
+        """What is still awaited is not awaited any longer."""
+        self._awaited.clear()
+
+    def forgive(self) -> None:
+        """What connections ended at is sent in another way from now on."""
+        self._deaths.clear()
+        self._left_out.clear()
+        self._streak = 0
+
+    def cut(self, blame: bool, now: float) -> str | None:
+        """The connection has ended; returns the name that is left out for it. `blame`: the broker ended it."""
+        awaited, self._awaited = list(self._awaited), {}
+        if not blame or not awaited:
+            return None
+        if len(awaited) > 1 or awaited[0] not in self._suspects:
+            self._suspects.update(dict.fromkeys(awaited))
+            return None
+        name = awaited[0]
+        self._deaths[name] += 1
+        if self._deaths[name] < DEADLY and not self._streak:
+            return None
+        self._streak += 1
+        for condemned in list(self._suspects) if self._streak >= STREAK else [name]:
+            del self._suspects[condemned]
+            self._left_out[condemned] = now
+        return name

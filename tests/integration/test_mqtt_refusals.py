@@ -1,0 +1,119 @@
+"""What a broker refuses or hangs up at besides events: subscriptions, states, answers. Events go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.mqtt import wire
+from tests.support.memory_ledger import MemoryLedger
+from tests.support.mqtt_service import BASE, service
+from tests.support.odd_broker import CLOSE, odd_broker
+from tests.support.subscriber import until
+
+VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
+
+
+@pytest.fixture(autouse=True)
+def quick(impatient_link: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.mqtt.subscriptions.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("gateway.mqtt.client.SUBSCRIBE_SECONDS", 0.5)
+
+
+def twenty() -> MemoryLedger:
+    ledger = MemoryLedger()
+    ledger.add(20)
+    return ledger
+
+
+def numbers(payloads: list[bytes]) -> list[int]:
+    return list(dict.fromkeys(orjson.loads(payload)["sequence"] for payload in payloads))
+
+
+def command(version: str, packet_id: int = 7) -> bytes:
+    topic = f"{BASE}cmd/count".encode()
+    body = len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + (b"\0" if version == "5" else b"")
+    return wire.Packet(0x32, body + b"{}").encode()
+
+
+async def done(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+@VERSIONS
+@pytest.mark.parametrize("answer", [CLOSE, None])
+async def test_a_broker_that_hangs_up_or_is_silent_at_a_subscription_gets_all_events(
+    version: str, answer: int | None
+) -> None:
+    """AWS IoT Core and RabbitMQ end the connection at a subscription that their rules do not allow."""
+
+    def suback(filters: list[str]) -> list[int] | int | None:
+        return answer if any("/cmd/" in topic for topic in filters) else [1] * len(filters)
+
+    async with (
+        odd_broker(suback=suback) as broker,
+        service(broker.port, twenty(), version=version, commands=["count"]) as mqtt,
+    ):
+        assert await mqtt.drain(60)
+        await until(lambda: BASE + "cmd/count" in broker.subscribed or answer is None)
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+@VERSIONS
+async def test_a_subscription_that_is_refused_for_a_while_is_asked_for_again(version: str) -> None:
+    asked: list[list[str]] = []
+
+    def suback(filters: list[str]) -> list[int]:
+        asked.append(filters)
+        return [1 if len(asked) > 4 else 0x80] * len(filters)
+
+    async with (
+        odd_broker(suback=suback, greeting=command(version)) as broker,
+        service(broker.port, handler=done, version=version, commands=["count"]) as mqtt,
+    ):
+        await until(lambda: len(asked) > 4 and broker.on("res/count"))
+        assert mqtt.stats.connects == 1
+
+
+@VERSIONS
+async def test_where_retained_messages_end_connections_states_are_published_without(version: str) -> None:
+    async with odd_broker(retain=False) as broker, service(broker.port, twenty(), version=version) as mqtt:
+        for number in range(5):
+            mqtt.board.set(f"state/zone/z{number}", b"{}")
+        assert await mqtt.drain(60)
+        await until(lambda: len({topic for topic, _ in broker.taken if "/state/zone/" in topic}) == 5)
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+@VERSIONS
+async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_acknowledged(version: str) -> None:
+    def puback(topic: str, payload: bytes) -> int:
+        return CLOSE if "/res/" in topic else 0
+
+    async with (
+        odd_broker(puback=puback, greeting=command(version)) as broker,
+        service(broker.port, twenty(), handler=done, version=version, commands=["count"]) as mqtt,
+    ):
+        await until(lambda: 7 in broker.acknowledged)
+        assert await mqtt.drain(60)
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+async def test_an_answer_that_is_refused_for_now_is_sent_again_before_its_command_is_acknowledged() -> None:
+    refused: list[bytes] = []
+
+    def puback(topic: str, payload: bytes) -> int:
+        if "/res/" in topic and len(refused) < 2:
+            refused.append(payload)
+            return 0x97
+        return 0
+
+    async with (
+        odd_broker(puback=puback, greeting=command("5")) as broker,
+        service(broker.port, handler=done, commands=["count"]) as mqtt,
+    ):
+        await until(lambda: broker.acknowledged)
+        assert broker.on("res/count")
+        assert mqtt.stats.answers_undelivered == 0

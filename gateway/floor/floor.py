@@ -301,6 +301,7 @@ class Floor:
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
         """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
+        self._portals.ask()
         while True:
             first = min(self._agenda, key=lambda source: source.due)
             due = first.due
@@ -308,6 +309,8 @@ class Floor:
                 break
             self._fire_presence(due, facts)
             self._say(first.fire(due), facts)
+            if first is not self._portals:
+                self._portals.ask()
         self._fire_presence(end, facts)
 
     def _fire_presence(self, end: int, facts: list[Fact]) -> None:

@@ -42,6 +42,7 @@ class Portals:
         self.of_antenna = {
             antenna: portal for portal in self._portals.values() for antenna in portal.antennas
         }  # antenna number to its portal
+        self._dues: dict[Portal, int] = {}  # when they were asked last
         self.phases = Phases((reader for portal in self._portals.values() for reader in portal.readers), width)
 
     def on_pass(self, take: OnPass) -> None:
@@ -83,12 +84,21 @@ class Portals:
 
     @property
     def due(self) -> int:
-        """When something is to be said although nothing happened."""
-        return min((portal.due for portal in self._portals.values()), default=NEVER)
+        """When something is to be said although nothing happened, as known when asked and of what fired since."""
+        return min(self._dues.values(), default=NEVER)
+
+    def ask(self) -> None:
+        """Asks every portal what it waits for: after sightings, news, or whatever else may have changed that. Many
+        portals have much to say one after the other, and between that only the one that fired has changed."""
+        self._dues = {portal: portal.due for portal in self._portals.values()}
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
-        return [fact for portal in self._portals.values() if portal.due <= t for fact in portal.fire(t)]
+        facts: list[Fact] = []
+        for portal in [portal for portal, due in self._dues.items() if due <= t]:
+            facts += portal.fire(t)
+            self._dues[portal] = portal.due
+        return facts
 
     def redate(self, by: int) -> None:
         """All that is known was `by` microseconds later than was thought."""

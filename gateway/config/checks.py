@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from drivers.api import DriverError, DriverSettings, FileUse
 from gateway.config import drivers as driver_registry
-from gateway.config.files import SECRETS, exposed, unusable
+from gateway.config.files import SECRETS, credential, exposed, unusable
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
@@ -40,6 +40,7 @@ class Checker:
         self._root = root
         self.problems: list[Problem] = []
         self.exposed: list[Problem] = []  # secrets that everybody may read
+        self.copied: list[Problem] = []  # secrets that a reload does not read again
 
     def structure(self) -> None:
         """Names, antennas and drivers: everything that can be told from the tree alone."""
@@ -263,6 +264,8 @@ class Checker:
             self._add(path, wrong)
         elif use.secret and (shown := exposed(use.path)):
             self.exposed.append(Problem(line_of(self._root, path), path_text(path), shown))
+        if use.secret and (copied := credential(use.path)):
+            self.copied.append(Problem(line_of(self._root, path), path_text(path), copied))
 
 
 def _text(entry: Mapping, key: str) -> str | None:

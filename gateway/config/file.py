@@ -27,7 +27,7 @@ def load(path: Path) -> Config:
     the order of the lines; a secret that everybody may read is said on stderr, since a gateway that runs must start
     again. Reads this file and opens those that it names: not for the event loop.
     """
-    config, problems, exposed = _check(path)
+    config, problems, exposed, _ = _check(path)
     for problem in () if problems else exposed:
         print(_format(path, problem), file=sys.stderr)
     return _good(path, config, problems)
@@ -44,8 +44,9 @@ def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
 
 
 def check_command(path: Path) -> int:
-    """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0."""
-    config, problems, exposed = _check(path)
+    """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, and what a reload of
+    this file would not do."""
+    config, problems, exposed, copied = _check(path)
     try:
         config = _good(path, config, problems + exposed)
     except ConfigError as error:
@@ -58,20 +59,22 @@ def check_command(path: Path) -> int:
         f"{path}: good: site {config.site}, gateway {config.gateway}, {_count(len(config.readers), 'reader')}, "
         f"{_count(antennas, 'antenna')}, {_count(len(config.zones), 'zone')}, config hash {config.digest()}"
     )
+    for note in copied:
+        print(_format(path, note))
     return 0
 
 
-def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem]]:
-    """The configuration, what is wrong, and secrets that everybody may read."""
+def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem]]:
+    """The configuration, what is wrong, secrets that everybody may read, and those that a reload does not read."""
     text, problem = _read(path)
     if problem is not None:
-        return None, [problem], []
+        return None, [problem], [], []
     try:
         root, problems = parse(text)
     except YamlError as error:
-        return None, [*error.earlier, error.problem], []
+        return None, [*error.earlier, error.problem], [], []
     if not isinstance(root, Mapping):
-        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], []
+        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], [], []
     checker = Checker(root)
     checker.structure()
     config: Config | None = None
@@ -81,7 +84,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem]]:
         problems += problems_of(error, root, Config)
     else:
         checker.values(config)
-    return config, problems + checker.problems, checker.exposed
+    return config, problems + checker.problems, checker.exposed, checker.copied
 
 
 def _read(path: Path) -> tuple[str, Problem | None]:

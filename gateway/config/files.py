@@ -47,6 +47,16 @@ def unusable(path: Path) -> str:
         return f"{path} cannot be read ({error.strerror}): correct the path"
 
 
+def credential(path: Path) -> str:
+    """What a reload cannot do about a secret that systemd has copied, or nothing."""
+    if not path.is_relative_to(_CREDENTIALS):
+        return ""
+    return (
+        "systemd copies this credential when the service starts and never again: a new password, or a token that is "
+        "withdrawn, needs `systemctl restart`, not `reload`; a file that the service itself reads has effect at once"
+    )
+
+
 def exposed(path: Path) -> str:
     """That everybody on this machine may read a secret, or nothing."""
     try:

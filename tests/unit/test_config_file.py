@@ -597,13 +597,16 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     ]
 
 
-def test_a_systemd_credential_is_looked_for_only_inside_the_service(tmp_path, monkeypatch):
+def test_a_systemd_credential_is_looked_for_only_inside_the_service(tmp_path, monkeypatch, capsys):
     credential = "/run/credentials/rfid-gateway.service/mqtt-password"
     content = GOOD.replace("  host: broker.local", f"  username: gw\n  password_file: {credential}")
     file = tmp_path / "gateway.yaml"
     file.write_text(content)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     assert config_file.load(file).mqtt.password_file == Path(credential)
+    assert config_file.check_command(file) == 0
+    said = capsys.readouterr().out.splitlines()[1]
+    assert said.startswith(f"{file}:5: mqtt.password_file: systemd copies this credential when the service starts")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/rfid-gateway.service")
     assert problems_in(file, content) == [
         f"5: mqtt.password_file: there is no file {credential}: create it, or correct the path"

@@ -8,6 +8,7 @@ mends it. A reader without power or a broker without network is no reason to res
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ CHECKPOINT_LIMIT = 40.0
 PUBLISH_LIMIT = 45.0
 """Seconds for which a broker that is connected may take none of the events that wait. It is less than what the link
 gives it until it connects anew: somebody should know before that helps."""
+
+HISTORY_LIMIT = 60.0
+"""Seconds for which the history may take in none of the events that wait for it: alarms and pages are as old."""
 
 HANG = 3.0
 """Limits after which a part that does not even try is taken to hang. Event time and ticks do nothing but move."""
@@ -50,7 +54,7 @@ class Standing:
     commit, of which there were `commits` attempts. `pending` events wait for the broker, `published` is up to where it
     has them, `connected` whether it is there, `connects` how often it was, and `answers` counts all that became of
     events and connections. `checkpoint_due`: one is not on disk, of which there are `checkpoints`, after so many
-    `checkpoint_attempts`.
+    `checkpoint_attempts`. `remembered`: the newest event that the history holds.
     """
 
     event_time: int
@@ -65,6 +69,7 @@ class Standing:
     checkpoint_due: bool
     checkpoints: int
     checkpoint_attempts: int
+    remembered: int
 
 
 @dataclass(slots=True)
@@ -108,6 +113,7 @@ class Deadlines:
     commit: Deadline = field(init=False)
     checkpoint: Deadline = field(init=False)
     publishing: Deadline = field(init=False)
+    history: Deadline = field(init=False)
     _published: int = -1
     _connects: int = 0  # when the broker took an event last
 
@@ -125,6 +131,10 @@ class Deadlines:
         self.publishing = Deadline(
             PUBLISH_LIMIT, HANG * PUBLISH_LIMIT, "events wait, and the broker has taken none for {seconds}"
         )
+        never = math.inf  # no restart is worth reads, and it can be made again at any time
+        self.history = Deadline(
+            HISTORY_LIMIT, never, "the history has taken in nothing for {seconds}: alarms and pages are as old"
+        )
 
     def look(self, at: Standing, now: float) -> None:
         """Notes where everything stands at `now`."""
@@ -135,10 +145,11 @@ class Deadlines:
             self._published, self._connects = at.published, at.connects
         there = at.connected or at.connects > self._connects  # one that comes and goes and takes nothing, too
         self.publishing.look(at.pending > 0 and there, at.published, at.answers, now)
+        self.history.look(at.remembered < at.committed, at.remembered, at.remembered, now)
 
     def late(self, now: float) -> list[str]:
         """Why anything is late."""
-        every = (self.event_time, self.commit, self.checkpoint, self.publishing)
+        every = (self.event_time, self.commit, self.checkpoint, self.publishing, self.history)
         return [why for deadline in every for why in deadline.late(now)]
 
     def hang(self, now: float) -> bool:

@@ -137,6 +137,7 @@ class Vitals:
             checkpoint_due=pipeline.checkpoint_missing,
             checkpoints=pipeline.checkpoints,
             checkpoint_attempts=pipeline.checkpoint_attempts,
+            remembered=self._parts.history.sequence,
         )
 
     def _worries(self) -> Iterator[str]:

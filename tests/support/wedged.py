@@ -1,7 +1,7 @@
 """A gateway of which one part stands still for as long as a file is there.
 
 ``python -m tests.support.wedged PART FILE run --config …`` with PART one of `floor`, `publisher`, `checkpoint`,
-`commit`. The part does not fail: it just does nothing, as code with a fault would.
+`commit`, `history`. The part does not fail: it just does nothing, as code with a fault would.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.floor import Floor
+from gateway.history.store import Store as HistoryStore
 from gateway.inputs import Tick
 from gateway.ledger.store import Store
 from gateway.mqtt.publisher import Publisher
@@ -57,6 +58,14 @@ def _wedge(part: str, file: Path) -> None:
                 return write(self, *args)
 
             Store.write = written  # type: ignore[method-assign]
+        case "history":
+            take_in = HistoryStore.take
+
+            def remembered(self: HistoryStore, *args: Any) -> int:
+                _until_gone(file)
+                return take_in(self, *args)
+
+            HistoryStore.take = remembered  # type: ignore[method-assign]
         case _:
             raise SystemExit(f"no part {part!r}")
 

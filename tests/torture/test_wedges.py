@@ -10,7 +10,7 @@ import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
-from gateway.ops.health import CHECKPOINT_LIMIT, COMMIT_LIMIT, EVENT_TIME_LIMIT, PUBLISH_LIMIT
+from gateway.ops.health import CHECKPOINT_LIMIT, COMMIT_LIMIT, EVENT_TIME_LIMIT, HISTORY_LIMIT, PUBLISH_LIMIT
 from tests.e2e.site import config
 from tests.e2e.test_service import get
 from tests.support.mosquitto import free_port
@@ -21,6 +21,7 @@ LIMITS = {
     "publisher": PUBLISH_LIMIT,
     "checkpoint": CHECKPOINT_LIMIT,
     "commit": COMMIT_LIMIT,
+    "history": HISTORY_LIMIT,
 }
 SLACK = 15.0
 """Seconds beyond the limit: a window, the interval of checkpoints, and a loaded machine."""

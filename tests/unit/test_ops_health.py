@@ -34,6 +34,7 @@ IDLE = Standing(
     checkpoint_due=False,
     checkpoints=1,
     checkpoint_attempts=1,
+    remembered=10**9,
 )
 
 
@@ -152,6 +153,20 @@ def test_more_work_does_not_give_the_work_that_waits_more_time(gateway):
     gateway.turn(COMMIT_LIMIT - 1, queued=3)
     gateway.turn(2, queued=4)
     assert not gateway.health.progress()
+
+
+def test_a_history_that_stands_still_is_failing_and_no_reason_to_restart(gateway):
+    gateway.turn(1, committed=5, remembered=0)
+    for _ in range(58):
+        gateway.turn(1)
+    assert gateway.health.report()[0] == 200
+    for _ in range(400):
+        gateway.turn(1)
+    status, said = gateway.health.report()
+    assert (status, "alarms and pages are as old" in said["reasons"][0]) == (503, True)
+    assert gateway.health.progress()
+    gateway.turn(1, remembered=5)
+    assert gateway.health.report()[0] == 200
 
 
 def test_events_that_wait_for_a_broker_that_is_away_are_not_late(gateway):

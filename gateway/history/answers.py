@@ -112,10 +112,11 @@ class Pass(Answer):
 
 
 class GateDecision(Answer):
-    """What the gate said of the package: at a pass or a scan (``item``), or in the verdict."""
+    """What the gate said of the package: at a pass or a scan (``item``), or in the verdict; or what named persons said
+    at it: that one answers for it (``overridden``), or that it was ``destroyed``, then without a dock."""
 
     entry: Literal["gate"] = "gate"
-    kind: Literal["item", "verdict"]
+    kind: Literal["item", "verdict", "overridden", "destroyed"]
     time: Time
     dock: str
     session: str

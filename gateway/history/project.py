@@ -138,6 +138,16 @@ def _gate(number: int, event: Event, data: Event, origins: Origins) -> Iterator[
                     if name != "returned":
                         yield _gate_item(number, data, "verdict", name, None, item, time)
                     yield from _item(number, item, _source(data), time)
+        case "overridden":
+            words = f"{data['by']} answers for it: {data['reason']}"
+            yield _statement(number, data, data["gate"], (data["dock"], data["session"]), words, time)
+        case "destroyed":
+            words = (
+                f"{data['weight']:g} {data['unit']} by {data['method']}, by {data['by']} before {data['witness']}, "
+                f"picture {data['photo']}"
+            ) + (f": {data['reason']}" if data["reason"] else "")
+            yield _statement(number, data, data["gate"], ("", ""), words, time)
+            yield "tag", (data["uid"],)
         case "precheck":
             for item in data["items"]:
                 yield from _item(number, item, _source(data), time)
@@ -151,6 +161,16 @@ def _gate_item(
     return "gate_item", (
         item["uid"], number, kind, time, data["dock"], data["session"], data["manifest"], data["delivery"], status,
         previous, item["verdict"], "; ".join(reasons)[:_TEXT],
+    )  # fmt: skip
+
+
+def _statement(
+    number: int, data: Event, kind: str, where: tuple[str, str], words: str, time: int
+) -> tuple[str, Row]:  # fmt: skip
+    """What named persons said of a package; `where` is the dock and its session, if it was at one."""
+    return "gate_item", (
+        data["uid"], number, kind, time, *where, data.get("manifest"), data.get("delivery"), kind, None, kind,
+        words[:_TEXT],
     )  # fmt: skip
 
 

@@ -65,7 +65,8 @@ CREATE TABLE pass (
     PRIMARY KEY (uid, event)
 ) STRICT, WITHOUT ROWID;
 
--- What the gate decided about a package: while loading (`kind` item) and in the verdict (`kind` verdict).
+-- What the gate decided about a package: while loading (`kind` item) and in the verdict (`kind` verdict). What
+-- named persons said of it is there too (`kind` overridden; destroyed, which has no dock).
 CREATE TABLE gate_item (
     uid TEXT NOT NULL, event INTEGER NOT NULL, kind TEXT NOT NULL, time INTEGER NOT NULL, dock TEXT NOT NULL,
     session TEXT NOT NULL, manifest TEXT, delivery TEXT, status TEXT, previous TEXT, verdict TEXT NOT NULL,

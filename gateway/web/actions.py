@@ -21,6 +21,7 @@ ACTIONS = {
     "open": ("gate.open", frozenset({"manifest", "delivery"})),
     "close": ("gate.close", frozenset[str]()),
     "confirm": ("gate.confirm", frozenset({"reason"})),
+    "override": ("gate.override", frozenset({"uid", "reason", "person"})),
 }
 """The last step of an action's path to the command, and the arguments that it takes beside the dock."""
 
@@ -39,6 +40,29 @@ def of_count(zone: str, action: str, given: Mapping[str, str]) -> dict[str, Any]
     if action == "scan":
         return {"zone": zone, "reader": SCANNER, "codes": [given.get("code", "")]}
     return {"zone": zone, **given}
+
+
+DESTROY = frozenset({"person", "witness", "weight", "unit", "method", "photo", "reason"})
+"""What the page of a package asks for where it was destroyed."""
+
+
+def person(who: str, args: dict[str, Any], local: str) -> str:
+    """Who answers for an action that needs a name: whoever is logged in; where nobody logs in (`local`), the name that
+    was typed. Takes that out of `args`. Raises HTTPException where there is none."""
+    typed = str(args.pop("person", "")).strip()
+    if who != local:
+        return who
+    if not typed:
+        raise HTTPException(400, "Write your name: this needs a person who answers for it.")
+    return typed
+
+
+def weight(args: dict[str, Any]) -> float:
+    """The weight that was typed. Raises HTTPException for what is no number."""
+    try:
+        return float(args.get("weight", ""))
+    except ValueError:
+        raise HTTPException(400, "The weight is not a number: write it like 28.5.") from None
 
 
 SCANNER = "page"

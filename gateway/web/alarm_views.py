@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.web.dock_view import moment
-from gateway.web.html import Html, el, join
+from gateway.web.html import Html, el, join, moment
 from gateway.web.icons import icon
 from gateway.web.wording import number
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from gateway.web.dock_view import moment
 from gateway.web.history_views import tag_link
-from gateway.web.html import Child, Html, cells, el, join, table
+from gateway.web.html import Child, Html, cells, el, join, moment, table
 from gateway.web.icons import icon
 from gateway.web.wording import number
 

@@ -6,30 +6,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from gateway.web.html import Html, el, join
+from gateway.web.html import Html, el, join, moment
 from gateway.web.icons import icon
+from gateway.web.set_view import likely, set_of
+from gateway.web.templates import render
 from gateway.web.wording import (
     SET_WORDS,
     SETS,
     Shown,
-    clock,
-    common_unknown,
     counts_of,
     missing_words,
     number,
-    quantity,
-    reasons,
     sets_words,
     shown,
     unwatched,
-    warnings,
 )
 
-SHOWN_LINES = {"blocked": 100, "extra": 100, "undetermined": 100, "missing": 100, "matched": 40, "returned": 40}
-"""Lines of each set on the page unless all are asked for: more than anybody reads off a wall, and little enough to be
-sent four times a second."""
-
-_PROBLEMS = ("blocked", "extra", "undetermined")
 _BAR = ("matched", "undetermined", "blocked", "missing")
 _BAR_WIDTH = 1000
 
@@ -46,11 +38,12 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
         "tiles": el("ul", [_tile(name, counts) for name in _tile_order()], class_="tiles") if counts else Html(""),
         "controls": _controls(state),
         "lists": join(
-            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS[:2] if lines.get(name)],
-            _likely(lines.get("likely", [])),
-            [_set(name, lines[name], state["dock"], all_lines=all_lines) for name in SETS[2:] if lines.get(name)],
+            [set_of(name, lines[name], state, all_lines=all_lines) for name in SETS[:2] if lines.get(name)],
+            likely(lines.get("likely", [])),
+            [set_of(name, lines[name], state, all_lines=all_lines) for name in SETS[2:] if lines.get(name)],
             _waiting(state),
             _last_verdict(state),
+            render("override.html", dock=state["dock"]) if state["session"] is not None else None,
         ),
     }
 
@@ -58,11 +51,6 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
 def dock_name(state: Mapping[str, Any]) -> str:
     """The name of a dock, for people."""
     return str(state["name"] or state["dock"])
-
-
-def moment(time: str) -> Html:
-    """An RFC 3339 time of ours in UTC; the script shows it in the time zone of whoever looks."""
-    return el("time", clock(time), datetime=time)
 
 
 def state_panel(now: Shown, *more: Html) -> Html:
@@ -178,84 +166,6 @@ def _tile(name: str, counts: Mapping[str, int]) -> Html:
         el("span", label, class_="label"),
         class_=f"tile {name}" + ("" if count else " none"),
     )
-
-
-def _set(name: str, items: list[Any], dock: str, *, all_lines: bool) -> Html:
-    title, meaning = SET_WORDS[name]
-    limit = len(items) if all_lines else SHOWN_LINES[name]
-    head = el(
-        "h2",
-        icon(name),
-        el("span", title, class_="title"),
-        " ",
-        el("span", len(items), class_="count"),
-        " ",
-        el("span", meaning, class_="meaning"),
-    )
-    common, shown_items = common_unknown(items) if name == "blocked" else (None, items)
-    rows = [_item(item, name) for item in shown_items[:limit]]
-    if common:
-        rows.insert(
-            0,
-            el(
-                "li",
-                el("p", f"{number(common['count'], 'package')} without facts", class_="product"),
-                el("p", common["words"], class_="reason"),
-            ),
-        )
-    rest = len(shown_items) - len(shown_items[:limit])
-    more = el("p", el("a", f"Show all {len(items)}", href=f"/docks/{dock}?all=1"), class_="more") if rest else Html("")
-    return el("section", head, el("ol", rows), more, class_=f"set {name}")
-
-
-def _item(item: Mapping[str, Any], name: str) -> Html:
-    product = item["product"] or ("Unknown package" if name in _PROBLEMS else "Package")
-    facts = [words for words in (quantity(item), f"Batch {item['batch']}" if item["batch"] else "") if words]
-    return el(
-        "li",
-        el("p", product, class_="product"),
-        join([el("p", reason, class_="reason") for reason in reasons(item, name)]),
-        join([el("p", warning, class_="warned") for warning in warnings(item)]),
-        _override(item),
-        el("p", el("span", " · ".join(facts)) if facts else None, " ", _uid(item), class_="ident"),
-    )
-
-
-def _override(item: Mapping[str, Any]) -> Html:
-    """Who answers for what is not known of a package."""
-    said = item.get("override")
-    if said is None:
-        return Html("")
-    return el("p", f"{said['by']} answers for it: {said['reason']} · ", moment(said["time"]), class_="warned")
-
-
-def _likely(pairs: list[Any]) -> Html:
-    """Missing and extra packages that are probably one error."""
-    if not pairs:
-        return Html("")
-    rows = [
-        el(
-            "li",
-            el("p", pair["why"][:1].upper() + pair["why"][1:], class_="product"),
-            el("p", "on the manifest ", _uid({"identifier": None, "uid": pair["missing"]}), class_="ident"),
-            el("p", "passed here ", _uid({"identifier": None, "uid": pair["extra"]}), class_="ident"),
-        )
-        for pair in pairs
-    ]
-    head = el(
-        "h2",
-        icon("warning"),
-        el("span", "Probably one error", class_="title"),
-        " ",
-        el("span", len(rows), class_="count"),
-    )
-    return el("section", head, el("ol", rows), class_="set undetermined")
-
-
-def _uid(item: Mapping[str, Any]) -> Html:
-    """The identifier, its end set off: people tell packages apart by the last digits."""
-    name = item["identifier"] or item["uid"]
-    return el("code", name[:-5], el("b", name[-5:]), class_="uid")
 
 
 def _waiting(state: Mapping[str, Any]) -> Html:

@@ -20,11 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.config.web import WebConfig, is_loopback
-from gateway.web.shell import Visitor
+from gateway.web.shell import LOCAL, Visitor
 from gateway.web.tokens import Tokens
-
-LOCAL = "local"
-"""Who acts where nobody has to log in: somebody on this machine."""
 
 _VISITOR = "rfid_visitor"
 _LOGIN = "rfid_login"

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.web.alarm_views import name_of
-from gateway.web.dock_view import moment
-from gateway.web.html import Child, Html, cells, el, join, table
+from gateway.web.html import Child, Html, cells, el, join, moment, table
 from gateway.web.icons import icon
+from gateway.web.templates import render
 from gateway.web.wording import number
 
 Values = Mapping[str, Any]
@@ -74,6 +74,7 @@ def trail(answer: Values, package: Values, csrf: str = "") -> Html:
         el("p", *_here(package["here"]), class_="figure-line"),
         el("p", *_item(answer["item"])),
         el("p", el("a", "Download the trail", href=f"/tags/{answer['uid']}.csv"), class_="more"),
+        render("destroy.html", uid=answer["uid"], product=(answer["item"] or {}).get("product") or ""),
         class_="set",
     )
     return join(facts, el("ol", entries, class_="trail"), older, _holds(answer["holds"]))
@@ -209,9 +210,7 @@ def _entry(entry: Values, action: Html | None = None) -> Html:
             words = f"{entry['portal']}: {_DIRECTIONS.get(entry['direction'], entry['direction'])}"
             detail = _evidence(entry)
         case "gate":
-            what = "Verdict" if entry["kind"] == "verdict" else "Gate"
-            words = f"{what} at {entry['dock']}: {entry['status'] or 'not loaded'}"
-            detail = f"{entry['reasons']} · manifest {entry['manifest'] or 'none'}".removeprefix(" · ")
+            words, detail = _decision(entry)
         case "count":
             words, detail = f"Count of {entry['zone']}: {_SAID[entry['said']]}", entry["detail"]
         case "handheld":
@@ -236,6 +235,17 @@ def _entry(entry: Values, action: Html | None = None) -> Html:
         action,
         class_=f"entry {kind}",
     )
+
+
+def _decision(entry: Values) -> tuple[str, str]:
+    """What the gate, or a person at it, said of a package, and what belongs to it."""
+    if entry["kind"] == "destroyed":
+        return "Destroyed", entry["reasons"]
+    if entry["kind"] == "overridden":
+        return f"At {entry['dock']}: somebody answers for it", entry["reasons"]
+    what = "Verdict" if entry["kind"] == "verdict" else "Gate"
+    words = f"{what} at {entry['dock']}: {entry['status'] or 'not loaded'}"
+    return words, f"{entry['reasons']} · manifest {entry['manifest'] or 'none'}".removeprefix(" · ")
 
 
 def _time(entry: Values) -> str:

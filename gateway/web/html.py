@@ -6,6 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from gateway.web.wording import clock
+
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 
@@ -46,6 +48,11 @@ def join(*children: Child) -> Html:
         elif child is not None:
             parts.append(text(child))
     return Html("".join(parts))
+
+
+def moment(time: str) -> Html:
+    """An RFC 3339 time of ours in UTC; the script shows it in the time zone of whoever looks."""
+    return el("time", clock(time), datetime=time)
 
 
 def cells(columns: Sequence[str], *contents: Sequence[Child]) -> Html:

@@ -22,6 +22,10 @@ NAVIGATION = (
 """The pages that every page leads to: address and name."""
 
 
+LOCAL = "local"
+"""Who acts where nobody has to log in: somebody on this machine."""
+
+
 @dataclass(slots=True, frozen=True)
 class Visitor:
     """Who looks: the name that actions carry, None before the login. `can_leave`: there is a login to end."""
@@ -51,12 +55,13 @@ class Shell:
             el("p", "", id="announce", class_="unseen", aria_live="assertive", role="status"),
             el("dialog", id="ask", aria_labelledby="ask-title"),
         )  # fmt: skip
-        return self._page(title, body, data_view=view, data_build=self._assets.build, data_csrf=visitor.csrf)
+        return self._page(title, body, visitor, data_view=view, data_build=self._assets.build)
 
     def still(self, path: str, title: str, content: Html, strip: Html, visitor: Visitor, what: str = "") -> str:
         """A page that is made once; `what` stands in its search field, `strip` says what is alarming."""
         bar = self._bar(path, title, visitor, what, follows=False)
-        return self._page(title, join(bar, strip, el("main", content, class_="still", id="main")))
+        main = el("main", content, class_="still", id="main")
+        return self._page(title, join(bar, strip, main, el("dialog", id="ask", aria_labelledby="ask-title")), visitor)
 
     def login(self, target: str, csrf: str, error: str = "") -> str:
         """The page on which somebody logs in."""
@@ -123,7 +128,10 @@ class Shell:
             leave,
         )
 
-    def _page(self, title: str, body: Html, **data: str) -> str:
+    def _page(self, title: str, body: Html, visitor: Visitor | None = None, **data: str) -> str:
+        known: dict[str, str | bool] = dict(data)
+        if visitor is not None:
+            known |= {"data_csrf": visitor.csrf, "data_local": not visitor.can_leave and visitor.name == LOCAL}
         head = join(
             el("meta", charset="utf-8"),
             el("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -134,4 +142,4 @@ class Shell:
             el("script", src=self._assets.url("page.js"), defer=True),
         )
         skip = el("a", "To the content", href="#main", class_="skip")
-        return "<!doctype html>\n" + el("html", el("head", head), el("body", skip, body, **data), lang="en")
+        return "<!doctype html>\n" + el("html", el("head", head), el("body", skip, body, **known), lang="en")

@@ -32,7 +32,7 @@ from drivers.front_door import same_place
 from gateway.errors import Refused
 from gateway.ops.logs import Logger
 from gateway.web import api, downloads
-from gateway.web.actions import ACTIONS, COUNT_ACTIONS, arguments, form, of_count
+from gateway.web.actions import ACTIONS, COUNT_ACTIONS, DESTROY, arguments, form, of_count, person, weight
 from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
@@ -46,14 +46,14 @@ from gateway.web.hub import Full, Hub, Parts
 from gateway.web.interface import WebPort
 from gateway.web.manifest_pages import ManifestPages
 from gateway.web.plan_view import plan_parts
-from gateway.web.shell import Shell
+from gateway.web.shell import LOCAL, Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
 _TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts)/[A-Za-z0-9._-]+)?")
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
-_ACTING = ("/docks/", "/alarms/", "/counts/", "/differences")
+_ACTING = ("/docks/", "/alarms/", "/counts/", "/differences", "/tags/")
 """How paths begin to which pages post what is to be done: they want JSON, also of what goes wrong."""
 
 
@@ -89,6 +89,7 @@ class _Site:
                 Route("/differences", self._differences),
                 Route("/differences", self._deal, methods=["POST"]),
                 Route("/differences.csv", self._differences_csv),
+                Route("/tags/{uid}/destroy", self._destroy, methods=["POST"]),
                 Route("/counts/{zone}", self._count),
                 Route("/counts/{zone}/{action}", self._act_on_count, methods=["POST"]),
                 *api.Api(port, guard, self._attempts).routes,
@@ -212,7 +213,16 @@ class _Site:
         if action not in ACTIONS or dock not in self._port.docks():
             raise HTTPException(404, "There is no such action.")
         command, allowed = ACTIONS[action]
-        return await self._carry_out(command, {"dock": dock} | await arguments(request, allowed), who)
+        args = {"dock": dock} | await arguments(request, allowed)
+        if "person" in allowed:
+            who = person(who, args, LOCAL)
+        return await self._carry_out(command, args, who)
+
+    async def _destroy(self, request: Request) -> Response:
+        who = self._actor(request)
+        args = {"uid": request.path_params["uid"]} | await arguments(request, DESTROY)
+        args |= {"weight": weight(args)}
+        return await self._carry_out("destroy", args, person(who, args, LOCAL))
 
     def _actor(self, request: Request) -> str:
         """Who asks for something to be done. Raises HTTPException where that is not to be believed."""
@@ -285,10 +295,7 @@ class _Site:
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:
         asked = request.url.path.startswith(f"{api.ROOT}/")
-        if asked or (
-            request.method == "POST"
-            and request.url.path.startswith(("/docks/", "/alarms/", "/counts/", "/differences"))
-        ):
+        if asked or (request.method == "POST" and request.url.path.startswith(_ACTING)):
             return JSONResponse({"error": words}, status, headers)
         phrase = HTTPStatus(status).phrase
         return HTMLResponse(self._shell.message(status, phrase, words if words != phrase else ""), status, headers)

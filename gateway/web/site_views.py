@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.web.dock_view import dock_name, moment, progress_bar
-from gateway.web.html import Html, el, join, table
+from gateway.web.dock_view import dock_name, progress_bar
+from gateway.web.html import Html, el, join, moment, table
 from gateway.web.icons import icon
 from gateway.web.wording import counts_of, number, shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ _RULES = {
     "shipped_once": "Has left already",
     "watch": "On a watch list",
 }
+
+
+_FIELDS = re.compile(r"(?:Is[A-Z][A-Za-z]+(?:, )?)+")
+"""A reason that is but names of fields in the state's records, such as ``IsOnHold``: the rule's own words say it."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -174,6 +179,7 @@ def common_unknown(items: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any] |
 
 def _reason(rule: str, reason: str) -> str:
     words = _RULES.get(rule) or rule.replace("_", " ").capitalize()
+    reason = "" if _FIELDS.fullmatch(reason) else reason
     return f"{words}: {reason}" if reason else words
 
 

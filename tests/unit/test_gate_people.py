@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import Refused
 from gateway.floor.gate import Gate
 from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
+from tests.support.history_events import History
 
 SAID: dict[str, Any] = {
     "uid": uid(2), "weight": 12.5, "unit": "Grams", "method": "compost",
@@ -109,3 +110,19 @@ def test_an_answer_is_known_to_a_start_that_has_only_the_events():
     run(again, [command(4, "gate.close", dock="dock-1")])
     (verdict,) = verdicts(elapse(again, at(30)))
     assert verdict["evidence"]["overrides"][0]["by"] == "ann"
+
+
+def test_the_trail_has_what_people_stated(tmp_path):
+    gate = Gate(config())
+    facts = run(gate, [manifest(0, {"2": {"record": None}}), command(1, "gate.open", dock="dock-1"), transit(2, 2)])
+    facts += run(gate, [command(3, "gate.override", dock="dock-1", uid=uid(2), by="ann", reason="Metrc is down")])
+    facts += run(gate, [command(4, "destroy", **SAID)])
+    history = History(tmp_path / "history.db")
+    history.take(*facts)
+    trail = history.ask().trail(uid(2))
+    history.close()
+    said = [(entry.kind, entry.reasons) for entry in trail.entries if entry.entry == "gate" and entry.kind != "item"]
+    assert said == [
+        ("overridden", "ann answers for it: Metrc is down"),
+        ("destroyed", "12.5 Grams by compost, by ann before bob, picture p/17.jpg"),
+    ]

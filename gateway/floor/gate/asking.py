@@ -116,7 +116,9 @@ class Judges:
             return self._shipped.words(uid)
         for other in self._open.values():
             tag = other.tags.get(uid)
-            if other is not session and not other.inbound and tag is not None and tag.where is Where.LOADED:
+            if other is session or (other.key is not None and other.key == session.key):
+                continue  # a look ahead at a delivery that is being loaded
+            if not other.inbound and tag is not None and tag.where is Where.LOADED:
                 return f"loaded at dock {other.dock}"
         return ""
 

@@ -14,7 +14,9 @@ const THEMES = ["auto", "dark", "light"];
 function showTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = `Theme: ${theme}`;
+  byId("theme").textContent = "◐";
+  byId("theme").title = `Theme: ${theme}`;
+  byId("theme").setAttribute("aria-label", `Theme: ${theme}`);
 }
 
 function startTheme() {
@@ -64,7 +66,9 @@ function replaceParts(parts) {
     const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
     if (!part) continue;
     const before = places(part);
+    const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
     part.innerHTML = html;
+    for (const id of open) byId(id)?.setAttribute("open", "");
     localTimes(part);
     moveFrom(part, before);
   }
@@ -164,17 +168,26 @@ function ask(button) {
   const template = byId(`ask-${button.dataset.ask}`);
   dialog.dataset.template = template.id;
   dialog.replaceChildren(template.content.cloneNode(true));
+  for (const slot of dialog.querySelectorAll("[data-slot]")) {
+    const words = button.dataset[slot.dataset.slot] || "";
+    if (slot.matches("input")) slot.value = words;
+    else slot.textContent = words;
+  }
   dialog.querySelector("form").addEventListener("submit", submit);
   dialog.querySelector("[data-cancel]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => byId(button.id)?.focus(), { once: true });
   dialog.showModal();
-  (dialog.querySelector("input:checked") || dialog.querySelector("input") || dialog.querySelector("[type=submit]")).focus();
+  (dialog.querySelector("input:checked") || [...dialog.querySelectorAll("input")].find(shown) || dialog.querySelector("[type=submit]")).focus();
 }
 
+const shown = (field) => field.getClientRects().length > 0;
+
 function argumentsOf(form) {
-  const chosen = form.querySelector("input:checked");
-  const typed = form.querySelector("input[type=text]");
-  return { ...chosen?.dataset, ...(typed && { [typed.name]: typed.value }) };
+  const found = { ...form.querySelector("input:checked")?.dataset };
+  for (const field of form.querySelectorAll("input[type=text], input[type=hidden], select")) {
+    if (field.type === "hidden" || shown(field)) found[field.name] = field.value;
+  }
+  return found;
 }
 
 async function submit(event) {
@@ -190,7 +203,11 @@ async function submit(event) {
       headers: { "content-type": "application/json", "x-csrf-token": body.dataset.csrf },
       body: JSON.stringify(argumentsOf(form)),
     });
-    if (answer.ok) return byId("ask").close();
+    if (answer.ok) {
+      byId("ask").close();
+      if (!body.dataset.view) location.reload();
+      return;
+    }
     error.textContent = (await answer.json()).error;
   } catch {
     error.textContent = "The gateway did not answer. Nothing may have been done: look at the state, then try again.";
@@ -229,11 +246,11 @@ async function scan(event) {
 
 startTheme();
 localTimes(document);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-ask]");
+  if (button) ask(button);
+});
 if (body.dataset.view) {
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-ask]");
-    if (button) ask(button);
-  });
   document.addEventListener("submit", (event) => {
     if (event.target.matches("form[data-scan]")) scan(event);
   });

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
-from drivers.emulators.scene import population
+from drivers.emulators.scene import population, serials
 from tests.e2e.site import BASE, config, events_of, movements
 from tests.e2e.test_service import get
 from tests.support.mosquitto import free_port
@@ -65,6 +65,30 @@ async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, b
         await until(lambda: seen.last(BASE + "state/gateway")["status"] == "online", 60)
         assert (await get(settings["http"]["port"], "/healthz"))[0] == 200
         assert await daemon.stop() == 0, daemon.log[-4000:]
+
+
+async def test_what_readers_hold_while_a_start_is_refused_is_not_lost(make_daemon, broker, tmp_path):
+    async with LlrpEmulator(serials(rate=50), name="door", keep_reads=True) as door:
+        settings = config(tmp_path / "gateway", broker.port, {"door": door}) | {"http": {"port": free_port()}}
+        daemon = make_daemon(tmp_path / "gateway", settings)
+        ledger = daemon.directory / "ledger.db"
+        with Subscriber(broker.port, BASE + "events/#") as events:
+            await daemon.start()
+            await events.until(lambda s: len(movements(events_of(s))) >= 20, 60)
+            assert await daemon.stop() == 0, daemon.log[-4000:]
+            sound = ledger.read_bytes()
+            ledger.write_bytes(b"no database at all" * 1_000)
+            await daemon.start()
+            assert (await get(settings["http"]["port"], "/healthz"))[0] == 503
+            before = len(door.reads)
+            await door.until(lambda: len(door.reads) > before + 50, 60)
+            ledger.write_bytes(sound)
+            daemon.reload()  # it need not wait for its next attempt
+            await door.until(lambda: door.connected, 60)
+            door.switch_off()
+            made = {seen.epc.hex().upper() for seen in door.reads}
+            await events.until(lambda s: {uid for _, uid in movements(events_of(s))} >= made, 60)
+            assert await daemon.stop() == 0, daemon.log[-4000:]
 
 
 async def test_another_gateway_on_the_same_ledger_ends_the_second_only(make_daemon, vault, broker, tmp_path):

@@ -76,6 +76,11 @@ def presence_3(content: Content) -> Content:
     return content | {"rivals": b""}
 
 
+def presence_4(content: Content) -> Content:
+    """Rivals are in pieces, each a part, which an older release would not find."""
+    return content
+
+
 def counts_1(content: Content) -> Content:
     """Running counts follow tags by EPC, no longer by slot (algorithm count/4): their rounds begin again."""
     again = {"tags": [[], []], "near": [], "fresh": [], "rounds": 0, "blind": 0, "quiet": 0, "too_many": False}
@@ -170,7 +175,7 @@ def _now_of_flags(entry: Content) -> Content:
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1, time_2, time_3),
-    "presence": (presence_1, presence_2, presence_3),
+    "presence": (presence_1, presence_2, presence_3, presence_4),
     "portals": (portals_1, portals_2, portals_3),
     "counts": (counts_1, counts_2),
     "books": (),

@@ -80,6 +80,11 @@ def unseal_json(name: str, part: bytes) -> Any:
     return json.loads(unseal(name, part))
 
 
+def rivals_part(number: int) -> str:
+    """The part that holds a piece of the rivals of contested tags."""
+    return f"rivals/{number:06d}"
+
+
 def versions() -> dict[str, Any]:
     """What the part ``floor`` says about the format: the version of each section, and the release."""
     return {"release": gateway.__version__, "versions": {section: version(section) for section in STEPS}}
@@ -123,7 +128,10 @@ class Checkpoint:
             case "presence":
                 tags = [self._body(f"tags/{chunk:06d}") for chunk in range(floor["chunks"])]
                 waiting = self._body("waiting")
-                rivals = self._body("rivals") if "rivals" in self._parts else b""
+                pieces = [rivals_part(number) for number in range(floor.get("rivals", 0))]
+                if "rivals" not in floor and "rivals" in self._parts:
+                    pieces = ["rivals"]  # before they were kept in pieces
+                rivals = b"".join(map(self._body, pieces))
                 tables = {"tags": tags, "waiting": waiting, "rivals": rivals}
                 return {"presence": floor["presence"], "foreign": floor["foreign"]} | tables
             case "counts":

@@ -23,7 +23,7 @@ from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
-from gateway.floor.snapshot import Checkpoint, seal, seal_json, versions
+from gateway.floor.snapshot import Checkpoint, rivals_part, seal, seal_json, versions
 from gateway.floor.tags import Foreign
 from gateway.floor.windows import Windows
 
@@ -57,18 +57,26 @@ class State:
 
     def begin(self, *, whole: bool = False) -> tuple[dict[str, bytes], Iterator[tuple[str, bytes]]]:
         """The parts that changed, or all, for whoever has no time to take them at once: those that are to be taken now,
-        and the chunks of the tags' table, which are to be taken before anything changes it."""
+        and those that are to be taken before the next tick."""
         tags, expected = self.presence.tags, self.counts.expected
         parts = {"expected": seal_json(expected.dump())} if expected.changed() or whole else {}
         parts |= self.docks.snapshot() if whole else self.docks.checkpoint()
         parts |= {name: seal_json(content) for name, content in self.books.checkpoint(whole=whole).items()}
-        chunks = tags.chunks() if whole else tags.changed()
-        return parts | self._always(), ((_chunk(number), seal(body)) for number, body in chunks)
+        return parts | self._always(), self._later(tags.chunks() if whole else tags.changed())
+
+    def _later(self, chunks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[str, bytes]]:
+        """What only a tick changes: the table of the tags, their timers and their rivals."""
+        for number, body in chunks:
+            yield _chunk(number), seal(body)
+        yield "waiting", seal(self.presence.dump_waiting())
+        for number, body in enumerate(self.presence.rivals.dump()):
+            yield rivals_part(number), seal(body)
 
     def _always(self) -> dict[str, bytes]:
         """The parts that change with every tick."""
         floor = {
             "chunks": len(self.presence.tags.dirty),
+            "rivals": self.presence.rivals.pieces,
             "antennas": self.places.describe(),
             "zones": [zone.id for zone in self.places.zones],
             "windows": self.windows.dump(),
@@ -82,9 +90,7 @@ class State:
             "number": self.pending.number,
             "position": self.position,
         }
-        parts = {"waiting": seal(self.presence.dump_waiting()), "windows": seal(self.windows.dump_columns())}
-        parts["rivals"] = seal(self.presence.rivals.dump())
-        return parts | {"floor": seal_json(versions() | floor)}
+        return {"windows": seal(self.windows.dump_columns()), "floor": seal_json(versions() | floor)}
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str]) -> None:
         """Loads the sections of a checkpoint but for those in `without`. Raises `Unreadable` or `Newer`."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from time import monotonic
 
 import orjson
 
@@ -39,7 +40,10 @@ _EVENTS = 20_000
 one, and a start recognises all of them."""
 
 _SLICE = 64
-"""Parts of a checkpoint that are taken at a time: some 5 ms."""
+"""Parts of a checkpoint that are taken at a time, at most."""
+
+_LONGEST_SLICE = 0.005
+"""Seconds after which no more parts are taken at a time."""
 
 
 @dataclass(slots=True)
@@ -243,7 +247,11 @@ class Pipeline:
         """Takes the checkpoint that was begun, some of it at a time, until the ledger has it as a whole."""
         while (begun := self._begun) is not None:
             before = len(begun.parts)
-            begun.parts.update(islice(begun.rest, _SLICE))
+            until = monotonic() + _LONGEST_SLICE
+            for name, part in islice(begun.rest, _SLICE):
+                begun.parts[name] = part
+                if monotonic() >= until:
+                    break
             if len(begun.parts) == before:
                 self._finish(begun)
             yield

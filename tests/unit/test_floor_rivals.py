@@ -31,7 +31,7 @@ def lend(rivals: Rivals, *slots: int) -> None:
 
 
 def values(rivals: Rivals) -> list[list[Any]]:
-    return [list(found) for found in dumped(rivals.dump())]
+    return [list(found) for found in dumped(b"".join(rivals.dump()))]
 
 
 def test_what_is_lent_comes_back_as_it_was() -> None:
@@ -97,4 +97,13 @@ def test_the_rows_are_used_again_when_they_are_full() -> None:
 @pytest.mark.parametrize("cut", [4, 100, -1, -96])
 def test_a_dump_that_is_cut_off_is_noticed(cut: int) -> None:
     with pytest.raises((ValueError, struct.error)):
-        list(dumped(filled(20).dump()[:cut]))
+        list(dumped(b"".join(filled(20).dump())[:cut]))
+
+
+def test_a_dump_of_many_comes_in_pieces_of_which_each_stands_by_itself() -> None:
+    rivals = filled(5_000)
+    lend(rivals, *range(0, 5_000, 3))
+    pieces = list(rivals.dump())
+    assert len(pieces) == rivals.pieces > 1
+    assert [found for piece in pieces for found in dumped(piece)] == list(dumped(b"".join(pieces)))
+    assert [slot for slot, _ in dumped(b"".join(pieces))] == list(range(5_000))

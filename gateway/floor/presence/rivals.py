@@ -31,6 +31,9 @@ _COUNT = struct.Struct("<Q")
 _VALUES = attrgetter(*Rival.__slots__)
 _FIRST_ROWS = 1024
 
+_PIECE = 2_048
+"""Contested tags in a piece of a dump: some milliseconds."""
+
 
 class Rivals(dict[int, Views]):
     """Slot to views. `rows` are those that are lent: of a slot, `counts` of them from `starts` on, in the order of the
@@ -125,10 +128,20 @@ class Rivals(dict[int, Views]):
         self._take_back_all()
         return super().items()
 
-    def dump(self) -> bytes:
-        """Each slot with the values of its views, as `dumped` reads it; what is lent stays so."""
-        slots = np.array(sorted(self), np.int64)
-        lent = np.array(sorted(self._lent), np.int64)
+    @property
+    def pieces(self) -> int:
+        """How many pieces `dump` has."""
+        return -(-len(self) // _PIECE)
+
+    def dump(self) -> Iterator[bytes]:
+        """Each slot with the values of its views, in pieces that `dumped` reads, one behind the other; what is lent
+        stays so."""
+        slots = sorted(self)
+        return (self._piece(slots[at : at + _PIECE]) for at in range(0, len(slots), _PIECE))
+
+    def _piece(self, chosen: list[int]) -> bytes:
+        slots = np.array(chosen, np.int64)
+        lent = np.array([slot for slot in chosen if slot in self._lent], np.int64)
         others = [super(Rivals, self).__getitem__(slot).values() for slot in slots.tolist() if slot not in self._lent]
         counts = np.zeros(len(slots), np.int64)
         here = np.array([slot in self._lent for slot in slots.tolist()], bool)
@@ -144,17 +157,25 @@ class Rivals(dict[int, Views]):
 def dumped(content: bytes) -> Iterator[tuple[int, list[list[Any]]]]:
     """What `Rivals.dump` gave: each slot, and the values of its views in the order of `Rival.__slots__`. Raises
     ValueError where it is something else."""
-    if not content:
-        return
-    (number,) = _COUNT.unpack_from(content)
-    slots, counts = np.frombuffer(content, "<i8", 2 * number, _COUNT.size).reshape(2, number).tolist()
-    rows = np.frombuffer(content, _KEPT, -1, _COUNT.size + 16 * number).tolist()
-    if sum(counts) != len(rows):
-        raise ValueError("the views of the zones are cut off")
-    at = 0
-    for slot, count in zip(slots, counts, strict=True):
-        yield slot, list(map(list, rows[at : at + count]))
-        at += count
+    begin = 0
+    while begin < len(content):
+        if begin + _COUNT.size > len(content):
+            raise ValueError("the views of the zones are cut off")
+        (number,) = _COUNT.unpack_from(content, begin)
+        begin += _COUNT.size
+        if number > (len(content) - begin) // 16:
+            raise ValueError("the views of the zones are cut off")
+        slots, counts = np.frombuffer(content, "<i8", 2 * number, begin).reshape(2, number).tolist()
+        begin += 16 * number
+        total = sum(counts)
+        if min(counts, default=0) < 0 or total > (len(content) - begin) // _KEPT.itemsize:
+            raise ValueError("the views of the zones are cut off")
+        rows = np.frombuffer(content, _KEPT, total, begin).tolist()
+        begin += total * _KEPT.itemsize
+        at = 0
+        for slot, count in zip(slots, counts, strict=True):
+            yield slot, list(map(list, rows[at : at + count]))
+            at += count
 
 
 def spread(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:

@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
+import numpy as np
+
 from gateway.errors import LedgerError
 
 _ENTRY = struct.Struct("<cqI")  # bucket or antenna, its time or number, how many slots follow
@@ -77,7 +79,7 @@ class Waiting:
         entries = [(_BUCKET, number * self._width, bucket) for number, bucket in self._buckets.items()]
         entries += [(_ANTENNA, antenna, array("I", sorted(slots))) for antenna, slots in self._parked.items()]
         return b"".join(
-            _ENTRY.pack(kind, number, len(slots)) + struct.pack(f"<{len(slots)}I", *slots)
+            _ENTRY.pack(kind, number, len(slots)) + np.asarray(slots, "<u4").tobytes()
             for kind, number, slots in entries
         )
 

@@ -1,5 +1,6 @@
 """A day of an inventory coordinator, on the real daemon: a count, a manifest, its correction, a load, quarantine,
-destruction, a search and an alarm. Emulated readers, a sled's reads, a real broker, a fake Metrc and a browser."""
+destruction, a reconciliation, a search and an alarm. Emulated readers, a sled, a barcode reader, a real broker, a fake
+Metrc and a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ import pytest
 from demo.stage import Actor, Spot, Stage
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import Field, Scene
+from gateway.clock import rfc3339, wall
 from tests.e2e.site import BASE
+from tests.e2e.test_counting import sled
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
 from tests.support.gate_scene import uid
 from tests.support.mosquitto import free_port
@@ -28,7 +31,7 @@ SHELF = 180
 MISSING, WRONG = 6, 0x900
 LOAD = [0x501, 0x502, 0x503, 0x504]
 MISTYPED, NO_COA = 0x502, 0x503
-CAGED, DESTROYED = 0x701, 0x702
+CAGED, DESTROYED, LOST = 0x701, 0x702, 0x703
 
 VAULT, CAGE = Spot("vault", 1), Spot("vault", 2)
 STAGING, DOOR_IN, DOOR_OUT = Spot("dock", 1), Spot("dock", 2), Spot("dock", 3)
@@ -90,6 +93,11 @@ def settings(folder: Path, broker: int, page: int, metrc: str, readers: dict[str
                 "rate": 50.0,
             }
         },
+        "handhelds": {
+            "topics": ["acme/DATA/clients/data1event/+"],
+            "names": {"RFD40-212735201D0053": "sled-1"},
+        },
+        "books": {"sources": [{"name": "erp", "kind": "mqtt"}], "lag": 1.0, "every": 1.0},
         "readers": [
             {
                 "id": name,
@@ -109,13 +117,13 @@ class Day:
     """The coordinator's hands: commands over MQTT, and what the gateway says of them."""
 
     def __init__(self, subscriber: Subscriber, stage: Stage) -> None:
-        self._subscriber = subscriber
+        self.subscriber = subscriber
         self.stage = stage
 
     def events(self, kind: str, **wanted: Any) -> list[dict[str, Any]]:
         """The data of events of one kind: of the gate's, an alarm's, a movement's or a count's."""
         found = []
-        for message in list(self._subscriber.messages):
+        for message in list(self.subscriber.messages):
             if message.topic.startswith(BASE + "events/"):
                 data = orjson.loads(message.payload)["data"]
                 said = (data.get("gate"), data.get("alarm"), data.get("movement"), data.get("trigger"))
@@ -123,16 +131,21 @@ class Day:
                     found.append(data)
         return found
 
+    def by_hand(self) -> set[str]:
+        """What handhelds are said to have read."""
+        events = [m.payload for m in list(self.subscriber.messages) if m.topic.startswith(BASE + "events/handheld/")]
+        return {tag["uid"] for event in events for tag in orjson.loads(event)["data"]["tags"]}
+
     async def said(self, kind: str, number: int = 1, **wanted: Any) -> dict[str, Any]:
         """The newest event of one kind, once there are so many."""
-        await self._subscriber.until(lambda _: len(self.events(kind, **wanted)) >= number, WITHIN)
+        await self.subscriber.until(lambda _: len(self.events(kind, **wanted)) >= number, WITHIN)
         return self.events(kind, **wanted)[-1]
 
     async def do(self, name: str, **args: Any) -> None:
-        before = len(self._subscriber.on("answers"))
-        self._subscriber.publish(BASE + f"cmd/{name}", args, ResponseTopic="answers")
-        await self._subscriber.until(lambda it: len(it.on("answers")) > before, WITHIN)
-        answer = self._subscriber.last("answers")
+        before = len(self.subscriber.on("answers"))
+        self.subscriber.publish(BASE + f"cmd/{name}", args, ResponseTopic="answers")
+        await self.subscriber.until(lambda it: len(it.on("answers")) > before, WITHIN)
+        answer = self.subscriber.last("answers")
         assert answer["status"] == "ok", (name, answer)
 
 
@@ -170,28 +183,38 @@ async def test_a_day(make_daemon, broker, tmp_path):
             page = await browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(WITHIN * 1000)
             site = f"http://127.0.0.1:{page_port}"
-            await counts(day)
+            await counts(day, page, site)
             await before_the_van(day, page, site)
             metrc.document = document(corrected=True)
             await loads(day, page, site)
             await walks_out(day, page, site)
-            await destroys(day)
+            await destroys(day, page, site)
+            await reconciles(day, page, site)
             await searches(page, site)
             assert await daemon.stop() == 0, daemon.log[-4000:]
 
 
-async def counts(day: Day) -> None:
-    """The shelf of 180, by sled: six are missing, and one is there that belongs elsewhere."""
+async def counts(day: Day, page: Any, site: str) -> None:
+    """The shelf of 180, by sled, and by barcode where the sled hears nothing: six are missing, and one is there that
+    belongs elsewhere."""
     shelf = [uid(number) for number in range(1, SHELF + 1)]
     await day.do("expected", zone="shelf", uids=shelf, by="ana")
     await day.do("count.open", zones=["shelf"], by="ana", devices=["sled-1"])
-    found = [*shelf[:-MISSING], uid(WRONG)]
+    *found, foil = shelf[:-MISSING]
+    found.append(uid(WRONG))
     for start in range(0, len(found), 60):
-        await day.do("reads", reader="sled-1", zone="shelf", uids=found[start : start + 60], by="ana")
+        sled(day.subscriber, *found[start : start + 60])
+    await day.subscriber.until(lambda _: len(day.by_hand()) == len(found), WITHIN)
+    await page.goto(f"{site}/counts/shelf")
+    await page.locator("#code").fill(foil)
+    await page.locator("#code").press("Enter")
+    await expect(page.locator("#scanned")).to_contain_text("is counted")
+    await day.subscriber.until(lambda _: foil in day.by_hand(), WITHIN)
     await day.do("count.close", zone="shelf", by="ana", note="six short")
     said = await day.said("session", zone="shelf")
     assert sorted(tag["uid"] for tag in said["expected"]["missing"]["tags"]) == shelf[-MISSING:]
     assert said["expected"]["extra"]["tags"] == [uid(WRONG)]
+    assert (said["session"]["confirmed_by_barcode"], said["by"]) == (1, "ana")
 
 
 async def before_the_van(day: Day, page: Any, site: str) -> None:
@@ -239,15 +262,43 @@ async def walks_out(day: Day, page: Any, site: str) -> None:
     await day.said("watch-list", state="cleared", uid=uid(CAGED))
 
 
-async def destroys(day: Day) -> None:
-    """Two people, a weight and a picture; seen again, it is an alarm."""
+async def destroys(day: Day, page: Any, site: str) -> None:
+    """Two people, a weight and a picture, on the page of the package; seen again, it is an alarm."""
     day.stage.take_away(uid(DESTROYED))
     await day.said("not_seen", uid=uid(DESTROYED))
-    said = {"weight": 28.0, "unit": "Grams", "method": "ground and mixed", "photo": "p/1.jpg"}
-    await day.do("destroy", uid=uid(DESTROYED), by="ana", witness="ben", **said)
-    assert (await day.said("destroyed"))["witness"] == "ben"
+    await page.goto(f"{site}/tags/{uid(DESTROYED)}")
+    await page.get_by_role("button", name="It was destroyed").click()
+    question = page.get_by_role("dialog")
+    for label, words in (
+        ("Destroyed by", "ana"),
+        ("Witness, another person", "ben"),
+        ("Weight", "28"),
+        ("How", "ground and mixed"),
+        ("Where the picture is kept", "p/1.jpg"),
+    ):
+        await question.get_by_label(label, exact=True).fill(words)
+    await question.get_by_role("button", name="It was destroyed").click()
+    said = await day.said("destroyed", uid=uid(DESTROYED))
+    assert (said["by"], said["witness"], said["weight"], said["unit"]) == ("ana", "ben", 28.0, "Grams")
     day.stage.put(uid(DESTROYED), VAULT)
     await day.said("watch-list", state="raised", uid=uid(DESTROYED), list="destroyed")
+
+
+async def reconciles(day: Day, page: Any, site: str) -> None:
+    """The book has one that nobody sees, and lacks one that is seen; somebody explains the first."""
+    packages = [{"uid": uid(number), "location": "cage-1", "quantity": 1.0} for number in (CAGED, LOST)]
+    await day.do("book", book="erp", as_of=rfc3339(wall()), packages=packages)
+    await page.goto(f"{site}/differences")
+    lost = page.locator("tr", has_text=uid(LOST)[-5:])
+    await expect(lost).to_contain_text("Not seen here", timeout=WITHIN * 1000)
+    await expect(page.locator("tr", has_text=uid(DESTROYED)[-5:])).to_contain_text("Seen, and in no book")
+    await lost.get_by_role("button", name="Deal with it").click()
+    question = page.get_by_role("dialog")
+    await question.get_by_label("It is explained by").check()
+    await question.get_by_label("Note").fill("sold over the counter")
+    await question.get_by_role("button", name="Save").click()
+    await expect(lost).to_contain_text("explained")
+    await expect(lost).to_contain_text("sold over the counter")
 
 
 async def searches(page: Any, site: str) -> None:

@@ -78,6 +78,11 @@ def opened(*lines: int) -> list[Any]:
         ([], manifest(1, [1], dock="dock-9"), "no dock 'dock-9'"),
         ([manifest(0, [1], version=2)], manifest(1, [1, 2], version=2), "version 2 is not newer than 2"),
         ([manifest(0, [1], version=2)], manifest(1, [1], version=1), "version 1 is not newer than 2"),
+        (
+            [manifest(0, [1], version=1_795_724_051_589)],
+            manifest(1, [1, 2], version=1_795_724_000_000),
+            "version 2026-11-26 20:13:20 UTC is not newer than 2026-11-26 20:14:11 UTC",
+        ),
         ([manifest(0, [1])], manifest(1, [1], version=2, direction="in"), "its direction cannot change"),
         ([], manifest(1, {"1": {"uid": uid(2)}, "2": {}}), f"UID {uid(2)} is there twice"),
         ([], manifest(1, {"1": {"quantity": "many"}}), "deliveries.0.lines.0.quantity"),

@@ -53,8 +53,8 @@ class Catalogue:
                 return False
             if manifest.version <= have:
                 raise Refused(
-                    f"manifest {manifest.manifest}: version {manifest.version} is not newer than {have}, which is in "
-                    "force: send corrections under a higher version"
+                    f"manifest {manifest.manifest}: version {_version(manifest.version)} is not newer than "
+                    f"{_version(have)}, which is in force: send corrections under a higher version"
                 )
             if manifest.direction != before.manifest.direction:
                 raise Refused(f"manifest {manifest.manifest}: its direction cannot change: withdraw it first")
@@ -243,3 +243,12 @@ class Catalogue:
 
 def _uids(delivery: Delivery | None) -> set[str]:
     return set() if delivery is None else {line.uid for line in delivery.lines}
+
+
+EARLIEST = 10**12
+"""A version from which on it is taken for a time in milliseconds, as versions from Metrc are: 2001."""
+
+
+def _version(number: int) -> str:
+    """A version as people read it."""
+    return f"{rfc3339(number * 1000)[:19].replace('T', ' ')} UTC" if EARLIEST <= number < 10**14 else str(number)

@@ -41,9 +41,9 @@ accuracy: .venv/ready
 train: .venv/ready
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learn $(TRAIN)
 
-# What holds under faults, on the real daemon, some twenty minutes: docs/reliability.md.
+# What holds under faults, on the real daemon, twenty minutes at most: docs/reliability.md.
 torture: .venv/ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=long $(BIN)/python -m pytest -q tests/torture
+	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=long timeout --foreground --signal=INT 1200 $(BIN)/python -m pytest -q tests/torture
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

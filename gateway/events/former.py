@@ -10,6 +10,11 @@ from typing import Any
 
 _DIRECTIONS = {"returned": "turned_back", "static": "standing"}
 _STORIES = {"back": "turned_back", "still": "standing"}
+_FEATURES = {
+    "walk_or_back": "walk_or_turned_back",
+    "walk_or_still": "walk_or_standing",
+    "back_or_still": "turned_back_or_standing",
+}
 
 Data = dict[str, Any]
 
@@ -37,9 +42,9 @@ def pass_proof(proof: Data) -> Data:
 def pass_evidence(evidence: Data) -> Data:
     """The reads behind a pass."""
     renamed = {"companions" if name == "company" else name: value for name, value in evidence.items()}
-    for name in ("likelihood", "walk"):
+    for name, words in (("likelihood", _STORIES), ("walk", _STORIES), ("decided_by", _FEATURES)):
         if name in renamed:
-            renamed[name] = {_STORIES.get(story, story): share for story, share in renamed[name].items()}
+            renamed[name] = {words.get(word, word): value for word, value in renamed[name].items()}
     if renamed.get("photo_eyes") is not None:
         renamed["photo_eyes"] = direction(renamed["photo_eyes"])
     return renamed

@@ -184,7 +184,7 @@ class Floor:
     def _news(self, item: Any) -> list[Fact]:
         if isinstance(item, Restart):
             self._pending.add(item.since, item)
-        elif item.reader in self._places.ports:
+        elif item.reader in self._reader_history.readers:
             self._pending.add(item.t, item)
         return self._readers.take(item)
 

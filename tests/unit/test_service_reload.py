@@ -13,6 +13,7 @@ import orjson
 import pytest
 import structlog
 
+from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.config import LogConfig
 from gateway.errors import ConfigError, LedgerError
 from gateway.readers.fleet import Readers
@@ -219,3 +220,25 @@ def test_the_whole_digest_changes_with_everything_and_that_of_the_floor_with_the
     floor = config(tmp_path, presence={"dwell": 3.0})
     assert (present.digest() == broker.digest(), present.whole_digest() == broker.whole_digest()) == (True, False)
     assert (present.digest() == floor.digest(), present.whole_digest() == floor.whole_digest()) == (False, False)
+
+
+async def test_what_a_removed_reader_said_last_disturbs_nobody(site: Site) -> None:
+    """A reader that is stopped by a reload says that it is down to a floor that does not know it any more, and what it
+    said before is still waiting for its time."""
+    await asyncio.sleep(0)
+    for _ in range(8):
+        site.drivers["r2"].reads(TAG)
+        site.clock.pass_(0.25)
+        site.pipeline.tick()
+    last = site.drivers["r2"]
+    now = site.clock.now()
+    last.context.sink(AntennaStatus("r2", now, 1, False, "unplugged"))
+    last.reads(TAG)
+    assert await site.reload(zones=[{"id": "vault"}], readers=[site.config.readers[0].model_dump(mode="json")])
+    for item in (ReaderUp("r2", now), AntennaStatus("r2", now, 1, True, ""), ReaderDown("r2", now, "stopped")):
+        last.context.sink(item)
+    last.reads(TAG)
+    for _ in range(40):
+        site.clock.pass_(0.25)
+        site.pipeline.tick()
+    assert site.pipeline.floor.zone_state("vault")["population"] == 0

@@ -43,9 +43,9 @@ ODD = (
 """Features that change their sign with the sides; positive where the tag was outside first."""
 
 EVEN = (
-    "walk_or_back",
-    "walk_or_still",
-    "back_or_still",
+    "walk_or_turned_back",
+    "walk_or_standing",
+    "turned_back_or_standing",
     "duration",
     "steps",
     "fewest_steps",
@@ -186,9 +186,9 @@ def _of_story(story: Likelihood, odd: dict[str, float], even: dict[str, float]) 
     """What the model of the walk says."""
     through = max(story.inward, story.outward)
     odd["walk"] = _log_ratio(story.inward, story.outward)
-    even["walk_or_back"] = _log_ratio(through, story.turned_back)
-    even["walk_or_still"] = _log_ratio(through, story.standing)
-    even["back_or_still"] = _log_ratio(story.turned_back, story.standing)
+    even["walk_or_turned_back"] = _log_ratio(through, story.turned_back)
+    even["walk_or_standing"] = _log_ratio(through, story.standing)
+    even["turned_back_or_standing"] = _log_ratio(story.turned_back, story.standing)
 
 
 def _of_times(

@@ -81,7 +81,9 @@ class ReaderHistory:
 
     def sign(self, reader: str, t: int) -> None:
         """The reader has reads of time `t`."""
-        past = self.readers[reader]
+        past = self.readers.get(reader)
+        if past is None:
+            return  # configured no more
         if past.presumed is Presumed.UNKNOWN:
             past.presumed = Presumed.READS_ONLY
             self.antenna_clock.lighten(self._antennas(reader), DarkCause.READER, t)
@@ -90,7 +92,7 @@ class ReaderHistory:
     def seen(self, reader: str, port: int, t: int) -> list[Fact]:
         """An antenna has reads in a window that began at `t`: if it was lost, and the reader is running, it is back. If
         it was silent against its habit, it is not any more."""
-        antenna = self._places.ports[reader].get(port)
+        antenna = self._places.ports[reader].get(port) if reader in self.readers else None
         if antenna is None:
             return []
         facts = []
@@ -102,10 +104,12 @@ class ReaderHistory:
         return facts
 
     def take(self, item: Any) -> list[Fact]:
-        """Takes in what has become of a reader."""
+        """Takes in what has become of a reader. Of one that is configured no more, nothing is."""
+        if isinstance(item, Restart):
+            return self._restart(item)
+        if item.reader not in self.readers:
+            return []
         match item:
-            case Restart():
-                return self._restart(item)
             case AntennaStatus():
                 return self._antenna(item)
             case InputChange():

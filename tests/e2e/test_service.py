@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 import urllib.error
 import urllib.request
 
@@ -12,10 +14,11 @@ import pytest
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population
 from tests.e2e.site import BASE, config, events_of, movements
-from tests.support.mosquitto import free_port
+from tests.support.mosquitto import Broker, free_port
 from tests.support.subscriber import Subscriber, until
 
 TAGS = 12
+_NUMBERS = itertools.count()
 
 
 async def get(port: int, path: str) -> tuple[int, bytes]:
@@ -106,6 +109,69 @@ async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, t
             assert '"reader stopped","reader":"vault"' not in daemon.log
             assert await daemon.stop() == 0
         assert len(movements(_events(subscriber))) == TAGS + 3, "a reload made something move"
+
+
+async def retained(broker: Broker) -> set[str]:
+    """The topics below ``state/`` of which the broker keeps a message: all that come before a message of now."""
+    with Subscriber(broker.port, BASE + "#", client_id=f"looker-{next(_NUMBERS)}") as looker:
+        looker.publish(BASE + "mark", b"{}")
+        await looker.until(lambda s: s.on(BASE + "mark"))
+        return {m.topic.removeprefix(BASE + "state/") for m in looker.messages if m.retain and m.payload}
+
+
+async def until_retained(broker: Broker, there: set[str], gone: set[str]) -> None:
+    """Until the broker keeps all of `there`, and nothing of `gone`."""
+    deadline = time.monotonic() + 60
+    while not (there <= (now := await retained(broker)) and not gone & now):
+        assert time.monotonic() < deadline, f"retained: {sorted(now)}; wanted {sorted(there)} without {sorted(gone)}"
+        await asyncio.sleep(0.1)
+
+
+async def test_what_is_removed_while_the_broker_is_away_is_retained_no_more(make_daemon, vault, broker, tmp_path):
+    async with LlrpEmulator(population(3, rate=50, prefix="1A4060300048D3D1"), name="door") as door:
+        settings = config(tmp_path / "gateway", broker.port, {"vault": vault, "door": door})
+        daemon = make_daemon(tmp_path / "gateway", settings)
+        await daemon.start()
+        stays = {"gateway", "reader/vault"}
+        await until_retained(broker, stays | {"zone/vault-1", "zone/door-1", "reader/door"}, set())
+
+        broker.stop()
+        settings["zones"] = [zone for zone in settings["zones"] if zone["id"] != "door-1"]
+        del settings["readers"][1]
+        daemon.configure(settings)
+        daemon.reload()
+        await until(lambda: "the configuration was reloaded" in daemon.log, 60, lambda: daemon.log[-2000:])
+        broker.start()
+        await until_retained(broker, stays | {"zone/vault-1"}, {"zone/door-1", "reader/door"})
+
+        assert await daemon.stop() == 0
+        settings["zones"] = [{"id": "cage"}]
+        settings["readers"][0]["antennas"] = [{"port": 1, "zone": "cage"}]
+        daemon.configure(settings)
+        await daemon.start()
+        await until_retained(broker, stays | {"zone/cage"}, {"zone/vault-1", "zone/door-1", "reader/door"})
+        assert await daemon.stop() == 0
+
+
+async def test_a_reload_to_a_broker_that_is_away_goes_on_by_itself(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    elsewhere = Broker(broker.program, tmp_path / "elsewhere", port=free_port())
+    await daemon.start()
+    await until_retained(broker, {"zone/vault-1"}, set())
+    settings["mqtt"]["port"] = elsewhere.port  # where nobody listens yet
+    daemon.configure(settings)
+    daemon.reload()
+    await until(lambda: "the configuration was reloaded" in daemon.log, 60, lambda: daemon.log[-2000:])
+    assert vault.connected, "a reader that did not change goes on"
+    elsewhere.start()
+    try:
+        with Subscriber(elsewhere.port, BASE + "#") as subscriber:
+            await subscriber.until(lambda s: s.last(BASE + "state/gateway"), 60)
+            await until_retained(elsewhere, {"gateway", "zone/vault-1", "reader/vault"}, set())
+            assert await daemon.stop() == 0
+    finally:
+        elsewhere.stop()
 
 
 async def test_a_count_on_command_is_answered_and_published(make_daemon, vault, broker, tmp_path):

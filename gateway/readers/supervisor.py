@@ -42,7 +42,7 @@ class ConnectionState(StrEnum):
 
 def probation(failures: int) -> float:
     """Seconds that a connection must stand before the reader is up, after so many short ones in a row."""
-    return 0.0 if failures <= _FREE else min(STEADY, 2.0**failures)
+    return 0.0 if failures <= _FREE else min(STEADY, 2.0 ** min(failures, 30))
 
 
 class Supervisor:

@@ -15,7 +15,7 @@ from drivers.api import Batch, DriverError, Item, ReaderDown, ReaderLoss, Reader
 from drivers.backoff import delays
 from gateway.clock import SECOND
 from gateway.events.envelope import LOSS
-from gateway.readers.supervisor import ConnectionState, Supervisor, probation
+from gateway.readers.supervisor import STEADY, ConnectionState, Supervisor, probation
 from tests.support.floor_scene import T0, of_type, run, ticked
 
 pytestmark = pytest.mark.looptime
@@ -134,13 +134,19 @@ async def test_a_week_of_a_reader_that_fails_soon_after_each_set_up_is_few_event
         await flapping(driver)
 
     bench = Bench(connection)
-    async with bench.running(WEEK):
+    length = min(WEEK, 1_300 * (seconds + 30))  # after so many connections nothing changes any more
+    async with bench.running(length):
         pass
+    assert bench.supervisor.attempts > length / (seconds + 40), "it is tried until the end"
     assert len(bench.of(ReaderDown)) <= 12
     assert len(bench.of(Batch)) >= bench.supervisor.attempts - 1, "what it reads meanwhile is taken all the same"
-    facts = run(ticked(bench.items, WEEK, 120 * SECOND))
+    facts = run(ticked(bench.items, int(length), 120 * SECOND))
     assert len(of_type(facts, LOSS)) <= 24
     assert len(facts) < 60
+
+
+def test_a_reader_that_has_failed_for_weeks_is_still_tried():
+    assert probation(100_000) == probation(20) == STEADY
 
 
 async def test_whatever_the_period_a_week_is_a_few_hundred_outages():

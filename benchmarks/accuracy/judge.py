@@ -18,7 +18,7 @@ from gateway import replay
 from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.events.envelope import COUNT, MOVEMENT
-from gateway.inputs import Input
+from gateway.inputs import Input, Tick
 
 _START = datetime.fromtimestamp(EPOCH // SECOND, tz=UTC)
 
@@ -83,16 +83,32 @@ def judge(trial: Trial, items: Iterable[Item]) -> Said:
 replay.LOOK_AHEAD = 1
 
 
+GRID = SECOND // 10
+"""Microseconds between the ticks of a gateway."""
+
+
 class _Clock:
-    """Inputs on their way to the floor; `now` is how far they have come, in seconds of the scene."""
+    """Inputs on their way to the floor, with the ticks of a gateway between them where anything but reads comes; `now`
+    is how far they have come, in seconds of the scene."""
 
     def __init__(self, items: Iterable[Input]) -> None:
-        self._items = items
+        self._items = list(items)
         self.now = 0.0
 
     def __iter__(self) -> Iterator[Input]:
+        ticks = not all(isinstance(item, Batch) for item in self._items)
+        due: int | None = None
         for item in self._items:
-            self.now = max(self.now, (time_of(item) - EPOCH) / SECOND)
+            t = time_of(item)
+            if ticks and t:
+                if due is None:
+                    due = t // GRID * GRID
+                    yield Tick(due)
+                while due + GRID <= t:
+                    due += GRID
+                    self.now = (due - EPOCH) / SECOND
+                    yield Tick(due)
+            self.now = max(self.now, (t - EPOCH) / SECOND)
             yield item
 
 

@@ -124,7 +124,7 @@ def _shade(random: Random, along: Array, heading: Array) -> Array:
     c, s = math.cos(where), math.sin(where)
     body = np.column_stack([c * heading[:, 0] - s * heading[:, 1], c * heading[:, 1] + s * heading[:, 0]])
     behind = -np.einsum("ij,ij->i", along[:, :2], body)
-    return most * np.clip((behind - 0.5) / 0.4, 0, 1)
+    return np.asarray(most * np.clip((behind - 0.5) / 0.4, 0, 1))
 
 
 def _goods(random: Random, along: Array, heading: Array) -> Array:
@@ -284,7 +284,10 @@ def _windowed(
         cell[2] += power
         cell[3] += power * (t - start)
         phases.setdefault((start, port), []).append((t, channel, turn, round(16 * shift)))
-    looks = [(start, port, *cell) for (start, port), cell in sorted(cells.items())]
+    looks: list[Sighting] = [
+        (start, port, reads, loudest, power, moment)
+        for (start, port), (reads, loudest, power, moment) in sorted(cells.items())
+    ]
     pairs: list[Pairs] = []
     if known:
         newest: dict[int, Phase] = {}

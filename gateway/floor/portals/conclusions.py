@@ -13,7 +13,7 @@ from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Trace
-from gateway.floor.portals.early import CERTAIN, WAYS, is_certain, is_revised
+from gateway.floor.portals.early import WAYS, certainty, is_certain, is_revised
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged
 from gateway.floor.portals.judge import Verdict, again, judge
@@ -50,7 +50,7 @@ class Conclusions:
         """The pass of a tag that is still read at `t`, where its direction has been certain for a while and nothing
         else that is known of the tag speaks against it; else nothing."""
         track = finding.track
-        verdict = judge(finding.case, [], max(self._config.certainty, CERTAIN))
+        verdict = judge(finding.case, [], max(self._config.certainty, certainty(track, t)))
         if not is_certain(track, verdict, t) or self._elsewhere(finding, []):
             return []
         if self._last_passes.there(track.epc, self._place(verdict.direction)):

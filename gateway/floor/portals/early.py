@@ -1,7 +1,8 @@
 """Early passes: directions that are published while the tag is still read, once they are as good as certain.
 
 A tag is weighed twice a second as if it were gone. A direction with a posterior of CERTAIN for HELD on end is
-published. The tag is watched on: where it turned back, or its whole pass shows another direction, the pass is revised.
+published, or with one of CERTAIN_WHEN_QUIET as soon as the tag was not read for QUIET. The tag is watched on: where it
+turned back, or its whole pass shows another direction, the pass is revised.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ CERTAIN = 0.999
 
 HELD = 1 * SECOND
 """Time for which the posterior must have been so large."""
+
+QUIET, CERTAIN_WHEN_QUIET = 3 * SECOND // 4, 0.99
+"""Time without a read from which on the tag may well have left, and the least posterior of a direction that is
+published then: what turns around is mostly read while it does."""
 
 EVERY = SECOND // 2
 """Time between two weighings of a tag that is still read."""
@@ -32,13 +37,18 @@ def is_watched(track: Track, tags: int) -> bool:
     return tags <= FEW_TAGS and not track.standing and track.way is None
 
 
+def certainty(track: Track, t: int) -> float:
+    """The least posterior of a direction that is published at `t`, before the tag is taken to have left."""
+    return CERTAIN_WHEN_QUIET if t - track.last >= QUIET else CERTAIN
+
+
 def is_certain(track: Track, verdict: Verdict, t: int) -> bool:
-    """Whether the verdict on a track at `t`, reached with CERTAIN, has been the same for HELD."""
+    """Whether the verdict on a track at `t`, reached with CERTAIN, has been the same for HELD, or the tag is quiet."""
     leads = verdict.direction if verdict.direction in WAYS else None
     if leads is None or leads is not track.leads:
         track.leads, track.leads_since = leads, t
-        return False
-    return t - track.leads_since >= HELD
+        return leads is not None and t - track.last >= QUIET
+    return t - track.last >= QUIET or t - track.leads_since >= HELD
 
 
 def is_revised(said: Direction, verdict: Verdict) -> bool:

@@ -135,6 +135,11 @@ def _entry(entry: Entry) -> str:
                 f"passed {entry.portal}: {entry.direction}, confidence {entry.confidence:.2f}, "
                 f"{entry.evidence.reads} reads  {_source(entry.event)}"
             )
+        case GateDecision(kind="destroyed"):
+            return f"destroyed: {printable(entry.reasons, 300)}  {_source(entry.event)}"
+        case GateDecision(kind="overridden"):
+            where = f"at {entry.dock}, manifest {entry.manifest or 'none'}"
+            return f"{where}: {printable(entry.reasons, 300)}  {_source(entry.event)}"
         case GateDecision():
             what = "verdict" if entry.kind == "verdict" else "gate"
             why = f" ({printable(entry.reasons, 300)})" if entry.reasons else ""

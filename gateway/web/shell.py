@@ -110,7 +110,7 @@ class Shell:
                     name="what",
                     type="search",
                     aria_label="Find a package: UID, last digits, batch, product",
-                    placeholder="UID, batch, product",
+                    placeholder="Package",
                     value=what,
                     maxlength=200,
                     autocomplete="off",

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import Refused
 from gateway.floor.gate import Gate
+from gateway.history import text
 from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
 from tests.support.history_events import History
 
@@ -120,9 +121,12 @@ def test_the_trail_has_what_people_stated(tmp_path):
     history = History(tmp_path / "history.db")
     history.take(*facts)
     trail = history.ask().trail(uid(2))
+    told = "\n".join(text.lines(trail))
     history.close()
     said = [(entry.kind, entry.reasons) for entry in trail.entries if entry.entry == "gate" and entry.kind != "item"]
     assert said == [
         ("overridden", "ann answers for it: Metrc is down"),
         ("destroyed", "12.5 Grams by compost, by ann before bob, picture p/17.jpg"),
     ]
+    assert "destroyed: 12.5 Grams by compost" in told
+    assert "at dock-1, manifest M1: ann answers for it: Metrc is down" in told

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy.recordings import SHARED, answer, lines, recordings, scores
 from benchmarks.accuracy.report import as_json, tables
 from benchmarks.accuracy.run import SCENES, played, tasks_of
 from benchmarks.accuracy.tally import Tally
@@ -34,10 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scene = next(scene for scene in chosen if scene.name == name)
             print(write_trial(scene, number, seed, options.write))
         return 0
-    if options.recordings or not words:
-        print("\n".join(_of_recordings(options.recordings or SHARED)))
-        if options.recordings:
-            return 0
     tallies = {scene.name: Tally(scene) for scene in chosen}
     tasks = list(tasks_of(chosen, options.quick, options.trials, options.times, options.seed))
     for number, (name, outcome) in enumerate(played(tasks, options.jobs), start=1):
@@ -55,13 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of_recordings(folder: Path) -> list[str]:
-    """The tables of the recordings of real readers in a folder, or that there are none."""
-    if not (folder / "truth.json").is_file():
-        return ["", f"SKIPPED: recordings of real readers. There is no {folder / 'truth.json'}."]
-    return list(lines(scores([(recording, answer(recording)) for recording in recordings(folder)])))
-
-
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description="How right the floor is.")
     parser.add_argument("--quick", action="store_true", help="a few trials of each scene, and no whole days")
@@ -74,7 +62,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--write", type=Path, help="judge nothing: write configuration, reads and truth to this directory"
     )
-    parser.add_argument("--recordings", type=Path, help="only the recordings of real readers in this directory")
     parser.add_argument("--list", action="store_true", help="name the scenes")
     return parser.parse_args(arguments)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from benchmarks.accuracy.figures import calibration_error, quantile, reliability
-from benchmarks.recordings import counts, silence, trials, zones
+from benchmarks.recordings import counts, passes, silence, trials, zones
 from benchmarks.recordings.files import FOLDER, Trial
 from benchmarks.recordings.floor import movements
 from benchmarks.recordings.picture import timeline
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (FOLDER / "truth.json").exists():
         print(f"SKIPPED: no recordings of real readers in {FOLDER}: nothing is measured", file=sys.stderr)
         return 0
+    through_portals()
     recordings = trials.quadrants()
     chains = [(trial, trials.QUADRANTS) for trial in trials.chains(recordings)]
     one = [(trials.chain(recordings, [name]), trials.QUADRANTS) for name in recordings]
@@ -55,6 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fold(recordings: trials.Recordings, prefix: str, exclude: str = "-") -> list[tuple[Trial, Zones]]:
     own = {name: reads for name, reads in recordings.items() if name.startswith(prefix) and exclude not in name}
     return [(trial, trials.QUADRANTS) for trial in trials.chains(own)]
+
+
+def through_portals() -> None:
+    """Which way tags went between the sides of a portal, by speed, axis and orientation."""
+    table = passes.scores([(recording, passes.answer(recording)) for recording in passes.recordings()])
+    print("\n".join(passes.lines(table)))
+    _reliability("passes", passes.claims(table))
 
 
 def moves(sets: dict[str, list[tuple[Trial, Zones]]]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from benchmarks.accuracy.rules import RULES
+from benchmarks.recordings.files import FOLDER
 from drivers.api import Batch, Row, RssiUnit
 from drivers.emulators.scene import Seen
 from gateway.clock import SECOND, parse_rfc3339
@@ -24,8 +25,6 @@ from gateway.config import Config
 from gateway.events.envelope import MOVEMENT
 from gateway.floor.floor import Floor
 from gateway.inputs import Tick
-
-SHARED = Path(__file__).parents[3] / "shared" / "recordings"
 
 _GRID = SECOND // 10
 _AFTER = 40 * SECOND
@@ -66,7 +65,7 @@ class Answer:
         return "none" if ways["in"] == ways["out"] else "in" if ways["in"] > ways["out"] else "out"
 
 
-def recordings(folder: Path = SHARED) -> Iterator[Recording]:
+def recordings(folder: Path = FOLDER) -> Iterator[Recording]:
     """Every recording of a tag at a portal. Nothing where there are none."""
     truth = orjson.loads((folder / "truth.json").read_bytes())
     for entry in truth["walks"]:
@@ -173,16 +172,11 @@ def lines(table: Mapping[tuple[str, str], Score]) -> Iterator[str]:
     delays = sorted(delay for (kind, part), score in table.items() if not part for delay in score.delays)
     if delays:
         yield f"  from the last read to the statement: median {delays[len(delays) // 2]:.1f} s, most {delays[-1]:.1f} s"
-    for low, high in ((0.9, 0.95), (0.95, 0.99), (0.99, 1.0)):
-        held = [
-            right
-            for (_, part), score in table.items()
-            if not part
-            for confidence, right in score.confidences
-            if low <= confidence < high
-        ]
-        if held:
-            yield f"  confidence {low:.2f} to {high:.2f}: {len(held)} directions, {sum(held)} right"
+
+
+def claims(table: Mapping[tuple[str, str], Score]) -> list[tuple[float, bool]]:
+    """The confidence of every direction that was said, and whether it held."""
+    return [claim for (_, part), score in table.items() if not part for claim in score.confidences]
 
 
 def _short(said: Counter[str]) -> str:

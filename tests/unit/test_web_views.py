@@ -265,3 +265,15 @@ def test_text_is_text(text):
     clean = text.replace("\r\n", "\n").replace("\r", "\n")
     assert "".join(Seen(el("p", clean, title=clean)).tags) == "p"
     assert join(Html("<b>")) == "<b>"
+
+
+def test_what_no_antenna_watches_and_what_reads_nothing_is_never_green():
+    zone, reader = FakeGateway().zones()[0], FakeGateway().readers()[0]
+    for antennas in ({}, {"r1/1": "reads nothing"}, {"r1/1": "antenna down"}):
+        page = zones_parts([zone | {"antennas": antennas, "watched": False}])["zones"]
+        assert "status good" not in page
+        assert "status bad" in page
+    silent = reader | {"antennas_silent": {"2": "2026-02-14T09:00:00.000000Z"}}
+    text = Seen(readers_parts([silent])["readers"]).text
+    assert "2: reads nothing since 09:00 UTC" in text
+    assert "all good" not in text

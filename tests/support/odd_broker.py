@@ -20,7 +20,8 @@ CLOSE = -1
 class OddBroker:
     """`puback(topic, payload)`: a reason code, None for no answer, or `CLOSE`. `connack`: the properties of MQTT 5.
 
-    `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent after SUBACK.
+    `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent
+    after the SUBACK of a subscription to commands.
     `suback(filters)`: a code for each, None for no answer, or `CLOSE`. `retain`: False closes at a retained message.
     """
 
@@ -102,7 +103,8 @@ class OddBroker:
         codes = self.suback(filters)
         if isinstance(codes, list):
             writer.write(wire.Packet(wire.SUBACK, body[:2] + (b"\0" if five else b"") + bytes(codes)).encode())
-            writer.write(self.greeting)
+            if any("/cmd/" in filter for filter in filters):
+                writer.write(self.greeting)
         return codes != CLOSE
 
 

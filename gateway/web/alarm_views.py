@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.web.html import Html, el, join, moment
+from gateway.web.html import Html, el
 from gateway.web.icons import icon
+from gateway.web.templates import render
 from gateway.web.wording import number
 
 _NAMES = {
@@ -47,10 +48,8 @@ def strip(alarms: tuple[int, Sequence[Mapping[str, Any]], str]) -> Html:
 def alarms_parts(alarms: tuple[int, Sequence[Mapping[str, Any]], str]) -> dict[str, Html]:
     """The open alarms, newest first, each with a button to take note of it."""
     count, shown, _ = alarms
-    if not count:
-        return {"alarms": el("p", "No alarm is open.", class_="nothing")}
-    more = el("p", f"and {count - len(shown)} more", class_="more") if count > len(shown) else Html("")
-    return {"alarms": join(el("ul", [_alarm(alarm) for alarm in shown], class_="alarms"), more)}
+    listed = [{**alarm, "name": name_of(alarm), "key": _key(alarm)} for alarm in shown] if count else []
+    return {"alarms": render("alarms.html", alarms=listed, more=max(0, count - len(shown)))}
 
 
 def name_of(alarm: Mapping[str, Any]) -> str:
@@ -58,42 +57,6 @@ def name_of(alarm: Mapping[str, Any]) -> str:
     return _NAMES.get(alarm["kind"], str(alarm["kind"]))
 
 
-def _alarm(alarm: Mapping[str, Any]) -> Html:
-    name = hashlib.sha256(f"{alarm['kind']} {alarm['subject']}".encode()).hexdigest()[:12]
-    who = alarm["acknowledged_by"]
-    noted: Html
-    if who is None:
-        noted = join(
-            el("button", "Take note", id=f"do-{name}", type="button", class_="do", data_ask=name), _ask(alarm, name)
-        )
-    else:
-        note = f": {alarm['note']}" if alarm["note"] else ""
-        noted = el("p", f"{who} has taken note{note} · ", moment(alarm["acknowledged"]), class_="noted")
-    tag = el("a", alarm["uid"], href=f"/tags/{alarm['uid']}", class_="uid") if alarm["uid"] else None
-    repeats = f" · said {alarm['repeats'] + 1} times" if alarm["repeats"] else ""
-    return el(
-        "li",
-        el("h2", icon("warning"), el("span", f"{name_of(alarm)} · {alarm['place']}")),
-        el("p", alarm["reason"], class_="reason"),
-        el("p", "since ", moment(alarm["since"]), repeats, " ", tag, class_="ident"),
-        noted,
-        class_="alarm" if who is None else "alarm taken",
-    )
-
-
-def _ask(alarm: Mapping[str, Any], name: str) -> Html:
-    form = el(
-        "form",
-        el("h2", f"Take note: {name_of(alarm)}", id="ask-title"),
-        el("p", alarm["reason"], class_="facts"),
-        el("input", type="radio", name="which", checked=True, hidden=True, data_alarm=alarm["kind"],
-           data_subject=alarm["subject"]),
-        el("label", "What you found or will do", for_="ask-note"),
-        el("input", id="ask-note", name="note", type="text", maxlength=200, autocomplete="off"),
-        el("p", "", class_="error", role="alert", id="ask-error"),
-        el("div", el("button", "Cancel", type="button", class_="cancel", data_cancel=True),
-           el("button", "I have taken note", type="submit", class_="do"), class_="buttons"),
-        action="/alarms/acknowledge",
-        method="post",
-    )  # fmt: skip
-    return el("template", form, id=f"ask-{name}")
+def _key(alarm: Mapping[str, Any]) -> str:
+    """Names the alarm in the page: what it is about may hold anything."""
+    return hashlib.sha256(f"{alarm['kind']} {alarm['subject']}".encode()).hexdigest()[:12]

@@ -63,9 +63,9 @@ class Ledger:
     `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
     over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
     returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
-    `on_room(room)`: the property `room` changed. `on_finding(finding)`: the file is damaged, as `finding` says. `age`
-    is the time by which `max_age` is measured, `now` where nothing is said. `standby` is a file in memory-backed
-    storage for checkpoints that need not go to disk; without it all do.
+    `on_finding(finding)`: the file is damaged, as `finding` says. `age` is the time by which `max_age` is measured,
+    `now` where nothing is said. `standby` is a file in memory-backed storage for checkpoints that need not go to disk;
+    without it all do.
     """
 
     def __init__(
@@ -78,7 +78,6 @@ class Ledger:
         on_error: Callable[[LedgerError], None],
         now: Callable[[], int],
         age: Callable[[], int] | None = None,
-        on_room: Callable[[bool], None] = lambda room: None,
         on_finding: Callable[[str], None] = lambda finding: None,
         standby: Path | None = None,
     ) -> None:
@@ -87,7 +86,6 @@ class Ledger:
         self._on_commit = on_commit
         self._on_dropped = on_dropped
         self._on_error = on_error
-        self._on_room = on_room
         self._on_finding = on_finding
         self._now = now
         self._writer = Writer(settings, source, self._progress, self._excess, now, age or now, standby)
@@ -354,7 +352,4 @@ class Ledger:
         # Half, so that readers do not stop and start at every commit.
         limit = _QUEUED_FACTS if self._room else _QUEUED_FACTS // 2
         last = self._last
-        room = queued < limit and not (last is not None and (last.full or last.error is not None))
-        if room != self._room:
-            self._room = room
-            self._on_room(room)
+        self._room = queued < limit and not (last is not None and (last.full or last.error is not None))

@@ -39,7 +39,6 @@ class TestLedger(Ledger):
         self.commits: list[int] = []
         self.dropped: list[tuple[int, int, int, int]] = []
         self.errors: list[LedgerError] = []
-        self.rooms: list[bool] = []
         self.time = START
         super().__init__(
             LedgerConfig(file=path, **settings),
@@ -47,7 +46,6 @@ class TestLedger(Ledger):
             on_commit=self.commits.append,
             on_dropped=self._state_loss,
             on_error=self.errors.append,
-            on_room=self.rooms.append,
             now=lambda: self.time,
             standby=standby,
         )

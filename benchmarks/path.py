@@ -118,9 +118,9 @@ def _measure_here(load: Load) -> dict[str, float]:
         from drivers.llrp.protocol.framing import Frames
         from drivers.llrp.reports.decoder import ReportDecoder
     except ImportError:
-        from drivers.llrp.framing import Frames  # type: ignore[import-not-found,no-redef]
+        from drivers.llrp.framing import Frames  # type: ignore
 
-        from drivers.llrp.reports import ReportDecoder
+        from drivers.llrp.reports import ReportDecoder  # type: ignore
 
     chance = np.random.default_rng(1)
     config = Config.model_validate(site_of(load.readers, load.portals))

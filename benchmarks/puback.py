@@ -52,10 +52,15 @@ async def _round(folder: Path, port: int, mqtt: dict[str, Any]) -> tuple[float, 
     folder.mkdir()  # noqa: ASYNC240 - before anything is measured
     config = _config(port, mqtt)
     published: list[MqttService] = []
+
+    def wake(sequence: int) -> None:
+        for service in published:
+            service.wake()
+
     ledger = Ledger(
         LedgerConfig(file=folder / "ledger.db"),
         source_of(config.site, config.gateway),
-        on_commit=lambda sequence: [service.wake() for service in published] and None,
+        on_commit=wake,
         on_dropped=lambda *_: None,
         on_error=print,
         now=clock.wall,

@@ -26,7 +26,7 @@ from drivers.emulators.serial.mercury import Mercury
 from drivers.emulators.serial.r2000 import R2000
 from drivers.emulators.serial.reader import EmulatedReader
 from drivers.emulators.serial.uhf288 import Uhf288
-from drivers.serial.driver import FAMILIES
+from drivers.serial import m100, mercury, r2000, uhf288
 from drivers.serial.link import Link
 from drivers.serial.m100.frames import tag_notice
 from drivers.serial.mercury.frames import Op
@@ -44,6 +44,7 @@ SECONDS = 4.0
 TURN = 0.15
 TURNS = 3
 
+FAMILIES = {family.name: family for family in (mercury.FAMILY, uhf288.FAMILY, r2000.FAMILY, m100.FAMILY)}
 EMULATORS: dict[str, type[EmulatedReader]] = {"mercury": Mercury, "uhf288": Uhf288, "r2000": R2000, "m100": M100}
 CLIENTS = {
     "mercury": "mercury",
@@ -97,7 +98,7 @@ async def _decode_rate(family: str, size: int) -> float:
 
     known = FAMILIES[family]
     settings = known.settings.model_validate({"device": "/dev/null", **SETTINGS[family]})
-    link = Link("bench", known.framing(settings))
+    link = Link("bench", known.framing())
     context = DriverContext("r", (Antenna(1),), take, lambda: time.time_ns() // 1000, Quiet())
     session = known.session(link, context, settings, asyncio.Event())
     session.up(Identity("bench", ""))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.daemon.readers import FRESH, Load
 from tests.support.mosquitto import Broker, find
@@ -236,7 +237,7 @@ def _arrivals(port: int) -> Iterator[list[float]]:
         if data.get("movement") == "arrived" and str(data.get("epc", data.get("uid", ""))).startswith(prefix):
             seen.append(now - _seconds(event["time"]))
 
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.on_message = take
     client.connect("127.0.0.1", port)
     client.subscribe("rfid/v1/bench/bench/events/movement/#", 0)

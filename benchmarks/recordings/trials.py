@@ -49,7 +49,8 @@ def chain(recordings: Recordings, names: list[str], piece: int | None = None, sk
 
 def chains(recordings: Recordings, number: int = CHAINS, seed: str = "1") -> list[Trial]:
     """Orders of the recordings in which each is in another quadrant than the one before."""
-    random, found = Random(seed), []
+    random = Random(seed)
+    found: list[Trial] = []
     names = sorted(recordings)
     while len(found) < number:
         random.shuffle(names)
@@ -60,7 +61,8 @@ def chains(recordings: Recordings, number: int = CHAINS, seed: str = "1") -> lis
 
 def walkers(recordings: Recordings, seconds: int, number: int = CHAINS) -> list[Trial]:
     """Somebody who stays for only so many seconds in each quadrant."""
-    random, found = Random("walkers"), []
+    random = Random("walkers")
+    found: list[Trial] = []
     names = sorted(recordings)
     while len(found) < number:
         random.shuffle(names)

@@ -14,6 +14,7 @@ from drivers.llrp import transport as transport_module
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
 from drivers.llrp.protocol.element import E
+from drivers.llrp.reading import PLENTY
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
@@ -304,9 +305,12 @@ async def test_times_of_arrival_are_not_made_later_by_gathering() -> None:
         assert wire.transport.reading
 
 
+@pytest.mark.looptime
 async def test_a_large_chunk_needs_no_gathering() -> None:
     wire = Wire()
     wire.read()
-    for start in (0, 2000):
-        wire.protocol.data_received(report(range(start, start + 2000)))
+    for start in (0, 4000):
+        large = report(range(start, start + 4000))
+        assert len(large) >= PLENTY
+        wire.protocol.data_received(large)
         assert wire.transport.reading

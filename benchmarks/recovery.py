@@ -49,7 +49,8 @@ def _full(load: Load) -> str:
         seconds = time.perf_counter() - began
         journal.close()
     return (
-        f"{load.per_message} reads a message: {size >> 20} MB of journal, {reads:,} reads, judged again in "
+        f"{load.per_message} {'read' if load.per_message == 1 else 'reads'} a message: "
+        f"{size >> 20} MB of journal, {reads:,} reads, judged again in "
         f"{seconds:.2f} s ({facts:,} facts)"
     )
 

@@ -72,7 +72,7 @@ class Subscriptions:
             await self._ask(connection, self._names)
         if self._told and not self._missing:
             self._log.info("the MQTT broker grants all subscriptions again")
-        self._told = self._missing
+        self._told = list(self._missing)
 
     async def _ask(self, connection: Connection, filters: list[str]) -> bool:
         """Takes off what is granted from what is missing. Returns whether the broker answers. Raises `LinkError`."""

@@ -58,12 +58,10 @@ class Inspection:
         self.done = len(rows) < SLICE or rows[-1][0] >= self._upto
 
     def _rows(self) -> list[tuple[int, bytes]]:
-        if self._at is None:
-            where, values = "sequence <= ?", (self._upto, SLICE)
-        else:
-            where, values = f"sequence > {self._at} AND sequence <= ?", (self._upto, SLICE)
-        query = f"SELECT sequence, payload FROM event WHERE {where} ORDER BY sequence LIMIT ?"
-        return self._db.execute(query, values).fetchall()
+        return self._db.execute(
+            "SELECT sequence, payload FROM event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+            (-1 if self._at is None else self._at, self._upto, SLICE),
+        ).fetchall()
 
     def _look(self, sequence: int, payload: bytes, gone: int) -> None:
         try:

@@ -11,6 +11,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -68,6 +69,13 @@ async def status(port: int, wanted: int, within: float = 60.0) -> str:
             await asyncio.sleep(0.2)
 
 
+def ledger_on(disk: Path, folder: Path, port: int, door: LlrpEmulator) -> dict[str, Any]:
+    """A configuration with its ledger on a disk of its own, and health to be asked for."""
+    settings = config(folder, port, {"door": door})
+    del settings["recording"]
+    return settings | {"ledger": {"file": str(disk / "ledger.db")}, "http": {"port": free_port()}}
+
+
 def assert_whole(seen: Subscriber) -> int:
     numbers = [event["sequence"] for event in events_of(seen)]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -77,9 +85,7 @@ def assert_whole(seen: Subscriber) -> int:
 async def test_a_disk_that_is_full_for_a_while(make_daemon, broker, tmp_path, say):
     with small_disk(tmp_path / "disk", 24) as disk, Subscriber(broker.port, BASE + "events/#") as seen:
         async with LlrpEmulator(serials(rate=100), name="door", hold_buffer=100_000) as door:
-            settings = config(tmp_path / "gateway", broker.port, {"door": door})
-            del settings["recording"]
-            settings |= {"ledger": {"file": str(disk / "ledger.db")}, "http": {"port": free_port()}}
+            settings = ledger_on(disk, tmp_path / "gateway", broker.port, door)
             daemon = make_daemon(tmp_path / "gateway", settings)
             await daemon.start()
             await seen.until(lambda s: len(events_of(s)) >= 50, 60)
@@ -100,9 +106,7 @@ async def test_a_disk_that_is_full_for_a_while(make_daemon, broker, tmp_path, sa
 async def test_a_start_that_the_disk_refuses_is_said_and_made_up_for(make_daemon, broker, tmp_path, say, weather):
     with small_disk(tmp_path / "disk", 24) as disk, Subscriber(broker.port, BASE + "events/#") as seen:
         async with LlrpEmulator(serials(rate=50), name="door", hold_buffer=100_000) as door:
-            settings = config(tmp_path / "gateway", broker.port, {"door": door})
-            del settings["recording"]
-            settings |= {"ledger": {"file": str(disk / "ledger.db")}, "http": {"port": free_port()}}
+            settings = ledger_on(disk, tmp_path / "gateway", broker.port, door)
             daemon = make_daemon(tmp_path / "gateway", settings)
             ledger, sound = disk / "ledger.db", tmp_path / "sound"
             if weather != "full":

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench bench-readme accuracy train torture fuzz lock clean
+.PHONY: demo test check format bench bench-readme accuracy train torture torture-hour fuzz lock clean
 
 demo: .venv/ready
 	@$(BIN)/python -m demo
@@ -44,6 +44,10 @@ train: .venv/ready
 # What holds under faults, on the real daemon, twenty minutes at most: docs/reliability.md.
 torture: .venv/ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=long timeout --foreground --signal=INT 1200 $(BIN)/python -m pytest -q tests/torture
+
+# An hour of flood in the unit's own memory, a third of a processor: docs/reliability.md.
+torture-hour: .venv/ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=hour $(BIN)/python -m pytest -q tests/torture/test_memory.py
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

@@ -14,10 +14,15 @@ __all__ = ["make_daemon"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- written by make torture -->", "<!-- end of what make torture wrote -->"
+MARKS = {
+    "long": ("<!-- written by make torture -->", "<!-- end of what make torture wrote -->"),
+    "hour": ("<!-- written by make torture-hour -->", "<!-- end of what make torture-hour wrote -->"),
+}
+"""Between which lines of the document the table of which length stands."""
 TRIALS = sorted(Path(__file__).parent.glob("test_*.py"))
 
-LONG = os.environ.get("TORTURE") == "long"
+LENGTH = os.environ.get("TORTURE", "short")
+"""How long the trials are: `short` in the tests, `long` in `make torture`, `hour` in `make torture-hour`."""
 
 Say = Callable[[str, str, str], None]
 """Adds a line to the table: the promise, how it was tried, the figure."""
@@ -32,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def long() -> bool:
     """Whether the trial has its full length."""
-    return LONG
+    return LENGTH == "long"
 
 
 @pytest.fixture
@@ -42,19 +47,19 @@ def say(request: pytest.FixtureRequest) -> Say:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints the table, and writes it into the document where a long run of all trials has passed."""
+    """Prints the table, and writes it into the document where a long run of all trials has passed, or the hour."""
     table = config.stash[_TABLE]
-    if not LONG or not table:
+    if LENGTH == "short" or not table:
         return
     lines = ["| " + " | ".join(line) + " |" for line in table]
     terminalreporter.section("for docs/reliability.md")
     for line in lines:
         terminalreporter.write_line(line)
-    whole = {path.name for path in TRIALS} <= {
-        report.fspath.rpartition("/")[2] for report in terminalreporter.getreports("passed")
-    }
+    passed = {report.fspath.rpartition("/")[2] for report in terminalreporter.getreports("passed")}
+    whole = LENGTH == "hour" or {path.name for path in TRIALS} <= passed
     if whole and not terminalreporter.getreports("failed") and not terminalreporter.getreports("error"):
-        before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
+        begin, end = MARKS[LENGTH]
+        before, _, rest = DOCUMENT.read_text().partition(begin)
+        _, _, after = rest.partition(end)
         head = ["| promise | how it was tried | figure |", "|---|---|---|"]
-        DOCUMENT.write_text(before + "\n".join([BEGIN, "", *head, *lines, "", END]) + after)
+        DOCUMENT.write_text(before + "\n".join([begin, "", *head, *lines, "", end]) + after)

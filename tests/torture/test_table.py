@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.torture.conftest import BEGIN, DOCUMENT, END
+from tests.torture.conftest import DOCUMENT, MARKS
 
 
 def test_the_table_has_a_promise_a_trial_and_a_figure_in_each_line():
-    table = DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    begin, end = MARKS["long"]
+    table = DOCUMENT.read_text().partition(begin)[2].partition(end)[0].strip().splitlines()
     assert table[:2] == [table[0], "|---|---|---|"]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
     assert len(rows) >= 7

@@ -15,6 +15,9 @@ FOREIGN_ACCESS_SPEC = "foreign-access-spec"
 FOREIGN_ACCESS = "foreign-access"
 """Reports carry results of AccessSpecs that are not ours."""
 
+FOREIGN_ROSPEC = "foreign-rospec"
+"""ROSpecs that are not ours are in the reader and stay there: it may read as they say, not as we say."""
+
 SETTINGS_REFUSED = "settings-refused"
 """Something that the reader was to do, it refused."""
 
@@ -31,11 +34,12 @@ def antennas(reader: str, now: int, found: Element, used: Collection[int]) -> li
 
 
 def conditions(reader: str, now: int, setup: Setup, memory: Memory) -> list[Item]:
-    """Settings that the reader refused, and AccessSpecs of others that stay; and that they do so no more."""
+    """Settings that the reader refused, and specs of others that stay; and that they do so no more."""
     items: list[Item] = []
     for name, what in (
-        (SETTINGS_REFUSED, ", ".join(setup.refused)),
-        (FOREIGN_ACCESS_SPEC, ", ".join(map(str, setup.foreign_access))),
+        (SETTINGS_REFUSED, ", ".join(setup.left_out)),
+        (FOREIGN_ROSPEC, ", ".join(map(str, sorted(setup.specs.foreign)))),
+        (FOREIGN_ACCESS_SPEC, ", ".join(map(str, setup.specs.foreign_access))),
     ):
         if what or name in memory.lasting:
             items.append(ReaderCondition(reader, now, name, bool(what), what))

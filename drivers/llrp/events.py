@@ -13,6 +13,9 @@ from drivers.llrp.protocol.element import Element
 STRAGGLING = 1_000_000
 """Microseconds. Readers report out of time order: what had not come yet may be so much older than what had."""
 
+SOMEBODY_ELSE = 4
+"""Status of a ConnectionAttemptEvent: another client tried to connect, and could not."""
+
 SIGNS_UNTIL_OVER = 2
 """LLRP says when a warning begins, never when it ends: it counts as over after so many signs of life without it."""
 
@@ -33,6 +36,15 @@ class When:
     t: int
     arrival: int
     last_read: int | None
+
+
+def attempt_refused(status: int) -> str:
+    """Why a ConnectionAttemptEvent means no connection, empty where it means one (LLRP 1.1, section 15.2.4.6.9)."""
+    if status in (0, SOMEBODY_ELSE):
+        return ""
+    if status in (1, 2):
+        return "another client is connected to this reader, which serves one at a time: stop that one"
+    return f"the reader refuses the connection (connection attempt status {status})"
 
 
 def when_of(stamps: Stamps, stamp: int, reading: Reading, arrival: int, last_read: int | None) -> When:

@@ -28,6 +28,10 @@ class Heartbeat:
         """The reader gave a sign of life."""
         self._heard_at = at
 
+    def heard_since(self, at: float) -> bool:
+        """Whether the reader gave a sign of life after `at`."""
+        return self._heard_at > at
+
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on."""
         self._paused_at = at

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from drivers.llrp.rospec import Plainer
+
 
 @dataclass(slots=True)
 class Memory:
@@ -14,6 +16,7 @@ class Memory:
     last_read: int | None = None  # of the newest read delivered
     heard: int | None = None  # when the last message came
     cut: tuple[int, int] | None = None  # when a link died with bytes possibly on the way
+    plainer: Plainer = Plainer.NOTHING  # what a ROSpec has to leave out for this reader to take it
     lasting: set[str] = field(default_factory=set)  # conditions of its setup that hold
 
     def link_cut(self, since: int, until: int) -> None:

@@ -5,7 +5,7 @@ Each deadline is looked at twice (`drivers.deadlines`). While the link is not re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from drivers.deadlines import SecondLook
 from drivers.llrp.commands import Commands, InFlight
@@ -18,25 +18,42 @@ FAIRNESS = 0.1
 """Seconds between the two looks at a deadline. What held up the gateway may have held up a reader on the same machine
 or behind the same switch."""
 
+LONGEST_RELEASE = 12
+"""Times the deadline of a command for which reads put off the end of the release: a reader that does not answer the
+question behind what it held has said everything by then."""
+
 
 class Owed:
-    """Of one connection. Times in monotonic seconds. `optional` is the command that may stay without an answer: it
-    only asks for a sign of life."""
+    """Of one connection. Times in monotonic seconds. `optional` takes the answers of the commands that may stay without
+    one: they only ask how the reader fares."""
 
     def __init__(
-        self, settings: LlrpSettings, peer: str, commands: Commands, optional: Callable[[Element], None]
+        self,
+        settings: LlrpSettings,
+        peer: str,
+        commands: Commands,
+        optional: Collection[Callable[[Element], None]],
     ) -> None:
         self._settings = settings
         self._commands = commands
         self._optional = optional
         self._second_look = SecondLook(FAIRNESS)
         self._silent_steps = 0  # questions of the setup in a row that had no answer
+        self._release_ends: float | None = None
         self._poll_at: float | None = None  # when to ask the next time, where keepalives do not come
         self.heartbeat = Heartbeat(settings, peer)
 
     def answered(self) -> None:
         """An answer came."""
         self._silent_steps = 0
+
+    def put_off_release(self, at: float) -> None:
+        """Reads came before the answer to the last question of the setup: held ones may take their time."""
+        waiting = self._commands.in_flight
+        if waiting is not None:
+            if self._release_ends is None:
+                self._release_ends = waiting.deadline + (LONGEST_RELEASE - 1) * self._settings.command_timeout
+            waiting.deadline = min(at + self._settings.command_timeout, self._release_ends)
 
     def kept_alive(self) -> None:
         """A keepalive came: while they do, nobody need ask for a sign of life."""
@@ -89,7 +106,9 @@ class Owed:
 
     def _may_stay_silent(self, waiting: InFlight, state: State) -> bool:
         """Whether no answer is an answer: about versions, when only a sign of life is wanted, and once in the setup."""
-        if state is State.VERSION or waiting.command.answered == self._optional:
+        if state is State.VERSION or waiting.command.answered in self._optional:
             return True
+        if state is State.RELEASE:  # a reader that is alive has not understood the question
+            return self.heartbeat.heard_since(waiting.deadline - self._settings.command_timeout)
         self._silent_steps += 1
-        return state in STEPS and state is not State.RELEASE and self._silent_steps == 1
+        return state in STEPS and self._silent_steps == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import IntEnum
 
 from drivers.api import Antenna, Log
 from drivers.llrp.capabilities import Capabilities
@@ -19,6 +20,7 @@ from drivers.llrp.settings import SEARCH_MODES, LlrpSettings, StartTrigger, Stop
 
 _OURS = 0x37 << 24  # below 2**31: some readers keep the number in a signed integer
 _DIGEST_MASK = 0xFFFFFF
+_SMALL = 1  # for readers that take no large numbers
 
 _GEN2 = 1
 _ALL_ANTENNAS = 0
@@ -26,7 +28,38 @@ _ENABLED = 1
 _GPI_UNKNOWN = 2
 _KEEPALIVES_MISSED = 3
 
+_END_OF_AISPEC, _END_OF_ROSPEC = 1, 2  # when a report comes at the latest, besides after N reads
+
 _EVENTS = (1, 2, 3, 4, 8)  # GPI, ROSpec, report buffer, reader exception, antenna
+
+
+class Plainer(IntEnum):
+    """How much of a ROSpec is left out for a reader that refuses it: each has what those before it have, too."""
+
+    NOTHING = 0
+    EXTRAS = 1  # vendors' extensions; session and population, where no power or mode goes with them
+    REPORT = 2  # channel and count of reads
+    MODE = 3  # the mode, the session and the population
+    POWER = 4
+    TRIGGER = 5  # a report after so many reads; the reader's other way to say the same is asked for
+    REPORT_SPEC = 6  # whatever is said about reports: they are as the reader has them
+    NUMBER = 7  # the number that says that it is ours
+
+
+_LEFT_OUT = {
+    Plainer.MODE: "the reader mode",
+    Plainer.POWER: "the power of its antennas",
+}
+
+
+def left_out(settings: LlrpSettings, antennas: Sequence[Antenna], plainer: Plainer) -> str:
+    """What a ROSpec as plain as that does not have of what is configured, in words for the operator."""
+    configured = {
+        Plainer.MODE: settings.mode is not None,
+        Plainer.POWER: any(antenna.power is not None for antenna in antennas),
+    }
+    missing = [what for rung, what in _LEFT_OUT.items() if plainer >= rung and configured[rung]]
+    return f" without {' and '.join(missing)}" if missing else ""
 
 
 def is_ours(rospec_id: int) -> bool:
@@ -35,15 +68,19 @@ def is_ours(rospec_id: int) -> bool:
 
 
 def build_rospec(
-    settings: LlrpSettings, antennas: Sequence[Antenna], reader: Capabilities, log: Log, *, plain: bool = False
+    settings: LlrpSettings,
+    antennas: Sequence[Antenna],
+    reader: Capabilities,
+    log: Log,
+    plainer: Plainer = Plainer.NOTHING,
 ) -> Element:
-    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do.
-
-    A `plain` one leaves out what nobody configured and not every reader takes: vendor's extensions, and the session
-    and population of the inventory where no power or mode has to go with them.
-    """
-    if plain:
+    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do."""
+    if plainer >= Plainer.EXTRAS:
         reader = replace(reader, extensions=False)
+    if plainer >= Plainer.MODE:
+        settings = settings.model_copy(update={"mode": None})
+    if plainer >= Plainer.POWER:
+        antennas = [replace(antenna, power=None) for antenna in antennas]
     rospec = E(
         "ROSpec",
         E("ROBoundarySpec", _start(settings.start), _stop(settings.stop)),
@@ -53,23 +90,23 @@ def build_rospec(
             E(
                 "InventoryParameterSpec",
                 *(
-                    _antenna(settings, antenna, reader, log)
+                    _antenna(settings, antenna, reader, log, bare=plainer >= Plainer.MODE)
                     for antenna in antennas
-                    if not plain or antenna.power is not None or settings.mode is not None
+                    if plainer < Plainer.EXTRAS or antenna.power is not None or settings.mode is not None
                 ),
                 InventoryParameterSpecID=1,
                 ProtocolID=_GEN2,
             ),
             AntennaIDs=[antenna.port for antenna in antennas],
         ),
-        _report(settings, reader),
+        *([] if plainer >= Plainer.REPORT_SPEC else [_report(settings, reader, plainer)]),
         ROSpecID=0,
         Priority=0,
         CurrentState=0,
     )
     content = encode(Message("ADD_ROSPEC", 0, E("ADD_ROSPEC", rospec)))
     digest = int.from_bytes(hashlib.sha256(content).digest()[:3], "big")
-    rospec.fields["ROSpecID"] = _OURS | digest
+    rospec.fields["ROSpecID"] = _SMALL if plainer >= Plainer.NUMBER else _OURS | digest
     return rospec
 
 
@@ -139,7 +176,7 @@ def _stop(trigger: StopTrigger | None) -> Element:
     return E("ROSpecStopTrigger", value, ROSpecStopTriggerType=2, DurationTriggerValue=0)
 
 
-def _antenna(settings: LlrpSettings, antenna: Antenna, reader: Capabilities, log: Log) -> Element:
+def _antenna(settings: LlrpSettings, antenna: Antenna, reader: Capabilities, log: Log, *, bare: bool) -> Element:
     reader.check_antenna(antenna.port)
     configuration = E("AntennaConfiguration", AntennaID=antenna.port)
     if antenna.power is not None:
@@ -148,7 +185,8 @@ def _antenna(settings: LlrpSettings, antenna: Antenna, reader: Capabilities, log
         configuration.children.append(
             E("RFTransmitter", HopTableID=reader.hop_table, ChannelIndex=1, TransmitPower=step.index)
         )
-    configuration.children.append(_inventory(settings, reader))
+    if not bare:
+        configuration.children.append(_inventory(settings, reader))
     return configuration
 
 
@@ -165,21 +203,23 @@ def _inventory(settings: LlrpSettings, reader: Capabilities) -> Element:
     return command
 
 
-def _report(settings: LlrpSettings, reader: Capabilities) -> Element:
+def _report(settings: LlrpSettings, reader: Capabilities, plainer: Plainer) -> Element:
+    is_full = plainer < Plainer.REPORT
     content = E(
         "TagReportContentSelector",
         EnableROSpecID=0,
         EnableSpecIndex=0,
         EnableInventoryParameterSpecID=0,
         EnableAntennaID=1,
-        EnableChannelIndex=1,
+        EnableChannelIndex=int(is_full),
         EnablePeakRSSI=1,
         EnableFirstSeenTimestamp=0,
         EnableLastSeenTimestamp=int(settings.clock != "arrival"),
-        EnableTagSeenCount=1,
+        EnableTagSeenCount=int(is_full),
         EnableAccessSpecID=0,
     )
-    report = E("ROReportSpec", content, ROReportTrigger=1, N=settings.report_every)
+    trigger = _END_OF_ROSPEC if plainer >= Plainer.TRIGGER else _END_OF_AISPEC
+    report = E("ROReportSpec", content, ROReportTrigger=trigger, N=settings.report_every)
     if reader.is_impinj:
         report.children += _impinj_content(settings)
     return report

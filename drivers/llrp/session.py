@@ -26,20 +26,19 @@ from drivers.api import (
     ReaderLoss,
     ReaderUp,
 )
-from drivers.llrp import announce
+from drivers.llrp import announce, events
 from drivers.llrp.clock import ReaderTime, Stamps
 from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, text
-from drivers.llrp.events import STRAGGLING, Conditions, Inputs, stamp_of, translate, when_of
 from drivers.llrp.memory import Memory
 from drivers.llrp.oddities import Oddities
 from drivers.llrp.owed import Owed
 from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import build_config_request, build_output
+from drivers.llrp.running import Running
 from drivers.llrp.settings import LlrpSettings
-from drivers.llrp.setup import EVENTS_AND_REPORTS, STEPS, VERSION_1_1, VERSION_SILENCE, Setup, State
+from drivers.llrp.setup import ALL, EVENTS_AND_REPORTS, STEPS, VERSION_1_1, VERSION_SILENCE, Setup, State
 
-_ACTIVE = 2
 _STARTED = 0
 
 
@@ -60,12 +59,14 @@ class Session:
         self._at = 0.0
         self._now = 0
         self._commands = Commands(self._send, peer, context.log)
-        self._owed = Owed(settings, peer, self._commands, self._polled)
-        self._setup = Setup(settings, context.antennas, peer, context.log, ask_version=memory.ask_version)
-        self._inputs = Inputs(settings.used_inputs, memory.inputs)
-        self._conditions = Conditions()
+        self._setup = Setup(settings, context.antennas, peer, context.log, memory)
+        self._running = Running(peer, self._setup.specs)
+        self._owed = Owed(settings, peer, self._commands, (self._polled, self._fetched, self._running.asked))
+        self._inputs = events.Inputs(settings.used_inputs, memory.inputs)
+        self._conditions = events.Conditions()
         self._oddities = Oddities(peer, context.log)
         self._announced = False  # ReaderUp was given
+        self._cleared = False  # AccessSpecs that came after the setup were removed
         self.state = State.GREETING
         self.time = ReaderTime(settings.clock)
 
@@ -92,8 +93,9 @@ class Session:
     def reported(self, stamps: Stamps, newest: int, now: int, at: float) -> int:
         """Rows came; the last has the time `newest` by the reader's clock. Returns the offset of their times."""
         self._heard(now, at)
-        if self.state is State.RELEASE and self._commands.in_flight is not None:  # held reads may take their time
-            self._commands.in_flight.deadline = at + self._settings.command_timeout
+        self._running.read(at)
+        if self.state is State.RELEASE:
+            self._owed.put_off_release(at)
         if self.state is State.READING and self.time.report(stamps, newest, now):
             self._tell_clock()
         offset = self.time.offset(stamps, newest, now)
@@ -113,6 +115,9 @@ class Session:
         self._heard(now, at)
         if self.is_up:
             self._condition(announce.foreign_access(self._reader, now, specs))
+        if self._settings.exclusive and self.state is State.READING and not self._cleared:
+            self._cleared = True  # once: it was not there, or not told, when the reader was set up
+            self._submit(E("DELETE_ACCESSSPEC", AccessSpecID=ALL), _ignore, _ignore)
 
     def hurry(self, now: int) -> bool:
         """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
@@ -150,7 +155,7 @@ class Session:
             since = self._memory.heard or now
             if self.state is State.RELEASE and self._memory.last_read is not None:
                 since = min(since, self._memory.last_read)  # what was on the way was held: as old as the outage
-            self._memory.link_cut(since - STRAGGLING, now)
+            self._memory.link_cut(since - events.STRAGGLING, now)
         self.state = State.CLOSED
 
     # What goes out
@@ -256,7 +261,7 @@ class Session:
         self._emit(ReaderUp(self._reader, self._now, held, setup.reader.model_name, text(setup.reader.firmware)))
         self._tell_clock()
         self._tell_ports()
-        if self._settings.start is not None and not setup.is_active:
+        if self._settings.start is not None and not setup.specs.is_active:
             self._emit(ReaderCondition(self._reader, self._now, "waiting-for-trigger", True))
         self._emit_all(announce.conditions(self._reader, self._now, setup, self._memory))
         if setup.reader.can_hold is not False:  # where it is unknown, a reader that holds would say nothing for ever
@@ -287,7 +292,10 @@ class Session:
         elif self._commands.in_flight is None:
             # The reader may sit on a few reads until it has `report_every` of them: fetch those first.
             self._send(E("GET_REPORT"), self._commands.next_id())
-            self._submit(build_config_request(EVENTS_AND_REPORTS), lambda _: self._alive(), lambda _: self._alive())
+            self._submit(build_config_request(EVENTS_AND_REPORTS), self._fetched, self._fetched)
+
+    def _fetched(self, _answer: Element | Refusal) -> None:
+        self._alive()
 
     def _polled(self, answer: Element | Refusal) -> None:
         self._owed.polled(self._at)
@@ -299,6 +307,9 @@ class Session:
             return
         self._emit(ReaderAlive(self._reader, self._now))
         self._emit_all(self._conditions.alive(self._reader, self._now))
+        is_idle = self.state is State.READING and self._commands.in_flight is None
+        if is_idle and self._settings.start is None and self._running.is_due(self._at):
+            self._submit(E("GET_ROSPECS"), self._running.asked, _ignore)
 
     def _error(self, message: Message) -> None:
         # Readers that choke on a message may not even copy its id; we use none that is 0.
@@ -308,15 +319,15 @@ class Session:
         data = message.body.find("ReaderEventNotificationData")
         if data is None:
             return  # what it is about cannot be read; `receive` has said so
-        stamps, stamp = stamp_of(data)
+        stamps, stamp = events.stamp_of(data)
         attempt = data.find("ConnectionAttemptEvent")
         if attempt is not None:
             self._attempt(attempt["Status"], stamps, stamp)
             return
         if self.state is State.READING and self.time.event(stamps, stamp, self._now):
             self._tell_clock()
-        when = when_of(stamps, stamp, self.time.reading, self._now, self._memory.last_read)
-        for item in translate(self._reader, data, when):
+        when = events.when_of(stamps, stamp, self.time.reading, self._now, self._memory.last_read)
+        for item in events.translate(self._reader, data, when):
             if isinstance(item, ReaderCondition):
                 self._condition(item)
             else:
@@ -333,15 +344,12 @@ class Session:
             self._emit(item)
 
     def _attempt(self, status: int, stamps: Stamps, stamp: int) -> None:
-        """The greeting, or news that somebody else tried to connect. Statuses: LLRP 1.1, section 15.2.4.6.9."""
-        if status in (1, 2):
-            raise DriverError(
-                f"{self._peer}: another client is connected to this reader, which serves one at a time: stop that one"
-            )
-        if status == 4:
+        """The greeting, or news that somebody else tried to connect."""
+        refusal = events.attempt_refused(status)
+        if refusal:
+            raise DriverError(f"{self._peer}: {refusal}")
+        if status == events.SOMEBODY_ELSE:
             self._log.warning("another client tried to connect to this reader")
-        elif status != 0:
-            raise DriverError(f"{self._peer}: the reader refuses the connection (connection attempt status {status})")
         elif self.state is State.GREETING:
             self.time.event(stamps, stamp, self._now)
             self._enter(State.VERSION)
@@ -349,22 +357,14 @@ class Session:
     def _input(self, port: int, state: bool, t: int) -> None:
         self._emit_all(self._inputs.change(self._reader, port, state, t, self._at))
 
-    def _input_event(self, event: Element, t: int) -> None:
-        self._input(event["GPIPortNumber"], bool(event["GPIEvent"]), t)
-
     def _rospec_event(self, event: Element, t: int) -> None:
-        if event["ROSpecID"] != self._setup.rospec_id or not self.is_up:
+        if event["ROSpecID"] != self._setup.specs.number or not self.is_up:
             return
         stopped = event["EventType"] != _STARTED
         if self._settings.start is not None:
             self._emit(ReaderCondition(self._reader, t, "waiting-for-trigger", stopped))
         elif stopped and self.state is State.READING:
-            self._submit(E("GET_ROSPECS"), self._check_rospec, lambda _refusal: None)
-
-    def _check_rospec(self, answer: Element) -> None:
-        ours = [spec for spec in answer.all("ROSpec") if spec["ROSpecID"] == self._setup.rospec_id]
-        if not ours or ours[0]["CurrentState"] != _ACTIVE:
-            raise DriverError(f"{self._peer}: the reader stopped reading by itself; it will be set up again")
+            self._submit(E("GET_ROSPECS"), self._running.check, _ignore)
 
     def _close_event(self, _event: Element, _t: int) -> None:
         if self.state is not State.CLOSING:
@@ -383,6 +383,10 @@ class Session:
         self._context.sink(item)
 
 
+def _ignore(_answer: Element | Refusal) -> None:
+    """Takes an answer of which nothing depends."""
+
+
 _HANDLERS: dict[str, Callable[[Session, Message], None]] = {
     "READER_EVENT_NOTIFICATION": Session._notified,
     "KEEPALIVE": Session._keepalive,
@@ -390,7 +394,7 @@ _HANDLERS: dict[str, Callable[[Session, Message], None]] = {
 }
 
 _WATCHERS: dict[str, Callable[[Session, Element, int], None]] = {
-    "GPIEvent": Session._input_event,
+    "GPIEvent": lambda session, event, t: session._input(event["GPIPortNumber"], bool(event["GPIEvent"]), t),
     "ROSpecEvent": Session._rospec_event,
     "ConnectionCloseEvent": Session._close_event,
 }

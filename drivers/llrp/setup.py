@@ -11,20 +11,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from drivers.api import Antenna, DriverError, Log
 from drivers.llrp.capabilities import Capabilities, read_capabilities
 from drivers.llrp.commands import NO_ANSWER, Refusal
+from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.rospec import (
+    Plainer,
     build_config,
     build_config_request,
     build_rospec,
     config_pieces,
-    is_ours,
+    left_out,
     piece_name,
 )
 from drivers.llrp.settings import LlrpSettings
+from drivers.llrp.specs import Specs
 
 VERSION_1_0_1 = 1
 VERSION_1_1 = 2
@@ -36,7 +40,8 @@ EVENTS_AND_REPORTS = 11
 """What GET_READER_CONFIG is asked for when only the answer matters: it is one byte long."""
 
 ALL = 0
-_DISABLED, _INACTIVE, _ACTIVE = 0, 1, 2
+
+_Answer = TypeVar("_Answer")
 
 
 class State(StrEnum):
@@ -62,45 +67,32 @@ class Setup:
     """What is found out and decided on the way. The attributes are valid once their step is done."""
 
     def __init__(
-        self, settings: LlrpSettings, antennas: Sequence[Antenna], peer: str, log: Log, *, ask_version: bool
+        self, settings: LlrpSettings, antennas: Sequence[Antenna], peer: str, log: Log, memory: Memory
     ) -> None:
         self._settings = settings
         self._antennas = antennas
         self._peer = peer
         self._log = log
-        self._ask_version = ask_version
+        self._memory = memory
         self._reader_version = VERSION_1_0_1
-        self._plan: deque[Element] = deque()
         self._config: deque[Element] = deque()
         self._is_whole = True  # the configuration goes as one message
-        self._adds = 0  # times that our ROSpec was refused
-        self._clears_access = False
-        self._last_refusal = ""
         self.version = VERSION_1_0_1
         self.reader = Capabilities()
         self.found = Element("GET_READER_CONFIG_RESPONSE")
         self.looked = False  # whether the reader is the right one has been checked as far as it can be
-        self.rospec = Element("ROSpec")
-        self.was_in_place = False  # our ROSpec was there and enabled
-        self.is_active = False  # and reading
+        self.specs = Specs(settings, memory, peer, log, self._build)
         self.refused: list[str] = []  # settings that the reader did not take, in words
-        self.foreign_access: list[int] = []  # AccessSpecs of others that stay in the reader
-
-    @property
-    def rospec_id(self) -> int | None:
-        """The number of our ROSpec once it is known."""
-        number: int | None = self.rospec.fields.get("ROSpecID")
-        return number
 
     @property
     def held(self) -> bool:
         """The reader went on reading while it was not connected, and kept the reads."""
         reports = self.found.find("EventsAndReports")
-        return self.was_in_place and reports is not None and bool(reports["HoldEventsAndReportsUponReconnect"])
+        return self.specs.was_in_place and reports is not None and bool(reports["HoldEventsAndReportsUponReconnect"])
 
     def ask_version(self) -> Element | None:
         """Which versions does the reader speak? Not asked of one that is known to speak the first only."""
-        return E("GET_SUPPORTED_VERSION") if self._ask_version else None
+        return E("GET_SUPPORTED_VERSION") if self._memory.ask_version else None
 
     def took_version(self, answer: Element) -> None:
         """It speaks LLRP 1.1 or better, or says that it does not."""
@@ -169,9 +161,21 @@ class Setup:
         """The configuration that we want, in as many messages as the reader needs."""
         if self._is_whole and not self._config:
             self._leave_out_unknown_powers()
-            self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log)
+            self.specs.prepare()
             self._config.append(build_config(self._settings, self.reader))
         return self._config[0] if self._config else None
+
+    def _build(self, plainer: Plainer) -> Element:
+        return build_rospec(self._settings, self._antennas, self.reader, self._log, plainer)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What the reader did not take of what it was to do, in words."""
+        plainer = self._memory.plainer
+        if plainer is Plainer.NOTHING:
+            return self.refused
+        without = left_out(self._settings, self._antennas, plainer)
+        return [*self.refused, f"our ROSpec as configured (a plainer one is in its place{without})"]
 
     def _leave_out_unknown_powers(self) -> None:
         """A power is a row of a table that the reader tells: without one, the power stays as it is."""
@@ -206,117 +210,13 @@ class Setup:
         """Which AccessSpecs does the reader have?"""
         return E("GET_ACCESSSPECS")
 
-    def took_access_specs(self, answer: Element) -> None:
-        """We make none: whatever is there acts on tags under our ROSpec, for somebody else."""
-        found = [spec["AccessSpecID"] for spec in answer.all("AccessSpec")]
-        if found:
-            self._log.warning(
-                "AccessSpecs of another program are in the reader", specs=found, removing=self._settings.exclusive
-            )
-        self._clears_access = self._settings.exclusive
-        self.foreign_access = found
-
-    def no_access_specs(self, refusal: Refusal) -> None:
-        """It does not say."""
-        self._log.warning("the reader does not tell its AccessSpecs", error=str(refusal))
-        self._clears_access = self._settings.exclusive
-
     def ask_rospecs(self) -> Element:
         """Which ROSpecs does the reader have?"""
         return E("GET_ROSPECS")
 
-    def took_rospecs(self, answer: Element) -> None:
-        """These: what of them is not ours is to go, and ours is to be as we want it."""
-        states = {rospec["ROSpecID"]: rospec["CurrentState"] for rospec in answer.all("ROSpec")}
-        ours = self.rospec["ROSpecID"]
-        for number in states.keys() - {ours}:
-            if is_ours(number) or self._settings.exclusive:
-                self._log.info("removing a ROSpec", rospec=number, ours=is_ours(number))
-                self._plan.append(E("DELETE_ROSPEC", ROSpecID=number))
-        if ours not in states:
-            self._plan.append(E("ADD_ROSPEC", self.rospec))
-        state = states.get(ours, _DISABLED)
-        self.is_active = state == _ACTIVE
-        self.was_in_place = self.is_active or (state != _DISABLED and self._settings.start is not None)
-        # A reader that lists no AccessSpec may still have one; where nothing is kept over the connection, make sure.
-        if self._clears_access and (self.foreign_access or not self.was_in_place):
-            self._plan.appendleft(E("DELETE_ACCESSSPEC", AccessSpecID=ALL))
-        if not self.was_in_place:
-            self._plan_start(is_enabled=state != _DISABLED)
-
-    def no_rospecs(self, refusal: Refusal) -> None:
-        """It does not say: ours is put in anew."""
-        self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", error=str(refusal))
-        ours = self.rospec["ROSpecID"]
-        if self._clears_access:
-            self._plan.append(E("DELETE_ACCESSSPEC", AccessSpecID=ALL))
-        self._plan.append(E("DELETE_ROSPEC", ROSpecID=ALL if self._settings.exclusive else ours))
-        self._plan.append(E("ADD_ROSPEC", self.rospec))
-        self._plan_start(is_enabled=False)
-
-    def _plan_start(self, *, is_enabled: bool) -> None:
-        ours = self.rospec["ROSpecID"]
-        if not is_enabled:
-            self._plan.append(E("ENABLE_ROSPEC", ROSpecID=ours))
-        if self._settings.start is None:
-            self._plan.append(E("START_ROSPEC", ROSpecID=ours))
-
     def ask_reconcile(self) -> Element | None:
         """The next command of those that bring the reader to what we want."""
-        return self._plan[0] if self._plan else None
-
-    def took_reconcile(self, answer: Element) -> None:
-        """The reader did it."""
-        command = self._plan.popleft()
-        if command.name == "DELETE_ACCESSSPEC":
-            gone = command["AccessSpecID"]
-            self.foreign_access = [spec for spec in self.foreign_access if gone not in (ALL, spec)]
-        elif command.name == "GET_ROSPECS":
-            self._check_start(answer)
-
-    def no_reconcile(self, refusal: Refusal) -> None:
-        """The reader refused it, which is a warning, or ends the set-up."""
-        command = self._plan.popleft()
-        match command.name:
-            case "DELETE_ROSPEC":
-                self._log.warning("a ROSpec was not removed", rospec=command["ROSpecID"], error=str(refusal))
-            case "DELETE_ACCESSSPEC" if command["AccessSpecID"] == ALL and self.foreign_access:
-                self._plan.extendleft(E("DELETE_ACCESSSPEC", AccessSpecID=spec) for spec in self.foreign_access)
-            case "DELETE_ACCESSSPEC" if self.foreign_access:
-                spec = command["AccessSpecID"]
-                self._log.warning("an AccessSpec was not removed", spec=spec, error=str(refusal))
-            case "DELETE_ACCESSSPEC":
-                pass  # there was none to remove
-            case "ADD_ROSPEC" if self._adds < 2:
-                self._add_again(refusal)
-            case "ENABLE_ROSPEC" | "START_ROSPEC" if not self._plan or self._plan[-1].name != "GET_ROSPECS":
-                # It may be so already, or start by itself: what counts is whether it reads.
-                self._log.warning("the reader refused a command", command=command.name, error=str(refusal))
-                self._last_refusal = f"{command.name}: {refusal}"
-                self._plan.append(E("GET_ROSPECS"))
-            case "ENABLE_ROSPEC" | "START_ROSPEC":
-                self._last_refusal = f"{command.name}: {refusal}"
-            case _:
-                raise DriverError(f"{self._peer}: the reader refused {command.name}: {refusal}")
-
-    def _add_again(self, refusal: Refusal) -> None:
-        """Once in case that a ROSpec of our number is in the way, then with nothing that not every reader takes."""
-        self._adds += 1
-        if self._adds == 1:
-            self._log.warning("the reader refuses our ROSpec; trying again in its place", error=str(refusal))
-        else:
-            self.rospec = build_rospec(self._settings, self._antennas, self.reader, self._log, plain=True)
-            self._refused("our ROSpec as configured (a plainer one is in its place)", refusal)
-        ours = self.rospec["ROSpecID"]
-        start = [step.name for step in self._plan if "ROSpecID" in step.fields]
-        self._plan = deque([E("DELETE_ROSPEC", ROSpecID=ours), E("ADD_ROSPEC", self.rospec)])
-        self._plan.extend(E(name, ROSpecID=ours) for name in start)
-
-    def _check_start(self, answer: Element) -> None:
-        ours = [spec for spec in answer.all("ROSpec") if spec["ROSpecID"] == self.rospec["ROSpecID"]]
-        wanted = _ACTIVE if self._settings.start is None else _INACTIVE
-        if not ours or ours[0]["CurrentState"] < wanted:
-            raise DriverError(f"{self._peer}: the reader refused {self._last_refusal}")
+        return self.specs.next()
 
     def ask_release(self) -> Element:
         """The last message: events and held reports may come now."""
@@ -338,6 +238,10 @@ class Step:
     repeats: bool = False
 
 
+def _of_specs(method: Callable[[Specs, _Answer], None]) -> Callable[[Setup, _Answer], None]:
+    return lambda setup, answer: method(setup.specs, answer)
+
+
 STEPS: dict[State, Step] = {
     State.VERSION: Step(Setup.ask_version, Setup.took_version, Setup.no_version, State.SET_VERSION),
     State.SET_VERSION: Step(Setup.ask_set_version, Setup.nothing, Setup.no_set_version, State.CAPABILITIES),
@@ -347,8 +251,10 @@ STEPS: dict[State, Step] = {
     State.CONFIGURE: Step(
         Setup.ask_configure, Setup.took_configure, Setup.no_configure, State.ACCESSSPECS, repeats=True
     ),
-    State.ACCESSSPECS: Step(Setup.ask_access_specs, Setup.took_access_specs, Setup.no_access_specs, State.ROSPECS),
-    State.ROSPECS: Step(Setup.ask_rospecs, Setup.took_rospecs, Setup.no_rospecs, State.RECONCILE),
-    State.RECONCILE: Step(Setup.ask_reconcile, Setup.took_reconcile, Setup.no_reconcile, State.RELEASE, repeats=True),
+    State.ACCESSSPECS: Step(
+        Setup.ask_access_specs, _of_specs(Specs.took_access_specs), _of_specs(Specs.no_access_specs), State.ROSPECS
+    ),
+    State.ROSPECS: Step(Setup.ask_rospecs, _of_specs(Specs.took_rospecs), _of_specs(Specs.no_rospecs), State.RECONCILE),
+    State.RECONCILE: Step(Setup.ask_reconcile, _of_specs(Specs.took), _of_specs(Specs.no), State.RELEASE, repeats=True),
     State.RELEASE: Step(Setup.ask_release, Setup.nothing, Setup.nothing, State.READING),
 }

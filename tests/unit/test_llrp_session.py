@@ -399,14 +399,20 @@ def test_held_reads_may_take_longer_than_a_command() -> None:
     assert bench.take(ReaderAlive) == [ReaderAlive("r1", bench.now)]
 
 
-def test_keepalives_do_not_make_up_for_an_answer_that_never_comes() -> None:
+@pytest.mark.parametrize("lively", [True, False])
+def test_a_reader_that_does_not_answer_the_last_question_reads_if_it_is_alive(lively: bool) -> None:
     bench = Bench(settings={"command_timeout": 3.0, "keepalive": 1.0})
     bench.set_up(until=State.RELEASE)
     for _ in range(2):
         bench.wait(1)
-        bench.hear(KEEPALIVE)
-    with pytest.raises(DriverError, match="no answer to GET_READER_CONFIG"):
+        if lively:
+            bench.hear(KEEPALIVE)
+    if lively:
         bench.wait(1.2)
+        assert bench.state is State.READING
+    else:
+        with pytest.raises(DriverError, match="no answer to GET_READER_CONFIG"):
+            bench.wait(1.2)
 
 
 def test_a_gateway_that_was_held_up_reads_before_it_judges() -> None:

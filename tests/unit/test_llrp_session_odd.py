@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from drivers.api import Antenna, DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
 from drivers.comprehension import PATIENCE
-from drivers.llrp.announce import FOREIGN_ACCESS, FOREIGN_ACCESS_SPEC, SETTINGS_REFUSED
+from drivers.llrp.announce import FOREIGN_ACCESS, FOREIGN_ACCESS_SPEC, FOREIGN_ROSPEC, SETTINGS_REFUSED
 from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.setup import State
@@ -120,21 +122,110 @@ def test_an_answer_that_is_cut_off_says_no_rospecs() -> None:
     assert bench.take(ReaderUp)
 
 
-def test_a_rospec_that_is_refused_twice_goes_in_plainer() -> None:
-    bench = Bench()
+def inventory(rospec: Element) -> Element:
+    return rospec.need("AISpec").need("InventoryParameterSpec")
+
+
+def content(rospec: Element) -> Element:
+    report = rospec.find("ROReportSpec") or E("ROReportSpec")
+    return report.find("TagReportContentSelector") or Element("", {"EnableChannelIndex": 0, "EnableTagSeenCount": 0})
+
+
+def has_power(rospec: Element) -> bool:
+    return any(antenna.find("RFTransmitter") for antenna in inventory(rospec).children)
+
+
+def has_mode(rospec: Element) -> bool:
+    commands = [antenna.find("C1G2InventoryCommand") for antenna in inventory(rospec).children]
+    return any(command is not None and command.find("C1G2RFControl") for command in commands)
+
+
+# What a reader does not take of a ROSpec, and what its operator is told to be missing besides.
+REFUSALS: dict[str, tuple[Callable[[Element], object], str]] = {
+    "channel": (lambda spec: content(spec)["EnableChannelIndex"], ""),
+    "count": (lambda spec: content(spec)["EnableTagSeenCount"], ""),
+    "mode": (has_mode, " without the reader mode"),
+    "power": (has_power, " without the reader mode and the power of its antennas"),
+    "antennas": (lambda spec: inventory(spec).children, " without the reader mode and the power of its antennas"),
+    "trigger": (lambda spec: (spec.find("ROReportSpec") or {"ROReportTrigger": 0})["ROReportTrigger"] == 1, ""),
+    "report": (lambda spec: spec.find("ROReportSpec"), ""),
+    "number": (lambda spec: spec["ROSpecID"] > 0xFFFF, ""),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+def test_a_rospec_that_is_refused_goes_in_plainer_and_is_known_the_next_time(refused: str) -> None:
+    objects, told = REFUSALS[refused]
+    bench = Bench(antennas=(Antenna(1, 27.0), Antenna(2)), settings={"mode": 2})
     bench.set_up(until=State.RECONCILE)
-    adds = 0
+    adds = []
     while bench.state is State.RECONCILE:
         if bench.asked.name == "ADD_ROSPEC":
-            adds += 1
-            spec = bench.asked.body.need("ROSpec").need("AISpec").need("InventoryParameterSpec")
-            if spec.children:
-                bench.refuse()
+            adds.append(bench.asked.body.need("ROSpec"))
+            if objects(adds[-1]):
+                bench.refuse(100)
                 continue
         bench.answer()
     bench.set_up()
-    assert adds == 3
-    assert bench.take(ReaderCondition)[0].condition == SETTINGS_REFUSED
+    assert len(adds) > 2
+    (condition,) = bench.take(ReaderCondition)
+    assert condition.condition == SETTINGS_REFUSED
+    assert told in condition.detail
+    again = Bench(memory=bench.memory, antennas=(Antenna(1, 27.0), Antenna(2)), settings={"mode": 2})
+    again.set_up()
+    assert not objects(again.rospec)
+    assert again.names().count("ADD_ROSPEC") == 1
+
+
+def test_a_reader_that_takes_no_rospec_at_all_is_asked_for_everything_the_next_time() -> None:
+    bench = Bench()
+    bench.set_up(until=State.RECONCILE)
+
+    def refuse_all() -> None:
+        while True:
+            bench.refuse(401) if bench.asked.name == "ADD_ROSPEC" else bench.answer()
+
+    with pytest.raises(DriverError, match="refused ADD_ROSPEC"):
+        refuse_all()
+    again = Bench(memory=bench.memory)
+    again.set_up()
+    assert content(again.rospec)["EnableChannelIndex"]
+
+
+def test_rospecs_of_others_that_are_not_removed_as_they_are_are_disabled_first_or_go_all_at_once() -> None:
+    other = E(
+        "ROSpec",
+        E("ROBoundarySpec", E("ROSpecStartTrigger", ROSpecStartTriggerType=0),
+          E("ROSpecStopTrigger", ROSpecStopTriggerType=0, DurationTriggerValue=0)),
+        ROSpecID=5, Priority=0, CurrentState=2,
+    )  # fmt: skip
+    for helps, told in (("DISABLE_ROSPEC", []), ("all", []), ("", [(FOREIGN_ROSPEC, True, "5")])):
+        bench = Bench()
+        bench.set_up(until=State.ROSPECS)
+        bench.answer(other)
+        while bench.state is not State.READING:
+            body = bench.asked.body
+            done = bench.names().count(helps) or (helps == "all" and body.fields.get("ROSpecID") == 0)
+            bench.refuse(101) if body.name == "DELETE_ROSPEC" and not done else bench.answer()
+        assert [(item.condition, item.active, item.detail) for item in bench.take(ReaderCondition)] == told
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_reader_that_reads_no_more_without_a_word_is_set_up_again(tells: bool) -> None:
+    """One that does not tell the state of its ROSpecs is left alone."""
+    bench = Bench()
+    bench.set_up()
+    state = 2 if tells else 1
+    asked = 0
+    with pytest.raises(DriverError, match="stopped reading by itself") if tells else contextlib.nullcontext():
+        for _ in range(100):
+            bench.wait(2)
+            bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+            if bench.asked.name == "GET_ROSPECS":
+                asked += 1
+                bench.answer(Element("ROSpec", bench.rospec.fields | {"CurrentState": state}, bench.rospec.children))
+                state = 1
+    assert asked == (2 if tells else 1)
 
 
 @pytest.mark.parametrize("state", [2, 1])
@@ -261,9 +352,13 @@ def test_results_of_others_are_a_condition_while_they_come() -> None:
     bench.take()
     for _ in range(3):
         bench.session.acted({7}, bench.now, bench.at)
+        bench.wait(0)
+        bench._collect()
     (condition,) = bench.take(ReaderCondition)
     assert condition.condition == FOREIGN_ACCESS
     assert "AccessSpec (7)" in condition.detail
+    assert bench.names().count("DELETE_ACCESSSPEC") == 2, "once when it was set up, once when it came"
+    bench.answer()
     for _ in range(3):
         bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
     assert [(item.condition, item.active) for item in bench.take(ReaderCondition)] == [(FOREIGN_ACCESS, False)]

@@ -110,14 +110,15 @@ class Frames:
         try:
             while size - at >= HEADER_SIZE:
                 head, length, identity = unpack(data, at)
-                if head >> 8 not in _FIRST_BYTES or not HEADER_SIZE <= length <= cap:
+                # Once it is known to be LLRP, a version or reserved bits that are odd are no reason to end it.
+                if (not found and head >> 8 not in _FIRST_BYTES) or not HEADER_SIZE <= length <= cap:
                     raise self._error(data, at, found)
                 end = at + length
                 if end > size:
                     self._need = length
                     break
                 if head & 0x3FF != kind:
-                    others.append((head >> 10, head & 0x3FF, identity, data[at:end]))
+                    others.append((head >> 10 & 7, head & 0x3FF, identity, data[at:end]))
                 elif data[at : at + _SAME] == data[end : end + _SAME]:
                     run = _alike(data, at, length)
                     bodies += run
@@ -128,7 +129,7 @@ class Frames:
                 at = end
                 found += 1
             else:
-                if at < size and data[at] not in _FIRST_BYTES:
+                if at < size and not found and data[at] not in _FIRST_BYTES:
                     raise self._error(data, at, found)
                 self._need = HEADER_SIZE
         finally:

@@ -28,8 +28,9 @@ START = 5
 
 _EPC_DATA = 241
 _ACCESS_SPEC = 16
-_ACCESS_RESULTS = range(349, 356)
-"""Results of reading, writing, killing, locking, block-erasing and block-writing a tag (LLRP 1.1, section 17.2.3.9)."""
+_ACCESS_RESULTS = frozenset([15, *range(349, 356), 360, 361, 362])
+"""Results of reading, writing, killing, locking, erasing and recommissioning a tag (LLRP 1.1, section 17.2.3.9), and
+of what a client was asked for."""
 _TLV = struct.Struct(">HH")
 _VENDOR = struct.Struct(">II")
 MAX_PARAMETERS = 64

@@ -19,14 +19,12 @@ class Polls:
     def __init__(self) -> None:
         self._takers: set[Callable[[], None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._polled = 0.0
 
     def join(self, take: Callable[[], None]) -> None:
         """Calls `take` at every poll from now on."""
         self._takers.add(take)
         if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LONGEST, self._look, loop)
+            self._set_timer()
 
     def leave(self, take: Callable[[], None]) -> None:
         """Calls `take` no more."""
@@ -34,16 +32,13 @@ class Polls:
 
     def poll(self) -> None:
         """Reads everybody, before a tick."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._takers:
-            self._polled = asyncio.get_running_loop().time()
+            self._set_timer()
             for take in list(self._takers):
                 take()
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Polls if nobody else has, as long as there is somebody to read."""
-        self._timer = None
-        if not self._takers:
-            return
-        if loop.time() >= self._polled + LONGEST:
-            self.poll()
-        self._timer = loop.call_at(self._polled + LONGEST, self._look, loop)
+    def _set_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LONGEST, self.poll)

@@ -1,9 +1,9 @@
 """How bytes are taken from a connection: not while the gateway holds the reader back, and from a chatty reader once for
 each tick.
 
-A reader that reports every read by itself sends a segment a millisecond. Taking each as it comes costs more than all
-that is then done with the read, so such a connection is paused, its messages gather in the kernel, and the polls of
-the gateway read them. One that says something now and then is read at once, as ever.
+A reader that reports every read by itself sends a segment a millisecond. Waking up for each costs more than all that is
+then done with the read, at a few reads a second as at a thousand, so such a connection is paused, its messages gather
+in the kernel, and the polls of the gateway read them. One that says something now and then is read at once, as ever.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from drivers.polls import Polls
+from drivers.polls import LONGEST, Polls
 
-CHATTER = 0.03
-"""Seconds between two chunks below which a connection is chatty: a reader that makes 30 reports a second or more."""
+CHATTER = LONGEST
+"""Seconds between two chunks below which a connection is chatty: nearly every poll finds something to take."""
 
 PLENTY = 64 * 1024
 """Bytes at a time from which a connection needs no gathering, and the kernel's buffer could fill."""

@@ -5,10 +5,11 @@ Times are seconds. Identifiers become MQTT topic levels and file names, hence th
 
 from __future__ import annotations
 
+import difflib
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,16 @@ IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 HEX_PATTERN = r"^[0-9A-F]{1,124}$"
 
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+FORMS: dict[str, str] = {}
+"""What to write, in words, for each pattern of the configuration's own: a regular expression is no remedy."""
+
+
+def in_the_form(words: str, pattern: str, **more: Any) -> StringConstraints:
+    """Text that fits `pattern`, and `words` that say so to who wrote another: ``write … such as …``."""
+    FORMS[pattern] = words
+    return StringConstraints(pattern=pattern, **more)
+
+
 HexPrefix = Annotated[str, StringConstraints(pattern=HEX_PATTERN)]
 FilePath = Annotated[Path, Strict(False)]  # text is a path, in Python as in JSON
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -43,7 +54,12 @@ def zone_info(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {name!r}: write one such as America/Denver") from error
+        known = available_timezones()
+        if not known:
+            raise ValueError("this machine knows no time zones: install its package tzdata") from error
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        remedy = f"did you mean `{close[0]}`?" if close else "write one such as America/Denver"
+        raise ValueError(f"there is no time zone `{name}`: {remedy}") from error
 
 
 def _time_zone(name: str) -> str:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from gateway.config.base import FilePath, Identifier, Section
+from gateway.config.base import FilePath, Identifier, Section, in_the_form
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]
+HttpUrl = Annotated[
+    str,
+    in_the_form(
+        "write an address such as https://host.example:8971/path, without a user, `?` or `#`",
+        r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        max_length=500,
+    ),
+]
 """An address without a user, a query or a fragment."""
 
 
@@ -17,7 +24,9 @@ class FrigateConfig(Section):
     read from `token_file` each time."""
 
     url: HttpUrl
-    camera: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    camera: Annotated[
+        str, in_the_form("write at most 64 letters, digits, dots, underscores and hyphens", r"^[A-Za-z0-9_.-]{1,64}$")
+    ]
     token_file: FilePath | None = None
 
 
@@ -27,7 +36,10 @@ class CameraConfig(Section):
 
     id: Identifier
     places: Annotated[list[Identifier], Field(min_length=1, max_length=100)]
-    link: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=500)] | None = None
+    link: (
+        Annotated[str, in_the_form("write an address that begins with https://", r"^https?://\S+$", max_length=500)]
+        | None
+    ) = None
     frigate: FrigateConfig | None = None
     before: Annotated[float, Field(ge=0, le=600)] = 15.0
     after: Annotated[float, Field(ge=0, le=600)] = 15.0

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from drivers.api import DriverError, DriverSettings, FileUse
 from gateway.config import drivers as driver_registry
+from gateway.config.doubts import doubts, lacking
 from gateway.config.files import SECRETS, credential, exposed, unusable
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
@@ -39,8 +40,8 @@ class Checker:
     def __init__(self, root: Node) -> None:
         self._root = root
         self.problems: list[Problem] = []
-        self.exposed: list[Problem] = []  # secrets that everybody may read
-        self.copied: list[Problem] = []  # secrets that a reload does not read again
+        self.doubtful: list[Problem] = []  # what an earlier release took: no pass, and no reason not to start
+        self.notes: list[Problem] = []  # what is right and good to know: secrets that a reload does not read again
 
     def structure(self) -> None:
         """Names, antennas and drivers: everything that can be told from the tree alone."""
@@ -91,6 +92,8 @@ class Checker:
             self._add(
                 ("mqtt", "password_file"), "MQTT 3.1.1 knows no password without a user: write mqtt.username as well"
             )
+        self.doubtful += [Problem(line_of(self._root, path), path_text(path), text) for path, text in doubts(config)]
+        self.notes += [Problem(line_of(self._root, path), path_text(path), text) for path, text in lacking(config)]
         self._files(config, ())
 
     def _add(self, path: Steps, text: str, line: int | None = None) -> None:
@@ -263,9 +266,9 @@ class Checker:
         if wrong := unusable(use.path):
             self._add(path, wrong)
         elif use.secret and (shown := exposed(use.path)):
-            self.exposed.append(Problem(line_of(self._root, path), path_text(path), shown))
+            self.doubtful.append(Problem(line_of(self._root, path), path_text(path), shown))
         if use.secret and (copied := credential(use.path)):
-            self.copied.append(Problem(line_of(self._root, path), path_text(path), copied))
+            self.notes.append(Problem(line_of(self._root, path), path_text(path), copied))
 
 
 def _text(entry: Mapping, key: str) -> str | None:

@@ -6,9 +6,9 @@ from collections import Counter
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from gateway.config.base import Identifier, Section, TimeZone
+from gateway.config.base import Identifier, Section, TimeZone, in_the_form
 
 
 def _day(text: str) -> str:
@@ -20,9 +20,19 @@ def _day(text: str) -> str:
     return text
 
 
-Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day)]
-TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-Every = Annotated[str, StringConstraints(pattern=r"^([1-9]\d{0,2}d|(1|2|3|4|6|8|12)h)$")]
+Day = Annotated[
+    str, in_the_form('write a day such as "2026-01-05", in quotes', r"^\d{4}-\d\d-\d\d$"), AfterValidator(_day)
+]
+TimeOfDay = Annotated[
+    str, in_the_form('write hours and minutes with two digits each, such as "06:00"', r"^([01]\d|2[0-3]):[0-5]\d$")
+]
+Every = Annotated[
+    str,
+    in_the_form(
+        "write days, such as 7d, or hours that divide a day: 1h, 2h, 3h, 4h, 6h, 8h or 12h",
+        r"^([1-9]\d{0,2}d|(1|2|3|4|6|8|12)h)$",
+    ),
+]
 """Days, or hours that divide a day."""
 
 

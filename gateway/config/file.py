@@ -24,11 +24,11 @@ def load(path: Path) -> Config:
     """The configuration in `path`, with everything checked that can be checked without touching a reader or a broker.
 
     Raises `ConfigError` with one ``file:line: path: what is wrong and what to write instead`` for each problem, in
-    the order of the lines; a secret that everybody may read is said on stderr, since a gateway that runs must start
-    again. Reads this file and opens those that it names: not for the event loop.
+    the order of the lines; what is doubtful (a secret that everybody may read, `doubts`) is said on stderr, since a
+    gateway that ran must start again. Reads this file and opens those that it names: not for the event loop.
     """
-    config, problems, exposed, _ = _check(path)
-    for problem in () if problems else exposed:
+    config, problems, doubtful, _ = _check(path)
+    for problem in () if problems else doubtful:
         print(_format(path, problem), file=sys.stderr)
     return _good(path, config, problems)
 
@@ -44,11 +44,11 @@ def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
 
 
 def check_command(path: Path) -> int:
-    """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, and what a reload of
-    this file would not do."""
-    config, problems, exposed, copied = _check(path)
+    """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, with a line for each
+    thing that is good to know."""
+    config, problems, doubtful, notes = _check(path)
     try:
-        config = _good(path, config, problems + exposed)
+        config = _good(path, config, problems + doubtful)
     except ConfigError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
@@ -59,13 +59,13 @@ def check_command(path: Path) -> int:
         f"{path}: good: site {config.site}, gateway {config.gateway}, {_count(len(config.readers), 'reader')}, "
         f"{_count(antennas, 'antenna')}, {_count(len(config.zones), 'zone')}, config hash {config.digest()}"
     )
-    for note in copied:
+    for note in notes:
         print(_format(path, note))
     return 0
 
 
 def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem]]:
-    """The configuration, what is wrong, secrets that everybody may read, and those that a reload does not read."""
+    """The configuration, what is wrong, what is doubtful, and what is good to know."""
     text, problem = _read(path)
     if problem is not None:
         return None, [problem], [], []
@@ -84,7 +84,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], lis
         problems += problems_of(error, root, Config)
     else:
         checker.values(config)
-    return config, problems + checker.problems, checker.exposed, checker.copied
+    return config, problems + checker.problems, checker.doubtful, checker.notes
 
 
 def _read(path: Path) -> tuple[str, Problem | None]:

@@ -9,11 +9,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.model import HEX_PATTERN, IDENTIFIER_PATTERN
+from gateway.config.base import FORMS, HEX_PATTERN, IDENTIFIER_PATTERN
 from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text
 from gateway.text import printable
 
 Path = tuple[str | int, ...]
+
+_WITH_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_WITH_UNIT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?[A-Za-z]{1,7}")
 
 _SHOWN = 60
 """Characters of a wrong value that a message repeats: enough to find it by, too few to hide the message."""
@@ -34,6 +37,8 @@ def problems_of(
             path = prefix + detail["loc"]
             known = [*_keys_at(model, detail["loc"][:-1]), *(also if len(detail["loc"]) == 1 else ())]
             text, suggestion = unknown_key(str(path[-1]), known)
+            if section := _empty_before(root, path, model, detail["loc"]):
+                text = f"unknown key: it belongs to `{section}`, which is empty: indent it below that"
             problems.append(Problem(line_of(root, path), path_text(path), text))
             if suggestion is not None:
                 meant.add((*path[:-1], suggestion))
@@ -113,6 +118,17 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in models_in(inner)]
 
 
+def _empty_before(root: Node, path: Path, model: type[BaseModel], loc: Path) -> str:
+    """The empty section beside the key at `path` that knows such a key, or nothing: the key is not indented."""
+    node, reached = _reach(root, path[:-1], keep_last=False)
+    if not isinstance(node, Mapping) or reached != path[:-1]:
+        return ""
+    for name, value in node.values.items():
+        if isinstance(value, Scalar) and value.value is None and str(path[-1]) in _keys_at(model, (*loc[:-1], name)):
+            return name
+    return ""
+
+
 def _say(detail: dict[str, Any], node: Node | None) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if isinstance(node, Scalar) and node.value is None and kind != "missing":
@@ -152,13 +168,17 @@ def _pattern(context: dict[str, Any], node: Node | None) -> str:
             f"{_shown(node)} cannot be a name: write at most 64 of A-Z, a-z, 0-9, dot, underscore and hyphen, "
             "beginning with a letter or digit"
         )
-    return f"{_shown(node)} has the wrong form: write what fits {pattern}"
+    return f"{_shown(node)} has the wrong form: {FORMS.get(pattern) or f'write what fits {pattern}'}"
 
 
 def _number_wanted(noun: str) -> Callable[[dict[str, Any], Node | None], str]:
     def words(_: dict[str, Any], node: Node | None) -> str:
         if isinstance(node, Scalar) and isinstance(node.value, str) and re.fullmatch(r"[-+]?[\d._]+", node.text):
             return f"{_shown(node)} is text: write {noun} without quotes or separators"
+        if isinstance(node, Scalar) and (found := _WITH_COMMA.fullmatch(node.text)):
+            return f"{_shown(node)} has a comma: write {found[1]}.{found[2]}"
+        if isinstance(node, Scalar) and (found := _WITH_UNIT.fullmatch(node.text)):
+            return f"{_shown(node)} has a unit: write {found[1]} alone; times are in seconds and powers in dBm"
         return f"must be {noun}, not {_shown(node)}"
 
     return words
@@ -172,6 +192,14 @@ def _choice(context: dict[str, Any], node: Node | None) -> str:
     if isinstance(node, Scalar) and (close := difflib.get_close_matches(node.text, choices, n=1)):
         return f"{_shown(node)} is not a choice: did you mean `{close[0]}`?"
     return f"{_shown(node)} is not a choice: write {' or '.join(choices) or expected}"
+
+
+def _kind(context: dict[str, Any], node: Node | None) -> str:
+    key = str(context["discriminator"]).strip("'")
+    kinds = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
+    if not kinds:
+        return f"`{key}` is missing: add it"
+    return f"there is no {key} `{printable(str(context['tag']), _SHOWN)}`: write {' or '.join(kinds)}"
 
 
 def _limit(words: str, key: str) -> Callable[[dict[str, Any], Node | None], str]:
@@ -191,6 +219,7 @@ _WORDS: list[tuple[Callable[[dict[str, Any], Node | None], str], tuple[str, ...]
     (_number_wanted("a number"), ("float_type", "float_parsing")),
     (lambda _, node: f"must be true or false, not {_shown(node)}", ("bool_type", "bool_parsing")),
     (_choice, ("literal_error", "enum")),
+    (_kind, ("union_tag_invalid", "union_tag_not_found")),
     (_limit("at least", "ge"), ("greater_than_equal",)),
     (_limit("more than", "gt"), ("greater_than",)),
     (_limit("at most", "le"), ("less_than_equal",)),

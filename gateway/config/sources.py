@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
 
-from gateway.config.base import FilePath, Identifier, Name, Seconds, Section, TimeZone
+from gateway.config.base import FilePath, Identifier, Name, Seconds, Section, TimeZone, in_the_form
 
 Columns = dict[
     Literal[
@@ -36,8 +36,16 @@ class MetrcAccess(Section):
     """The Metrc v2 API, read only. Both keys are files that only the service can read, read at every connection. `rate`
     is the GETs a second that this gateway allows itself; Metrc allows a facility 50."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")]
-    license: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    url: Annotated[
+        str,
+        in_the_form(
+            "write the address of the state's API, such as https://api-co.metrc.com",
+            r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$",
+        ),
+    ]
+    license: Annotated[
+        str, in_the_form("write the number of the licence, such as 403R-00001", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    ]
     vendor_key_file: FilePath
     user_key_file: FilePath
     time_zone: TimeZone = "UTC"

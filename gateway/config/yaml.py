@@ -44,6 +44,7 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _PREFIXED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NO_SPACE = re.compile(r"(- )?[A-Za-z_]{1,40}:[^\s:]\S{0,80}")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True,
@@ -235,7 +236,15 @@ def _syntax_problem(error: YAMLError, text: str) -> Problem:
         return Problem(line, "", f"the character U+{int(error.character):04X} is not allowed: remove it")
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        return Problem(mark.line + 1 if mark else 1, "", _syntax(error))
+        line = mark.line + 1 if mark else 1
+        for number, written in enumerate(text.splitlines()[:line], 1):
+            if written.partition(" #")[0].count('"') % 2 and not written.lstrip().startswith("#"):
+                return Problem(number, "", "a quote is opened here and not closed in this line: close it")
+        if "mapping values are not allowed" in str(error.problem):
+            before = text.splitlines()[line - 2].strip() if line > 1 else ""
+            if _NO_SPACE.fullmatch(before):
+                return Problem(line - 1, "", f"no space after the colon: write `{before.replace(':', ': ', 1)}`")
+        return Problem(line, "", _syntax(error))
     return Problem(1, "", f"cannot be read as YAML: {error}")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from drivers.api import DriverFactory, DriverSettings, FileUse
 from drivers.llrp.settings import LlrpSettings
-from gateway.config import FilePath, Port, TlsConfig
+from gateway.config import FilePath, Port, TlsConfig, doubts
 from gateway.config import drivers as driver_registry
 from gateway.config import file as config_file
 from gateway.config.yaml import MAX_BYTES
@@ -454,6 +454,56 @@ CASES = [
     ("control character", "site: denver", "site: den\x07ver", ["1: the character U+0007 is not allowed: remove it"]),
     ("key that is a list", "site: denver", "[site]: denver", ["1: a key must be a word: quote a value with { or ["]),
     ("key without colon", "gateway: gw-1", "gateway", ["3: a key without its `:`: write `key: value`"]),
+    (
+        "key that is not indented below its section",
+        '  host: broker.local\n  version: "3.1.1"\n',
+        "host: broker.local\n",
+        [
+            "3: mqtt: is empty: write a value, or remove the key",
+            "4: host: unknown key: it belongs to `mqtt`, which is empty: indent it below that",
+        ],
+    ),
+    ("no space behind a colon", "site: denver", "site:denver", ["1: no space after the colon: write `site: denver`"]),
+    (
+        "quote that is never closed",
+        "site: denver",
+        'site: "denver',
+        ["1: a quote is opened here and not closed in this line: close it"],
+    ),
+    (
+        "unit behind a number",
+        "tick: 0.1",
+        "tick: 100ms",
+        ["9: floor.tick: `100ms` has a unit: write 100 alone; times are in seconds and powers in dBm"],
+    ),
+    ("decimal comma", "tick: 0.1", "tick: 0,1", ["9: floor.tick: `0,1` has a comma: write 0.1"]),
+    (
+        "time zone with a typing error",
+        "tags:",
+        "counts: {time_zone: America/Denvr}\ntags:",
+        ["6: counts.time_zone: there is no time zone `America/Denvr`: did you mean `America/Denver`?"],
+    ),
+    (
+        "time of day with one digit",
+        "tags:",
+        "counts: {plan: [{zone: vault, at: 6:00}]}\ntags:",
+        [
+            "6: counts.plan[0].at: `6:00` has the wrong form: write hours and minutes with two digits each, such as "
+            '"06:00"'
+        ],
+    ),
+    (
+        "book of an unknown kind",
+        "tags:",
+        "books: {sources: [{name: erp, kind: xml}]}\ntags:",
+        ["6: books.sources[0]: there is no kind `xml`: write metrc or csv or mqtt"],
+    ),
+    (
+        "book without a kind",
+        "tags:",
+        "books: {sources: [{name: erp}]}\ntags:",
+        ["6: books.sources[0]: `kind` is missing: add it"],
+    ),
 ]
 
 
@@ -571,6 +621,53 @@ def test_a_secret_that_all_may_read_does_not_pass_the_check_and_is_said_at_the_s
     said = capsys.readouterr().err
     assert ("may be read by everybody" in said) == (status == 2)
     assert "sesame" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("host: broker.local", "host: mqtts://broker.local", "4: mqtt.host: is more than a host: write its name or"),
+        ("host: broker.local", "host: broker.local:8883", "4: mqtt.host: is a host with a port: write the host alone"),
+        ("host: broker.local", 'host: "[::1]"', "4: mqtt.host: is an address in brackets: write ::1"),
+        ("host: 10.0.0.5", "host: http://10.0.0.5", "19: readers[0].host: is more than a host: write its name or"),
+        (
+            "tags:",
+            "cameras: [{id: c, places: [volt]}]\ntags:",
+            "6: cameras[0].places[0]: there is no zone and no portal",
+        ),
+        (
+            "tags:",
+            "books: {sources: [{name: b, kind: mqtt, zones: {A: volt}}]}\ntags:",
+            "6: books.sources[0].zones.A: there is no zone `volt`: did you mean `vault`?",
+        ),
+        ("tags:", "web: {port: 9464}\ntags:", "6: web.port: port 9464 is already that of `http`"),
+        ("tags:", "ledger: {file: /x}\nhistory: {file: /x}\ntags:", "7: history.file: is the file of the ledger"),
+        (
+            "tags:",
+            "expected: {directory: /x}\naccess: {directory: /x}\ntags:",
+            "7: access.directory: /x is already expected.directory: give each its own folder",
+        ),
+    ],
+)
+def test_what_an_earlier_release_took_does_not_pass_the_check_and_is_said_at_the_start(
+    tmp_path, capsys, old, new, said
+):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD.replace(old, new, 1))
+    assert config_file.check_command(file) == 2
+    assert capsys.readouterr().err.startswith(f"{file}:{said}")
+    config_file.load(file)
+    assert capsys.readouterr().err.startswith(f"{file}:{said}")
+
+
+def test_a_section_whose_libraries_are_not_installed_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(doubts, "find_spec", lambda library: None)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD.replace("tags:", "web: {}\ntags:"))
+    assert config_file.check_command(file) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{file}:6: web: no page is served until the extra `web` is installed: pip install 'rfid-gateway[web]'"
+    ]
 
 
 def test_two_readers_of_one_name(tmp_path):

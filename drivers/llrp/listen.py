@@ -1,8 +1,8 @@
 """Readers that call us: one server for each address and port, shared by the readers that call it.
 
-A caller is known by its address, or by the identification that it gives when asked. To ask, the connection first
-waits in a `Lobby`, which takes the greeting, asks one question, and then hands connection and bytes on, so that the
-session sees the connection from its beginning.
+A caller is known by its address, or by the identification that it gives when asked. The connection first waits in a
+`Lobby`, which takes the greeting, asks where it has to, and then hands connection and bytes on, so that the session
+sees the connection from its beginning. Who does not greet as a reader does takes nobody's place, whatever its address.
 """
 
 from __future__ import annotations
@@ -161,8 +161,6 @@ class Lobby(asyncio.Protocol):
         self._candidates = self._listener.candidates(self._address)
         if not self._candidates:
             self._refuse("no reader is expected from this address: correct `peer` in the configuration")
-        elif len(self._candidates) == 1 and self._candidates[0].identification is None:
-            self._hand_over(self._candidates[0])
         else:
             timeout = max(caller.timeout for caller in self._candidates)
             self._timer = self._loop.call_later(timeout, self._refuse, "it did not say who it is in time")
@@ -195,6 +193,8 @@ class Lobby(asyncio.Protocol):
         if len(self._kept) > MAX_KEPT:
             self._refuse("it talks a lot and does not say who it is")
         elif not self._has_asked and message.name == "READER_EVENT_NOTIFICATION" and self._transport is not None:
+            if len(self._candidates) == 1 and self._candidates[0].identification is None:
+                return self._candidates[0]
             self._has_asked = True
             question = Message("GET_READER_CONFIG", _QUESTION_ID, build_config_request(_IDENTIFICATION))
             self._transport.write(encode(question))

@@ -218,11 +218,29 @@ async def test_a_reader_that_calls_while_connected_ends_the_old_link() -> None:
         listening(port, peer="127.0.0.1").running(again=True) as rig,
     ):
         await rig.up()
-        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await rig.until(lambda: rig.failures, "the end of the old link")
+        async with LlrpEmulator(population(5, rate=100), call=("127.0.0.1", port)):
+            await rig.until(lambda: rig.failures, "the end of the old link")
         assert "the reader called again, so its old connection is dead" in str(rig.failures[0])
-        writer.close()
         await rig.up(2)
+
+
+async def test_who_does_not_greet_takes_no_readers_place_whatever_its_address() -> None:
+    port = free_port()
+    async with listening(port, peer="127.0.0.1", command_timeout=1.0).running(again=True) as rig:
+        silent = [await _open_when_listening(port) for _ in range(3)]
+        assert await _talk(port, b"GET / HTTP/1.1\r\n\r\n") == b""
+        async with LlrpEmulator(serials(rate=200), call=("127.0.0.1", port)):
+            await rig.up()
+            silent += [await _open_when_listening(port) for _ in range(3)]
+            assert await _talk(port, b"GET / HTTP/1.1\r\n\r\n") == b""
+            for reader, _ in silent:
+                with contextlib.suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(), 60) == b"", "who says nothing is told nothing"
+            seen = len(rig.epcs)
+            await rig.until(lambda: len(rig.epcs) > seen, "reads again")
+        assert len(rig.of(ReaderUp)) == 1
+    for _, writer in silent:
+        writer.close()
 
 
 async def test_a_reader_that_does_not_call() -> None:

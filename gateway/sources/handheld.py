@@ -36,7 +36,7 @@ OLDEST, AHEAD = 3_600 * SECOND, 300 * SECOND
 """How old a message may be, as the broker keeps those of a gateway that was away, and how far a sled's clock may run
 before ours. Outside of that the sled's clock is wrong, and its reads are of now."""
 
-_EPC = re.compile(r"(?:[0-9A-Fa-f]{2}){2,62}")
+_EPC = re.compile(r"(?:[0-9A-Fa-f]{4}){1,31}")
 _NAME = re.compile(IDENTIFIER_PATTERN)
 _EPC_KEYS = ("EPC", "EPCid", "epc", "idHex")
 _BARCODE_KEYS = ("decodedBarcode", "decodedbarcode", "barcode")

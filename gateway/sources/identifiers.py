@@ -22,12 +22,18 @@ MAX_ENTRIES = 500_000
 MAX_BYTES = 64 << 20
 """Of the file: some 100 bytes for each of the most entries."""
 
-_EPC = re.compile(r"(?:[0-9A-F]{2}){2,62}")
+_EPC = re.compile(r"(?:[0-9A-F]{4}){1,31}")
+"""An EPC is whole words of 16 bits."""
+
 _BIOTRACK = re.compile(r"[0-9]{16}")
 _LISTS = {"watch": "uids", "expected": "uids", "reads": "uids", "count": "expected"}
 """The argument of a command that lists UIDs."""
 
+_ENTRIES = {"book": "packages", "stock": "items"}
+"""The argument of a command that lists packages, each with a `uid`."""
+
 _METRC = re.compile(r"[0-9A-F]{24}")
+_HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 class IdentifierMap:
@@ -42,6 +48,8 @@ class IdentifierMap:
         if known is not None:
             return known
         text = identifier.upper()
+        if not self._uids:
+            _refuse_unreadable(text)
         if (_METRC if self._uids else _EPC).fullmatch(text):
             return text
         raise Refused(f"{printable(identifier, 60)!r} is no EPC and not in the identifier map: add it to the file")
@@ -65,8 +73,11 @@ class IdentifierMap:
         """
         if name == "manifest":
             return self.apply(args)
-        if name == "book" and isinstance(args.get("packages"), list):
-            return args | {"packages": [self._package(package) for package in args["packages"]]}
+        if name == "destroy":
+            return dict(self._package(args))
+        entries = _ENTRIES.get(name, "")
+        if isinstance(args.get(entries), list):
+            return args | {entries: [self._package(package) for package in args[entries]]}
         key = _LISTS.get(name)
         given = args.get(key) if key is not None else None
         if key is None or not isinstance(given, list):
@@ -74,6 +85,7 @@ class IdentifierMap:
         return args | {key: [self._resolve(one) for one in given]}
 
     def _package(self, package: Any) -> Any:
+        """What names a package by its `uid`, with the UID of the tag in its place."""
         if not isinstance(package, dict) or "uid" not in package:
             return package
         return package | {"uid": self._resolve(package["uid"])}
@@ -84,11 +96,7 @@ class IdentifierMap:
             return given
         if (known := self._uids.get(given)) is not None:
             return known
-        if _BIOTRACK.fullmatch(given):
-            raise Refused(
-                f"{given} is an identifier of 16 digits and no EPC, so that no tag could ever match it: "
-                f"give manifests.identifiers_file, which says which tag carries it"
-            )
+        _refuse_unreadable(given)
         return given
 
     def _delivery(self, delivery: Any) -> Any:
@@ -100,6 +108,20 @@ class IdentifierMap:
         if not isinstance(line, dict) or "uid" in line or not isinstance(line.get("identifier"), str):
             return line
         return line | {"uid": self.uid(line["identifier"])}
+
+
+def _refuse_unreadable(identifier: str) -> None:
+    """Raises Refused for what looks like an EPC and can be no tag's."""
+    if _BIOTRACK.fullmatch(identifier):
+        raise Refused(
+            f"{identifier} is an identifier of 16 digits and no EPC, so that no tag could ever match it: "
+            f"give manifests.identifiers_file, which says which tag carries it"
+        )
+    if len(identifier) % 4 and _HEX.fullmatch(identifier):
+        raise Refused(
+            f"{printable(identifier, 60)} has {len(identifier)} hex digits, and the EPC of a tag is whole words of "
+            f"four, so that no tag could ever match it: write all of its digits"
+        )
 
 
 def read_identifiers(path: Path) -> IdentifierMap:

@@ -201,6 +201,8 @@ def test_sets_are_replaced_or_changed(commands, found):
         ({"zone": "vault", "uids": [], "as_of": "0001-01-01T00:00:00+00:00"}, "as_of .* is not a time such as"),
         ({"zone": "vault", "uids": [], "as_of": 5}, "as_of 5 is not a time"),
         ({"zone": "vault", "uids": [], "source": 5}, "source is not a text"),
+        ({"zone": "vault", "uids": [], "by": 5}, "by is not a name"),
+        ({"zone": "vault", "uids": [], "by": "x" * 10_000}, "by is not a name"),
         ({"zone": "vault", "uids": [], "request": "x" * 129}, "request is not a text"),
         ({"zone": "vault", "uids": [], "tags": []}, "unknown argument 'tags'"),
     ],
@@ -213,6 +215,13 @@ def test_commands_that_make_no_sense_are_refused_and_change_nothing(args, messag
     floor.feed(Command(T0, "expected", args))
     assert floor.stats.ignored == 1
     assert floor.checkpoint()["floor"] == before
+
+
+def test_names_that_would_move_a_cursor_or_hide_are_written_out():
+    hostile = "a\x1b[31m\r\n\u202eb"
+    facts = run(ticked([expect(1, "vault", [1], by=hostile, source=hostile)], 5))
+    said = [fact.data for fact in facts if "sha256" in fact.data]
+    assert [(data["by"], data["source"]) for data in said] == [("a\\x1b[31m\\r\\n\\u202eb",) * 2]
 
 
 def test_an_older_set_is_refused():

@@ -407,8 +407,25 @@ def test_an_identifier_that_no_tag_carries_is_mapped_or_refused(name, key):
     for identifiers in (known, IdentifierMap()):
         with pytest.raises(Refused, match="identifiers_file"):
             identifiers.resolve(name, {key: [uid(9), "0099999999999999"]})
+        with pytest.raises(Refused, match="14 hex digits, and the EPC of a tag is whole words"):
+            identifiers.resolve(name, {key: [uid(9), "1A4060300048D3"]})
     assert IdentifierMap().resolve(name, {key: None}) == {key: None}
     assert IdentifierMap().resolve("gate.open", {"dock": "0099999999999999"}) == {"dock": "0099999999999999"}
+
+
+@pytest.mark.parametrize(
+    ("name", "around"),
+    [
+        ("destroy", lambda one: one),
+        ("book", lambda one: {"packages": [one]}),
+        ("stock", lambda one: {"items": [one]}),
+    ],
+)
+def test_what_names_a_package_by_an_identifier_is_mapped_or_refused_too(name, around):
+    known = IdentifierMap({"PAG1.X": uid(8)})
+    assert known.resolve(name, around({"uid": "PAG1.X"})) == around({"uid": uid(8)})
+    with pytest.raises(Refused, match="identifiers_file"):
+        known.resolve(name, around({"uid": "0099999999999999"}))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from gateway.events.count_models import ExpectedChanged, LastSighting, LongList
 from gateway.events.envelope import Fact
 from gateway.events.envelope import expected as changed_set
 from gateway.inputs import Command
+from gateway.text import printable
 
 MAX_EXPECTED = 100_000
 """UIDs in all sets together: the stock of a large site, 10 MB in memory and 3 MB in a checkpoint."""
@@ -88,6 +89,9 @@ class ExpectedSets:
         if mode not in MODES:
             raise Refused(f"expected: mode {mode!r}: write one of {', '.join(MODES)}")
         source = args.get("source", "")
+        by = args.get("by", "backend")
+        if not isinstance(by, str) or not 0 < len(by) <= 64:
+            raise Refused("expected: by is not a name of at most 64 characters")
         if not isinstance(source, str) or len(source) > 200:
             raise Refused("expected: source is not a text of at most 200 characters")
         request = args.get("request", "")
@@ -138,7 +142,7 @@ class ExpectedSets:
             as_of = _as_of(args.get("as_of"), t)
             if mode != "set" and held is not None:
                 as_of = max(as_of, held.as_of)
-            self._sets[zone] = ExpectedSet(uids, as_of, args.get("source", ""))
+            self._sets[zone] = ExpectedSet(uids, as_of, _line(args, "source"))
         self._index()
         return [self._said(zone, held, args, t)]
 
@@ -149,8 +153,8 @@ class ExpectedSets:
         data: ExpectedChanged = {
             "zone": zone,
             "mode": args.get("mode", "set"),
-            "by": args.get("by") or "backend",
-            "source": args.get("source", ""),
+            "by": _line(args, "by") or "backend",
+            "source": _line(args, "source"),
             "as_of": rfc3339(now.as_of) if now is not None else None,
             "request": args.get("request"),
             "number": len(now.uids) if now is not None else None,
@@ -217,6 +221,11 @@ class ExpectedSets:
         self._sets = {zone: ExpectedSet(**held) for zone, held in dump["sets"].items() if zone in zones}
         self._gone = dict(dump["gone"])
         self._index()
+
+
+def _line(args: Mapping[str, Any], name: str) -> str:
+    """A text of the command, fit to be shown."""
+    return printable(args.get(name) or "", 200)
 
 
 def _digest(uids: list[str]) -> str:

@@ -117,9 +117,9 @@ def _broken(change: str, random: Random) -> Trial:
     return _trial(random, [door], _three(random, 0.5, 1.8))
 
 
-def _beams(state: str, random: Random) -> Trial:
+def _photo_eyes(state: str, random: Random) -> Trial:
     """Photo-eyes on both sides: both good, one stuck from the middle of the scene on, or one blind."""
-    door = make_door(random, beams=True)
+    door = make_door(random, photo_eyes=True)
     convoys = _three(random, 0.5, 1.8)
     if state == "stuck":
         stuck = random.uniform(0.0, convoys[-1].end / 2)
@@ -239,9 +239,9 @@ SCENES = [
     _scene("carts", _carts, 12, 1, ordinary=True),
     _scene("pallet of 60", partial(_pallet, 60), 6, 1, ordinary=True),
     _scene("pallet of 200", partial(_pallet, 200), 3, 1, ordinary=True),
-    _scene("photo-eyes", partial(_beams, "good"), 25, 4, ordinary=True),
-    _scene("a photo-eye stuck", partial(_beams, "stuck"), 25, 4),
-    _scene("a photo-eye blind", partial(_beams, "blind"), 25, 4),
+    _scene("photo-eyes", partial(_photo_eyes, "good"), 25, 4, ordinary=True),
+    _scene("a photo-eye stuck", partial(_photo_eyes, "stuck"), 25, 4),
+    _scene("a photo-eye blind", partial(_photo_eyes, "blind"), 25, 4),
     _scene("8 antennas", partial(_hand, 0.5, 1.8, antennas=8), 25, 3, ordinary=True),
     _scene("2 antennas", partial(_hand, 0.5, 1.8, antennas=2), 25, 4),
     _scene("1 antenna", partial(_hand, 0.5, 1.8, antennas=1), 20, 3),

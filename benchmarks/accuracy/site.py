@@ -64,7 +64,7 @@ def make_door(
     antennas: int = 4,
     spread: float = 1.5,
     outside: str = "dock",
-    beams: bool = False,
+    photo_eyes: bool = False,
 ) -> Door:
     """A door whose antennas hang on both faces of the wall, on the frame, or above; `antennas` from 1 to 8.
 
@@ -91,7 +91,7 @@ def make_door(
         sides[port] = "inside" if side > 0 else "outside"
     doorway = Doorway(name, y=y)
     door = Door(doorway, reader_kind(reader, panels, random), sides, outside=outside)
-    if beams:
+    if photo_eyes:
         door.eyes = [PhotoEye(reader, port, x, y - 1.3, y + 1.3) for port, x in ((1, 0.35), (2, -0.35))]
     return door
 
@@ -122,7 +122,7 @@ def door_config(doors: Sequence[Door], more: Sequence[tuple[RadioReader, dict[in
     for door in doors:
         portal: dict[str, Any] = {"id": door.doorway.name, "inside": door.inside, "outside": door.outside}
         if door.eyes:
-            portal["beams"] = [
+            portal["photo_eyes"] = [
                 {"reader": eye.reader, "port": eye.port, "side": "inside" if eye.x > 0 else "outside"}
                 for eye in door.eyes
             ]

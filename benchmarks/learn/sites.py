@@ -18,14 +18,14 @@ from benchmarks.learn.ways import Array, Random
 
 @dataclass(slots=True, frozen=True)
 class Site:
-    """Antennas by row: place, front, exponent of the beam, and gain in decibels there and back; reflectors by row:
+    """Antennas by row: place, front, exponent of the main lobe, and gain in decibels there and back; reflectors by row:
     place and strength; `half`: metres from the middle to the antennas of a side. `door`: what passes comes from out of
     reach and goes there, which it does not in a field. `falls`: how much of the 40 dB of free space a level falls by
     where it is ten times as far."""
 
     places: Array
     fronts: Array
-    beams: Array
+    lobes: Array
     gains: Array
     inside: NDArray[np.bool_]
     reflectors: Array
@@ -58,8 +58,8 @@ def make_site(random: Random) -> Site:
     strengths = random.uniform(0.3, 1.0, number) * one_of(random, *((0.0, 0.2, 0.5, 0.8) if door else STRENGTHS))
     falls = random.uniform(0.6, 1.2) if door else random.uniform(0.2, 1.1)
     exponent = math.log(0.5) / math.log(math.cos(math.radians(width / 2))) / 2
-    beams = np.full(len(places), exponent)
-    return Site(places, fronts, beams, gains, inside, reflectors, strengths, half, door, falls)
+    lobes = np.full(len(places), exponent)
+    return Site(places, fronts, lobes, gains, inside, reflectors, strengths, half, door, falls)
 
 
 DOORS, UNEVEN, FAULTY = 0.5, 0.35, 0.12

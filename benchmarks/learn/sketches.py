@@ -80,26 +80,26 @@ def _levels(
     along = to / distance[:, None]
     dipole = _dipole(random, heading)
 
-    def beam(direction: Array) -> Array:
+    def lobe(direction: Array) -> Array:
         ahead = np.einsum("ij,ij->i", direction, site.fronts[ports])
-        return np.asarray(np.where(ahead > 0.3, np.maximum(ahead, 0.3) ** site.beams[ports], BACK_LOBE))
+        return np.asarray(np.where(ahead > 0.3, np.maximum(ahead, 0.3) ** site.lobes[ports], BACK_LOBE))
 
     def taken(direction: Array) -> Array:
         part = np.einsum("ij,ij->i", direction, dipole)
         return np.asarray(np.sqrt(np.maximum(1 - part**2, 0.03)))
 
     shade = 10 ** (-(_shade(random, along, heading) + _goods(random, along, heading)) / 20)
-    total = shade * beam(along) * taken(along) / distance * np.exp(-1j * wave * distance)
+    total = shade * lobe(along) * taken(along) / distance * np.exp(-1j * wave * distance)
     mirrored = to * np.array([1.0, 1.0, 0.0]) + np.array([0.0, 0.0, 1.0]) * (-place[:, 2:] - at[:, 2:])
     long = np.linalg.norm(mirrored, axis=1)
     mirrored = mirrored / long[:, None]
     floor = random.uniform(0.1, 0.5)
-    total -= floor * beam(mirrored) * taken(mirrored) / long * np.exp(-1j * wave * long)
+    total -= floor * lobe(mirrored) * taken(mirrored) / long * np.exp(-1j * wave * long)
     for reflector, strength in zip(site.reflectors, site.strengths, strict=True):
         out, back = reflector - place, at - reflector
         before, after = np.linalg.norm(out, axis=1), np.linalg.norm(back, axis=1)
         d = before + after
-        size = strength * beam(out / before[:, None]) * taken(back / after[:, None]) / d
+        size = strength * lobe(out / before[:, None]) * taken(back / after[:, None]) / d
         total += size * np.exp(-1j * wave * d)
     level = 40 * np.log10(np.abs(total)) + site.gains[ports]
     level += 40 * (1 - site.falls) * np.log10(distance)

@@ -14,10 +14,10 @@ Units: seconds since the beginning of the scene, metres, dB, dBm; x points into 
 `run` is in microseconds UTC.
 """
 
-from benchmarks.radio.beams import PhotoEye
 from benchmarks.radio.delivery import Delivery
 from benchmarks.radio.inventory import RadioReader
 from benchmarks.radio.medium import Reflector, RoomAntenna
+from benchmarks.radio.photo_eyes import PhotoEye
 from benchmarks.radio.shapes import Doorway, Path, Place
 from benchmarks.radio.things import Body, Goods, RadioTag
 from benchmarks.radio.truth import Transit, Truth

@@ -72,7 +72,7 @@ def _row(read: Seen, epoch: int, whole_dbm: bool, phase: bool) -> Row:
     return (*row, read.phase, read.doppler) if phase else row
 
 
-def beam_items(reader: str, port: int, edges: Sequence[tuple[float, bool]], epoch: int) -> list[tuple[int, Item]]:
+def photo_eye_items(reader: str, port: int, edges: Sequence[tuple[float, bool]], epoch: int) -> list[tuple[int, Item]]:
     """The changes of an input; they are told at once."""
     return [
         (t, InputChange(reader, t, port, state))

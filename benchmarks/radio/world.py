@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from benchmarks.radio.beams import PhotoEye
-from benchmarks.radio.delivery import Delivery, beam_items
+from benchmarks.radio.delivery import Delivery, photo_eye_items
 from benchmarks.radio.inventory import Inventory, RadioReader
 from benchmarks.radio.medium import Medium, Reflector
+from benchmarks.radio.photo_eyes import PhotoEye
 from benchmarks.radio.shapes import Doorway, Place
 from benchmarks.radio.standing import standing_reads
 from benchmarks.radio.things import Body, RadioTag
@@ -62,7 +62,7 @@ def run(world: World, seed: str) -> Run:
     extents = [(body.path, body.length) for body in world.bodies]
     for eye in world.eyes:
         edges = eye.edges(extents, world.start, world.end)
-        arriving += beam_items(eye.reader, eye.port, edges, EPOCH)
+        arriving += photo_eye_items(eye.reader, eye.port, edges, EPOCH)
     arriving.sort(key=lambda arrival: arrival[0])
     truth = Truth(world.tags, world.doorways, world.places, world.start, world.end)
     return Run([item for _, item in arriving], reads, truth)

@@ -180,19 +180,19 @@ class Checker:
             elif len(set(places.values())) < len(places):
                 self._add((*path, "outside"), "both sides of the portal are the same zone: write two, or null for one")
             name = _text(portal, "id")
-            eyes = {_text(beam, "side") for _, beam in self._entries(*path, "beams")}
+            photo_eyes = {_text(eye, "side") for _, eye in self._entries(*path, "photo_eyes")}
             blind = [side for side in _SIDES if (name, side) not in watched]
             for side in blind:
-                if name is not None and (len(blind) == len(_SIDES) or not eyes.issuperset(_SIDES)):
+                if name is not None and (len(blind) == len(_SIDES) or not photo_eyes.issuperset(_SIDES)):
                     self._add(
                         path,
                         f"no antenna looks at the {side} of the portal `{name}`, so that no pass could have a "
                         f"direction: write `portal: {name}` and `side: {side}` at an antenna",
                     )
-            for beam_path, beam in self._entries(*path, "beams"):
-                reader = _text(beam, "reader")
+            for eye_path, eye in self._entries(*path, "photo_eyes"):
+                reader = _text(eye, "reader")
                 if reader is not None and reader not in readers and readers:
-                    self._add((*beam_path, "reader"), f"there is no reader `{reader}`: {did_you_mean(reader, readers)}")
+                    self._add((*eye_path, "reader"), f"there is no reader `{reader}`: {did_you_mean(reader, readers)}")
 
     def _by_hand(self, zones: Collection[str]) -> set[str]:
         """The zones that are counted with handhelds alone."""

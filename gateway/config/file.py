@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gateway.config.checks import Checker
 from gateway.config.files import no_plain_file
+from gateway.config.former import in_todays_words
 from gateway.config.messages import problems_of
 from gateway.config.model import Config
 from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
@@ -75,6 +76,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], lis
         return None, [*error.earlier, error.problem], [], []
     if not isinstance(root, Mapping):
         return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], [], []
+    problems += in_todays_words(root)
     checker = Checker(root)
     checker.structure()
     config: Config | None = None

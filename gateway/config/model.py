@@ -115,8 +115,8 @@ class ZoneConfig(Section):
 Side = Literal["inside", "outside"]
 
 
-class BeamConfig(Section):
-    """A photo-eye at an input of a reader, on one side of a portal. Its input is `true` while the beam is broken."""
+class PhotoEyeConfig(Section):
+    """A photo-eye at an input of a reader, on one side of a portal. Its input is `true` while it is broken."""
 
     reader: Identifier
     port: Annotated[int, Field(ge=1, le=255)]
@@ -133,7 +133,7 @@ class PortalConfig(Section):
     id: Identifier
     inside: Identifier | None = None
     outside: Identifier | None = None
-    beams: Annotated[list[BeamConfig], Field(max_length=8)] = []
+    photo_eyes: Annotated[list[PhotoEyeConfig], Field(max_length=8)] = []
     silence: Annotated[float, Field(ge=0.5, le=30)] = 2.0
     longest: Annotated[float, Field(ge=5, le=300)] = 30.0
     certainty: Annotated[float, Field(ge=0.5, lt=1)] = 0.9

@@ -10,6 +10,7 @@ from typing import Any
 
 _DIRECTIONS = {"returned": "turned_back", "static": "standing"}
 _STORIES = {"back": "turned_back", "still": "standing"}
+_ALARMS = {"beam-stuck": "photo-eye-stuck"}
 _FEATURES = {
     "walk_or_back": "walk_or_turned_back",
     "walk_or_still": "walk_or_standing",
@@ -26,12 +27,19 @@ def in_todays_words(data: Data) -> Data:
             return data | {"direction": direction(data["direction"]), "evidence": pass_evidence(data["evidence"])}
         case {"gate": "item", "item": {"proof": {"source": "portal"} as proof} as item}:
             return data | {"item": item | {"proof": pass_proof(proof)}}
+        case {"alarm": str(word)} if word in _ALARMS:
+            return data | {"alarm": alarm(word)}
     return data
 
 
 def direction(word: str) -> str:
     """The direction of a pass."""
     return _DIRECTIONS.get(word, word)
+
+
+def alarm(word: str) -> str:
+    """The kind of an alarm."""
+    return _ALARMS.get(word, word)
 
 
 def pass_proof(proof: Data) -> Data:

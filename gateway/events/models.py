@@ -160,7 +160,7 @@ class Alarm(TypedDict):
     it, where it is a reader or an antenna. ``antenna-silent``: it reads nothing against its own habit, since its newest
     read; nobody has said that it is down."""
 
-    alarm: Literal["reader-down", "antenna-down", "antenna-silent", "beam-stuck"]
+    alarm: Literal["reader-down", "antenna-down", "antenna-silent", "photo-eye-stuck"]
     state: AlarmState
     reader: Identifier
     antenna: NotRequired[Annotated[int, Field(ge=1)] | None]

@@ -190,7 +190,7 @@ class Floor:
 
     def _input(self, item: InputChange) -> list[Fact]:
         """General purpose inputs mean something where a photo-eye or a dock door is at them."""
-        if self._portals.has_beam(item.reader, item.port) or self.gate.has_door(item.reader, item.port):
+        if self._portals.has_photo_eye(item.reader, item.port) or self.gate.has_door(item.reader, item.port):
             self._pending.add(item.t, item)
         return []
 

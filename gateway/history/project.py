@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from gateway.clock import parse_rfc3339
-from gateway.events.former import direction
+from gateway.events import former
 from gateway.history.schema import EPOCH_SPAN
 
 Event: TypeAlias = dict[str, Any]
@@ -113,9 +113,9 @@ _STATES = {
 def _passage(number: int, event: Event, data: Event, origins: Origins) -> Iterator[tuple[str, Row]]:
     evidence = data["evidence"]
     yield "pass", (
-        data["uid"], number, data["portal"], direction(data["direction"]), data["from"], data["to"], data["confidence"],
-        data["group"], evidence["reason"], evidence["reads"], evidence["strongest_rssi"], parse_rfc3339(data["first"]),
-        parse_rfc3339(data["last"]), origins.number(evidence),
+        data["uid"], number, data["portal"], former.direction(data["direction"]), data["from"], data["to"],
+        data["confidence"], data["group"], evidence["reason"], evidence["reads"], evidence["strongest_rssi"],
+        parse_rfc3339(data["first"]), parse_rfc3339(data["last"]), origins.number(evidence),
     )  # fmt: skip
     yield "tag", (data["uid"],)
 
@@ -248,8 +248,8 @@ def _alarm(number: int, event: Event, data: Event, origins: Origins) -> Iterator
     places = data.get("places") or [data["zone"] if data.get("zone") else event["subject"]]
     since = parse_rfc3339(data["since"]) if data.get("since") else parse_rfc3339(event["time"])
     yield "notice", (
-        number, parse_rfc3339(event["time"]), data["alarm"], alarm_subject(data), data["state"], event["subject"], uid,
-        since, str(data["reason"])[:_TEXT], _json(places), data.get("by"),
+        number, parse_rfc3339(event["time"]), former.alarm(data["alarm"]), alarm_subject(data), data["state"],
+        event["subject"], uid, since, str(data["reason"])[:_TEXT], _json(places), data.get("by"),
     )  # fmt: skip
     if uid is not None:
         yield "tag", (uid,)

@@ -51,7 +51,7 @@ MAX_ALSO = 20
 MAX_LISTED = 200
 """Alarms or counts in one answer."""
 
-BLIND = ("reader-down", "antenna-down", "antenna-silent", "beam-stuck")
+BLIND = ("reader-down", "antenna-down", "antenna-silent", "photo-eye-stuck")
 """Alarms that say that something did not see."""
 
 By: TypeAlias = Literal["uid", "identifier", "retail id", "last digits", "batch", "product", "nothing"]

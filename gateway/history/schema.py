@@ -18,8 +18,17 @@ from gateway.errors import HistoryError
 
 APPLICATION_ID: Final = 0x52464853  # "RFHS"
 
-VERSION: Final = 4
-"""Layout of the tables. A file of another version is not migrated: it is made again from the ledger."""
+VERSION: Final = 5
+"""Layout of the tables. What MIGRATIONS cannot bring here is made again from the ledger."""
+
+MIGRATIONS: Final = {
+    # Alarms of photo-eyes have the word that settings and events have.
+    4: """
+        UPDATE OR REPLACE alarm SET kind = 'photo-eye-stuck' WHERE kind = 'beam-stuck';
+        UPDATE notice SET kind = 'photo-eye-stuck' WHERE kind = 'beam-stuck';
+    """,
+}
+"""Layout to what makes the next one of it, in place: the ledger keeps events for months, and the history for years."""
 
 EPOCH_SPAN: Final = 10**12
 """Events that an epoch may have: a thousand a second for thirty years."""
@@ -175,6 +184,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
                 f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
                 f"{TABLES} COMMIT;"
             )
+        owner, version = _told(connection)
+        while owner == APPLICATION_ID and version in MIGRATIONS:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version = {version + 1}; COMMIT;"
+            )
+            version += 1
         _check(connection, path)
     except BaseException:
         connection.close()
@@ -206,9 +221,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    owner, version = _told(connection)
     if owner != APPLICATION_ID:
         raise HistoryError(f"{path} is a SQLite file but not a history: give history.file another path")
     if version != VERSION:
         raise HistoryError(f"{path} has the layout {version} and this gateway uses {VERSION}: it is made again")
+
+
+def _told(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Whose file it is, and the version of its layout."""
+    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return owner, version

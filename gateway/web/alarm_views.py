@@ -20,7 +20,7 @@ _NAMES = {
     "reader-down": "Reader down",
     "antenna-down": "Antenna not working",
     "antenna-silent": "Antenna reads nothing",
-    "beam-stuck": "Photo-eye stuck",
+    "photo-eye-stuck": "Photo-eye stuck",
 }
 """What an alarm is, in the words of a loader. Others are called what the event calls them."""
 

@@ -87,7 +87,7 @@ def test_a_step_says_nothing_of_the_tags(reads, others, steps):
 @given(test_portals.walks(), test_portals.news(), STEPS)
 def test_a_step_says_nothing_of_the_passes(reads, others, steps):
     items = ticked([*others, *test_portals.late(reads, [0, 300])], test_portals.LENGTH + 20)
-    check(lambda: Floor(portal_site(beams=True)), items, steps)
+    check(lambda: Floor(portal_site(photo_eyes=True)), items, steps)
 
 
 # ---- the whole way, from the clocks of machine and readers to the floor

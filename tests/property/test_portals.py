@@ -59,7 +59,7 @@ def late(reads: list[Batch], delays: list[int]) -> list[Input]:
 
 
 def told(items: list[Input], floor: Floor | None = None) -> list[Any]:
-    floor = floor or Floor(portal_site(beams=True))
+    floor = floor or Floor(portal_site(photo_eyes=True))
     return [(fact.type, fact.place, fact.time, fact.data) for fact in run(items, floor)]
 
 
@@ -90,7 +90,7 @@ def test_it_does_not_matter_how_often_time_is_told(reads, others, steps):
 @given(walks(), news(), st.lists(st.integers(0, 1600), min_size=1, max_size=5))
 def test_a_restored_floor_goes_on_as_if_nothing_had_been(reads, others, cuts):
     items = ticked([*others, *late(reads, [0, 400, 1700])], LENGTH + 20)
-    site = portal_site(beams=True)
+    site = portal_site(photo_eyes=True)
     floor, parts, facts = Floor(site), {}, []
     for index, item in enumerate(items):
         if index in cuts:
@@ -113,7 +113,7 @@ def state(floor: Floor) -> Any:
 def test_what_is_dumped_and_loaded_is_dumped_alike(reads, others, cut):
     """In the middle of everything: open tracks, passes that wait for others, loads, photo-eyes, outages."""
     items = ticked([*others, *reads], LENGTH + 20)
-    floor, other = Floor(portal_site(beams=True)), Floor(portal_site(beams=True))
+    floor, other = Floor(portal_site(photo_eyes=True)), Floor(portal_site(photo_eyes=True))
     run(items[:cut], floor)
     other.restore(floor.checkpoint())
     assert state(other) == state(floor)
@@ -195,7 +195,7 @@ def test_a_restart_never_makes_a_direction_out_of_half_a_pass(reads, index, clea
     tick = next((item for item in reversed(items[:index]) if isinstance(item, Tick)), None)
     if tick is None:
         return
-    floor = Floor(portal_site(beams=True))
+    floor = Floor(portal_site(photo_eyes=True))
     run(items[:index], floor)
     away = tick.t + 30 * SECOND
     during = run([Restart(away, tick.t, clean), ReaderUp("r1", away), Tick(away + 5 * SECOND)], floor)

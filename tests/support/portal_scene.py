@@ -17,11 +17,14 @@ Points = list[tuple[float, float]]
 """Where a tag is: seconds, and metres from the door, positive inside. Straight lines between them."""
 
 
-def portal_site(*, beams: bool = False, each: int = 1, **changes: Any) -> Config:
+def portal_site(*, photo_eyes: bool = False, each: int = 1, **changes: Any) -> Config:
     """A vault and a dock with no antennas but those of the door between them: `each` on either side, of reader r1."""
     door: dict[str, Any] = {"id": "door", "inside": "vault", "outside": "dock"}
-    if beams:
-        door["beams"] = [{"reader": "r1", "port": 1, "side": "inside"}, {"reader": "r1", "port": 2, "side": "outside"}]
+    if photo_eyes:
+        door["photo_eyes"] = [
+            {"reader": "r1", "port": 1, "side": "inside"},
+            {"reader": "r1", "port": 2, "side": "outside"},
+        ]
     antennas = [
         {"port": port, "portal": "door", "side": "inside" if port % 2 else "outside"} for port in range(1, 2 * each + 1)
     ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import orjson
 import pytest
 
+from gateway.config.former import in_todays_words as rename
+from gateway.config.yaml import parse, plain
 from gateway.events.envelope import Fact, seal
 from gateway.events.former import in_todays_words
 from gateway.floor import migrations
+from gateway.history import schema
 from gateway.ledger.recognition import Recognition
 from tests.support.history_events import passage
 
@@ -32,7 +38,7 @@ def as_it_was(fact: Fact) -> Fact:
 
 
 @pytest.mark.parametrize("direction", ["in", "turned_back", "standing", "undetermined"])
-def test_a_pass_in_former_words_is_recognised(direction):
+def test_a_pass_rename_is_recognised(direction):
     today = passage(1, 5, direction)
     former = seal(as_it_was(today), SOURCE, "e", 7, "0" * 64)
     recognition = Recognition([(7, former.payload)], SOURCE)
@@ -41,7 +47,7 @@ def test_a_pass_in_former_words_is_recognised(direction):
     assert not Recognition([(7, former.payload)], SOURCE).knows(passage(2, 5))
 
 
-def test_a_pass_in_former_words_says_what_it_says_today():
+def test_a_pass_rename_says_what_it_says_today():
     today = passage(1, 5, "turned_back")
     assert in_todays_words(dict(as_it_was(today).data)) == dict(today.data)
     assert in_todays_words(dict(today.data)) == dict(today.data)
@@ -58,6 +64,49 @@ def test_what_the_gate_keeps_of_a_pass_says_what_it_says_today():
     assert migrations.gate_1(held) == {"docks": wanted}
     event = {"gate": "item", "item": {"proof": item(former), "passes": 1}}
     assert in_todays_words(event) == {"gate": "item", "item": {"proof": item(today), "passes": 1}}
+
+
+def test_an_alarm_rename_says_what_it_says_today():
+    former = {"alarm": "beam-stuck", "state": "raised", "reader": "r1", "input": 1}
+    assert in_todays_words(former) == former | {"alarm": "photo-eye-stuck"}
+    assert in_todays_words({"alarm": "reader-down"}) == {"alarm": "reader-down"}
+
+
+def test_a_setting_rename_means_the_same_and_both_words_are_refused():
+    def tree(text):
+        root, problems = parse(text)
+        assert problems == []
+        return root
+
+    root = tree("site: a\nportals:\n- id: door\n  beams:\n  - {reader: r1}\n- {id: other}\n- odd\n")
+    assert rename(root) == []
+    assert plain(root) == {
+        "site": "a",
+        "portals": [{"id": "door", "photo_eyes": [{"reader": "r1"}]}, {"id": "other"}, "odd"],
+    }
+    assert root.values["portals"].items[0].key_lines["photo_eyes"] == 4
+    (problem,) = rename(tree("portals:\n- id: door\n  photo_eyes: []\n  beams: []\n"))
+    assert (problem.line, problem.path) == (4, "portals[0].beams")
+    assert "write `photo_eyes` alone" in problem.text
+
+
+def test_a_history_rename_is_brought_along(tmp_path):
+    file = tmp_path / "history.db"
+    schema.open_writer(file).close()
+    with closing(sqlite3.connect(file)) as before, before:
+        before.execute("PRAGMA user_version = 4")
+        before.execute(
+            "INSERT INTO alarm VALUES ('beam-stuck', 'r1/door/1', 7, 'door', NULL, 1, 1, 1, 0, '', '[]', "
+            "NULL, NULL, NULL, NULL, NULL, NULL)"
+        )
+        before.execute(
+            "INSERT INTO notice VALUES (7, 1, 'beam-stuck', 'r1/door/1', 'raised', 'door', NULL, 1, '', '[]', NULL)"
+        )
+    for _ in range(2):
+        with closing(schema.open_writer(file)) as opened:
+            for table in ("alarm", "notice"):
+                assert opened.execute(f"SELECT kind FROM {table}").fetchall() == [("photo-eye-stuck",)]
+            assert opened.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
 
 
 def test_what_portals_wait_for_is_called_what_it_is_called_today():

@@ -24,13 +24,13 @@ DOCKS = [{"id": "dock-1", "portal": "door"}]
 WAY_OUT = [(1, True), (2, True), (1, False), (2, False)]
 
 
-def eyes(seconds: float, steps=WAY_OUT):
+def crossed(seconds: float, steps=WAY_OUT):
     return [InputChange("r1", at(seconds + 0.3 * n), port, broken) for n, (port, broken) in enumerate(steps)]
 
 
 def played(*items: Any, **site: Any):
     """The facts of a floor that was given commands, changes of photo-eyes, and reads in order of time."""
-    floor = Floor(portal_site(beams=True, docks=DOCKS, **site))
+    floor = Floor(portal_site(photo_eyes=True, docks=DOCKS, **site))
     facts = run(ticked(sorted(items, key=when), 100), floor)
     for fact in facts:
         if fact.type in (GATE, ALARM):
@@ -44,7 +44,7 @@ def of(facts, kind):
 
 
 def test_what_goes_through_without_a_tag_is_an_event():
-    facts = played(*eyes(10))
+    facts = played(*crossed(10))
     (said,) = of(facts, "crossed-unread")
     assert (said["direction"], said["dock"], said["session"], said["closed"]) == ("out", "dock-1", None, False)
     assert of(facts, "unread-crossing") == []
@@ -60,24 +60,24 @@ def test_in_a_session_and_in_closed_hours_it_is_an_alarm():
         "deliveries": [{"delivery": "D1", "lines": [line]}],
     }
     known = Command(at(1), "manifest", manifest)
-    (said,) = of(played(known, opening, *eyes(10)), "unread-crossing")
+    (said,) = of(played(known, opening, *crossed(10)), "unread-crossing")
     assert "while dock dock-1 was being loaded" in said["reason"]
-    (said,) = of(played(*eyes(10), *eyes(20), gate={"hours": NIGHT}), "unread-crossing")
+    (said,) = of(played(*crossed(10), *crossed(20), gate={"hours": NIGHT}), "unread-crossing")
     assert "closed" in said["reason"], "and it does not shout"
 
 
 def test_what_carries_a_tag_that_is_read_is_none():
-    facts = played(*carried(later(OUT, 6)), *eyes(9.6))
+    facts = played(*carried(later(OUT, 6)), *crossed(9.6))
     assert of(facts, "crossed-unread") == []
 
 
 def test_who_turns_back_between_the_photo_eyes_is_none():
-    facts = played(*eyes(10, [(1, True), (2, True), (2, False), (1, False)]))
+    facts = played(*crossed(10, [(1, True), (2, True), (2, False), (1, False)]))
     assert of(facts, "crossed-unread") == []
 
 
 def test_stock_beside_the_door_does_not_hide_it():
-    facts = played(*carried(STANDING), *eyes(80))
+    facts = played(*carried(STANDING), *crossed(80))
     assert len(of(facts, "crossed-unread")) == 1
 
 

@@ -25,11 +25,16 @@ def scene() -> list[Any]:
     reads += carried(later(IN, 41), 7, every=0.2)
     reads += carried(later(TURNED, 55), 8, every=0.2)
     reads += [read(70.1, "r1", 1, 9), *carried(later(OUT, 73), 10, every=0.2)]
-    beams = [eye(37.6, 1, broken=True), eye(38, 2, broken=True), eye(38.5, 1, broken=False), eye(39, 2, broken=False)]
+    photo_eyes = [
+        eye(37.6, 1, broken=True),
+        eye(38, 2, broken=True),
+        eye(38.5, 1, broken=False),
+        eye(39, 2, broken=False),
+    ]
     stuck = [eye(80, 1, broken=True)]
     readers = [ReaderUp("r1", at(0)), *(ReaderAlive("r1", at(t)) for t in range(1, 90, 2))]
     outage = [ReaderDown("r1", at(76), "cut"), ReaderUp("r1", at(78))]
-    return ticked(sorted([*reads, *beams, *stuck, *readers, *outage], key=when), LENGTH)
+    return ticked(sorted([*reads, *photo_eyes, *stuck, *readers, *outage], key=when), LENGTH)
 
 
 ITEMS = scene()
@@ -39,7 +44,7 @@ CUTS = [10.0, 36.0, 38.2, 41.05, 43.0, 44.3, 46.0, 48.5, 52.0, 62.0, 71.0, 77.0,
 def floor_at(seconds: float) -> tuple[Floor, list[Any]]:
     """A floor that was given all before a moment, and the rest."""
     count = sum(when(item) < at(seconds) for item in ITEMS)
-    floor = Floor(portal_site(beams=True))
+    floor = Floor(portal_site(photo_eyes=True))
     run(ITEMS[:count], floor)
     return floor, ITEMS[count:]
 
@@ -53,7 +58,7 @@ def state(floor: Floor) -> Any:
 )
 def test_a_portal_is_taken_up_where_it_was_put_down(cut):
     floor, rest = floor_at(cut)
-    other = Floor(portal_site(beams=True))
+    other = Floor(portal_site(photo_eyes=True))
     other.restore(floor.checkpoint())
     assert state(other) == state(floor)
     facts = run(rest, floor)
@@ -73,7 +78,7 @@ def test_the_moments_that_are_tried_have_something_of_everything():
 
 
 def test_the_scene_has_a_group_and_its_passes():
-    facts = run(ITEMS, Floor(portal_site(beams=True)))
+    facts = run(ITEMS, Floor(portal_site(photo_eyes=True)))
     ways = [(int(fact.data["uid"][-2:], 16), fact.data["direction"]) for fact in the(facts, "passed")]
     assert sorted(tag for tag, way in ways if way == "out" and tag <= 6) == [1, 2, 3, 4, 5, 6]
     assert (7, "in") in ways

@@ -148,7 +148,7 @@ VERDICTS = {
     "all the time, and then out": (case(full=True, likelihood=Likelihood(0, 0.9999, 1e-4)), [], "out", None, None),
     "it stands there": (case(standing=True, likelihood=NOTHING), [], "standing", None, "neither side first"),
     "it stands there, a load goes out": (case(standing=True, likelihood=NOTHING), load(OUT), "standing", None, None),
-    "it stands there, somebody breaks the beams": (
+    "it stands there, somebody breaks the photo-eyes": (
         case(standing=True, likelihood=NOTHING, photo_eyes=Direction.OUT),
         [],
         "standing",
@@ -225,7 +225,7 @@ STORIES = (
 COMPANY = st.lists(STORIES, max_size=5).map(
     lambda stories: [Trace(bytes([n]), 10, 20, story, 1, False) for n, story in enumerate(stories)]
 )
-BEAMS = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.TURNED_BACK])
+PHOTO_EYES = st.sampled_from([None, Direction.IN, Direction.OUT, Direction.TURNED_BACK])
 
 
 def mirrored(story: Likelihood) -> Likelihood:
@@ -235,7 +235,7 @@ def mirrored(story: Likelihood) -> Likelihood:
 OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
 
 
-@given(STORIES, COMPANY, BEAMS, st.booleans(), st.booleans())
+@given(STORIES, COMPANY, PHOTO_EYES, st.booleans(), st.booleans())
 def test_in_and_out_are_judged_alike(story, companions, photo_eyes, full, standing):
     """Everything the other way round gives the opposite, as sure."""
     one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, standing=standing), companions, NEEDED)

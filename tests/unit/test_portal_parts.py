@@ -61,21 +61,21 @@ def door(**changes):
     content = {
         "id": "door",
         "inside": "vault",
-        "beams": [{"reader": "r1", "port": 1, "side": "inside"}, {"reader": "r1", "port": 2, "side": "outside"}],
+        "photo_eyes": [{"reader": "r1", "port": 1, "side": "inside"}, {"reader": "r1", "port": 2, "side": "outside"}],
     }
     return PortalConfig.model_validate(content | changes)
 
 
 def after(*changes, until=20.0):
-    """The beams after changes of ``(seconds, port, broken)``."""
-    beams = PhotoEyes(door())
+    """The photo-eyes after changes of ``(seconds, port, broken)``."""
+    photo_eyes = PhotoEyes(door())
     facts = []
     for t, port, broken in (*changes, (until, 0, False)):
-        while beams.due <= t * SECOND:
-            facts += beams.fire(beams.due)
+        while photo_eyes.due <= t * SECOND:
+            facts += photo_eyes.fire(photo_eyes.due)
         if port:
-            facts += beams.take(InputChange("r1", round(t * SECOND), port, broken))
-    return beams, facts
+            facts += photo_eyes.take(InputChange("r1", round(t * SECOND), port, broken))
+    return photo_eyes, facts
 
 
 @pytest.mark.parametrize(
@@ -88,42 +88,42 @@ def after(*changes, until=20.0):
     ],
 )
 def test_photo_eyes_tell_a_way(changes, direction):
-    beams, facts = after(*changes)
-    assert [crossing.direction for crossing in beams.crossings] == [direction]
+    photo_eyes, facts = after(*changes)
+    assert [crossing.direction for crossing in photo_eyes.crossings] == [direction]
     assert facts == []
     again_ = PhotoEyes(door())
-    again_.load(beams.dump())
-    assert again_.dump() == beams.dump()
+    again_.load(photo_eyes.dump())
+    assert again_.dump() == photo_eyes.dump()
 
 
 @pytest.mark.parametrize("port", [1, 2])
 def test_one_photo_eye_alone_tells_nothing(port):
     """Something came near, or the other one is blind."""
-    beams, facts = after((1, port, True), (1.3, port, False), (1.6, port, True), (1.9, port, False))
-    assert beams.crossings == []
+    photo_eyes, facts = after((1, port, True), (1.3, port, False), (1.6, port, True), (1.9, port, False))
+    assert photo_eyes.crossings == []
     assert facts == []
-    assert beams.due > 10**15  # and is over: the next one begins anew
+    assert photo_eyes.due > 10**15  # and is over: the next one begins anew
 
 
 def test_two_crossings_are_two():
     one = [(1, 1, True), (1.3, 2, True), (1.5, 1, False), (2, 2, False)]
-    beams, _ = after(*one, *((t + 5, port, broken) for t, port, broken in one))
-    assert len(beams.crossings) == 2
-    assert beams.between(6 * SECOND, 9 * SECOND) == beams.crossings[1:]
+    photo_eyes, _ = after(*one, *((t + 5, port, broken) for t, port, broken in one))
+    assert len(photo_eyes.crossings) == 2
+    assert photo_eyes.between(6 * SECOND, 9 * SECOND) == photo_eyes.crossings[1:]
 
 
-def test_a_stuck_beam_is_said_once_and_the_other_alone_tells_nothing():
-    beams, facts = after((1, 1, True), (80, 2, True), (81, 2, False), until=90)
+def test_a_stuck_photo_eye_is_said_once_and_the_other_alone_tells_nothing():
+    photo_eyes, facts = after((1, 1, True), (80, 2, True), (81, 2, False), until=90)
     assert [fact.data["state"] for fact in facts] == ["raised"]
     assert facts[0].time == SECOND + STUCK_AFTER
-    assert beams.stuck == ["r1/1"]
-    assert beams.crossings == []
+    assert photo_eyes.stuck == ["r1/1"]
+    assert photo_eyes.crossings == []
 
 
-def test_beams_of_a_reader_that_is_down_are_not_known():
-    beams, _ = after((1, 1, True), until=2)
-    beams.lose("r1")
-    assert beams.due > 10**15
+def test_photo_eyes_of_a_reader_that_is_down_are_not_known():
+    photo_eyes, _ = after((1, 1, True), until=2)
+    photo_eyes.lose("r1")
+    assert photo_eyes.due > 10**15
 
 
 # ---- standing stock, last passes
@@ -205,7 +205,7 @@ readers:
         ("side: outside", "side: left", "side"),
         (
             "    outside: null\n",
-            "    beams: [{reader: r2, port: 1, side: inside}]\n",
+            "    photo_eyes: [{reader: r2, port: 1, side: inside}]\n",
             "there is no reader `r2`",
         ),
     ],
@@ -222,12 +222,12 @@ def test_what_is_wrong_with_a_portal_is_said(tmp_path, before, instead, words):
 
 
 def test_one_side_is_enough_where_photo_eyes_are_on_both(tmp_path):
-    eyes = "    beams: [{reader: r1, port: 1, side: inside}, {reader: r1, port: 2, side: outside}]\n"
-    file = tmp_path / "eyes.yaml"
+    both = "    photo_eyes: [{reader: r1, port: 1, side: inside}, {reader: r1, port: 2, side: outside}]\n"
+    file = tmp_path / "photo-eyes.yaml"
     inputs = "    inputs: [{port: 1}, {port: 2}]\n"
-    text = SITE.replace("    outside: null\n", eyes).replace("      - {port: 2, portal: door, side: outside}\n", "")
+    text = SITE.replace("    outside: null\n", both).replace("      - {port: 2, portal: door, side: outside}\n", "")
     file.write_text(text.replace("    host: r1.local\n", "    host: r1.local\n" + inputs))
-    assert len(load(file).portals[0].beams) == 2
+    assert len(load(file).portals[0].photo_eyes) == 2
 
 
 def test_a_portal_changes_the_digest(tmp_path):

@@ -187,7 +187,7 @@ def through(start: float, first: int, second: int):
 
 def test_photo_eyes_decide_where_one_side_saw_the_tag():
     reads = list(carried(OUT, ports=[(1, 0.6)]))
-    (fact,) = the(judged([*reads, *through(3.4, 1, 2)], site=portal_site(beams=True)), "passed")
+    (fact,) = the(judged([*reads, *through(3.4, 1, 2)], site=portal_site(photo_eyes=True)), "passed")
     assert fact.data["direction"] == "out"
     assert fact.data["evidence"]["photo_eyes"] == "out"
     assert fact.data["confidence"] == 0.95
@@ -195,20 +195,20 @@ def test_photo_eyes_decide_where_one_side_saw_the_tag():
 
 def test_who_turns_between_the_photo_eyes_has_not_passed():
     reads = list(carried(NEAR, ports=[(1, 0.6)]))
-    beams = [
+    photo_eyes = [
         eye(4.0, 1, broken=True),
         eye(4.2, 2, broken=True),
         eye(4.6, 2, broken=False),
         eye(4.9, 1, broken=False),
     ]
-    assert passes(judged([*reads, *beams], site=portal_site(beams=True))) == [("01", "undetermined")]
+    assert passes(judged([*reads, *photo_eyes], site=portal_site(photo_eyes=True))) == [("01", "undetermined")]
 
 
 def test_the_far_photo_eye_ends_the_pass_sooner():
-    def said(beams):
-        floor, site = None, portal_site(beams=True)
+    def said(photo_eyes):
+        floor, site = None, portal_site(photo_eyes=True)
         floor = Floor(site)
-        for item in ticked([*carried(OUT), *beams], 30):
+        for item in ticked([*carried(OUT), *photo_eyes], 30):
             if the(floor.feed(item), "passed"):
                 assert isinstance(item, Tick)
                 return (item.t - T0) / SECOND
@@ -219,7 +219,7 @@ def test_the_far_photo_eye_ends_the_pass_sooner():
 
 def test_a_stuck_photo_eye_is_an_alarm_and_is_left_out():
     items = [eye(1, 1, broken=True), *carried(later(OUT, 70)), eye(100, 1, broken=False)]
-    facts = judged(items, until=110, site=portal_site(beams=True))
+    facts = judged(items, until=110, site=portal_site(photo_eyes=True))
     alarms = [(fact.data["state"], fact.time) for fact in facts if fact.type == ALARM]
     assert alarms == [("raised", at(61)), ("cleared", at(100))]
     (fact,) = the(facts, "passed")

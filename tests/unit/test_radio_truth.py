@@ -123,6 +123,6 @@ def test_photo_eyes(eye, edges):
     assert [(pytest.approx(t), state) for t, state in edges] == found
 
 
-def test_bodies_close_behind_each_other_break_a_beam_once():
+def test_bodies_close_behind_each_other_break_a_photo_eye_once():
     paths = [(WALK, 0.25), (WALK.shifted(-0.3, 0, 0), 0.25)]
     assert [state for _, state in EYE.edges(paths, 0.0, 10.0)] == [True, False]

@@ -52,7 +52,7 @@ TWICE, MANY = 2, 5
 """Fewest windows of each side for a tag that passed by itself, and fewest companions for one that has less: one read on
 the far side is a reflection as often as not."""
 
-BEAM_ODDS = 19.0
+PHOTO_EYE_ODDS = 19.0
 """Odds that what broke the photo-eyes in an order was the tag beside them: once in twenty times something else went."""
 
 SWELL = 4.0
@@ -150,7 +150,7 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
     side = case.inside or case.outside
     if side is None:
         return Verdict(Direction.UNDETERMINED, 0.0, case.end, "no reads")
-    confidence = BEAM_ODDS / (1 + BEAM_ODDS) * case.whole
+    confidence = PHOTO_EYE_ODDS / (1 + PHOTO_EYE_ODDS) * case.whole
     if case.full:
         return Verdict(Direction.STANDING, 0.95, case.end, "one side only, all the time")
     if (
@@ -166,9 +166,11 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
 def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
     """The posterior of each story: prior (`expected`) x likelihood (`story`) x photo-eyes, shares of one."""
     photo_eyes = None if case.standing or case.full else case.photo_eyes
-    inward = expected.inward * story.inward * (BEAM_ODDS if photo_eyes is Direction.IN else 1)
-    outward = expected.outward * story.outward * (BEAM_ODDS if photo_eyes is Direction.OUT else 1)
-    turned_back = expected.turned_back * story.turned_back * (BEAM_ODDS if photo_eyes is Direction.TURNED_BACK else 1)
+    inward = expected.inward * story.inward * (PHOTO_EYE_ODDS if photo_eyes is Direction.IN else 1)
+    outward = expected.outward * story.outward * (PHOTO_EYE_ODDS if photo_eyes is Direction.OUT else 1)
+    turned_back = (
+        expected.turned_back * story.turned_back * (PHOTO_EYE_ODDS if photo_eyes is Direction.TURNED_BACK else 1)
+    )
     standing = expected.standing * story.standing
     total = inward + outward + turned_back + standing
     return Likelihood(inward / total, outward / total, turned_back / total, standing / total)

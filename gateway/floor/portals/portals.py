@@ -57,7 +57,7 @@ class Portals:
         """Whether a tag is known to stand at a portal."""
         return self._portals[portal].standing.is_standing(epc, t)
 
-    def has_beam(self, reader: str, port: int) -> bool:
+    def has_photo_eye(self, reader: str, port: int) -> bool:
         """Whether a photo-eye of a portal is at this input."""
         return any(portal.photo_eyes.has(reader, port) for portal in self._portals.values())
 

@@ -47,12 +47,15 @@ class BookData(TypedDict):
     removed: list[Uid]
 
 
+SeenState: TypeAlias = Literal["present", "not seen", "left or never seen"]
+
+
 @strict
 class SeenAs(TypedDict):
     """What the gateway itself knows of a package: ``present``, ``not seen`` for longer than usual and probably still
     there, ``left``, or ``never seen``."""
 
-    state: Literal["present", "not seen", "left or never seen"]
+    state: SeenState
     zone: Identifier | None
     last: Time | None
     confidence: Share | None

@@ -21,7 +21,7 @@ from gateway.events.gate_parts import (
     NotStaged,
     OpenedWhy,
     Outcome,
-    PassProof,
+    PortalProof,
     PrecheckWhy,
     RevisedWhy,
     Set,
@@ -255,7 +255,7 @@ class Precheck(TypedDict):
 
 
 @strict
-class Staging(TypedDict):
+class Staged(TypedDict):
     """What of a delivery stands in the staging zones: `staged` of `lines`. `extra` packages stand there and are on no
     manifest. `not_staged` and `extras` name the first 200. It is no verdict."""
 
@@ -300,7 +300,7 @@ class CameBack(TypedDict):
     uid: Uid
     manifest: str | None
     delivery: str | None
-    proof: PassProof
+    proof: PortalProof
     evidence: GateEvidence
 
 
@@ -328,7 +328,7 @@ GateData: TypeAlias = Annotated[
     | CameBack
     | CommandRefused
     | Precheck
-    | Staging
+    | Staged
     | CrossedUnread
     | WatchChanged,
     Field(discriminator="gate"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from gateway.config.base import Identifier
 from gateway.events.base import Count, Share, Time, Uid, strict
+from gateway.events.models import PassEvidence
 
 Set: TypeAlias = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
 Outcome: TypeAlias = Literal["complete", "incomplete", "mismatch"]
@@ -104,7 +105,7 @@ class RuleWarning(TypedDict):
 
 
 @strict
-class PassProof(TypedDict):
+class PortalProof(TypedDict):
     """The pass that decided where a package is; `evidence` is the portal's own."""
 
     source: Literal["portal"]
@@ -113,7 +114,7 @@ class PassProof(TypedDict):
     end: Time
     confidence: Share
     group: str | None
-    evidence: dict[str, Any]
+    evidence: PassEvidence
 
 
 @strict
@@ -145,7 +146,7 @@ class Item(TypedDict):
     passes: Count
     loads: Count
     returns: Count
-    proof: Annotated[PassProof | HandheldProof, Field(discriminator="source")] | None
+    proof: Annotated[PortalProof | HandheldProof, Field(discriminator="source")] | None
 
 
 @strict

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from drivers.api import RssiUnit
 from gateway.clock import SECOND, parse_rfc3339, rfc3339
@@ -40,6 +40,18 @@ def by_margin(decibel: float) -> float:
 
 Passed: TypeAlias = tuple[str, MovementEvidence]
 """The portal through which a tag passed, and the evidence of that."""
+
+
+class Way(TypedDict, total=False):
+    """From which zone a tag moved to which, by their numbers, and when it came to the first. `silence`: how long
+    nothing read it, and how long that was expected. `portal` is what the movement rests on instead of reads, where a
+    pass moved the tag. Times in microseconds."""
+
+    source: int | None
+    target: int | None
+    since: int | None
+    silence: tuple[int, int] | None
+    portal: Passed | None
 
 
 @dataclass(slots=True)
@@ -73,15 +85,11 @@ class Evidence:
         t: int,
         proof: Proof,
         confidence: float,
-        *,
-        source: int | None = None,
-        target: int | None = None,
-        since: int | None = None,
-        silence: tuple[int, int] | None = None,
-        portal: Passed | None = None,
+        **way: Unpack[Way],
     ) -> Fact:
-        """A movement from zone `source` to zone `target`; `silence` is how long, and how long it was expected;
-        `portal` is what it rests on instead of the proof, where it is a pass that moved the tag."""
+        """The fact of a movement."""
+        source, target, since = way.get("source"), way.get("target"), way.get("since")
+        silence, portal = way.get("silence"), way.get("portal")
         zones = self._places.zones
         place = zones[target if target is not None else source or 0].id
         data: Movement = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from gateway.events.models import PassEvidence
 
 
 class Direction(StrEnum):
@@ -21,7 +21,7 @@ class Direction(StrEnum):
 @dataclass(slots=True, frozen=True)
 class Pass:
     """One tag in one portal from `start` to `end` (microseconds UTC). `confidence` from 0 to 1 is that of the
-    direction; `group` names the tags that passed together; `evidence` is ready for JSON."""
+    direction; `group` names the tags that passed together; `evidence` is what is published."""
 
     uid: str
     portal: str
@@ -30,4 +30,4 @@ class Pass:
     end: int
     confidence: float
     group: str | None
-    evidence: Mapping[str, Any]
+    evidence: PassEvidence

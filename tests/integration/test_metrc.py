@@ -26,6 +26,7 @@ from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
 from gateway.sources.metrc.poller import Metrc
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
 from tests.support.gate_scene import config, elapse, verdicts
+from tests.support.history_events import pass_evidence
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors" / "metrc" / "manifest.json").read_text())
 NOW = 1_772_440_000 * SECOND  # 2026-03-02T08:26:40Z, an hour after the transfer was changed
@@ -90,7 +91,7 @@ class Site:
         for package in packages:
             t += SECOND
             label = rows[package - 1]["PackageLabel"]
-            self.gate.passed(Pass(label, "portal-1", Direction.OUT, t - SECOND, t, 0.9, None, {}))
+            self.gate.passed(Pass(label, "portal-1", Direction.OUT, t - SECOND, t, 0.9, None, pass_evidence(t)))
         facts = self.gate.command(Command(t, "gate.close", {"dock": "dock-1"})) + elapse(self.gate, t + 5 * SECOND)
         (verdict,) = verdicts(facts)
         return verdict

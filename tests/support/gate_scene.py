@@ -18,6 +18,7 @@ from gateway.events.envelope import ALARM, GATE, Fact
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
+from tests.support.history_events import pass_evidence
 
 T0 = 1_771_060_000 * SECOND
 
@@ -171,8 +172,8 @@ def manifest(seconds: float, *args: Any, **changes: Any) -> Command:
 def transit(seconds: float, package: int, direction: str = "out", dock: str = "dock-1", last: float = 1.0) -> Pass:
     """A pass that ends at `seconds`."""
     portal = dock.replace("dock", "portal")
-    start = at(seconds - last)
-    return Pass(uid(package), portal, Direction(direction), start, at(seconds), 0.97, None, {"reads": 12})
+    start, end = at(seconds - last), at(seconds)
+    return Pass(uid(package), portal, Direction(direction), start, end, 0.97, None, pass_evidence(end))
 
 
 def run(gate: Gate, items: Iterable[Any]) -> list[Fact]:

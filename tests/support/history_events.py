@@ -60,7 +60,6 @@ def evidence(t: int, antenna: str = "r/1") -> dict[str, Any]:
 
 def passage(tag: int, second: float, direction: str = "out", portal: str = "door") -> Fact:
     t = START + round(second * SECOND)
-    side = {"reads": 6, "windows": 3, "strongest_rssi": -58.5, "centroid": rfc3339(t), "spread_s": 0.4}
     data = {
         "movement": "passed",
         "uid": uid(tag),
@@ -73,19 +72,24 @@ def passage(tag: int, second: float, direction: str = "out", portal: str = "door
         "group": None,
         "first": rfc3339(t - SECOND),
         "last": rfc3339(t),
-        "evidence": evidence(t, "door-reader/1")
-        | {
-            "reason": "clear",
-            "leaning": None,
-            "sides": {"inside": side, "outside": side},
-            "likelihood": {"in": 0.0, "out": 1.0, "turned_back": 0.0, "standing": 0.0},
-            "companions": 0,
-            "photo_eyes": None,
-            "antennas_down": [],
-            "photo_eyes_stuck": [],
-        },
+        "evidence": pass_evidence(t),
     }
     return Fact(MOVEMENT, portal, t, data)
+
+
+def pass_evidence(t: int) -> Any:
+    """The reads behind a pass, as a portal says them."""
+    side = {"reads": 6, "windows": 3, "strongest_rssi": -58.5, "centroid": rfc3339(t), "spread_s": 0.4}
+    return evidence(t, "door-reader/1") | {
+        "reason": "clear",
+        "leaning": None,
+        "sides": {"inside": side, "outside": side},
+        "likelihood": {"in": 0.0, "out": 1.0, "turned_back": 0.0, "standing": 0.0},
+        "companions": 0,
+        "photo_eyes": None,
+        "antennas_down": [],
+        "photo_eyes_stuck": [],
+    }
 
 
 def alarm(kind: str, state: str, second: float, **detail: Any) -> Fact:

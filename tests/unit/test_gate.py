@@ -30,6 +30,7 @@ from tests.support.gate_scene import (
     uid,
     verdicts,
 )
+from tests.support.history_events import pass_evidence
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_verdict_carries_version_and_evidence(gate):
         "end": rfc3339(at(3)),
         "confidence": 0.97,
         "group": None,
-        "evidence": {"reads": 12},
+        "evidence": pass_evidence(at(3)),
     }
     assert facts[-1].topic() == "events/gate/portal-1"
 

@@ -16,6 +16,7 @@ from gateway.inputs import Command
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.manifest_json import read_json
 from tests.support.gate_scene import config, elapse, verdicts
+from tests.support.history_events import pass_evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "tests" / "vectors" / "metrc" / "manifest.json"
@@ -32,7 +33,7 @@ def load_everything(path: Path, delivery: str):
     gate.command(Command(t, "gate.open", {"dock": "dock-1", "manifest": args["manifest"], "delivery": delivery}))
     for line in (line for stop in args["deliveries"] for line in stop["lines"]):
         t += SECOND
-        gate.passed(Pass(line["uid"], "portal-1", Direction.OUT, t - SECOND, t, 0.97, None, {"reads": 9}))
+        gate.passed(Pass(line["uid"], "portal-1", Direction.OUT, t - SECOND, t, 0.97, None, pass_evidence(t)))
     facts = gate.command(Command(t + SECOND, "gate.close", {"dock": "dock-1"})) + elapse(gate, t + 10 * SECOND)
     (verdict,) = verdicts(facts)
     sets = {item["uid"]: (name, item) for name in ("matched", "missing", "extra", "blocked") for item in verdict[name]}

@@ -13,7 +13,15 @@ from gateway.clock import NEVER, micros, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.config.counts import PlannedCount
 from gateway.errors import Refused
-from gateway.events.book_models import BookData, BookView, Difference, DifferenceState, Reconciliation
+from gateway.events.book_models import (
+    BookData,
+    BookPackage,
+    BookView,
+    Difference,
+    DifferenceState,
+    Reconciliation,
+    SeenState,
+)
 from gateway.events.envelope import Fact, book, difference, reconciliation
 from gateway.floor.books.commands import MAX_PACKAGES, Book, DealWith
 from gateway.floor.books.compare import NOWHERE, Entry, Seen, differ, entry_of
@@ -144,7 +152,7 @@ class Books:
             "number": len(now),
             "part": part + 1,
             "parts": parts,
-            "packages": [{"uid": name, **now[name]._asdict()} for name in changed[portion]],  # type: ignore[typeddict-item]
+            "packages": [_package(name, now[name]) for name in changed[portion]],
             "removed": removed[portion],
         }
 
@@ -222,7 +230,7 @@ class Books:
         for epc, slot in tags.slots.items():
             state = tags.state[slot]
             if state != State.SETTLING:
-                word = "not seen" if state == State.UNSEEN else "present"
+                word: SeenState = "not seen" if state == State.UNSEEN else "present"
                 known_here[uid_of(epc)] = Seen(
                     word, zones[zone_of[tags.antenna[slot]]].id, tags.last[slot], tags.windows[slot]
                 )  # fmt: skip
@@ -233,7 +241,7 @@ class Books:
         slot = tags.slots.get(bytes.fromhex(name))
         if slot is None or tags.state[slot] == State.SETTLING:
             return NOWHERE
-        word = "not seen" if tags.state[slot] == State.UNSEEN else "present"
+        word: SeenState = "not seen" if tags.state[slot] == State.UNSEEN else "present"
         zone = self._places.zones[self._places.zone_of[tags.antenna[slot]]].id
         return Seen(word, zone, tags.last[slot], tags.windows[slot])
 
@@ -254,7 +262,7 @@ class Books:
             "what": life.what,
             "since": rfc3339(life.since),
             "seen": {
-                "state": seen.state,  # type: ignore[typeddict-item]
+                "state": seen.state,
                 "zone": seen.zone,
                 "last": rfc3339(seen.last) if seen.last else None,
                 "confidence": round(by_windows(seen.windows), 3) if seen.windows else None,
@@ -356,3 +364,17 @@ class Books:
         }
         self.differences.load(rest["lives"] if self._books else {})
         self._next, self._daily, self._agree = rest["next"], rest["daily"], rest["agree"]
+
+
+def _package(name: str, entry: Entry) -> BookPackage:
+    return {
+        "uid": name,
+        "status": entry.status,
+        "location": entry.location,
+        "zone": entry.zone,
+        "quantity": entry.quantity,
+        "unit": entry.unit,
+        "product": entry.product,
+        "batch": entry.batch,
+        "expires": entry.expires,
+    }

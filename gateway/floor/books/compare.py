@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from gateway.events.book_models import What
+from gateway.events.book_models import SeenState, What
 
 IN_TRANSIT = "in transit"
 """The status of a package that a book has on the road: it should not be seen."""
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
     """What presence knows: `state` as `SeenAs` has it, the zone, the time of the last sighting, and in how many
     windows it was seen."""
 
-    state: str
+    state: SeenState
     zone: str | None
     last: int
     windows: int

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.errors import Refused
@@ -257,7 +257,7 @@ class Sessions:
         self._open = {session.id: session for session in sessions if session.id in running}
 
 
-def _fact(session: Session, t: int, state: Any, by: str, note: str) -> Fact:
+def _fact(session: Session, t: int, state: Literal["opened", "closed"], by: str, note: str) -> Fact:
     data: CountSession = {
         "state": state,
         "id": session.id,

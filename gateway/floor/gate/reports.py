@@ -26,7 +26,7 @@ from gateway.events.gate_models import (
     Sets,
     Verdict,
 )
-from gateway.events.gate_parts import GateEvidence, Item, Outcome, PassProof, Proven, RevisedWhy, Tally
+from gateway.events.gate_parts import GateEvidence, Item, Outcome, PortalProof, Proven, RevisedWhy, Tally
 from gateway.events.gate_parts import Set as SetName
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
@@ -228,7 +228,7 @@ class Reports:
         }
         return gate(MANIFESTS, t, data)
 
-    def came_back(self, dock: str, uid: str, key: DeliveryKey, proof: PassProof, t: int) -> Fact:
+    def came_back(self, dock: str, uid: str, key: DeliveryKey, proof: PortalProof, t: int) -> Fact:
         """A package that had left came back while the dock had no session."""
         data: CameBack = {
             "gate": "came-back",

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from gateway.clock import SECOND, rfc3339
-from gateway.events.gate_parts import ClosedWhy, Confirmation, HandheldProof, OpenedWhy, Override, PassProof
+from gateway.events.gate_parts import ClosedWhy, Confirmation, HandheldProof, OpenedWhy, Override, PortalProof
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.rules import Judgement
 from gateway.floor.passes import Direction, Pass
@@ -61,11 +61,11 @@ class Tag:
     first: int = 0
     last: int = 0
     carried: bool = False  # from an earlier session of the same delivery
-    proof: PassProof | HandheldProof | None = None
+    proof: PortalProof | HandheldProof | None = None
     status: Status | None = None
     judgement: Judgement | None = None
 
-    def place(self, where: Where, t: int, proof: PassProof | HandheldProof) -> None:
+    def place(self, where: Where, t: int, proof: PortalProof | HandheldProof) -> None:
         """It is there since `t`."""
         self.loads += where is Where.LOADED
         self.returns += where is Where.OUTSIDE and self.where is not Where.OUTSIDE
@@ -80,7 +80,7 @@ _WORDS: dict[Direction, Literal["in", "out", "undetermined"]] = {
 """Directions that decide where a package is."""
 
 
-def portal_proof(p: Pass) -> PassProof:
+def portal_proof(p: Pass) -> PortalProof:
     """A pass as the evidence of where a package is."""
     return {
         "source": "portal",
@@ -89,7 +89,7 @@ def portal_proof(p: Pass) -> PassProof:
         "end": rfc3339(p.end),
         "confidence": p.confidence,
         "group": p.group,
-        "evidence": dict(p.evidence),
+        "evidence": p.evidence,
     }
 
 

@@ -14,6 +14,7 @@ import orjson
 
 from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.events.envelope import Fact, gate
+from gateway.events.gate_models import Staged
 from gateway.events.gate_parts import LikelyError, NotStaged, StagedExtra
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
@@ -96,15 +97,14 @@ class Staging:
         self._said = said
         return facts
 
-    def of(self, key: DeliveryKey) -> dict[str, Any] | None:
+    def of(self, key: DeliveryKey) -> Staged | None:
         """What is staged of a delivery now; None without staging zones, and for what comes in."""
         manifest = self._catalogue.manifest(key)
         if not self.zones or manifest is None or manifest.direction == "in":
             return None
-        found: dict[str, Any] = self._data(key, self._whereabouts.inside(self.zones))
-        return found
+        return self._data(key, self._whereabouts.inside(self.zones))
 
-    def _data(self, key: DeliveryKey, here: Mapping[str, str]) -> Any:
+    def _data(self, key: DeliveryKey, here: Mapping[str, str]) -> Staged:
         manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
         assert manifest is not None
         assert delivery is not None

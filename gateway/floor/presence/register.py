@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from gateway.config import PresenceConfig
 from gateway.events.envelope import Fact
 from gateway.events.models import MovementKind
-from gateway.floor.evidence import Evidence, Proof
+from gateway.floor.evidence import Evidence, Proof, Way
 from gateway.floor.places import Places
 from gateway.floor.presence.contest import PATIENCE, Contest, Rival
 from gateway.floor.presence.rivals import Rivals
@@ -156,9 +156,11 @@ class Whereabouts:
             self.late.get(slot, 0),
         )
 
-    def say(self, movement: MovementKind, epc: bytes, t: int, proof: Proof, confidence: float, **more: Any) -> None:
-        """Says a movement; `more` are the keywords of `Evidence.movement`."""
-        self._facts.append(self._evidence.movement(movement, epc, t, proof, confidence, **more))
+    def say(
+        self, movement: MovementKind, epc: bytes, t: int, proof: Proof, confidence: float, **way: Unpack[Way]
+    ) -> None:
+        """Says a movement; `way` is from where to where, and since when."""
+        self._facts.append(self._evidence.movement(movement, epc, t, proof, confidence, **way))
 
     def say_silence(self, movement: Literal["not_seen", "departed"], slot: int, t: int) -> None:
         """Says that the tag is not seen, or has departed, since nothing read it up to `t`."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from gateway.config.base import Identifier, Name, Seconds, Section
 from gateway.config.hours import HoursConfig
@@ -103,12 +103,20 @@ def _outputs(dock: DockConfig) -> Iterable[tuple[str, int]]:
 
 Docks = Annotated[list[DockConfig], AfterValidator(_distinct_docks)]
 
-_OUTBOUND: list[RuleName] = list(get_args(RuleName))
+_ALL: list[RuleName] = list(get_args(RuleName))
 _INBOUND: list[RuleName] = ["manifest", "delivery", "lab_state", "watch"]
+
+RuleNames = Annotated[
+    list[RuleName],
+    BeforeValidator(
+        lambda rules: _ALL if rules == "all" else rules, json_schema_input_type=Literal["all"] | list[RuleName]
+    ),
+]
+"""Rules by name, or ``all`` that there are: those of later releases too."""
 
 
 class GateConfig(Section):
-    """The rules of this site, by name, for outbound and for inbound deliveries.
+    """The rules of this site, by name or ``all``, for outbound and for inbound deliveries.
 
     Facts older than `facts_max_age` are as good as none. A package is in quarantine where the name of its location
     contains one of `quarantine_locations`. `coa_batches` says which tests make up a required batch, by the beginnings
@@ -116,8 +124,8 @@ class GateConfig(Section):
     With `hours` it is an alarm when something moves while the site is closed.
     """
 
-    rules: list[RuleName] = _OUTBOUND
-    inbound_rules: list[RuleName] = _INBOUND
+    rules: RuleNames = _ALL
+    inbound_rules: RuleNames = _INBOUND
     lab_states: list[Name] = ["TestPassed", "RetestPassed"]
     facts_max_age: Seconds = 14_400.0
     quarantine_locations: list[Name] = ["quarantine"]

@@ -123,6 +123,13 @@ def portals_3(content: Content) -> Content:
     return content
 
 
+def portals_4(content: Content) -> Content:
+    """Portals weigh and judge in steps, so many tags in each: some are weighed ahead, and some wait for their turn."""
+    for portal in content["portals"]["portals"].values():
+        portal |= {"fired": 0, "ahead": [], "in_turn": []}
+    return content
+
+
 def gate_1(content: Content) -> Content:
     """The passes that are kept with packages speak as passes do."""
     return {name: _proofs_1(value) for name, value in content.items()}
@@ -176,7 +183,7 @@ def _now_of_flags(entry: Content) -> Content:
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1, time_2, time_3),
     "presence": (presence_1, presence_2, presence_3, presence_4),
-    "portals": (portals_1, portals_2, portals_3),
+    "portals": (portals_1, portals_2, portals_3, portals_4),
     "counts": (counts_1, counts_2),
     "books": (),
     "gate": (gate_1,),

@@ -9,6 +9,8 @@ import pytest
 
 from drivers.api import ReaderAlive, ReaderDown, ReaderUp
 from gateway.floor import Floor
+from gateway.floor.portals.portal import WEIGHED_AT_MOST
+from gateway.inputs import Tick
 from tests.support.floor_scene import at, read, run, ticked, when
 from tests.support.portal_scene import IN, OUT, TURNED, carried, eye, later, portal_site, the
 
@@ -84,3 +86,55 @@ def test_the_scene_has_a_group_and_its_passes():
     assert (7, "in") in ways
     assert sorted(tag for tag, way in ways if way in ("turned_back", "undetermined")) == [8, 9, 10]
     assert [len(group.data["members"]) for group in the(facts, "group_passed")] == [5]
+
+
+# ---- a load that is weighed in slices
+
+LOAD = 3 * WEIGHED_AT_MOST
+"""Tags: more than one step may weigh."""
+
+
+def pallet_reads() -> list[Any]:
+    """Four seconds in which all of a load is read by the outside, then by the inside, and then by neither at once."""
+    moments = [(step, tag) for step in range(17) for tag in range(LOAD)]
+    return [
+        read(step / 4 + tag / 400, "r1", 1 + (step > 8), tag, -70 + 3 * min(step, 16 - step)) for step, tag in moments
+    ]
+
+
+PALLET = ticked(pallet_reads(), 25)
+
+
+def told(facts: list[Any]) -> list[Any]:
+    return [(fact.type, fact.time, fact.data) for fact in facts]
+
+
+@pytest.fixture(scope="module")
+def pallet() -> list[Any]:
+    return told(run(PALLET, Floor(portal_site())))
+
+
+def test_no_tick_weighs_more_of_a_load_than_it_may_and_nothing_is_lost(pallet):
+    floor = Floor(portal_site())
+    scales = floor._portals._portals["door"]._scales
+    most = before = 0
+    for item in PALLET:
+        floor.feed(item)
+        most, before = max(most, scales.weighings - before), scales.weighings
+    assert most == WEIGHED_AT_MOST
+    assert len({data["uid"] for _, _, data in pallet if data["movement"] == "passed"}) == LOAD
+
+
+@pytest.mark.parametrize("seconds", [5.6, 6.1, 6.6, 7.4, 8.6])
+def test_a_load_goes_on_in_the_middle_of_its_weighing(pallet, seconds):
+    count = sum(when(item) < at(seconds) for item in PALLET)
+    floor, other = Floor(portal_site()), Floor(portal_site())
+    facts = run(PALLET[:count], floor)
+    other.restore(floor.checkpoint())
+    assert state(other) == state(floor)
+    assert told(facts + run(PALLET[count:], other)) == pallet
+
+
+def test_how_often_time_is_told_does_not_change_the_slices(pallet):
+    seldom = [item for item in PALLET if not isinstance(item, Tick)]
+    assert sorted(map(repr, told(run([*seldom, PALLET[-1]], Floor(portal_site()))))) == sorted(map(repr, pallet))

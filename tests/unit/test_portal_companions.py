@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.portals.companions import (
+    ALONE,
     AND_LONGER,
     SLACK,
     TIMES_AS_LONG,
     TOGETHER,
     Trace,
-    beside,
+    TraceTable,
+    all_of,
     nearer,
     with_companions,
 )
@@ -37,6 +39,11 @@ ONE = trace("one", 10, 16)
 SLACK_S, LONGER_S = SLACK / SECOND, AND_LONGER / SECOND
 LENGTH = 6
 LONGEST = TIMES_AS_LONG * LENGTH + LONGER_S
+
+
+def beside(one: Trace, others: list[Trace]) -> list[Trace]:
+    return TraceTable(others).beside(one).traces
+
 
 OTHERS = {
     "at the same time": (trace("x", 10, 16), True),
@@ -88,12 +95,12 @@ def test_being_together_is_mutual(start, length, other_start, other_length, stan
 
 
 def test_without_company_nothing_changes():
-    assert with_companions(USUAL, []) is USUAL
+    assert with_companions(USUAL, ALONE) is USUAL
 
 
 @pytest.mark.parametrize(("story", "expected"), [(OUT, "outward"), (IN, "inward"), (BACK, "turned_back")])
 def test_what_others_did_is_expected_of_a_tag(story, expected):
-    found = with_companions(USUAL, [trace(str(n), 10, 16, story) for n in range(20)])
+    found = with_companions(USUAL, all_of([trace(str(n), 10, 16, story) for n in range(20)]))
     share, own = getattr(found, expected), getattr(USUAL, expected)
     assert TOGETHER < share <= TOGETHER + (1 - TOGETHER) * own + 1e-9
 
@@ -102,7 +109,7 @@ def test_what_others_did_is_expected_of_a_tag(story, expected):
 @pytest.mark.parametrize("prior", [USUAL, SELDOM])
 def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
     """What is left to the other stories is the tag's own share of the cases in which it is not with them."""
-    found = with_companions(prior, [trace(str(n), 10, 16) for n in range(number)])
+    found = with_companions(prior, all_of([trace(str(n), 10, 16) for n in range(number)]))
     assert found.inward >= (1 - TOGETHER) * prior.inward
     assert found.turned_back >= (1 - TOGETHER) * prior.turned_back
     assert math.fsum(astuple(found)) == pytest.approx(1)
@@ -110,23 +117,27 @@ def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
 
 
 def test_more_of_them_say_more():
-    shares = [with_companions(USUAL, [trace(str(n), 10, 16) for n in range(number)]).outward for number in range(6)]
+    shares = [
+        with_companions(USUAL, all_of([trace(str(n), 10, 16) for n in range(number)])).outward for number in range(6)
+    ]
     assert shares == sorted(shares)
     assert shares[1] < shares[5]
 
 
 def test_those_that_went_both_ways_say_nothing_of_the_way():
-    found = with_companions(USUAL, [trace("x", 10, 16, IN), trace("y", 10, 16, OUT)])
+    found = with_companions(USUAL, all_of([trace("x", 10, 16, IN), trace("y", 10, 16, OUT)]))
     assert found.inward == pytest.approx(found.outward)
 
 
 def test_what_says_nothing_changes_nothing():
-    found = with_companions(USUAL, [trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
+    found = with_companions(
+        USUAL, all_of([trace(str(n), 10, 16, Likelihood(0.25, 0.25, 0.25, 0.25)) for n in range(50)])
+    )
     assert astuple(found) == pytest.approx(astuple(USUAL))
 
 
 def test_what_stands_beside_others_that_stand_is_not_expected_to_pass():
-    found = with_companions(USUAL, [trace(str(n), 10, 16, STILL) for n in range(5)])
+    found = with_companions(USUAL, all_of([trace(str(n), 10, 16, STILL) for n in range(5)]))
     assert found.standing > 0.9
 
 
@@ -140,7 +151,7 @@ STORY = (
 
 @given(st.lists(STORY, max_size=300))
 def test_whatever_others_did_what_is_expected_are_shares_of_one(stories):
-    found = with_companions(USUAL, [trace(str(n), 10, 16, story) for n, story in enumerate(stories)])
+    found = with_companions(USUAL, all_of([trace(str(n), 10, 16, story) for n, story in enumerate(stories)]))
     assert math.fsum(astuple(found)) == pytest.approx(1)
     assert min(found.inward, found.outward) >= (1 - TOGETHER) * 0.25 * (1 - 1e-9)
 
@@ -166,12 +177,12 @@ def test_what_another_portal_heard_as_well_may_have_passed_there(case):
     there, others, expected = ELSEWHERE[case]
     companions = [trace("x", 10, 16), trace("y", 10, 16)]
     heard = {ONE.epc: there, b"x": others[0], b"y": others[1]}
-    assert nearer(ONE, companions, lambda other: heard[other.epc]) is expected
+    assert nearer(ONE, all_of(companions), lambda other: heard[other.epc]) is expected
 
 
 def test_without_company_a_tag_speaks_for_itself():
-    assert nearer(ONE, [], lambda _: ONE.power)
-    assert not nearer(ONE, [], lambda _: ONE.power // 3)
+    assert nearer(ONE, ALONE, lambda _: ONE.power)
+    assert not nearer(ONE, ALONE, lambda _: ONE.power // 3)
 
 
 def test_a_trace_is_dumped_and_loaded():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import Trace
+from gateway.floor.portals.companions import ALONE, Trace, all_of
 from gateway.floor.portals.finding import BESIDE, Case, by_photo_eyes, crossing_of
 from gateway.floor.portals.judge import MOST, again, judge
 from gateway.floor.portals.photo_eyes import Crossing
@@ -198,7 +198,7 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdicts(name):
     known, companions, direction, leaning, reason = VERDICTS[name]
-    verdict = judge(known, companions, NEEDED)
+    verdict = judge(known, all_of(companions), NEEDED)
     assert str(verdict.direction) == direction
     if leaning is not None:
         assert str(verdict.leaning) == leaning
@@ -212,7 +212,7 @@ def test_verdicts(name):
 
 @pytest.mark.parametrize("seconds", [1, 10, 20, 30, 60, 120, 300])
 def test_what_both_sides_saw_go_through_has_not_returned_however_long_it_waited(seconds):
-    verdict = judge(case(end=CASE.start + seconds * SECOND), [], NEEDED)
+    verdict = judge(case(end=CASE.start + seconds * SECOND), ALONE, NEEDED)
     assert verdict.direction in (Direction.OUT, Direction.UNDETERMINED)
 
 
@@ -238,23 +238,27 @@ OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
 @given(STORIES, COMPANY, PHOTO_EYES, st.booleans(), st.booleans())
 def test_in_and_out_are_judged_alike(story, companions, photo_eyes, full, standing):
     """Everything the other way round gives the opposite, as sure."""
-    one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, standing=standing), companions, NEEDED)
+    one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, standing=standing), all_of(companions), NEEDED)
     turned = [replace(other, likelihood=mirrored(other.likelihood)) for other in companions]
     photo_eyes = None if photo_eyes is None else OPPOSITE.get(photo_eyes, photo_eyes)
-    other = judge(case(likelihood=mirrored(story), photo_eyes=photo_eyes, full=full, standing=standing), turned, NEEDED)
+    other = judge(
+        case(likelihood=mirrored(story), photo_eyes=photo_eyes, full=full, standing=standing), all_of(turned), NEEDED
+    )
     assert other.direction is OPPOSITE.get(one.direction, one.direction)
     assert other.confidence == pytest.approx(one.confidence)
 
 
 def test_where_half_of_the_antennas_work_a_direction_is_four_times_as_doubtful():
-    whole, half = (judge(case(likelihood=Likelihood(0.001, 0.98, 0.01), whole=share), [], NEEDED) for share in (1, 0.5))
+    whole, half = (
+        judge(case(likelihood=Likelihood(0.001, 0.98, 0.01), whole=share), ALONE, NEEDED) for share in (1, 0.5)
+    )
     assert 1 - half.confidence == pytest.approx(4 * (1 - whole.confidence))
 
 
 @given(STORIES, COMPANY, st.floats(0.1, 1.0))
 def test_what_did_not_work_never_makes_a_direction_surer(story, companions, whole):
-    complete = judge(case(likelihood=story), companions, NEEDED)
-    crippled = judge(case(likelihood=story, whole=whole), companions, NEEDED)
+    complete = judge(case(likelihood=story), all_of(companions), NEEDED)
+    crippled = judge(case(likelihood=story, whole=whole), all_of(companions), NEEDED)
     if crippled.direction in OPPOSITE:
         assert crippled.direction is complete.direction
         assert crippled.confidence <= complete.confidence
@@ -263,7 +267,10 @@ def test_what_did_not_work_never_makes_a_direction_surer(story, companions, whol
 @given(STORIES, COMPANY, st.floats(0.5, 0.99), st.floats(0.5, 0.99))
 def test_who_asks_for_more_certainty_gets_fewer_directions_and_the_same(story, companions, one, other):
     low, high = sorted((one, other))
-    strict, lax = judge(case(likelihood=story), companions, high), judge(case(likelihood=story), companions, low)
+    strict, lax = (
+        judge(case(likelihood=story), all_of(companions), high),
+        judge(case(likelihood=story), all_of(companions), low),
+    )
     if strict.direction in OPPOSITE:
         assert lax.direction is strict.direction
 

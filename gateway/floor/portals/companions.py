@@ -2,14 +2,20 @@
 
 Each companion has been weighed by itself. Their likelihoods are multiplied, story by story, each tempered by ALIKE and
 floored by LEAST; the prior of the tag is a mixture of that product (TOGETHER) and of its prior without companions.
+
+A pallet is held against itself, every tag against every other one: whole columns at a time (`TraceTable`). What is
+summed are integers, so that no sum depends on its order.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from gateway.clock import SECOND
 from gateway.floor.portals.walk_model import Likelihood
@@ -38,6 +44,14 @@ passed than in another one that heard them, and the tag itself not as much the o
 makes. One tag counts for MOST_LOUDER at most, as does what the other portal did not hear at all."""
 
 
+NEWS = 2**32
+"""Units of a logarithm in which companions' news are added up: of thousands there is no more than a billionth lost."""
+
+STORIES = 4
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+
 @dataclass(slots=True, frozen=True)
 class Trace:
     """A tag that was in the portal from `start` to `end` (microseconds UTC). `power` is the sum of what was received;
@@ -51,11 +65,12 @@ class Trace:
     power: int
     standing: bool
     mute: bool = False
-    news: tuple[float, ...] = field(init=False, compare=False)  # to others: of each story, a logarithm
+    news: tuple[int, ...] = field(init=False, compare=False)  # to others: of each story, a logarithm in units of NEWS
 
     def __post_init__(self) -> None:
         story = self.likelihood
-        news = tuple(ALIKE * math.log(share + LEAST) for share in astuple(story))
+        shares = (story.inward, story.outward, story.turned_back, story.standing)
+        news = tuple(round(ALIKE * math.log(share + LEAST) * NEWS) for share in shares)
         object.__setattr__(self, "news", news)
 
     def overlaps(self, start: int, end: int) -> bool:
@@ -86,33 +101,84 @@ class Trace:
         return cls(bytes.fromhex(epc), start, end, Likelihood(*shares), power, standing, mute)
 
 
-def beside(one: Trace, others: Iterable[Trace]) -> list[Trace]:
-    """The companions of a tag: those of the others that carry evidence and came and went as it did, so that the shorter
-    of the two stays lies within the longer."""
-    if one.standing:
-        return []
-    start, end, epc = one.start, one.end, one.epc
-    length = end - start
-    longest, shortest = TIMES_AS_LONG * length + AND_LONGER, (length - AND_LONGER) / TIMES_AS_LONG
-    found = []
-    for other in others:  # of every pair in a pallet: without calls
-        first, last = other.start, other.end
-        if last < start - SLACK or first > end + SLACK or other.standing or other.mute or other.epc == epc:
-            continue
-        as_long = last - first
-        common = (last if last < end else end) - (first if first > start else start) + SLACK
-        if shortest <= as_long <= longest and (common >= length or common >= as_long):
-            found.append(other)
-    return found
+Hears: TypeAlias = Callable[[Trace], int]
+"""The power with which another portal heard a tag meanwhile."""
 
 
-def with_companions(prior: Likelihood, companions: Iterable[Trace]) -> Likelihood:
+class TraceTable:
+    """The tags that were in the portal lately, as columns: what each of them is held against.
+
+    `traces` are those tags; a tag that was there twice is there twice.
+    """
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        self.traces = traces
+        self._first = np.array([trace.start for trace in traces], np.int64)
+        self._last = np.array([trace.end for trace in traces], np.int64)
+        self._tells = np.array([not (trace.standing or trace.mute) for trace in traces], bool)
+        self._news = np.array([trace.news for trace in traces], np.int64).reshape(-1, STORIES)
+        self._own: dict[bytes, list[int]] = {}
+        for row, trace in enumerate(traces):
+            self._own.setdefault(trace.epc, []).append(row)
+        self._louder: dict[Hears, Ints] = {}
+
+    def beside(self, one: Trace) -> Companions:
+        """The companions of a tag: those of the others that carry evidence and came and went as it did, so that the
+        shorter of the two stays lies within the longer."""
+        if one.standing:
+            return ALONE
+        start, end = one.start, one.end
+        length = end - start
+        longest, shortest = TIMES_AS_LONG * length + AND_LONGER, (length - AND_LONGER) / TIMES_AS_LONG
+        as_long = self._last - self._first
+        common = np.minimum(self._last, end) - np.maximum(self._first, start) + SLACK
+        chosen = self._tells & (self._last >= start - SLACK) & (self._first <= end + SLACK)
+        chosen &= (as_long >= shortest) & (as_long <= longest) & ((common >= length) | (common >= as_long))
+        chosen[self._own.get(one.epc, [])] = False
+        rows = np.flatnonzero(chosen)
+        return Companions(len(rows), tuple(self._news[rows].sum(axis=0).tolist()), self, rows) if len(rows) else ALONE
+
+    def louder(self, rows: Ints, heard: Hears) -> int:
+        """By how many thousandths of a decibel the tags of some rows were louder here than in the portal which `heard`
+        them, together."""
+        if heard not in self._louder:
+            levels = [_louder(trace.power, heard(trace)) for trace in self.traces]
+            self._louder[heard] = np.array([round(1000 * level) for level in levels], np.int64)
+        return int(self._louder[heard][rows].sum())
+
+
+@dataclass(slots=True, frozen=True)
+class Companions:
+    """The `number` of companions of one tag, and the sum of what they tell of each story; `rows` of `table` are
+    they."""
+
+    number: int
+    news: tuple[int, ...]
+    table: TraceTable
+    rows: Ints
+
+    @property
+    def traces(self) -> list[Trace]:
+        """They themselves."""
+        return [self.table.traces[row] for row in self.rows]
+
+
+ALONE = Companions(0, (0,) * STORIES, TraceTable([]), np.zeros(0, np.int64))
+"""Of a tag that has none."""
+
+
+def all_of(traces: Sequence[Trace]) -> Companions:
+    """Companions, whoever they are."""
+    news = tuple(sum(column) for column in zip(*(trace.news for trace in traces), strict=True))
+    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else ALONE
+
+
+def with_companions(prior: Likelihood, companions: Companions) -> Likelihood:
     """The prior of a tag with its companions, from its prior without them; shares of one."""
-    news = [other.news for other in companions]
-    if not news:
+    if not companions.number:
         return prior
     before = astuple(prior)
-    logs = [math.log(share) + math.fsum(shares) for share, shares in zip(before, zip(*news, strict=True), strict=True)]
+    logs = [math.log(share) + news / NEWS for share, news in zip(before, companions.news, strict=True)]
     together = [math.exp(log - max(logs)) for log in logs]
     total = math.fsum(together)
     return Likelihood(
@@ -120,14 +186,15 @@ def with_companions(prior: Likelihood, companions: Iterable[Trace]) -> Likelihoo
     )
 
 
-def nearer(one: Trace, companions: Iterable[Trace], heard: Callable[[Trace], int]) -> bool:
+def nearer(one: Trace, companions: Companions, heard: Hears) -> bool:
     """Whether a tag may as well have passed through another portal, which `heard` each with so much power. A tag can
     pass through one at a time."""
     there = heard(one)
     if not there:
         return False
-    louder = [_louder(one.power, there), *(_louder(other.power, heard(other)) for other in companions)]
-    return louder[0] < -LOUDER_HERE or math.fsum(louder) / len(louder) < LOUDER_HERE
+    own = _louder(one.power, there)
+    together = 1000 * own + companions.table.louder(companions.rows, heard)
+    return own < -LOUDER_HERE or together / 1000 / (1 + companions.number) < LOUDER_HERE
 
 
 def _louder(here: int, there: int) -> float:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
-from gateway.floor.portals.companions import Trace
+from gateway.floor.portals.companions import ALONE, Companions
 from gateway.floor.portals.early import WAYS, certainty, is_certain, is_revised
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged
@@ -36,7 +36,7 @@ class Conclusions:
         standing: Standing,
         last_passes: LastPasses,
         bystanders: Bystanders,
-        elsewhere: Callable[[Finding, list[Trace]], bool],
+        elsewhere: Callable[[Finding, Companions], bool],
         prove: Callable[[Finding], PassProof],
     ) -> None:
         self._config = config
@@ -50,31 +50,31 @@ class Conclusions:
         """The pass of a tag that is still read at `t`, where its direction has been certain for a while and nothing
         else that is known of the tag speaks against it; else nothing."""
         track = finding.track
-        verdict = judge(finding.case, [], max(self._config.certainty, certainty(track, t)))
-        if not is_certain(track, verdict, t) or self._elsewhere(finding, []):
+        verdict = judge(finding.case, ALONE, max(self._config.certainty, certainty(track, t)))
+        if not is_certain(track, verdict, t) or self._elsewhere(finding, ALONE):
             return []
         if self._last_passes.there(track.epc, self._place(verdict.direction)):
             return []
         track.way = verdict.direction
-        return self._passed(finding, verdict, [])
+        return self._passed(finding, verdict, ALONE)
 
     def of_long(self, finding: Finding) -> tuple[list[Judged], bool]:
         """What is published of a tag that has been read for the longest time that a pass takes, and still is; and
         whether its pass is over by that."""
         track = finding.track
-        verdict = judge(finding.case, [], self._config.certainty)
+        verdict = judge(finding.case, ALONE, self._config.certainty)
         if track.way is not None:
             return self._revised(finding, verdict), True
         if verdict.direction in WAYS:
             track.doubt = 0.0
-            return self._passed(finding, verdict, []), True
+            return self._passed(finding, verdict, ALONE), True
         if verdict.direction is Direction.STANDING:
             return self._found_standing(finding, verdict), False
         if verdict.confidence >= LIKELY:
             track.doubt = verdict.confidence
         return [], False
 
-    def of_gone(self, finding: Finding, companions: list[Trace]) -> list[Judged]:
+    def of_gone(self, finding: Finding, companions: Companions) -> list[Judged]:
         """What is published of a tag that has left, with `companions` that left with it. Nothing, if the tag is known
         to stand there and its reads do not contradict that."""
         verdict = judge(finding.case, companions, self._config.certainty)
@@ -96,7 +96,7 @@ class Conclusions:
             self._last_passes.lose(track.epc)
         return [self._judged(finding, verdict)]
 
-    def _passed(self, finding: Finding, verdict: Verdict, companions: list[Trace]) -> list[Judged]:
+    def _passed(self, finding: Finding, verdict: Verdict, companions: Companions) -> list[Judged]:
         """A pass with a direction, unless it was another portal's, or the tag went that way before and this one is no
         surer than that allows."""
         epc, place = finding.track.epc, self._place(verdict.direction)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from gateway.clock import SECOND, micros
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
+from gateway.floor.portals.ahead import Ahead, Weighed
 from gateway.floor.portals.companions import Trace
 from gateway.floor.portals.features import Features, features, took_turns
 from gateway.floor.portals.learned import learned
@@ -17,7 +18,7 @@ from gateway.floor.portals.outages import MARGIN, ReaderOutages
 from gateway.floor.portals.photo_eyes import Crossing, PhotoEyes
 from gateway.floor.portals.standing import Standing
 from gateway.floor.portals.track import Profile, Track, inside_of, sides_of
-from gateway.floor.portals.walk_model import NOTHING, Likelihood, likelihood
+from gateway.floor.portals.walk_model import Likelihood, likelihood
 from gateway.floor.readers.antennas import AntennaClock, DarkCause
 
 BESIDE = 2 * SECOND
@@ -75,19 +76,21 @@ def by_photo_eyes(crossings: Sequence[Crossing], t: int) -> Direction | None:
 class Finding:
     """A tag in a portal, weighed by itself. `case` is all that is known of it, `trace` the same in short for its
     companions. `down` are the antennas that were not watching all the while. `closed` is when its track was closed,
-    microseconds UTC."""
+    microseconds UTC. `shape` are its features, None where they are made again if asked for."""
 
     track: Track
     case: Case
     trace: Trace
     down: list[int]
     closed: int
+    shape: Features | None = None
 
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint, ready for JSON."""
         return {
             "track": self.track.dump(),
             "trace": self.trace.dump(),
+            "walk": astuple(self.case.walk),
             "photo_eyes": self.case.photo_eyes,
             "spells": self.case.spells,
             "down": self.down,
@@ -118,13 +121,17 @@ class Scales:
         self._width = width
         self._silence = micros(config.silence)
         self._learned = learned()
+        self.ahead = Ahead()
+        self.weighings = 0
+        """How often reads were weighed, for whoever may only weigh so many at a time."""
         self.inside = inside_of(antennas)
         self._two_sides = len(set(antennas.values())) == 2
 
     def weigh(self, track: Track, t: int, *, gone: bool) -> Finding:
         """What is known at `t` of a tag that has left (`gone`), or was there for the longest time a pass takes."""
         start, end = track.since, track.last
-        walk, story = self._stories(track, gone=gone)
+        weighed = (self.ahead.find(track) if gone else None) or self._weighed(track, gone=gone)
+        walk, story = weighed.walk, weighed.story
         standing = track.standing or self._standing.is_standing(track.epc, end)
         down = self._down(track)
         spells = self._standing.spells(track.epc, end)
@@ -133,7 +140,12 @@ class Scales:
         case = replace(case, photo_eyes=by_photo_eyes(crossings, case.crossing))
         mute = case.inside is None or case.outside is None
         trace = Trace(track.epc, start, end, story, track.power, standing, mute=mute)
-        return Finding(track, case, trace, down, t)
+        return Finding(track, case, trace, down, t, weighed.shape)
+
+    def weigh_ahead(self, track: Track) -> None:
+        """Weighs the reads of a tag that has probably left, for when it is known to have."""
+        if self.ahead.find(track) is None:
+            self.ahead.keep(track, self._weighed(track, gone=True))
 
     def load(self, dump: dict[str, Any], numbers: list[int]) -> Finding:
         """A finding from its dump, in which antenna i is the one that is now called ``numbers[i]``."""
@@ -141,7 +153,7 @@ class Scales:
         track.keep(self._antennas)
         trace = Trace.load(dump["trace"])
         down = [numbers[antenna] for antenna in dump["down"]]
-        walk, _ = self._stories(track, gone=True)
+        walk = Likelihood(*dump["walk"]) if "walk" in dump else self._weighed(track, gone=True).walk
         case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.standing, dump["spells"], full=False)
         case = replace(case, photo_eyes=None if dump["photo_eyes"] is None else Direction(dump["photo_eyes"]))
         return Finding(track, case, trace, down, dump["closed"])
@@ -167,22 +179,23 @@ class Scales:
         track, case = finding.track, finding.case
         if not self._two_sides or not track.sightings:
             return {}
-        return self._learned.decided_by(self.shape(track, case.walk, gone=not case.full))
+        return self._learned.decided_by(finding.shape or self.shape(track, case.walk, gone=not case.full))
 
     def shape(self, track: Track, walk: Likelihood, *, gone: bool) -> Features:
         """The features of a track that was read, by both sides or by one."""
         return features(track.sightings, track.pairs, self.inside, walk, gone=gone)
 
-    def _stories(self, track: Track, *, gone: bool) -> tuple[Likelihood, Likelihood]:
+    def _weighed(self, track: Track, *, gone: bool) -> Weighed:
         """What the model of the way and the learned layer make of a track; nothing where the portal has one side. Where
         the sides took turns the shape of the pass has no news, and the model of the way is believed if it is surer."""
         if not self._two_sides or not track.sightings:
-            return NOTHING, NOTHING
+            return Weighed()
+        self.weighings += 1
         walk = likelihood(track.sightings, self.inside, self._width, gone=gone)
         shape = self.shape(track, walk, gone=gone)
         story = self._learned.likelihood(shape)
         surer = max(walk.inward, walk.outward) > max(story.inward, story.outward)
-        return walk, walk if surer and took_turns(shape) else story
+        return Weighed(walk, walk if surer and took_turns(shape) else story, shape)
 
     def _case(
         self,

@@ -18,12 +18,11 @@ in ten; and what came and went with others most probably went their way.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import Trace, with_companions
+from gateway.floor.portals.companions import Companions, with_companions
 from gateway.floor.portals.finding import Case
 from gateway.floor.portals.track import Profile
 from gateway.floor.portals.walk_model import Likelihood
@@ -100,7 +99,7 @@ class Verdict:
     companions: int = 0
 
 
-def judge(case: Case, companions: Sequence[Trace], needed: float) -> Verdict:
+def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     """The verdict on a case. `companions` are the tags that came and went with it, `needed` is the least posterior of a
     direction that is said."""
     if case.cut:
@@ -125,25 +124,25 @@ def judge(case: Case, companions: Sequence[Trace], needed: float) -> Verdict:
     likely = sure >= needed and not seen_back
     if likely and _was_there(case, way, companions) and (not stays or _changed_sides(case, way)):
         return Verdict(
-            way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=len(companions)
+            way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=companions.number
         )
     if stays:
         # What stood there all along is lost to whoever asks where it went: the model of the way must say so too.
         standing = _told(min(found.turned_back + found.standing, walked.turned_back + walked.standing), case.whole)
         if standing >= (SURELY_STANDING if case.standing else needed):
-            return Verdict(Direction.STANDING, standing, case.end, "neither side first", companions=len(companions))
+            return Verdict(Direction.STANDING, standing, case.end, "neither side first", companions=companions.number)
     elif (
         turned_back >= SURELY_BACK
         and alone.turned_back + alone.standing >= AGREED
         and _seen_well(case.inside, case.outside)
     ):
         return Verdict(
-            Direction.TURNED_BACK, turned_back, case.crossing, "one side before and after", companions=len(companions)
+            Direction.TURNED_BACK, turned_back, case.crossing, "one side before and after", companions=companions.number
         )
     if case.full:
         sure = max(sure, _told(max(walked.inward, walked.outward), case.whole))
     reason = "one side only" if case.inside is None or case.outside is None else "too close to call"
-    return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, len(companions))
+    return Verdict(Direction.UNDETERMINED, sure, case.crossing, reason, way, companions.number)
 
 
 def _one_side(case: Case, needed: float) -> Verdict | None:
@@ -214,10 +213,10 @@ def _parts(side: Profile, at: float) -> tuple[float, float]:
     return before, math.fsum(entry.power for entry in side.bins) - before
 
 
-def _was_there(case: Case, way: Direction, companions: Sequence[Trace]) -> bool:
+def _was_there(case: Case, way: Direction, companions: Companions) -> bool:
     """Whether there is more to show that a tag was on both sides than one read."""
     fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
-    return fewest >= TWICE or len(companions) >= MANY or case.photo_eyes is way
+    return fewest >= TWICE or companions.number >= MANY or case.photo_eyes is way
 
 
 def _windows(case: Case) -> int:

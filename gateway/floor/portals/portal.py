@@ -5,14 +5,15 @@
     first read ──▶ open ──silence, or the far photo-eye cleared──▶ weighed ──those beside it have left too──▶ judged
                      └──longest time a pass may take──▶ judged, and goes on as standing
 
-Everything happens in event time. A tag that has left is weighed by itself, and waits until every other tag that was in
-the portal at the same time has left, but no longer than HOLD silences: what passes together is judged together, and
-said together, as a group.
+Everything happens in event time, in steps of STEP: in each of them so many tags are weighed and judged at most, and
+what is left is for the next one, so that no load holds up everything else. A tag that has left is weighed by itself,
+and waits until every other tag that was in the portal at the same time has left, but no longer than HOLD silences: what
+passes together is judged together, and said together, as a group (departures.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -23,8 +24,9 @@ from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
 from gateway.floor.portals.bystanders import Bystanders
-from gateway.floor.portals.companions import Trace, beside, nearer
+from gateway.floor.portals.companions import Companions, Trace, nearer
 from gateway.floor.portals.conclusions import Conclusions
+from gateway.floor.portals.departures import Departures
 from gateway.floor.portals.early import EVERY, FEW_TAGS, is_watched
 from gateway.floor.portals.finding import Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
@@ -48,12 +50,6 @@ HOLD = 1
 COMPLETE = 3
 """Silences after its last member was said until a load is taken to be whole: so long may a tag be waited for."""
 
-TRACES_KEPT = 2
-"""Times the longest pass for which what was said of a tag is remembered for those that are judged later."""
-
-MAX_TRACES = 2_048
-"""Of so many tags at most: ten pallets."""
-
 BRIEF_DIVISOR = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
 
@@ -65,6 +61,17 @@ WALK_DIVISOR = 3
 
 AROUND = 1 * SECOND
 """Before and after a load crossed, in which what was read there was beside it."""
+
+
+STEP = SECOND // 4
+"""Microseconds of event time between two looks at what is due."""
+
+WEIGHED_AT_MOST, JUDGED_AT_MOST = 24, 32
+"""Tags that are weighed, and judged, in one step: some thirty milliseconds together."""
+
+STANDING_AT_MOST, STANDING_LATER = 8, 2 * SECOND
+"""Of those weighed, how many may be tags that are known to stand there and are still read; the others are looked at so
+much later."""
 
 
 class Portal:
@@ -93,8 +100,8 @@ class Portal:
         self._reports = reports
         self._tracks: dict[bytes, Track] = {}
         self._agenda: list[tuple[int, bytes]] = []  # heap: when to look at each track
-        self._waiting: list[Finding] = []
-        self._traced: list[Trace] = []  # of those that were said lately
+        self._fired = 0  # the newest step
+        self._departures = Departures(HOLD * self._silence, self._longest)
         self._loads = Loads(config.id)
         self._bystanders = Bystanders()
         self._conclusions = Conclusions(
@@ -142,41 +149,68 @@ class Portal:
     @property
     def due(self) -> int:
         """When something is to be looked at, NEVER while held reads are still coming in."""
-        first = min(self._agenda[0][0] if self._agenda else NEVER, self.photo_eyes.due)
-        if self._waiting:
-            first = min(first, min([finding.closed for finding in self._waiting]) + HOLD * self._silence)
+        first = min(self._agenda[0][0] if self._agenda else NEVER, self.photo_eyes.due, self._departures.due)
         if self._loads.open:
             first = min(first, min([load.said for load in self._loads.open]) + COMPLETE * self._silence)
         if first >= NEVER or any(DarkCause.HELD in self._antenna_clock.causes[antenna] for antenna in self.antennas):
             return NEVER
-        return first
+        return max(-(-first // STEP) * STEP, self._fired + STEP)
 
     def fire(self, t: int) -> list[Fact]:
         """Says what is due at `t`."""
+        self._fired = t
         facts = self.photo_eyes.fire(t)
         for crossing in self.photo_eyes.went_through():
             if not self._is_read(crossing):
                 facts += self._reports.unread(self.config.id, crossing, t, watched=self._is_watched())
         judged: list[Judged] = []
-        while self._agenda and self._agenda[0][0] <= t:
+        before, standing = self._scales.weighings, 0
+        while self._agenda and self._agenda[0][0] <= t and self._scales.weighings - before < WEIGHED_AT_MOST:
             track = self._tracks[heappop(self._agenda)[1]]
-            watched = is_watched(track, len(self._tracks))
-            if self._ends(track) <= t:
-                judged += self._end(track, t)
-            elif watched:
-                judged += self._conclusions.of_early(self._scales.weigh(track, t, gone=True), t)
-            if track.epc in self._tracks:
-                due = max(self._ends(track), t + 1)
-                heappush(self._agenda, (min(due, t + EVERY) if watched else due, track.epc))
-        return facts + self._said(judged, t) + self._release(t) + self._complete(t)
+            if track.standing and not self._is_quiet(track, t):
+                standing += 1
+                if standing > STANDING_AT_MOST:
+                    heappush(self._agenda, (t + STANDING_LATER, track.epc))
+                    continue
+            judged += self._look(track, t)
+        facts += self._said(judged, t)
+        self._departures.release(self._young(), t)
+        return facts + self._judge(JUDGED_AT_MOST, t) + self._complete(t)
+
+    def _look(self, track: Track, t: int) -> list[Judged]:
+        """What is to be said of a tag at `t`: whether it has left, has been there for the longest time, or is certain
+        to have passed already."""
+        ends, watched = self._ends(track), is_watched(track, len(self._tracks))
+        judged: list[Judged] = []
+        if ends <= t:
+            judged = self._end(track, ends, t)
+            if track.epc not in self._tracks:
+                return judged
+            ends = self._ends(track)
+        elif watched:
+            judged = self._conclusions.of_early(self._scales.weigh(track, t, gone=True), t)
+        elif self._is_leaving(track, ends, t):
+            self._scales.weigh_ahead(track)
+        if watched:
+            ends = min(ends, t + EVERY)
+        elif not track.standing and (leaving := _half(track, ends)) > t:
+            ends = leaving
+        heappush(self._agenda, (max(ends, t + 1), track.epc))
+        return judged
+
+    def _is_quiet(self, track: Track, t: int) -> bool:
+        return track.last + self._silence // BRIEF_DIVISOR <= t
+
+    def _is_leaving(self, track: Track, ends: int, t: int) -> bool:
+        """Whether half of the silence is over after which a tag is taken to have left."""
+        return not track.standing and self._is_quiet(track, t) and _half(track, ends) <= t
 
     def _is_read(self, crossing: Crossing) -> bool:
         """Whether any tag but those that stand there was read around a crossing."""
         start, end = crossing.start - AROUND, crossing.end + AROUND
         tracks = self._tracks.values()
-        return any(not track.standing and track.last >= start and track.first <= end for track in tracks) or any(
-            trace.overlaps(start, end) for trace in self._traces()
-        )
+        here = any(not track.standing and track.last >= start and track.first <= end for track in tracks)
+        return here or self._departures.any_between(start, end)
 
     def _is_watched(self) -> bool:
         """Whether every antenna of the portal is working now."""
@@ -187,7 +221,8 @@ class Portal:
         for track in sorted(self._tracks.values(), key=lambda track: (track.last, track.epc)):
             self._close(track, track.last)
         self._agenda = []
-        return self._release(NEVER) + self._complete(NEVER)
+        self._departures.release(NEVER, NEVER)
+        return self._judge(self._departures.pending, NEVER) + self._complete(NEVER)
 
     def _ends(self, track: Track) -> int:
         """When the track ends, if nothing more is read."""
@@ -202,9 +237,9 @@ class Portal:
         """The silence that ends a pass of a tag that is read well: a part of it where few things are in the portal."""
         return self._silence // ALONE_DIVISOR if len(self._tracks) <= FEW_TAGS else self._silence
 
-    def _end(self, track: Track, t: int) -> list[Judged]:
-        """The track is over at `t`: by silence, or by the longest time that a pass takes."""
-        if track.last + self._silence // BRIEF_DIVISOR <= t < track.since + self._longest or not track.sightings:
+    def _end(self, track: Track, ends: int, t: int) -> list[Judged]:
+        """The track is over: by silence, or by the longest time that a pass takes."""
+        if not track.sightings or (self._is_quiet(track, t) and ends < track.since + self._longest):
             self._close(track, t)
             return []
         judged, is_over = self._conclusions.of_long(self._scales.weigh(track, t, gone=False))
@@ -222,13 +257,14 @@ class Portal:
         if track.standing:
             track.forget_before(track.last - self._longest // WALK_DIVISOR)
         if track.sightings:
-            self._waiting.append(self._scales.weigh(track, t, gone=True))
+            self._departures.add(self._scales.weigh(track, t, gone=True))
+        self._scales.ahead.forget(track.epc)
 
     def _prove(self, finding: Finding) -> PassProof:
         """The reads behind a finding, as they are now."""
         return proof_of(finding, self.antennas, self._scales.decided_by(finding), self.photo_eyes.stuck)
 
-    def _as_loud_elsewhere(self, finding: Finding, companions: list[Trace]) -> bool:
+    def _as_loud_elsewhere(self, finding: Finding, companions: Companions) -> bool:
         """Whether the tag may as well have passed through another portal."""
         return any(nearer(finding.trace, companions, other.heard) for other in self.others)
 
@@ -237,43 +273,20 @@ class Portal:
         mine = self._tracks.get(trace.epc)
         if mine is not None and mine.sightings and mine.first <= trace.end:
             return mine.power
-        epc, start, end = trace.epc, trace.start, trace.end
-        return max(
-            (other.power for other in self._traces() if other.epc == epc and other.overlaps(start, end)), default=0
-        )
+        return self._departures.heard(trace)
 
     # ---- what is said
 
-    def _release(self, t: int) -> list[Fact]:
-        """Judges and says the passes that nothing that is still open can belong to, or that have waited long enough,
-        and those that were there with them."""
-        young = self._young()
-        ready = [finding.trace for finding in self._waiting if self._ready(finding, young, t)]
-        if not ready:
-            return []
-        start, end = min(trace.start for trace in ready), max(trace.end for trace in ready)
-        others = list(self._traces())
-        due = [finding for finding in self._waiting if finding.trace.overlaps(start, end)]
-        self._waiting = [finding for finding in self._waiting if not finding.trace.overlaps(start, end)]
-        self._traced += [finding.trace for finding in due]
-        recent = end - TRACES_KEPT * self._longest
-        self._traced = [trace for trace in self._traced if trace.end >= recent][-MAX_TRACES:]
+    def _judge(self, number: int, t: int) -> list[Fact]:
+        """Judges and says the passes of so many of the tags whose turn it is."""
         judged: list[Judged] = []
-        for finding in sorted(due, key=lambda finding: (finding.trace.end, finding.trace.epc)):
-            judged += self._conclusions.of_gone(finding, beside(finding.trace, others))
+        for finding, companions in self._departures.take(number):
+            judged += self._conclusions.of_gone(finding, companions)
         return self._said(judged, t)
 
     def _young(self) -> int:
         """From when on everything was read that is in the portal and may be passing."""
         return min((track.first for track in self._tracks.values() if not track.standing), default=NEVER)
-
-    def _ready(self, finding: Finding, young: int, t: int) -> bool:
-        return young > finding.trace.end or t >= finding.closed + HOLD * self._silence
-
-    def _traces(self) -> Iterator[Trace]:
-        """Those that have left, lately or just now."""
-        yield from self._traced
-        yield from (finding.trace for finding in self._waiting)
 
     def _said(self, judged: list[Judged], t: int) -> list[Fact]:
         """The facts of what is decided at `t`: first of what did not pass, then of what did."""
@@ -285,15 +298,16 @@ class Portal:
 
     def _complete(self, t: int) -> list[Fact]:
         """Says the groups that nothing can belong to any more."""
-        waiting = min((finding.trace.start for finding in self._waiting), default=NEVER)
-        loads = self._loads.complete(min(self._young(), waiting), t - COMPLETE * self._silence)
+        if not self._loads.open:
+            return []
+        loads = self._loads.complete(min(self._young(), self._departures.first), t - COMPLETE * self._silence)
         return [self._reports.group(self.config, load, self._strays(load)) for load in loads]
 
     def _strays(self, load: Load) -> list[str]:
         """Who was read while a load crossed and is not known to have passed."""
         start, end = load.first - AROUND, load.last + AROUND
         beside = self._bystanders.between(start, end)
-        beside |= {uid(finding.trace.epc) for finding in self._waiting if finding.trace.overlaps(start, end)}
+        beside |= set(map(uid, self._departures.not_judged(start, end)))
         beside |= {uid(t.epc) for t in self._tracks.values() if t.standing and t.last >= start and t.first <= end}
         return sorted(beside - set(load.members))
 
@@ -302,8 +316,9 @@ class Portal:
         for track in self._tracks.values():
             track.redate(by)
         self._agenda = [(t + by, epc) for t, epc in self._agenda]
-        self._waiting = [self._scales.redated(finding, by) for finding in self._waiting]
-        self._traced = [trace.redated(by) for trace in self._traced]
+        self._fired += by if self._fired else 0
+        self._scales.ahead.redate(by)
+        self._departures.redate(self._scales, by)
         self._bystanders.redate(by)
         self._loads.redate(by)
         self.standing.redate(by)
@@ -317,8 +332,9 @@ class Portal:
         return {
             "tracks": [track.dump() for track in self._tracks.values()],
             "agenda": [[t, epc.hex()] for t, epc in sorted(self._agenda)],
-            "waiting": [finding.dump() for finding in self._waiting],
-            "traced": [trace.dump() for trace in self._traced],
+            "fired": self._fired,
+            "ahead": self._scales.ahead.dump(),
+            **self._departures.dump(),
             "loads": self._loads.dump(),
             "bystanders": self._bystanders.dump(),
             "outages": self.outages.dump(),
@@ -329,8 +345,9 @@ class Portal:
     def load(self, dump: Any, numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
         tracks = [Track.load(entry, numbers) for entry in dump["tracks"]]
-        self._waiting = [self._scales.load(entry, numbers) for entry in dump["waiting"]]
-        self._traced = [Trace.load(entry) for entry in dump["traced"]]
+        self._fired = dump["fired"]
+        self._scales.ahead.load(dump["ahead"])
+        self._departures.load(dump, self._scales, numbers)
         self._loads.load(dump["loads"])
         for track in tracks:
             track.keep(self.antennas)
@@ -341,3 +358,8 @@ class Portal:
         self.outages.load(dump["outages"])
         self.photo_eyes.load(dump["photo_eyes"])
         self.standing.load(dump["standing"])
+
+
+def _half(track: Track, ends: int) -> int:
+    """Half way from the last read of a tag to when it is taken to have left."""
+    return track.last + (ends - track.last) // 2

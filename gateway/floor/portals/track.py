@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.clock import SECOND
@@ -161,9 +161,10 @@ class Track:
         self.newest = {antenna: phase for antenna, phase in self.newest.items() if antenna in antennas}
 
     def dump(self) -> dict[str, Any]:
-        """The state for a checkpoint, ready for JSON."""
+        """The state for a checkpoint, ready for JSON until more is read: what is long is not copied."""
         newest = [[antenna, *phase] for antenna, phase in self.newest.items()]
-        return asdict(self) | {"epc": self.epc.hex(), "dark": list(self.dark.items()), "newest": newest}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return values | {"epc": self.epc.hex(), "dark": list(self.dark.items()), "newest": newest}
 
     @classmethod
     def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:

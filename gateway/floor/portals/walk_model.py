@@ -227,23 +227,35 @@ def _unheard(edge: int, inside: int, outside: int) -> Array:
     return (1 - _is_read(0, edge, inside)) * (1 - _is_read(1, edge, outside))
 
 
+@lru_cache(512)
+def _after_silence(edge: int, inside: int, outside: int) -> Array:
+    """The state after SILENT steps in which neither side read the tag: where every pass begins."""
+    unheard = _unheard(edge, inside, outside)[:, np.newaxis, :]
+    state = _BEGINNING.copy()
+    for step in range(SILENT):
+        state = _MOVES @ state if step else state
+        weighed = state.reshape(_SHAPE)
+        weighed *= unheard
+    return state
+
+
 UNREAD: Heard = (None, None)
 """A step in which neither side read the tag."""
 
 
 class Walk:
-    """Where the tag may be, after each step and all that was heard until then."""
+    """Where the tag may be, after each step and all that was heard until then: at first nothing, for SILENT steps, by
+    sides that would have read it as `edge` and `tenths` say."""
 
-    def __init__(self) -> None:
-        self._state = _BEGINNING.copy()
-        self._steps = -1
+    def __init__(self, edge: int, tenths: tuple[int, int]) -> None:
+        self._state = _after_silence(edge, *tenths).copy()
+        self._steps = SILENT - 1
         self._divided = 0.0  # the logarithm of what the state was divided by, for its numbers not to become too small
 
     def take(self, seen: Array) -> None:
         """One more step, in which what was heard is so probable by place and what is tried."""
         self._steps += 1
-        if self._steps:
-            self._state = _MOVES @ self._state
+        self._state = _MOVES @ self._state
         weighed = self._state.reshape(_SHAPE)
         weighed *= seen[:, np.newaxis, :]
         if self._steps % RESCALED == 0:
@@ -268,10 +280,12 @@ def likelihood(sightings: Iterable[Sighting], inside: frozenset[int], width: int
     if not heard:
         return NOTHING
     edge = max(off for pair in heard.values() for off in pair if off is not None)
-    first, last = min(heard) - SILENT, min(max(heard), min(heard) + MOST_STEPS) + (SILENT if gone else 0)
+    first, last = min(heard), min(max(heard), min(heard) + MOST_STEPS) + (SILENT if gone else 0)
     often = (_tenths(heard, 0), _tenths(heard, 1))
-    walk, standing = Walk(), StandingModel(FADING_DB, STRAY / STRAYS_DB)
-    previous, before = first, UNREAD
+    walk, standing = Walk(edge, often), StandingModel(FADING_DB, STRAY / STRAYS_DB)
+    for _ in range(SILENT):
+        standing.take(UNREAD, 1.0)
+    previous, before = first - SILENT, UNREAD
     for number in range(first, last + 1):
         pair = heard.get(number, UNREAD)
         if pair == UNREAD:

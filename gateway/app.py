@@ -112,7 +112,6 @@ class App:
         self.commands = Commands(self.pipeline, self.readers, self.history, self.alarms, self._now)
         self.commands.add(DeliveryCommands(self.ledger, lambda: self.mqtt).handlers)
         self.commands.add({"camera.export": partial(export, self.config.cameras)})
-        self.commands.identifiers = await asyncio.to_thread(identifiers, self.config.manifests)
         self.lights = Lights(lambda: self.pipeline.floor.gate, self.readers, self._log)
         self.page: Page = Page(
             lambda: self.config,
@@ -124,6 +123,7 @@ class App:
             self._now,
             lambda: self.ledger.stats().quarantined,
         )
+        self.commands.identifiers = await asyncio.to_thread(identifiers, self.config, self._log, self.page.trouble)
         self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.storage.failed)
         make = partial(mqtt_service, storage=self.storage, commands=self.commands, now=self._now, log=self._log)
         self.publishing = Publishing(group, lambda: self.config, make, self.storage, self.readers, self.alarms)
@@ -137,7 +137,7 @@ class App:
         self._log.info("the gateway runs", readers=len(self.config.readers), config=self.config.digest())
         self.ready.set()
         await self._stopping.wait()
-        self._log.info("stopping", why=self._why)
+        self._log.info("stopping", reason=self._why)
         self.notifier.stopping("stopping: readers first, then what they gave is published")
         await self.readers.stop()
         self.commands.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from drivers.emulators import command as emulate
 from gateway import __version__
-from gateway.errors import ConfigError, RfidError
+from gateway.config.model import Config
+from gateway.errors import ConfigError, Refused, RfidError
 from gateway.history import command as history
 from gateway.recording import convert
 from gateway.service import quarantine_command
@@ -38,15 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the gateway until it is told to stop")
-    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     run.set_defaults(run=_run)
 
     check = commands.add_parser("check", help="check a configuration; says file, line and remedy of each error")
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="the configuration (YAML)")
     check.set_defaults(run=_check)
 
     replay = commands.add_parser("replay", help="give recorded reads to the floor; events go to standard output")
-    replay.add_argument("--config", type=Path, required=True, metavar="FILE")
+    replay.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     replay.add_argument(
         "reads", metavar="READS", help="recorded reads, raw or lines (.gz too), or - for standard input"
     )
@@ -68,7 +69,27 @@ def _run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from gateway.config.file import check_command
 
-    return check_command(args.file)
+    return check_command(args.file, _contents)
+
+
+def _contents(config: Config) -> list[str]:
+    """What is wrong inside the files that a configuration names, as far as this user may read them: a start goes on
+    without what they are for, and says so."""
+    from gateway.sources.identifiers import read_identifiers
+    from gateway.web.tokens import read_tokens
+
+    problems = []
+    if config.web is not None and (tokens := config.web.token_file) is not None and tokens.is_file():
+        try:
+            read_tokens(tokens)
+        except ConfigError as error:
+            problems += error.problems
+    if (identifiers := config.manifests.identifiers_file) is not None:
+        try:
+            read_identifiers(identifiers)
+        except Refused as refusal:
+            problems.append(str(refusal))
+    return problems
 
 
 def _replay(args: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from gateway.events.envelope import GENESIS, Event, Fact, seal, source_of
 from gateway.floor import Floor
 from gateway.floor.sighting_columns import newest
 from gateway.inputs import Input, Tick
-from gateway.recording.read import open_items
+from gateway.recording.read import complaint, open_items
 from gateway.recording.write import Gap
 
 EPOCH = "replay"
@@ -90,7 +90,7 @@ def replay_command(config: Path, reads: str) -> int:
                 write(event.payload + b"\n")
     except Refused as refused:
         sys.stdout.buffer.flush()
-        print(f"{reads}: {refused}", file=sys.stderr)
+        print(complaint(reads, refused), file=sys.stderr)
         return 2
     sys.stdout.buffer.flush()
     return 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from gateway import __version__
 from gateway.app import App
 from gateway.config import Config
 from gateway.config.file import load
@@ -49,6 +50,7 @@ async def _serve(path: Path, config: Config, logs: Logs) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
+    logs.logger.info("starting", version=__version__, config=str(path), site=config.site, gateway=config.gateway)
     app = App(config, logs, path)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, app.stop, "SIGTERM")

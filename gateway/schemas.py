@@ -137,6 +137,7 @@ _PARAMETERS = {
 _TOPICS = {
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "ledger-state": ("send", "state/ledger", "Epoch and newest sequence number of the ledger", True),
+    "alarms-state": ("send", "state/alarms", "The open alarms: how many, and the newest 50", True),
     "reader-state": ("send", "state/reader/{reader}", "How a reader is", True),
     "dock-state": ("send", "state/dock/{dock}", "What a dock shows and whom it loads", True),
     "zone-state": ("send", "state/zone/{zone}", "How many tags are in a zone", True),

@@ -97,7 +97,7 @@ class Commands:
             self._settle(waiting, refusal, message.body, at)
         elif message.id not in self._abandoned:
             self._stray_error = f"; before that it sent an ERROR_MESSAGE with message id {message.id}: {refusal}"
-            self._log.warning("error message from the reader", id=message.id, error=str(refusal))
+            self._log.warning("error message from the reader", id=message.id, reason=str(refusal))
 
     def give_up(self, at: float) -> None:
         """No answer came to the command in flight and that counts as a refusal; a late one will be ignored."""

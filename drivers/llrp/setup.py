@@ -112,7 +112,7 @@ class Setup:
     def no_set_version(self, refusal: Refusal) -> None:
         """It offered a version and refuses it."""
         self.version = VERSION_1_0_1
-        self._log.warning("the reader offers LLRP 1.1 and refuses it; going on with 1.0.1", error=str(refusal))
+        self._log.warning("the reader offers LLRP 1.1 and refuses it; going on with 1.0.1", reason=str(refusal))
 
     def ask_capabilities(self) -> Element:
         """What can the reader do?"""
@@ -124,7 +124,7 @@ class Setup:
 
     def no_capabilities(self, refusal: Refusal) -> None:
         """It does not say; what every reader can do has to be enough."""
-        self._log.warning("the reader does not tell its capabilities; going on without them", error=str(refusal))
+        self._log.warning("the reader does not tell its capabilities; going on without them", reason=str(refusal))
 
     def ask_extensions(self) -> Element | None:
         """An Impinj reader is asked to use its maker's extensions."""
@@ -133,7 +133,7 @@ class Setup:
     def no_extensions(self, refusal: Refusal) -> None:
         """It refuses them."""
         self.reader = replace(self.reader, extensions=False)
-        self._log.warning("the reader refuses Impinj's extensions; going on without them", error=str(refusal))
+        self._log.warning("the reader refuses Impinj's extensions; going on without them", reason=str(refusal))
 
     def ask_look(self) -> Element:
         """What is the reader's configuration, before we change it?"""
@@ -155,7 +155,7 @@ class Setup:
     def no_look(self, refusal: Refusal) -> None:
         """It does not say."""
         self.looked = True
-        self._log.warning("the reader does not tell its configuration", error=str(refusal))
+        self._log.warning("the reader does not tell its configuration", reason=str(refusal))
 
     def ask_configure(self) -> Element | None:
         """The configuration that we want, in as many messages as the reader needs."""
@@ -197,14 +197,14 @@ class Setup:
             self._refused(piece.name, refusal)
         elif self._is_whole:
             self._is_whole = False
-            self._log.warning("the reader refuses its configuration; sending it piece by piece", error=str(refusal))
+            self._log.warning("the reader refuses its configuration; sending it piece by piece", reason=str(refusal))
             self._config.extend(config_pieces(piece))
         else:
             self._refused(piece_name(piece), refusal)
 
     def _refused(self, what: str, refusal: Refusal) -> None:
         self.refused.append(what)
-        self._log.warning("the reader refuses a setting; going on without it", setting=what, error=str(refusal))
+        self._log.warning("the reader refuses a setting; going on without it", setting=what, reason=str(refusal))
 
     def ask_access_specs(self) -> Element:
         """Which AccessSpecs does the reader have?"""

@@ -76,7 +76,7 @@ class Specs:
 
     def no_access_specs(self, refusal: Refusal) -> None:
         """It does not say."""
-        self._log.warning("the reader does not tell its AccessSpecs", error=str(refusal))
+        self._log.warning("the reader does not tell its AccessSpecs", reason=str(refusal))
         self._clears_access = self._settings.exclusive
 
     def took_rospecs(self, answer: Element) -> None:
@@ -106,7 +106,7 @@ class Specs:
 
     def no_rospecs(self, refusal: Refusal) -> None:
         """It does not say: ours is put in anew."""
-        self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", error=str(refusal))
+        self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", reason=str(refusal))
         ours = self.rospec["ROSpecID"]
         if self._clears_access:
             self._plan.append(E("DELETE_ACCESSSPEC", AccessSpecID=ALL))
@@ -145,14 +145,14 @@ class Specs:
                     self._plan.appendleft(E("DELETE_ACCESSSPEC", AccessSpecID=spec))
                     self._plan.appendleft(E("DISABLE_ACCESSSPEC", AccessSpecID=spec))
             case "DELETE_ACCESSSPEC":
-                self._log.warning("an AccessSpec was not removed", spec=command["AccessSpecID"], error=str(refusal))
+                self._log.warning("an AccessSpec was not removed", spec=command["AccessSpecID"], reason=str(refusal))
             case "DISABLE_ROSPEC" | "DISABLE_ACCESSSPEC":
                 pass  # what counts is whether it can be removed
             case "ADD_ROSPEC":
                 self._add_again(refusal)
             case "ENABLE_ROSPEC" | "START_ROSPEC" if not self._plan or self._plan[-1].name != "GET_ROSPECS":
                 # It may be so already, or start by itself: what counts is whether it reads.
-                self._log.warning("the reader refused a command", command=command.name, error=str(refusal))
+                self._log.warning("the reader refused a command", command=command.name, reason=str(refusal))
                 self._last_refusal = f"{command.name}: {refusal}"
                 self._plan.append(E("GET_ROSPECS"))
             case "ENABLE_ROSPEC" | "START_ROSPEC":
@@ -171,13 +171,13 @@ class Specs:
             self._clears_all = False
             self._plan.appendleft(E("DELETE_ROSPEC", ROSpecID=ALL))
         else:
-            self._log.warning("a ROSpec was not removed", rospec=number, error=str(refusal))
+            self._log.warning("a ROSpec was not removed", rospec=number, reason=str(refusal))
 
     def _add_again(self, refusal: Refusal) -> None:
         """Once in case that one of our number is in the way, then with less and less that a reader may not take."""
         if not self._is_second:
             self._is_second = True
-            self._log.warning("the reader refuses our ROSpec; trying again in its place", error=str(refusal))
+            self._log.warning("the reader refuses our ROSpec; trying again in its place", reason=str(refusal))
         else:
             self._make_plainer(refusal)
         ours = self.rospec["ROSpecID"]
@@ -191,7 +191,7 @@ class Specs:
             self._memory.plainer = Plainer(self._memory.plainer + 1)
             rospec = self._build(self._memory.plainer)
             if rospec["ROSpecID"] != self.number:
-                self._log.warning("the reader refuses our ROSpec; trying a plainer one", error=str(refusal))
+                self._log.warning("the reader refuses our ROSpec; trying a plainer one", reason=str(refusal))
                 self.rospec = rospec
                 return
         self._memory.plainer = Plainer.NOTHING  # it was not the content

@@ -28,6 +28,7 @@ def doubts(config: Config) -> Iterator[tuple[Where, str]]:
     yield from _hosts(config)
     yield from _unknown_places(config)
     yield from _shared(config)
+    yield from _inputs(config)
 
 
 def lacking(config: Config) -> Iterator[tuple[Where, str]]:
@@ -101,6 +102,23 @@ def _shared(config: Config) -> Iterator[tuple[Where, str]]:
         first = folders.setdefault(directory, path_text(path))
         if first != path_text(path):
             yield path, f"{directory} is already {first}: give each its own folder, or files would go to both"
+
+
+def _inputs(config: Config) -> Iterator[tuple[Where, str]]:
+    """Each input of a reader that is a photo-eye and a door contact, or either of them twice."""
+    wired: list[tuple[Where, tuple[str, int]]] = []
+    for index, portal in enumerate(config.portals):
+        wired += [
+            (("portals", index, "photo_eyes", at), (eye.reader, eye.port)) for at, eye in enumerate(portal.photo_eyes)
+        ]
+    for index, dock in enumerate(config.docks):
+        if dock.door is not None:
+            wired.append((("docks", index, "door", "port"), (dock.door.reader, dock.door.port)))
+    first: dict[tuple[str, int], str] = {}
+    for path, place in wired:
+        known = first.setdefault(place, path_text(path))
+        if known != path_text(path):
+            yield path, f"input {place[1]} of reader `{place[0]}` is already {known}: one of the two has another port"
 
 
 def _folders(config: Config) -> Iterator[tuple[Where, Path]]:

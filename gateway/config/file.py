@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -44,12 +45,14 @@ def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
     return config
 
 
-def check_command(path: Path) -> int:
+def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda config: []) -> int:
     """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, with a line for each
-    thing that is good to know."""
+    thing that is good to know. `contents` says what is wrong inside the files that the configuration names."""
     config, problems, doubtful, notes = _check(path)
     try:
         config = _good(path, config, problems + doubtful)
+        if wrong := contents(config):
+            raise ConfigError(wrong)
     except ConfigError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)

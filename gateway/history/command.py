@@ -21,21 +21,25 @@ from gateway.history.text import lines
 
 def register(commands: Any) -> None:
     """Adds the subcommands to the `add_subparsers` of a parser."""
-    _add(commands, "where", "what", "a UID, its last digits, a batch, a product or a scanned code", "where it is")
-    trail = _add(commands, "trail", "what", "a UID, its last digits or a scanned code", "how it came there")
+    _add(
+        commands, "where", "what", "a UID, its last digits, a batch, a product or a scanned code", "where a package is"
+    )
+    trail = _add(
+        commands, "trail", "what", "a UID, its last digits or a scanned code", "how a package came where it is"
+    )
     trail.add_argument("--before", metavar="TIME", help="only what was before this time")
-    zone = _add(commands, "zone", "zone", "the zone's id", "who was in a zone at a time")
+    zone = _add(commands, "zone", "zone", "the zone's id", "what is in a zone, or was at a time")
     zone.add_argument("--at", metavar="TIME", help="such as 2026-02-14T09:00:00Z or …-05:00; now unless it is given")
-    zone.add_argument("--after", metavar="UID", help="go on behind this one")
-    batch = _add(commands, "batch", "batch", "the batch", "where the packages of a batch are")
-    batch.add_argument("--after", metavar="UID", help="go on behind this one")
+    zone.add_argument("--after", metavar="UID", help="go on behind this UID, the last of the answer before")
+    batch = _add(commands, "batch", "batch", "the batch's number or name", "where the packages of a batch are")
+    batch.add_argument("--after", metavar="UID", help="go on behind this UID, the last of the answer before")
 
 
 def _add(commands: Any, name: str, argument: str, meaning: str, purpose: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=f"ask the history {purpose}")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     parser.add_argument("--json", action="store_true", help="the answer as JSON, as the web API gives it")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N entries")
     parser.add_argument(argument, metavar=argument.upper(), help=meaning)
     parser.set_defaults(run=_run, question=name)
     return parser

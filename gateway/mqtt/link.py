@@ -135,5 +135,5 @@ class Link:
     def _report(self, problem: str) -> None:
         """A broker that stays away is one line in the log, not one for each attempt."""
         report = self._log.debug if problem == self._last_problem else self._log.warning
-        report("no connection to the MQTT broker", why=problem, what="trying again; events wait in the ledger")
+        report("no connection to the MQTT broker: events wait in the ledger; trying again", reason=problem)
         self._last_problem = problem

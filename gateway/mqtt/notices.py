@@ -49,7 +49,7 @@ class Notices:
                 "the MQTT broker left events unanswered; they are sent again, more slowly",
                 unanswered=unanswered,
                 rate=_rate(outgoing),
-                what="look for a limit of messages per second at the broker",
+                remedy="look for a limit of messages per second at the broker",
             )
             self._silences = outgoing.silences
         elif slow:

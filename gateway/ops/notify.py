@@ -81,7 +81,7 @@ class Notifier:
         except OSError as error:
             if not self._complained:
                 self._complained = True
-                self._log.warning("systemd cannot be notified", error=str(error))
+                self._log.warning("systemd cannot be notified", reason=str(error))
 
 
 def _address(name: str) -> str | None:

@@ -80,7 +80,7 @@ class Readers:
             return
         self._held = bool(why)
         if why:
-            self._log.warning("readers are held back", why=why)
+            self._log.warning("readers are held back", reason=why)
         else:
             self._log.info("readers go on")
         for supervisor in self:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from gateway.errors import Refused
 from gateway.inputs import Input
 from gateway.recording.blocks import encode_blocks
-from gateway.recording.read import open_items
+from gateway.recording.read import complaint, open_items
 from gateway.recording.write import Gap, encode
 
 _CHUNK = 2_000
@@ -33,7 +33,7 @@ def _run(args: argparse.Namespace) -> int:
         with open_items(args.source) as items:
             convert(items, args.target)
     except Refused as refused:
-        print(f"{args.source}: {refused}", file=sys.stderr)
+        print(complaint(args.source, refused), file=sys.stderr)
         return 2
     return 0
 

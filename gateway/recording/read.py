@@ -41,13 +41,14 @@ import numpy as np
 
 from drivers.api import Batch, RssiUnit
 from drivers.records import Records
+from gateway.errors import Refused
 from gateway.inputs import Input
 from gateway.recording.blocks import MAGIC, Broken, blocks, decode_body
 from gateway.recording.bulk import FORMAT, Reads, read_columns
 from gateway.recording.lines import BATCH_ROWS, GROUP_ROWS, GROUP_SPAN, Grouping, RecordError
 from gateway.recording.write import Gap, encode
 
-__all__ = ["RecordError", "encode", "open_items", "open_reads", "read_items"]
+__all__ = ["RecordError", "complaint", "encode", "open_items", "open_reads", "read_items"]
 
 # The longest lines are commands with the expected set of a large count: 100,000 UIDs are under 3 MB.
 _MAX_LINE = 16 << 20
@@ -58,6 +59,12 @@ _FEW = 16
 
 # Bytes that are read at a time, at most: what there is of a pipe is taken as it comes.
 _BLOCK = 1 << 20
+
+
+def complaint(name: str, refused: Refused) -> str:
+    """What is wrong with the recording `name`, a file or ``-``, as one line for people."""
+    words = str(refused).removeprefix(f"{name}: ")
+    return f"{'standard input' if name == '-' else name}: {words}"
 
 
 @contextmanager

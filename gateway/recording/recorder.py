@@ -201,7 +201,7 @@ class Recorder:
         problem = self._explain(error)
         if problem != self._problem:
             self._problem = problem
-            self._log.error("the recording cannot be written; it is tried again", why=problem)
+            self._log.error("the recording cannot be written; it is tried again", reason=problem)
 
     def _explain(self, error: Exception) -> str:
         return (

@@ -149,8 +149,8 @@ def serving(page: Page, config: WebConfig | None, log: Logger) -> Iterator[tuple
     try:
         from gateway.web.server import WebServer
     except ImportError as error:
-        log.error("no dock page: pip install 'rfid-gateway[web]'", reason=str(error))
-        page.trouble.say("pages", "they are not served: pip install 'rfid-gateway[web]'")
+        log.error("the pages are not served: pip install 'rfid-gateway[web]'", reason=str(error))
+        page.trouble.say("pages", "not served, the extra `web` is not installed: pip install 'rfid-gateway[web]'")
         return
     server = WebServer(page, config, log)
     server.troubled = partial(page.trouble.say, "pages")

@@ -62,7 +62,9 @@ class Lights:
         except (DriverError, Refused) as error:
             if place not in self._failing:
                 self._failing.add(place)
-                self._log.warning("an output was not switched; trying again", reader=reader, port=port, why=str(error))
+                self._log.warning(
+                    "an output was not switched; trying again", reader=reader, port=port, reason=str(error)
+                )
             return
         self._failing.discard(place)
         if self._wanted.get(place) is level:

@@ -16,15 +16,24 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("quarantine", help="events that the broker did not take: list them, send them again")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listed = actions.add_parser("list", help="what is in quarantine and why")
-    listed.add_argument("--topic", help="only this one, such as events/alarm/vault")
-    listed.add_argument("--after", type=int, metavar="SEQUENCE", help="go on behind this event")
+    listed.add_argument("--topic", help="only this topic, such as events/alarm/vault")
+    listed.add_argument(
+        "--after", type=int, metavar="SEQUENCE", help="go on behind the event with this sequence number"
+    )
     released = actions.add_parser("release", help="send events again")
     which = released.add_mutually_exclusive_group(required=True)
     which.add_argument("--all", action="store_true", help="everything in quarantine")
     which.add_argument("--topic", help="everything on this topic")
-    which.add_argument("--sequence", type=int, action="append", dest="sequences", metavar="N", help="this event")
+    which.add_argument(
+        "--sequence",
+        type=int,
+        action="append",
+        dest="sequences",
+        metavar="N",
+        help="the event with this sequence number; may be given again",
+    )
     for action, name in ((listed, "quarantine.list"), (released, "quarantine.release")):
-        action.add_argument("--config", type=Path, required=True, metavar="FILE")
+        action.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
         action.set_defaults(run=_run, command=name)
 
 
@@ -44,10 +53,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def _lines(result: dict[str, Any]) -> list[str]:
     if "released" in result:
-        return [f"{result['released']} events are sent again; what the broker refuses comes back to quarantine"]
+        return [f"{_events(result['released'])} sent again; what the broker refuses comes back to quarantine"]
     lines = [
         f"{event['sequence']:>10}  {event['time']}  {event['topic']}  {event['bytes']} bytes  {event['reason']}; "
         + ("released" if event["released"] else f"sent again {event['tried_again']}")
         for event in result["events"]
     ]
-    return [*lines, f"{result['total']} events in quarantine"]
+    return [*lines, f"{_events(result['total'])} in quarantine"]
+
+
+def _events(number: int) -> str:
+    return f"{number} event{'' if number == 1 else 's'}"

@@ -64,11 +64,13 @@ async def recover(
     """
     state = journal.open()
     if state.lost:
-        log.error("the journal of the last run cannot be used", directory=str(config.journal.directory), why=state.lost)
+        log.error(
+            "the journal of the last run cannot be used", directory=str(config.journal.directory), reason=state.lost
+        )
     if state.torn:
         log.info("the last run was killed while it wrote to its journal", torn_bytes=state.torn)
     if found.damage:
-        log.error("the ledger was damaged; a new epoch begins", why=found.damage)
+        log.error("the ledger was damaged; a new epoch begins", reason=found.damage)
     then, rebuilt = config, list[str]()
     if found.fresh:
         ledger.recognised()
@@ -118,7 +120,7 @@ async def restored(
             floor.restore(found.parts, without)
             break
         except Unreadable as unreadable:
-            log.error("a part of the saved state is built again from the ledger's events", why=str(unreadable))
+            log.error("a part of the saved state is built again from the ledger's events", reason=str(unreadable))
             without = list(STEPS) if unreadable.section == "time" else [*without, unreadable.section]
     if without:
         await _rebuild(floor, without, found.checkpoint_sequence, ledger)
@@ -146,7 +148,7 @@ def _last_configuration(config: Config, found: OpenedLedger, log: Logger) -> Con
         return Config.from_floor_json(found.meta["floor_config"])
     except (KeyError, ValueError) as error:
         log.error(
-            "the configuration of the last run cannot be read; the present one judges what it left", why=str(error)
+            "the configuration of the last run cannot be read; the present one judges what it left", reason=str(error)
         )
         return config
 

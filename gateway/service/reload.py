@@ -133,7 +133,7 @@ class Reload:
             return False
         except Exception as error:
             self._log.error(
-                "the configuration was not reloaded; the present one stays", why=f"{type(error).__name__}: {error}"
+                "the configuration was not reloaded; the present one stays", reason=f"{type(error).__name__}: {error}"
             )
             return False
         self._log.info(

@@ -37,10 +37,12 @@ _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 class IdentifierMap:
-    """Identifier to UID, the EPC in capital hex. An empty map takes identifiers for the EPC itself."""
+    """Identifier to UID, the EPC in capital hex. An empty map takes identifiers for the EPC itself, unless it is empty
+    because its file could not be read: `unreadable` says why, and then nothing but a Metrc label is known."""
 
-    def __init__(self, uids: Mapping[str, str] | None = None) -> None:
+    def __init__(self, uids: Mapping[str, str] | None = None, unreadable: str = "") -> None:
         self._uids = dict(uids or {})
+        self.unreadable = unreadable
 
     def uid(self, identifier: str) -> str:
         """The UID of an identifier. Raises Refused where there is none."""
@@ -48,10 +50,12 @@ class IdentifierMap:
         if known is not None:
             return known
         text = identifier.upper()
-        if not self._uids:
+        if not self._uids and not self.unreadable:
             _refuse_unreadable(text)
-        if (_METRC if self._uids else _EPC).fullmatch(text):
+        if (_METRC if self._uids or self.unreadable else _EPC).fullmatch(text):
             return text
+        if self.unreadable:
+            raise Refused(f"{printable(identifier, 60)!r} is not known: {self.unreadable}")
         raise Refused(f"{printable(identifier, 60)!r} is no EPC and not in the identifier map: add it to the file")
 
     def known(self, identifier: str) -> str | None:

@@ -9,8 +9,7 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.config.books import CsvBook, MetrcBook
-from gateway.config.sources import ManifestsConfig
-from gateway.errors import ConfigError, Refused
+from gateway.errors import Refused
 from gateway.inputs import Submit
 from gateway.ops.logs import Logger
 from gateway.ops.troubles import Troubles
@@ -23,14 +22,18 @@ from gateway.sources.reads_folder import reads_folder
 from gateway.sources.watched_folder import WatchedFolder
 
 
-def identifiers(config: ManifestsConfig) -> IdentifierMap:
-    """The identifier map of the site; an empty one where identifiers are the EPCs. Reads a file."""
-    if config.identifiers_file is None:
+def identifiers(config: Config, log: Logger, troubles: Troubles) -> IdentifierMap:
+    """The identifier map of the site, read from its file; an empty one where identifiers are the EPCs. One that cannot
+    be read knows nothing, which refuses manifests and stops no reader."""
+    file = config.manifests.identifiers_file
+    if file is None:
         return IdentifierMap()
     try:
-        return read_identifiers(config.identifiers_file)
+        return read_identifiers(file)
     except Refused as refusal:
-        raise ConfigError([f"{config.identifiers_file}: {refusal}"]) from refusal
+        log.error("the identifier map cannot be used: correct it and restart the gateway", reason=str(refusal))
+        troubles.say("identifier map", f"{refusal}: correct it and restart the gateway")
+        return IdentifierMap(unreadable=str(refusal))
 
 
 def sources(
@@ -46,16 +49,16 @@ def sources(
             try:
                 from gateway.sources.metrc.book import MetrcPackages
             except ImportError as error:
-                log.error("no book from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
-                troubles.say(f"book {source.name}", "Metrc cannot be asked: pip install 'rfid-gateway[metrc]'")
+                log.error("Metrc is not asked for its book: pip install 'rfid-gateway[metrc]'", reason=str(error))
+                troubles.say(f"book {source.name}", "Metrc is not asked: pip install 'rfid-gateway[metrc]'")
                 continue
             yield f"book {source.name}", MetrcPackages(source, submit, known, log, now).run()
     if config.manifests.metrc is not None:
         try:
             from gateway.sources.metrc.poller import Metrc
         except ImportError as error:
-            log.error("no manifests from Metrc: pip install 'rfid-gateway[metrc]'", reason=str(error))
-            troubles.say("metrc", "it cannot be asked: pip install 'rfid-gateway[metrc]'")
+            log.error("Metrc is not asked for manifests: pip install 'rfid-gateway[metrc]'", reason=str(error))
+            troubles.say("manifests", "Metrc is not asked: pip install 'rfid-gateway[metrc]'")
             return
         yield "metrc", Metrc(config.manifests.metrc, submit, known, log, now).run()
 

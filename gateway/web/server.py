@@ -79,17 +79,17 @@ class WebServer:
             context = await asyncio.to_thread(self._tls)
             self._sockets = await listening(self._config.host, self._config.port, BACKLOG)
         except ConfigError as error:
-            self._log.error("no dock page: the token file cannot be used", problems=error.problems)
-            self.troubled("it is not served: the token file cannot be used")
+            self._log.error("the pages are not served: the token file cannot be used", problems=error.problems)
+            self.troubled("not served: the token file cannot be used")
             return
         except OSError as error:  # ssl.SSLError is one
             self._log.error(
-                "no dock page: its address or certificate cannot be used",
+                "the pages are not served: their address or certificate cannot be used",
                 host=self._config.host,
                 port=self._config.port,
                 reason=str(error),
             )
-            self.troubled(f"they are not served: the address or the certificate cannot be used ({error})")
+            self.troubled(f"not served: the address or the certificate cannot be used ({error})")
             return
         await self._serve(context)
 
@@ -111,7 +111,7 @@ class WebServer:
                 await serving
 
     def _up(self) -> None:
-        self._log.info("the dock page is served", host=self._config.host, port=self.port)
+        self._log.info("the pages are served", host=self._config.host, port=self.port)
         self.ready.set()
 
     def _uvicorn(self) -> uvicorn.Config:

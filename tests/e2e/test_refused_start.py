@@ -39,7 +39,7 @@ async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, va
         assert "rfid_gateway_start_refused 1.0" in (await get(settings["http"]["port"], "/metrics"))[1].decode()
         await seen.until(lambda s: s.last(BASE + "state/gateway") is not None)
         assert seen.last(BASE + "state/gateway")["status"] == "failing"
-        await until(lambda: "the dock page is served" in daemon.log, 60)
+        await until(lambda: "the pages are served" in daemon.log, 60)
         status, page = await get(settings["web"]["port"], "/docks/any")
         assert status == 503
         assert "The gateway could not start" in page.decode()

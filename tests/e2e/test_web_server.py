@@ -235,9 +235,9 @@ async def test_it_ends_at_once_with_streams_open_and_leaves_signals_alone():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"host": "127.0.0.1", "port": 1}, "address or certificate"),
-        ({"tls": {"cert_file": "/nothing.crt", "key_file": "/nothing.key"}}, "address or certificate"),
-        ({"token_file": "/nothing/tokens"}, "token file"),
+        ({"host": "127.0.0.1", "port": 1}, "their address or certificate cannot be used"),
+        ({"tls": {"cert_file": "/nothing.crt", "key_file": "/nothing.key"}}, "their address or certificate cannot"),
+        ({"token_file": "/nothing/tokens"}, "the token file cannot be used"),
     ],
 )
 async def test_what_cannot_be_used_is_told_and_ends_nothing_else(settings, words, monkeypatch):
@@ -246,7 +246,7 @@ async def test_what_cannot_be_used_is_told_and_ends_nothing_else(settings, words
         settings = settings | {"port": taken.sockets[0].getsockname()[1]}
     log = Said()
     await asyncio.wait_for(WebServer(FakeGateway(), WebConfig.model_validate(settings), log).run(), 5)
-    assert f"no dock page: {'its ' if words.startswith('addr') else 'the '}{words}" in log.text()
+    assert f"the pages are not served: {words}" in log.text()
     if "port" in settings:
         taken.close()
 

@@ -56,7 +56,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
             code, said = await run("list")
             assert code == 0, said
             assert "Not authorized (0x87); sent again by itself" in said
-            assert "1 events in quarantine" in said
+            assert "1 event in quarantine" in said
             acl.write_text(f"topic readwrite {BASE}#\n")
             broker.reload()
             assert (await run("release", "--sequence", "2"))[0] == 0

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from drivers.api import DriverFactory, DriverSettings, FileUse
 from drivers.llrp.settings import LlrpSettings
+from gateway import cli
 from gateway.config import FilePath, Port, TlsConfig, doubts
 from gateway.config import drivers as driver_registry
 from gateway.config import file as config_file
@@ -660,6 +661,17 @@ def test_what_an_earlier_release_took_does_not_pass_the_check_and_is_said_at_the
     assert capsys.readouterr().err.startswith(f"{file}:{said}")
 
 
+def test_an_input_is_one_thing(tmp_path):
+    portal = "portals: [{id: p, inside: vault, photo_eyes: [{reader: dock-a, port: 3, side: inside}]}]\n"
+    antennas = "      - {port: 3, portal: p, side: inside}\n      - {port: 4, portal: p, side: outside}\n"
+    dock = "docks: [{id: d, portal: p, door: {reader: dock-a, port: 3}}]\n"
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD.replace("zones:", portal + "zones:") + antennas + dock)
+    assert [text for _, text in doubts.doubts(config_file.load(file))] == [
+        "input 3 of reader `dock-a` is already portals[0].photo_eyes[0]: one of the two has another port"
+    ]
+
+
 def test_a_section_whose_libraries_are_not_installed_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(doubts, "find_spec", lambda library: None)
     file = tmp_path / "gateway.yaml"
@@ -800,3 +812,19 @@ def test_check_command_says_what_it_found(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == (f"{file}:12: zonez: unknown key: did you mean `zones`?\n{file}: 1 problem\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "said"),
+    [
+        ("web: {{token_file: {file}}}", "Dana: short\n", "{file}:1: the token needs 20 to 512 plain characters"),
+        ("manifests: {{identifiers_file: {file}}}", "tag,id\n", "the identifier map {file}: line 1: no column 'epc'"),
+    ],
+)
+def test_the_check_reads_the_files_that_the_configuration_names(tmp_path, capsys, section, content, said):
+    file, named = tmp_path / "gateway.yaml", tmp_path / "named"
+    named.write_text(content)
+    named.chmod(0o600)
+    file.write_text(GOOD + section.format(file=named) + "\n")
+    assert cli.main(["check", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(said.format(file=named))

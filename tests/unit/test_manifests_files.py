@@ -14,14 +14,17 @@ import pytest
 import structlog
 
 from gateway.clock import rfc3339
-from gateway.config.sources import ExpectedColumns, FolderConfig
+from gateway.config import Config
+from gateway.config.sources import ExpectedColumns, FolderConfig, ManifestsConfig
 from gateway.errors import Refused
 from gateway.floor.gate.manifest import MAX_LINES, read_manifest
+from gateway.ops.troubles import Troubles
 from gateway.sources.expected_csv import read_csv as read_expected
 from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_csv import read_csv
 from gateway.sources.manifest_folder import manifest_folder
 from gateway.sources.manifest_json import read_json
+from gateway.sources.start import identifiers
 from gateway.sources.times import read_time
 from tests.support.gate_scene import T0, manifest_args, uid
 
@@ -404,11 +407,11 @@ def test_an_identifier_that_no_tag_carries_is_mapped_or_refused(name, key):
     known = IdentifierMap({"0012345678901234": uid(7), "PAG1.X": uid(8)})
     args = {key: ["0012345678901234", "PAG1.X", uid(9)], "zone": "vault"}
     assert known.resolve(name, args) == {key: [uid(7), uid(8), uid(9)], "zone": "vault"}
-    for identifiers in (known, IdentifierMap()):
+    for one in (known, IdentifierMap()):
         with pytest.raises(Refused, match="identifiers_file"):
-            identifiers.resolve(name, {key: [uid(9), "0099999999999999"]})
+            one.resolve(name, {key: [uid(9), "0099999999999999"]})
         with pytest.raises(Refused, match="14 hex digits, and the EPC of a tag is whole words"):
-            identifiers.resolve(name, {key: [uid(9), "1A4060300048D3"]})
+            one.resolve(name, {key: [uid(9), "1A4060300048D3"]})
     assert IdentifierMap().resolve(name, {key: None}) == {key: None}
     assert IdentifierMap().resolve("gate.open", {"dock": "0099999999999999"}) == {"dock": "0099999999999999"}
 
@@ -486,6 +489,20 @@ def site(tmp_path):
         site = Site(tmp_path)
         site.logs = logs
         yield site
+
+
+def test_an_identifier_map_that_cannot_be_read_knows_nothing_and_stops_nothing(tmp_path):
+    path, troubles, log = tmp_path / "map.csv", Troubles(), structlog.testing.CapturingLogger()
+    path.write_text("tag,id\n")
+    config = Config.model_construct(manifests=ManifestsConfig(identifiers_file=path))
+    known = identifiers(config, log, troubles)
+    assert [call.method_name for call in log.calls] == ["error"]
+    (words,) = troubles.words()
+    assert "no column 'epc'" in words
+    assert "restart the gateway" in words
+    assert known.uid(uid(1)) == uid(1)
+    with pytest.raises(Refused, match="no column 'epc'"):
+        known.uid("1234567890123456")  # of BioTrack: sixteen digits that would pass for an EPC
 
 
 async def test_a_file_is_taken_and_put_away(site):

@@ -14,11 +14,10 @@ from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderC
 from gateway import schemas
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.config.base import Section
 from gateway.config.drivers import built_in
 from gateway.config.file import load
 from gateway.config.messages import models_in
-from gateway.config.yaml import parse, plain
+from gateway.config.yaml import Mapping, Sequence, parse, plain
 from gateway.events.envelope import (
     ACCESS,
     BOOK,
@@ -33,10 +32,13 @@ from gateway.events.envelope import (
     source_of,
 )
 from gateway.events.types import MODELS, Part
+from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.floor import Floor
+from gateway.history.asking import QUESTIONS
 from gateway.inputs import ClockStep, Command, Dropped, Tick
 from gateway.mqtt.parts import split
 from gateway.ops.metrics import FAMILIES
+from gateway.service.state_topics import topics
 from tests.support import debian
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,20 +78,41 @@ def test_the_example_is_good_and_complete():
 
 def test_what_the_example_calls_a_default_is_one():
     """Lines marked "default" alone state the value that is used when they are left out."""
-    example = load(CONFIG / "example.yaml")
-    wrong, compared = [], []
-    for section, field in Config.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        if not isinstance(default, Section):
-            continue
-        lines = (CONFIG / "example.yaml").read_text().split(f"\n{section}:\n")[1].split("\n\n")[0].splitlines()
-        for found in filter(None, (re.match(r"  (\w+): +(.+?) +# default(?:;|$)", line) for line in lines)):
-            told, used = (getattr(config, found[1]) for config in (getattr(example, section), default))
-            compared.append(f"{section}.{found[1]}")
-            if told != used:
-                wrong.append(f"{compared[-1]}: {told} is not {used}")
-    assert {"gate.rules", "floor.tick", "presence.dwell"} <= set(compared)
+    lines = (CONFIG / "example.yaml").read_text().splitlines()
+    root, _ = parse("\n".join(lines))
+    wrong, looked_at = [], 0
+
+    def look(node, models):
+        nonlocal looked_at
+        for key, value in node.values.items() if isinstance(node, Mapping) else ():
+            fields = [model.model_fields[key] for model in models if key in model.model_fields]
+            if fields and re.search(r"# default(?:;|$)", lines[node.key_lines[key] - 1]):
+                looked_at += 1
+                used = [json.loads(json.dumps(f.get_default(call_default_factory=True), default=str)) for f in fields]
+                if plain(value) not in used and plain(value) != "all":  # the word for every rule there is
+                    wrong.append(f"line {node.key_lines[key]}: {key}: {plain(value)} is not {used}")
+            inner = [model for field in fields for model in models_in(field.annotation)]
+            for item in value.items if isinstance(value, Sequence) else [value]:
+                look(item, inner)
+
+    look(root, [Config])
     assert wrong == []
+    assert looked_at > 100
+
+
+def test_the_page_about_mqtt_names_every_topic_and_every_command():
+    page = (ROOT / "docs" / "mqtt.md").read_text()
+    told = {re.sub(r"\{\w+\}", "{}", name) for name in re.findall(r"`([a-z/.{}-]+)`", page)}
+    contract = YAML(typ="safe").load((CONFIG / "asyncapi.yaml").read_text())
+    below = {
+        channel["address"].removeprefix("{root}/v1/{site}/{gateway}/") for channel in contract["channels"].values()
+    }
+    assert {re.sub(r"\{\w+\}", "{}", topic) for topic in below} - told == set()
+    commands = {*FLOOR_COMMANDS, *QUESTIONS, "output", "status", "resend", "quarantine.list", "quarantine.release"}
+    assert commands - {"manifest.refused"} - told == set()
+    config = load(CONFIG / "example.yaml")
+    for topic in (*topics(config), "state/gateway", "state/ledger", "state/alarms"):
+        assert any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", address), topic) for address in below), topic
 
 
 def test_readers_in_the_schema_follow_their_driver():

@@ -1,6 +1,6 @@
 """What somebody typed or scanned, as the kind of name that it is.
 
-A UID in hexadecimal, its last digits, or a Retail ID, the QR code on a retail unit: ``HTTPS://1A4.COM/<code>``, where
+A UID in hexadecimal, its last digits, or a Retail ID, the QR code on a retail unit: ``HTTPS://1A4.COM/…``, where
 the code is the twelve bytes of the package's UID and the unit's index as a LEB128 number, big-endian in base 36; in
 links of lower case it is the same in URL-safe base 64, and ``…/landingpage/<UID>/<index>`` is written out (Metrc's
 Retail ID SDK, README). Anything else can be the state's identifier, a batch or part of a product's name.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from gateway.web.history_views import tag_link
-from gateway.web.html import Child, Html, cells, el, join, moment, table
-from gateway.web.icons import icon
+from markupsafe import Markup
+
+from gateway.web.templates import render
 from gateway.web.wording import number
 
 Values = Mapping[str, Any]
@@ -27,20 +26,24 @@ _SETS = {
     "elsewhere": ("returned", "Belongs elsewhere", "read here, expected in another place"),
     "found": ("matched", "Found", "expected and read"),
 }
-_PLAN = ("Zone", "Every", "Due", "Last counted", "State")
 
 
-def count_parts(zone: Values, live: Values | None, items: Items) -> dict[str, Html]:
+def count_parts(zone: Values, live: Values | None, items: Items) -> dict[str, Markup]:
     """The parts of the page of a zone. `live` is the count that is being taken, None where there is none."""
     name = zone["name"] or zone["zone"]
     if live is None:
-        return {"state": _idle(zone, name), "scan": Html(""), "lists": Html(""), "controls": _start(zone, name)}
+        return {
+            "state": _idle(zone, name),
+            "scan": Markup(),
+            "lists": Markup(),
+            "controls": render("count/controls.html", zone=zone["zone"], name=name, open=False, words=""),
+        }
     data = live["data"]
     return {
         "state": _head(data, name, instruction(data, live["stay_s"], name)),
-        "scan": _scan(zone["zone"]),
-        "lists": join(*(_set(kind, tags, items) for kind, tags in sets(data).items())),
-        "controls": _finish(zone["zone"], data, name),
+        "scan": render("count/scan.html", zone=zone["zone"]),
+        "lists": render("count/lists.html", groups=[_group(*entry, items) for entry in sets(data).items() if entry[1]]),
+        "controls": render("count/controls.html", zone=zone["zone"], name=name, open=True, words=_outcome(data)),
     }
 
 
@@ -87,62 +90,27 @@ def instruction(data: Values, stay_s: float | None, name: str) -> str:
     return "Complete, as far as can be told. Finish the count."
 
 
-def calendar(zones: Iterable[Values], counted: Mapping[str, str]) -> Html:
+def calendar(zones: Iterable[Values], counted: Mapping[str, str]) -> Markup:
     """The cycle counts: what is due when and what is overdue, and who is counting what now. `counted` maps zones that
     are being counted to whoever does."""
     known = list(zones)
-    rows = [_planned(zone) for zone in known if zone.get("count_plan")]
-    overdue = sum(1 for zone in known if zone.get("count_plan") and zone["count_plan"]["overdue"])
-    said = [
-        el("p", icon("warning"), f"{number(overdue, 'count')} overdue", class_="status bad") if overdue else None,
-        *(
-            el("p", el("a", f"{who} is counting {zone}", href=f"/counts/{quote(zone)}"), class_="hint")
-            for zone, who in counted.items()
-        ),
-    ]
-    others = [
-        el("li", el("a", zone["name"] or zone["zone"], href=f"/counts/{quote(zone['zone'])}"))
-        for zone in known
-        if not zone.get("count_plan")
-    ]
-    return join(
-        *said,
-        el("h2", "Calendar") if rows else None,
-        table(_PLAN, rows) if rows else None,
-        el("h2", "Count another place" if rows else "Count a place") if others else None,
-        el("ul", others, class_="places") if others else None,
+    planned = [zone for zone in known if zone.get("count_plan")]
+    return render(
+        "count/calendar.html",
+        planned=planned,
+        overdue=sum(1 for zone in planned if zone["count_plan"]["overdue"]),
+        counted=counted,
+        others=[zone for zone in known if not zone.get("count_plan")],
     )
 
 
-def _planned(zone: Values) -> Html:
-    plan = zone["count_plan"]
-    state = (
-        el("span", icon("warning"), f"overdue: {plan['why']}", class_="status bad")
-        if plan["overdue"]
-        else el("span", icon("matched"), "on time", class_="status good")
-    )
-    return cells(
-        _PLAN,
-        [el("a", zone["name"] or zone["zone"], href=f"/counts/{quote(zone['zone'])}")],
-        [plan["every"], el("small", f"at {plan['at']}")],
-        [moment(plan["due"])],
-        [moment(plan["last_done"]) if plan["last_done"] else "never"],
-        [state],
-    )
+def _idle(zone: Values, name: str) -> Markup:
+    plan = zone.get("count_plan")
+    overdue = plan["why"] if plan and plan["overdue"] else ""
+    return render("count/idle.html", zone=zone["zone"], name=name, last=zone["last_count"], overdue=overdue)
 
 
-def _idle(zone: Values, name: str) -> Html:
-    last, plan = zone["last_count"], zone.get("count_plan")
-    said: list[Child] = [el("p", f"Nobody is counting {name}.", class_="word-line")]
-    if plan and plan["overdue"]:
-        said.append(el("p", icon("warning"), f"Overdue: {plan['why']}", class_="status bad"))
-    if last is not None:
-        said.append(el("p", f"Last count: {number(last['population'], 'package')}, ", moment(last["ended"])))
-    said.append(el("p", el("a", "Earlier counts", href=f"/counts/{quote(zone['zone'])}/earlier"), class_="more"))
-    return el("section", *said, class_="set count-state")
-
-
-def _head(data: Values, name: str, words: str) -> Html:
+def _head(data: Values, name: str, words: str) -> Markup:
     """Who counts, how far they are, and what to do next, which is what a screen reader says on a change."""
     expected, session = data["expected"], data["session"]
     figures: list[tuple[str, str, int]] = [("matched", "Counted", data["population"])]
@@ -153,67 +121,37 @@ def _head(data: Values, name: str, words: str) -> Html:
             ("extra", "Extra", expected["extra"]["number"]),
             ("returned", "Belongs elsewhere", expected["elsewhere"]["number"]),
         ]
-    tiles = [
-        el("li", el("span", count, class_="count many" if count > 99 else "count"), " ",
-           el("span", label, class_="label"), class_=f"tile {kind}" + ("" if count else " none"))
-        for kind, label, count in figures
-    ]  # fmt: skip
-    devices = ", ".join(f"{device['reader']} ({device['tags']})" for device in session["devices"])
     antennas = len(data["quality"]["antennas"])
     with_what = [number(antennas, "antenna")] if antennas else []
-    with_what += [devices] if devices else ["no handheld yet"]
-    nothing = "" if expected is not None else " Nobody has said what ought to be here: it is counted, not compared."
-    return el(
-        "div",
-        el("p", words, class_="instruction", data_announce=words),
-        el("ul", tiles, class_="tiles"),
-        el("p", f"{session['by']} is counting {name} since ", moment(session["opened"]),
-           f", with {', '.join(with_what)}.{nothing}", class_="ident"),
-        class_="count-state",
-    )  # fmt: skip
-
-
-def _scan(zone: str) -> Html:
-    """The field for a barcode or QR reader that types. It never changes while a count is open, so that a scan that is
-    being typed stays whole."""
-    return el(
-        "form",
-        el("label", "Scan a label", for_="code"),
-        el("input", id="code", name="code", type="text", maxlength=500, autocomplete="off", autocapitalize="off",
-           spellcheck="false", enterkeyhint="send", aria_describedby="scanned"),
-        el("button", "Enter", type="submit", class_="small"),
-        el("p", "", id="scanned", role="status"),
-        action=f"/counts/{quote(zone)}/scan", method="post", class_="scan", data_scan=True,
-    )  # fmt: skip
-
-
-def _set(kind: str, tags: Sequence[Values], items: Items) -> Html:
-    if not tags:
-        return Html("")
-    look, title, meaning = _SETS[kind]
-    head = [
-        icon(look), el("span", title, class_="title"), " ", el("span", len(tags), class_="count"), " ",
-        el("span", meaning, class_="meaning"),
-    ]  # fmt: skip
-    rows = [_tag(tag, items) for tag in tags[:SHOWN]]
-    rest = len(tags) - len(rows)
-    more = el("p", f"and {rest} more", class_="more") if rest else Html("")
-    body = join(el("ol", rows), more)
-    if kind == "found":
-        return el("details", el("summary", *head), body, class_=f"set {look}")
-    return el("section", el("h2", *head), body, class_=f"set {look}")
-
-
-def _tag(tag: Values, items: Items) -> Html:
-    product, batch = items.get(tag["uid"], (None, None))
-    last = tag.get("last")
-    where = join(f" · last seen in {last['zone']}, ", moment(last["time"])) if last else Html("")
-    return el(
-        "li",
-        el("p", product or "Package", class_="product"),
-        el("p", el("span", tag["detail"], where), class_="reason-line") if tag["detail"] or last else None,
-        el("p", tag_link(tag["uid"]), el("span", f"Batch {batch}") if batch else None, class_="ident"),
+    with_what += [f"{device['reader']} ({device['tags']})" for device in session["devices"]] or ["no handheld yet"]
+    return render(
+        "count/head.html",
+        words=words,
+        figures=figures,
+        session=session,
+        name=name,
+        with_what=", ".join(with_what),
+        compared=expected is not None,
     )
+
+
+def _group(kind: str, tags: Sequence[Values], items: Items) -> dict[str, Any]:
+    """The tags of one kind with what is known of them."""
+    look, title, meaning = _SETS[kind]
+    shown = [
+        {"last": None, **tag, "product": product, "batch": batch}
+        for tag in tags[:SHOWN]
+        for product, batch in (items.get(tag["uid"], (None, None)),)
+    ]
+    return {
+        "icon": look,
+        "title": title,
+        "meaning": meaning,
+        "count": len(tags),
+        "tags": shown,
+        "rest": len(tags) - len(shown),
+        "folded": kind == "found",
+    }
 
 
 def _read_by(read: Values | None) -> str:
@@ -223,38 +161,9 @@ def _read_by(read: Values | None) -> str:
     return f"{how} {read['reader']}"
 
 
-def _start(zone: Values, name: str) -> Html:
-    body = el("p", "What the antennas and the handhelds read from now on is counted, under your name.", class_="facts")
-    return join(_button("open", "Start a count"), _ask("open", zone["zone"], f"Count {name}?", body, "Start"))
-
-
-def _finish(zone: str, data: Values, name: str) -> Html:
-    expected = data["expected"]
-    missing = expected["missing"]["number"] if expected is not None else 0
-    words = f"{number(missing, 'package')} not found: the count will say so." if missing else "Nothing is missing."
-    body = join(
-        el("p", words if expected is not None else "The count says what was read.", class_="facts", data_fresh="facts"),
-        el("label", "Note (what was seen, what was moved)", for_="ask-note"),
-        el("input", id="ask-note", name="note", type="text", maxlength=200, autocomplete="off"),
-    )
-    return join(
-        _button("close", "Finish the count"), _ask("close", zone, f"Finish the count of {name}?", body, "Finish")
-    )
-
-
-def _button(action: str, words: str) -> Html:
-    return el("button", words, id=f"do-{action}", type="button", class_="do", data_ask=action)
-
-
-def _ask(action: str, zone: str, title: str, body: Html, words: str) -> Html:
-    form = el(
-        "form",
-        el("h2", title, id="ask-title"),
-        body,
-        el("p", "", class_="error", role="alert", id="ask-error"),
-        el("div", el("button", "Cancel", type="button", class_="cancel", data_cancel=True),
-           el("button", words, type="submit", class_="do"), class_="buttons"),
-        action=f"/counts/{quote(zone)}/{action}",
-        method="post",
-    )  # fmt: skip
-    return el("template", form, id=f"ask-{action}")
+def _outcome(data: Values) -> str:
+    """What the count says if it is finished now."""
+    if data["expected"] is None:
+        return "The count says what was read."
+    missing = data["expected"]["missing"]["number"]
+    return f"{number(missing, 'package')} not found: the count will say so." if missing else "Nothing is missing."

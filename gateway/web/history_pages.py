@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -29,10 +30,10 @@ from gateway.web.actions import arguments, form
 from gateway.web.alarm_views import strip
 from gateway.web.count_views import calendar
 from gateway.web.guard import Guard
-from gateway.web.history_views import counts, found, trail, zone
-from gateway.web.html import Html, el, join
+from gateway.web.history_views import counts, found, nothing_asked, trail, zone
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
+from gateway.web.templates import render
 
 Rows = Iterable[Sequence[object]]
 
@@ -64,8 +65,7 @@ class HistoryPages:
         if self._guard.who(request) is None:
             return RedirectResponse("/login?next=/", 303)
         if not what:
-            words = "Search for a UID or its last four digits, a batch, a product, or scan a code."
-            return self._still(request, "/find", "Find", el("p", words, class_="nothing"))
+            return self._still(request, "/find", "Find", nothing_asked())
         answer = await self._ask("where", {"what": what, "limit": 100})
         if len(answer["packages"]) == 1 and not answer["more"]:
             return RedirectResponse(f"/tags/{answer['packages'][0]['uid']}", 303)
@@ -74,7 +74,7 @@ class HistoryPages:
     async def _tag(self, request: Request) -> Response:
         uid = request.path_params["uid"]
         if self._guard.who(request) is None:
-            return RedirectResponse("/login?next=/", 303)
+            return RedirectResponse(f"/login?next=/tags/{quote(uid, safe='')}", 303)
         asked = {"what": uid} | _given(request, "before")
         answer = await self._ask("trail", asked)
         if answer["uid"] != uid:
@@ -97,19 +97,21 @@ class HistoryPages:
             words = f"Frigate keeps it as {kept['export']}."
         except Refused as refusal:
             words = f"It is not kept: {refusal}"
-        back = el("p", el("a", "Back to the package", href=f"/tags/{quote(uid)}"))
-        return self._still(request, "/find", f"Recording of {camera[:64]}", join(el("p", words, class_="hint"), back))
+        return self._still(request, "/find", f"Recording of {camera[:64]}", render("kept.html", words=words, uid=uid))
 
     async def _zone(self, request: Request) -> Response:
-        if self._guard.who(request) is None:
-            return RedirectResponse("/login?next=/zones", 303)
         wanted = request.path_params["zone"]
-        names = {entry["zone"]: entry["name"] or entry["zone"] for entry in self._port.zones()}
+        if self._guard.who(request) is None:
+            return RedirectResponse(f"/login?next=/zones/{quote(wanted, safe='')}", 303)
+        known = {entry["zone"]: entry for entry in self._port.zones()}
         answer = await self._ask("zone", {"zone": wanted, "limit": 500} | _given(request, "at", "after"))
-        if wanted not in names and not answer["tags"]:
+        if wanted not in known and not answer["tags"]:
             raise HTTPException(404, f"There is no zone {wanted[:64]}.")
-        name = names.get(wanted, wanted)
-        return self._still(request, "/zones", name, zone(answer, name, request.query_params.get("at")))
+        name, watched = wanted, True
+        if wanted in known:
+            name, watched = known[wanted]["name"] or wanted, bool(known[wanted]["antennas"])
+        content = zone(answer, name, request.query_params.get("at"), watched=watched)
+        return self._still(request, "/zones", name, content)
 
     async def _counts(self, request: Request) -> Response:
         if self._guard.who(request) is None:
@@ -124,7 +126,7 @@ class HistoryPages:
                 for zone in zones
                 if (live := self._port.counting(zone["zone"])) is not None
             }
-            title, content = "Counts", join(calendar(zones, counted), content)
+            title, content = "Counts", calendar(zones, counted) + content
         return self._still(request, "/counts", title, content)
 
     async def _acknowledge(self, request: Request) -> Response:
@@ -165,7 +167,7 @@ class HistoryPages:
         except Refused as refusal:
             raise HTTPException(400, str(refusal)) from None
 
-    def _still(self, request: Request, path: str, title: str, content: Html, what: str = "") -> Response:
+    def _still(self, request: Request, path: str, title: str, content: Markup, what: str = "") -> Response:
         visitor = self._guard.visitor(request)
         alarms = strip(self._port.alarms())
         response = HTMLResponse(self._shell.still(path, title, content, alarms, visitor, what))

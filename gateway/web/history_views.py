@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from gateway.web.alarm_views import name_of
-from gateway.web.html import Child, Html, cells, el, join, moment, table
-from gateway.web.icons import icon
+from markupsafe import Markup
+
 from gateway.web.templates import render
-from gateway.web.wording import number
+from gateway.web.wording import alarm_name
 
 Values = Mapping[str, Any]
 
-_FOUND = ("Package", "Product", "Where", "Alarms")
-_INSIDE = ("Package", "Product", "Since")
-_DIFFERING = ("Package", "Said", "Product", "Detail")
-_COUNTS = ("Zone", "Ended", "Counted", "Found", "Missing", "Extra", "Elsewhere", "Confidence")
 
 _MOVEMENTS = {
     "arrived": "Arrived in",
@@ -42,199 +36,87 @@ _SAID = {
 }
 
 
-def found(answer: Values) -> Html:
+def found(answer: Values) -> Markup:
     """What the search field found."""
-    packages = answer["packages"]
-    if not packages:
-        return join(
-            el("p", f"Nothing is known of “{answer['asked']}”.", class_="nothing"),
-            el("p", "Search for a UID or its last four digits, a batch, a product, or scan a code.", class_="hint"),
-            _holds(answer["holds"]),
-        )
-    unit = f" The code is that of unit {answer['unit']} of the package." if answer["unit"] is not None else ""
-    more = " There are more: search for more of it." if answer["more"] else ""
-    head = el("p", f"{number(len(packages), 'package')}, found by {answer['by']}.{unit}{more}", class_="hint")
-    rows = [
-        cells(_FOUND, [tag_link(package["uid"])], _item(package["item"]), _here(package["here"]),
-              [_open_alarm(alarm) for alarm in package["open_alarms"]])
-        for package in packages
-    ]  # fmt: skip
-    return join(head, table(_FOUND, rows), _holds(answer["holds"]))
+    return render("history/found.html", **answer, answered=answer["holds"])
 
 
-def trail(answer: Values, package: Values, csrf: str = "") -> Html:
+def nothing_asked() -> Markup:
+    """The page of a search field in which nothing stands."""
+    return render("history/found.html", packages=[], asked="", answered=None)
+
+
+def trail(answer: Values, package: Values, csrf: str = "") -> Markup:
     """Where a tag is, what it is, and how it came there, newest first. `csrf` is for what the page may ask for."""
-    entries = [_entry(entry, _keep(entry, answer["uid"], csrf)) for entry in reversed(answer["entries"])]
-    older = Html("")
-    if answer["more"]:
-        before = quote(_time(answer["entries"][0]))
-        older = el("p", el("a", "Older entries", href=f"/tags/{answer['uid']}?before={before}"), class_="more")
-    facts = el(
-        "section",
-        el("p", *_here(package["here"]), class_="figure-line"),
-        el("p", *_item(answer["item"])),
-        el("p", el("a", "Download the trail", href=f"/tags/{answer['uid']}.csv"), class_="more"),
-        render("destroy.html", uid=answer["uid"], product=(answer["item"] or {}).get("product") or ""),
-        class_="set",
-    )
-    return join(facts, el("ol", entries, class_="trail"), older, _holds(answer["holds"]))
-
-
-def zone(answer: Values, name: str, at: str | None) -> Html:
-    """Who is, or was, in a zone."""
-    gaps = [el("div", icon("warning"), el("p", _gap(gap)), class_="alert") for gap in answer["unwatched"]]
-    unseen = f", {answer['unseen']} probably there, not seen for a while" if answer["unseen"] else ""
-    path = f"/zones/{quote(answer['zone'])}"
-    when = el(
-        "form",
-        el("label", "At", for_="at"),
-        el("input", id="at", name="at", type="text", value=at or answer["at"], maxlength=40,
-           placeholder="2026-02-14T09:00:00Z"),
-        el("button", "Show", type="submit", class_="small"),
-        action=path, method="get", class_="when",
-    )  # fmt: skip
-    rows = [
-        cells(_INSIDE, [tag_link(tag["uid"])], _product(tag), _here(tag["stay"]))
-        for tag in answer["tags"]
-    ]  # fmt: skip
-    query = f"?at={quote(answer['at'])}"
-    more = (
-        el("p", el("a", "The next", href=f"{path}{query}&after={answer['tags'][-1]['uid']}"), class_="more")
-        if answer["more"] else Html("")
-    )  # fmt: skip
-    return join(
-        join(gaps),
-        el("p", f"{number(answer['present'], 'package')} in {name}{unseen}, ", moment(answer["at"]), class_="hint"),
-        when,
-        table(_INSIDE, rows) if rows else el("p", "Nobody is there.", class_="nothing"),
-        more,
-        el("p", el("a", "Download the list", href=f"{path}.csv{query}"), class_="more"),
-        _holds(answer["holds"]),
+    return render(
+        "history/trail.html",
+        uid=answer["uid"],
+        package=package,
+        known=answer["item"],
+        product=(answer["item"] or {}).get("product") or "",
+        entries=[_entry(entry) for entry in reversed(answer["entries"])],
+        older=_time(answer["entries"][0]) if answer["more"] else "",
+        csrf=csrf,
+        answered=answer["holds"],
     )
 
 
-def counts(answer: Values) -> Html:
+def zone(answer: Values, name: str, at: str | None, *, watched: bool = True) -> Markup:
+    """Who is, or was, in a zone. `watched`: an antenna looks at it; of another nothing is known."""
+    alerts = [_gap(gap) for gap in answer["unwatched"]]
+    if not watched:
+        alerts.insert(0, f"No antenna watches {name}: what is here is only what portals and people say.")
+    nobody = "Nobody is there." if watched else "Nothing is known to be there."
+    return render("history/zone.html", answer=answer, name=name, at=at, alerts=alerts, nobody=nobody)
+
+
+def counts(answer: Values) -> Markup:
     """Counts, newest first, and what the newest of a zone said of each tag."""
-    if not answer["counts"]:
-        return join(el("p", "Nothing has been counted yet.", class_="nothing"), _holds(answer["holds"]))
-    lines = answer["lines"]
-    differing = [line for line in lines if line["said"] != "present"]
-    sections: list[Html] = []
-    if lines:
-        rows = [
-            cells(_DIFFERING, [tag_link(line["uid"])], [_SAID[line["said"]]], _product(line), [line["detail"]])
-            for line in differing
-        ]  # fmt: skip
-        where = quote(answer["counts"][0]["zone"])
-        sections += [
-            el("h2", "Differences of the last count"),
-            table(_DIFFERING, rows)
-            if rows else el("p", "None: what was expected was found.", class_="hint"),
-            el("p", el("a", "Download every line", href=f"/counts/{where}.csv"), class_="more"),
-        ]  # fmt: skip
-    rows = [_count(count) for count in answer["counts"]]
-    return join(*sections, el("h2", "Counts"), table(_COUNTS, rows), _holds(answer["holds"]))
+    differing = [line for line in answer["lines"] if line["said"] != "present"]
+    return render("history/counts.html", answer=answer, differing=differing, said=_SAID)
 
 
-def _count(count: Values) -> Html:
-    sums = [count[name] for name in ("found", "missing", "extra", "elsewhere")]
-    return cells(
-        _COUNTS,
-        [el("a", count["zone"], href=f"/counts/{quote(count['zone'])}/earlier")],
-        [
-            moment(count["ended"]),
-            el("small", count["by"] or count["trigger"]),
-            el("small", count["note"]) if count["note"] else None,
-        ],
-        [count["population"]],
-        *(["not compared" if value is None else value] for value in sums),
-        [f"{count['confidence']:.2f}", el("small", f"watched {count['duty']:.0%}")],
-    )
+def _entry(entry: Values) -> dict[str, Any]:
+    """An entry of a trail in words, with what can be done about it."""
+    words, detail = _words(entry)
+    kept = entry["entry"] == "camera" and entry["frigate"]
+    return {
+        "kind": entry["entry"],
+        "time": _time(entry),
+        "words": words,
+        "detail": detail,
+        "recording": entry.get("url"),
+        "number": entry["event"]["sequence"] if entry.get("event") else None,
+        "camera": entry["camera"] if kept else None,
+        "start": entry.get("start"),
+        "end": entry.get("end"),
+    }
 
 
-def _product(known: Values) -> list[Child]:
-    return [known["product"] or "", el("small", f"Batch {known['batch']}") if known["batch"] else None]
-
-
-def tag_link(uid: str) -> Html:
-    """A UID, its end set off, that leads to its page."""
-    return el("a", el("code", uid[:-5], el("b", uid[-5:]), class_="uid"), href=f"/tags/{uid}")
-
-
-def _item(item: Values | None) -> list[Child]:
-    if item is None:
-        return [el("span", "not known", class_="muted")]
-    facts = [item["product"] or "Package", el("small", f"Batch {item['batch']}") if item["batch"] else None]
-    if item["quantity"] is not None:
-        facts.append(el("small", f"{item['quantity']:,.6g} {item['unit'] or ''}".strip()))
-    return [*facts, el("small", f"says {item['source']}, ", moment(item["as_of"]))]
-
-
-def _here(stay: Values | None) -> list[Child]:
-    if stay is None:
-        return [el("span", "never seen in a zone", class_="muted")]
-    if stay["state"] == "away":
-        return [f"Left from {stay['before']} ", moment(stay["since"])]
-    if stay["state"] == "unseen":
-        return [f"Probably in {stay['zone']}; last seen ", moment(stay["evidence"]["last"])]
-    return [f"In {stay['zone']} since ", moment(stay["since"])]
-
-
-def _open_alarm(alarm: Values) -> Html:
-    return el("p", el("a", f"{name_of(alarm)} · {alarm['place']}", href="/alarms"), class_="reason")
-
-
-def _keep(entry: Values, uid: str, csrf: str) -> Html | None:
-    """Asks Frigate to keep the range of a camera, where the camera has one."""
-    if entry["entry"] != "camera" or not entry["frigate"]:
-        return None
-    values = {"csrf": csrf, "uid": uid, "start": entry["start"], "end": entry["end"]}
-    return el(
-        "form",
-        [el("input", type="hidden", name=name, value=value) for name, value in values.items()],
-        el("button", "Keep this recording", type="submit", class_="small"),
-        action=f"/cameras/{quote(entry['camera'])}/export",
-        method="post",
-    )
-
-
-def _entry(entry: Values, action: Html | None = None) -> Html:
-    """An entry of a trail, told apart by its class, with what can be done about it."""
-    kind, words, detail = entry["entry"], "", ""
-    match kind:
+def _words(entry: Values) -> tuple[str, str]:
+    """What an entry of a trail says, and what it rests on."""
+    match entry["entry"]:
         case "stay":
             portal = f" through {entry['portal']}" if entry["portal"] else ""
             words = f"{_MOVEMENTS.get(entry['movement'], entry['movement'])} {entry['zone'] or entry['before']}{portal}"
-            detail = ("overtaken by what follows · " if entry["overtaken"] else "") + _evidence(entry)
+            return words, ("overtaken by what follows · " if entry["overtaken"] else "") + _evidence(entry)
         case "pass":
-            words = f"{entry['portal']}: {_DIRECTIONS.get(entry['direction'], entry['direction'])}"
-            detail = _evidence(entry)
+            return f"{entry['portal']}: {_DIRECTIONS.get(entry['direction'], entry['direction'])}", _evidence(entry)
         case "gate":
-            words, detail = _decision(entry)
+            return _decision(entry)
         case "count":
-            words, detail = f"Count of {entry['zone']}: {_SAID[entry['said']]}", entry["detail"]
+            return f"Count of {entry['zone']}: {_SAID[entry['said']]}", entry["detail"]
         case "handheld":
             meant = f" while counting {', '.join(entry['zones'])}" if entry["zones"] else ""
             how = "scanned with" if entry["how"] == "barcode" else "read by"
-            words, detail = f"{entry['by']}: {how} {entry['reader']}{meant}", "near it, which says nothing of the place"
+            return f"{entry['by']}: {how} {entry['reader']}{meant}", "near it, which says nothing of the place"
         case "alarm":
-            words, detail = f"Alarm: {name_of(entry)} · {entry['place']}", f"{entry['reason']} ({entry['state']})"
+            return f"Alarm: {alarm_name(entry)} · {entry['place']}", f"{entry['reason']} ({entry['state']})"
         case "unwatched":
-            words, detail = "Not watched", _gap(entry)
+            return "Not watched", _gap(entry)
         case "access":
-            words, detail = f"Door {entry['door']}: {entry['action']}", f"{entry['person']} · says {entry['source']}"
-        case "camera":
-            words, detail = f"Camera {entry['camera']}", ""
-    number = entry["event"]["sequence"] if entry.get("event") else None
-    link = el("a", "Recording", href=entry["url"], rel="noreferrer") if entry.get("url") else None
-    return el(
-        "li",
-        moment(_time(entry)),
-        el("p", words, class_="what"),
-        el("p", detail, " ", link, el("span", f" event {number}", class_="muted") if number else None, class_="detail"),
-        action,
-        class_=f"entry {kind}",
-    )
+            return f"Door {entry['door']}: {entry['action']}", f"{entry['person']} · says {entry['source']}"
+    return f"Camera {entry['camera']}", ""
 
 
 def _decision(entry: Values) -> tuple[str, str]:
@@ -265,10 +147,3 @@ def _gap(gap: Values) -> str:
     sure = "" if gap["certain"] else "perhaps "
     until = f"until {gap['until'][:16].replace('T', ' ')} UTC" if gap["until"] else "and still"
     return f"{sure}{gap['what']}, {gap['reason']}: {until}. What happened meanwhile was not seen."
-
-
-def _holds(holds: Values) -> Html:
-    """Up to where the page is true, in small print, and what it cannot know."""
-    words = f"As of event {holds['sequence']} of {holds['epoch']}." if holds["epoch"] else "The history is empty yet."
-    gaps = "".join(f" Events {gap['first']} to {gap['last']} of {gap['epoch']} are not in it." for gap in holds["gaps"])
-    return el("p", words + gaps, class_="holds")

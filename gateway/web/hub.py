@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
+from markupsafe import Markup
 from starlette.types import Receive, Scope, Send
 
 from gateway.ops.logs import Logger
-from gateway.web.html import Html
 from gateway.web.interface import WebPort
 
 MAX_STREAMS = 32
@@ -37,7 +37,7 @@ BEAT = 3.0
 SEND_TIMEOUT = 10.0
 """Seconds that a browser may take to accept what is sent; then its connection is dropped."""
 
-Parts = Mapping[str, Html]
+Parts = Mapping[str, Markup]
 
 
 class Full(Exception):
@@ -181,7 +181,7 @@ class Stream:
         self.wake.set()
 
     async def _follow(self, send: Send) -> None:
-        sent: dict[str, Html] = {}
+        sent: dict[str, Markup] = {}
         while not self._gone and not self.given_up and not self._hub.closing and self.allowed():
             parts = dict(self._view.parts)
             changed = {name: part for name, part in parts.items() if sent.get(name) != part}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from math import ceil, sqrt
 from typing import Any
 
-from gateway.web.html import Html
+from markupsafe import Markup
+
 from gateway.web.templates import render
 from gateway.web.wording import shown
 
@@ -21,7 +22,7 @@ DOTS = ACROSS * ((HEIGHT - TOP - 36) // STEP + 1)
 """Dots that a box has room for."""
 
 
-def plan_parts(zones: Iterable[Mapping[str, Any]], docks: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+def plan_parts(zones: Iterable[Mapping[str, Any]], docks: Iterable[Mapping[str, Any]]) -> dict[str, Markup]:
     """The drawing, from `WebPort.plan` and `WebPort.dock_state` of each dock."""
     boxes = [_box(zone) for zone in zones]
     doors = [_door(state) for state in docks]

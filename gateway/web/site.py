@@ -49,7 +49,9 @@ from gateway.web.plan_view import plan_parts
 from gateway.web.shell import LOCAL, Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 
-_TARGET = re.compile(r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts)/[A-Za-z0-9._-]+)?")
+_TARGET = re.compile(
+    r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts|zones|tags)/[A-Za-z0-9._-]+)?"
+)
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from gateway.web.dock_view import dock_name, progress_bar
-from gateway.web.html import Html
 from gateway.web.templates import render
 from gateway.web.wording import counts_of, number, shown
 
 
-def docks_parts(states: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+def docks_parts(states: Iterable[Mapping[str, Any]]) -> dict[str, Markup]:
     """Every dock as a card that leads to its page."""
     return {"docks": render("docks.html", cards=[_card(state) for state in states])}
 
@@ -28,7 +29,7 @@ def _card(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Html]:
+def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Markup]:
     """A row for each zone: how many are there, how well it is watched, and its last count."""
     return {"zones": render("zones.html", zones=[_zone(zone) for zone in zones])}
 
@@ -42,7 +43,7 @@ def _zone(zone: Mapping[str, Any]) -> dict[str, Any]:
 
 def readers_parts(
     readers: Iterable[Mapping[str, Any]], set_apart: int = 0, troubles: Iterable[str] = ()
-) -> dict[str, Html]:
+) -> dict[str, Markup]:
     """A row for each reader: up or not, what is wrong with it, its clock and its reads; and a line where the office has
     not taken `set_apart` events, and one for each of `troubles`."""
     lines = [f"{words[:1].upper()}{words[1:]}" for words in troubles]

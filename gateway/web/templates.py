@@ -1,4 +1,4 @@
-"""The pages that are written as templates: Jinja2, which escapes whatever is put into them.
+"""The markup of the pages: Jinja2 templates, which escape whatever is put into them.
 
 A template is given values and returns markup. What is undefined in it is a fault, and not an empty place.
 """
@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from gateway.web.html import Html
-from gateway.web.icons import icon
-from gateway.web.wording import clock, number, quantity
+from gateway.web.wording import alarm_name, clock, number, quantity
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("gateway.web", "templates"),
@@ -23,9 +22,10 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.filters |= {"clock": clock, "quantity": quantity, "query": lambda text: quote(str(text), safe="")}
-_ENVIRONMENT.globals |= {"icon": icon, "number": number}
+_ENVIRONMENT.globals |= {"number": number, "alarm_name": alarm_name}
+_ENVIRONMENT.globals["icon"] = vars(_ENVIRONMENT.get_template("icons.html").module)["icon"]
 
 
-def render(name: str, **values: Any) -> Html:
-    """The template `name` with these values, as markup. Raises `jinja2.TemplateError` for a fault in it."""
-    return Html(_ENVIRONMENT.get_template(name).render(values))
+def render(template: str, /, **values: Any) -> Markup:
+    """`template` with these values, as markup. Raises `jinja2.TemplateError` for a fault in it."""
+    return Markup(_ENVIRONMENT.get_template(template).render(values))

@@ -187,9 +187,28 @@ def quantity(item: Mapping[str, Any]) -> str:
     """``48 Each``, or nothing where it is not known."""
     if item["quantity"] is None:
         return ""
-    return f"{item['quantity']:,.6g} {item['unit']}".strip()
+    return f"{item['quantity']:,.6g} {item['unit'] or ''}".strip()
 
 
 def clock(time: str) -> str:
     """The time of day and the date of an RFC 3339 time of ours."""
     return f"{time[11:16]} UTC, {time[:10]}"
+
+
+_ALARMS = {
+    "watch-list": "On a watch list",
+    "no-session": "Left without a session",
+    "unread-crossing": "Something went through without a tag",
+    "closed-hours": "Moved while closed",
+    "manifest-refused": "Manifest not taken",
+    "reader-down": "Reader down",
+    "antenna-down": "Antenna not working",
+    "antenna-silent": "Antenna reads nothing",
+    "photo-eye-stuck": "Photo-eye stuck",
+}
+"""What an alarm is, in the words of a loader. Others are called what the event calls them."""
+
+
+def alarm_name(alarm: Mapping[str, Any]) -> str:
+    """What an alarm is, in words."""
+    return _ALARMS.get(alarm["kind"], str(alarm["kind"]))

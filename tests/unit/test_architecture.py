@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from functools import cache
 from pathlib import Path
@@ -200,3 +201,19 @@ def test_one_concept_has_one_name(folder):
         if name in used
     }
     assert not again, f"struck names are back (name: what it is called now, where): {again}"
+
+
+MARKUP = re.compile(
+    r"(?<!\?P)</?(a|article|button|code|dialog|div|form|g|h[1-6]|head|header|html|input|label|li|main|ol|option|p|path"
+    r"|rect|section|select|small|span|svg|table|tbody|td|template|th|tr|ul)[\s/>]"
+)
+
+
+def test_markup_is_in_templates_and_not_in_code():
+    found = [name for name, path in modules("gateway").items() if MARKUP.search(path.read_text())]
+    assert not found, f"move it to gateway/web/templates: {found}"
+
+
+def test_markup_in_code_is_found():
+    assert all(map(MARKUP.search, ('"<td class=x>"', "f'<div>{x}</div>'", '"</p>"', '"<svg/>"')))
+    assert not any(map(MARKUP.search, ("a < b > c", "<name>", "list<- text", "(?P<code>x)", "x <a_b> y")))

@@ -6,9 +6,9 @@ import asyncio
 import json
 
 import pytest
+from markupsafe import Markup
 
 from gateway.web import hub as hubs
-from gateway.web.html import Html
 from gateway.web.hub import Full, Hub
 from tests.support.web_scene import quiet
 
@@ -17,13 +17,13 @@ class Source:
     """Something to look at."""
 
     def __init__(self):
-        self.parts = {"state": Html("idle"), "lists": Html("none")}
+        self.parts = {"state": Markup("idle"), "lists": Markup("none")}
         self.rendered = 0
         self.changes = asyncio.Queue()
 
     def render(self, view):
         self.rendered += 1
-        return {name: Html(part) for name, part in self.parts.items()}
+        return {name: Markup(part) for name, part in self.parts.items()}
 
     def set(self, **parts):
         self.parts |= parts

@@ -6,8 +6,16 @@ One odd report among good ones, or alone, is only worth a warning. Where odd one
 
 from __future__ import annotations
 
+import math
+
+UNREADABLE_REPORTS = "unreadable-reports"
+"""The condition of a reader of whose reports some cannot be read."""
+
 PATIENCE = 10.0
 """Seconds of odd reports, of which none is understood, after which the connection is given up."""
+
+RECENT = 2.0
+"""Seconds for which a report that was read shows that others will be, whatever odd ones come beside them."""
 
 
 class Comprehension:
@@ -17,16 +25,17 @@ class Comprehension:
         self._limit = limit
         self._first: float | None = None  # odd report since the last good one
         self._last = 0.0
+        self._read = -math.inf  # when a report was read
         self.odd = 0
         self.example = ""
 
-    def understood(self) -> None:
+    def understood(self, at: float) -> None:
         """A report was read."""
-        self._first, self.odd = None, 0
+        self._first, self.odd, self._read = None, 0, at
 
     def puzzled(self, at: float, example: str, count: int = 1) -> None:
         """`count` reports could not be read; `example` says what was wrong with one."""
-        if not self.in_doubt(at):
+        if self._first is None or at - self._last > self._limit:
             self._first, self.odd, self.example = at, 0, example
         self._last = at
         self.odd += count
@@ -34,7 +43,7 @@ class Comprehension:
     def in_doubt(self, at: float) -> bool:
         """No sign of life counts now: odd reports came, no good one since, and nobody knows what the reader sees. A
         single one is forgotten after `limit`."""
-        return self._first is not None and at - self._last <= self._limit
+        return self._first is not None and at - self._last <= self._limit and at - self._read > RECENT
 
     def defer(self, seconds: float) -> None:
         """Nothing was taken from the reader for so long: that time does not count."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from drivers.api import AntennaStatus, Item, ReaderCondition
+from drivers.comprehension import UNREADABLE_REPORTS
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.setup import Setup
@@ -45,6 +46,11 @@ def conditions(reader: str, now: int, setup: Setup, memory: Memory) -> list[Item
             items.append(ReaderCondition(reader, now, name, bool(what), what))
             (memory.lasting.add if what else memory.lasting.discard)(name)
     return items
+
+
+def unreadable(reader: str, now: int) -> ReaderCondition:
+    """Some of the reader's reports cannot be read."""
+    return ReaderCondition(reader, now, UNREADABLE_REPORTS, True, "tag reports cannot be read; the log has an example")
 
 
 def inputs(found: Element) -> list[tuple[int, bool]]:

@@ -102,12 +102,14 @@ class Session:
         self._memory.last_read = newest + offset
         if self.state is State.RELEASE:
             self._tell_cut(newest + offset)
-        self._oddities.reports.understood()
+        self._oddities.reports.understood(at)
         return offset
 
     def puzzled(self, count: int, example: str, now: int, at: float) -> None:
         """`count` tag reports came that cannot be read. Raises DriverError when none could for too long."""
         self._heard(now, at)
+        if self.is_up:
+            self._condition(announce.unreadable(self._reader, now))
         self._oddities.unread(count, example, at)
 
     def acted(self, specs: Iterable[int], now: int, at: float) -> None:

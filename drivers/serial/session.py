@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
@@ -30,7 +30,7 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
-from drivers.comprehension import Comprehension
+from drivers.comprehension import UNREADABLE_REPORTS, Comprehension
 from drivers.serial.link import Link
 from drivers.serial.settings import SerialSettings
 from drivers.serial.signs import CONDITION_HOLD, NOISE_WINDOW, SECOND, Conditions, Heartbeat, LineQuality
@@ -42,6 +42,8 @@ THROTTLED = "throttled"
 HOT = "hot"
 BAD_MATCH = "high-return-loss"
 NOISE = "line-noise"
+SETTINGS_REFUSED = "settings-refused"
+FOR_EVER = 1 << 62
 
 ATTEMPTS = 5
 """With 1 % of bytes damaged a command and its answer get through three times out of four; five tries miss once in a
@@ -96,6 +98,7 @@ class Session(ABC, Generic[SettingsT]):
         self.heartbeat = Heartbeat(3 * SECOND, self.steady())
         self.comprehension = Comprehension()
         self.fault: DriverError | None = None
+        self._left_out: list[str] = []  # settings that the reader does not take, in words
         self.refusals = 0  # rounds refused since the last that went well
         self._quality = LineQuality(self.steady())
         self._is_up = False
@@ -149,7 +152,7 @@ class Session(ABC, Generic[SettingsT]):
     def flush(self) -> None:
         """Hand over the reads so far; before `up` they wait, as nobody knows of the reader yet."""
         if self.rows:
-            self.comprehension.understood()
+            self.comprehension.understood(self._loop.time())
         if self.rows and self._is_up:
             rows, tids = self.rows, self.tids
             self.rows, self.tids = [], {}
@@ -174,6 +177,8 @@ class Session(ABC, Generic[SettingsT]):
         self.context.sink(ReaderUp(self.context.reader, now, model=identity.model, firmware=identity.firmware))
         self.context.sink(ReaderClock(self.context.reader, now, self.clock, 0))
         self._is_up = True
+        if self._left_out:
+            self.condition(SETTINGS_REFUSED, now, ", ".join(self._left_out), FOR_EVER)
         self.flush()
 
     def down(self) -> None:
@@ -185,7 +190,28 @@ class Session(ABC, Generic[SettingsT]):
     def puzzled(self, what: str, frame: bytes) -> None:
         """A report came that cannot be read. Others may be good: only where none is, this is no reader for us."""
         self.complain("report not understood", error=what, frame=frame.hex())
+        self.condition(UNREADABLE_REPORTS, self.context.now(), "tag reports cannot be read; the log has an example")
         self.comprehension.puzzled(self._loop.time(), f"{what}: {frame[:40].hex(' ')}")
+
+    def leave_out(self, what: str, why: str) -> None:
+        """The reader does not take a setting: it reads without it, and that is said for as long as it does."""
+        self.context.log.warning("the reader refuses a setting; going on without it", setting=what, error=why)
+        if what not in self._left_out:
+            self._left_out.append(what)
+            if self._is_up:
+                self.condition(SETTINGS_REFUSED, self.context.now(), ", ".join(self._left_out), FOR_EVER)
+
+    async def or_without(self, what: str, setting: Awaitable[object]) -> bool:
+        """Waits until `setting` is made. Whether it was: one that the reader refuses or does not answer is left out."""
+        try:
+            await setting
+        except DriverError as error:
+            self.check()
+            if error.permanent:
+                raise
+            self.leave_out(what, str(error))
+            return False
+        return True
 
     def refused(self, why: str) -> None:
         """The reader refuses to read. It may do so once; raises `DriverError` when it goes on."""
@@ -223,8 +249,8 @@ class Session(ABC, Generic[SettingsT]):
             self.context.log.warning(what, reader=self.context.reader, **fields)
 
     def condition(self, name: str, now: int, detail: str, hold: int = CONDITION_HOLD) -> None:
-        """A condition of the reader was seen; it ends where it is not seen again for `hold` microseconds."""
-        for item in self.conditions.seen(name, now, detail, hold):
+        """A condition of a reader that is up was seen; it ends where it is not seen again for `hold` microseconds."""
+        for item in self.conditions.seen(name, now, detail, hold) if self._is_up else ():
             self.emit(item)
 
     def antenna(self, port: int, up: bool, now: int, reason: str = "") -> None:

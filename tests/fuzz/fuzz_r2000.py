@@ -31,7 +31,10 @@ def round_(data: bytes) -> None:
     """A frame whose check is right, so that what is inside is reached."""
     frame = frame_of(1, Cmd.FAST_SWITCH, data[:200])
     if frame[1] >= 4 and R2000Framing().intact(frame) and is_tag(frame):
-        tag = read_tag(frame)
+        try:
+            tag = read_tag(frame)
+        except ValueError:
+            return
         assert tag.epc
         assert 1 <= tag.antenna <= 8
 

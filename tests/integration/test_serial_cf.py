@@ -8,7 +8,7 @@ from drivers.api import ClockQuality, ReaderAlive, ReaderClock, ReaderLoss, Read
 from drivers.emulators.scene import Field, Scene, serials
 from drivers.emulators.serial.cf import Cf
 from drivers.serial.cf import FACTORY
-from drivers.serial.cf.frames import ENDLESS, Cmd, command
+from drivers.serial.cf.frames import INVENTORIES, Cmd, command
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
 SETTINGS = {"reply_timeout": 0.2}
@@ -40,7 +40,7 @@ async def test_names_the_reader_and_sets_its_power(tmp_path):
 
 async def test_takes_over_a_reader_that_reads_on_after_a_crash(tmp_path):
     def reading(reader):
-        reader.command(command(255, Cmd.INVENTORY, ENDLESS))
+        reader.command(command(255, Cmd.INVENTORY, INVENTORIES[0]))
 
     async with rig(FACTORY, Cf, tmp_path, settings=SETTINGS, prepare=reading) as made:
         await made.until(lambda: made.of(ReaderAlive))

@@ -18,6 +18,7 @@ from drivers.emulators.scene import Scene, Seen, serials
 from drivers.emulators.serial.line import PERFECT, Faults, PtyPort, TcpPort
 from drivers.emulators.serial.reader import EmulatedReader
 from gateway.clock import wall
+from tests.support.subscriber import until
 
 LINES = {
     "perfect": PERFECT,
@@ -117,8 +118,9 @@ async def rig(
     reader = emulator(port, scene or serials(200, ports, late=0.0), faults=faults, **more)
     prepare(reader)
     emulation = asyncio.create_task(reader.run())
-    await asyncio.sleep(0.02)
-    name = f"socket://127.0.0.1:{port.port}" if isinstance(port, TcpPort) else str(Path(where) / "usb-reader")
+    link = Path(where) / "usb-reader"
+    await until(lambda: port.port if isinstance(port, TcpPort) else link.exists())
+    name = f"socket://127.0.0.1:{port.port}" if isinstance(port, TcpPort) else str(link)
     made = Rig(reader, None)  # type: ignore[arg-type]
     made.driver = build(factory, made.take, {"device": name, **(settings or {})}, ports)
     reader.on_read = made.wire_read

@@ -397,7 +397,7 @@ def test_odd_reports_among_good_ones_change_nothing() -> None:
     bench.take()
     for _ in range(round(PATIENCE) + 2):
         bench.session.puzzled(3, "no EPC", bench.now, bench.at)
-        bench.session._oddities.reports.understood()
+        bench.session._oddities.reports.understood(bench.at)
         bench.wait(1)
         bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
     assert len(bench.take(ReaderAlive)) == round(PATIENCE) + 2

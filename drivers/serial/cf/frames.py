@@ -116,8 +116,8 @@ def read_reply(frame: bytes) -> Reply:
     return Reply(frame[1], frame[2] << 8 | frame[3], frame[5], frame[6:-2])
 
 
-ENDLESS = bytes(5)
-"""Data of INVENTORY: by time, and without an end."""
+INVENTORIES = (bytes(5), b"\x00\x00\x00\x00\x0a", b"\x01\x00\x00\x00\x0a", b"")
+"""Data of INVENTORY, the best first: without an end, for ten seconds, for ten rounds, and as the reader likes."""
 
 
 class Tag(NamedTuple):
@@ -130,12 +130,15 @@ class Tag(NamedTuple):
 
 
 def read_tag(data: bytes) -> Tag:
-    """The tag in the data of an inventory reply: RSSI in tenths of dBm, antenna, channel, length, EPC. Raises
-    `ValueError` when they do not fill it exactly."""
-    if len(data) < 6 or len(data) != 5 + data[4] or not data[4]:
+    """The tag in the data of an inventory reply: RSSI in tenths of dBm, antenna, channel, length, EPC; some readers
+    leave out the channel, or the antenna too. Raises `ValueError` when they do not fill it exactly."""
+    for at in (4, 3, 2):
+        if len(data) > at and data[at] and data[at] % 2 == 0 and len(data) == at + 1 + data[at]:
+            break
+    else:
         raise ValueError("a tag whose length is not that of its EPC")
     rssi = int.from_bytes(data[:2], "big", signed=True) * 10
-    return Tag(data[5:], data[2], max(rssi, WEAKEST), data[3])
+    return Tag(data[at + 1 :], data[2] if at > 2 else 0, max(rssi, WEAKEST), data[3] if at > 3 else 0)
 
 
 WEAKEST = -12_800

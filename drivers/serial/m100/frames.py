@@ -75,10 +75,8 @@ class M100Framing:
         return head[3] + 7
 
     def intact(self, frame: bytes) -> bool:
-        """The sum lets one damaged frame in 256 through; the tag's own CRC, which is in its report, does not."""
-        if frame[-1] != TAIL or sum8(frame[1:-2]) != frame[-2]:
-            return False
-        return frame[1] != NOTICE or (len(frame) >= 14 and gen2_crc(frame[6:-4]) == frame[-4] << 8 | frame[-3])
+        """Whether tail and sum are right."""
+        return frame[-1] == TAIL and sum8(frame[1:-2]) == frame[-2]
 
 
 def whole(data: bytes, at: int) -> int:
@@ -116,10 +114,21 @@ class Tag(NamedTuple):
     rssi: int
 
 
+def is_sound(frame: bytes) -> bool:
+    """Whether the tag's own CRC in a notice holds: the sum lets one damaged frame in 256 through, this does not."""
+    return len(frame) >= 14 and gen2_crc(frame[6:-4]) == frame[-4] << 8 | frame[-3]
+
+
 def read_tag(frame: bytes) -> Tag:
-    """The tag of a notice."""
+    """The tag of a notice, whose PC says how long its EPC is; a CRC follows or not. Raises `ValueError`."""
+    if is_sound(frame):
+        end = len(frame) - 4
+    else:
+        end = 8 + 2 * (frame[6] >> 3) if len(frame) >= 12 else 0
+        if end not in (len(frame) - 2, len(frame) - 4) or end <= 8:
+            raise ValueError("a notice whose length is not that of its EPC")
     raw = frame[5]
-    return Tag(frame[8:-4], raw - 256 if raw & 0x80 else raw)
+    return Tag(frame[8:end], raw - 256 if raw & 0x80 else raw)
 
 
 def tag_notice(epc: bytes, rssi: int) -> bytes:

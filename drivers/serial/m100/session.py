@@ -18,6 +18,7 @@ from drivers.serial.m100.frames import (
     REGIONS,
     Cmd,
     frame_of,
+    is_sound,
     read_frame,
     read_tag,
 )
@@ -29,7 +30,11 @@ SILENCE = SECOND
 """No poll takes so long: after this much silence the polls have run out, or the module is gone."""
 
 
-BAD_COMMAND = b"\x17"
+BAD_COMMAND, NO_TAG_HERE = b"\x17", b"\x15"
+VAIN_POLLS = 3
+"""Times that polls without end may bring nothing at all, no error either, before single ones are asked for."""
+MOST_UNSOUND = 1_000
+"""Tags with a wrong CRC that are remembered, to know them again."""
 REFUSED_WITHIN = 0.1
 """Seconds within which a module refuses a command that it does not know; tags come in the meantime."""
 POLL_TIME = 0.1
@@ -44,22 +49,41 @@ class M100Session(Session[M100Settings]):
         self._sequence = asyncio.Lock()
         self._heard_at = self.steady()
         self._polls_forever = True  # as far as is known; some modules only take single polls
+        self._answers = False  # to the command that ends its polls, as a module of this family does
+        self._vain = 0  # times that polls were asked for, with nothing come of them
+        self._unsound: set[bytes] = set()  # tags whose CRC did not hold
 
     def frame(self, frame: bytes, now: int) -> bool:
         """Takes one whole frame of the reader; returns whether it was understood."""
         self._heard_at = self.steady()
         if frame[1] == NOTICE:
-            epc, rssi = read_tag(frame)
-            self.rows.append((epc, self.only_port or 1, rssi, 0, now, 1))
-            self.alive(now)
-            return True
+            self._vain = 0
+            return self._notice(frame, now)
         if self.answer(frame):
             return True
         if frame[2] == Cmd.ERROR and frame[5:6] == BAD_COMMAND and self._is_up:
             self._polls_forever = False
         elif frame[2] == Cmd.ERROR:
+            self._vain = 0 if frame[5:6] == NO_TAG_HERE else self._vain
             self.alive(now)
         return frame[2] == Cmd.ERROR
+
+    def _notice(self, frame: bytes, now: int) -> bool:
+        """A tag. One whose own CRC does not hold is damaged, unless it comes again just so: some modules send none."""
+        seen = frame[6:-2]
+        try:
+            epc, rssi = read_tag(frame)
+            if not is_sound(frame) and seen not in self._unsound:
+                if len(self._unsound) >= MOST_UNSOUND:
+                    self._unsound.clear()
+                self._unsound.add(seen)
+                raise ValueError("a notice whose tag has a wrong CRC")
+        except ValueError as error:
+            self.puzzled(str(error), frame)
+            return False
+        self.rows.append((epc, self.only_port or 1, rssi, 0, now, 1))
+        self.alive(now)
+        return True
 
     async def prepare(self) -> Identity:
         """Finds out who the reader is and sets it up. Raises DriverError."""
@@ -79,12 +103,16 @@ class M100Session(Session[M100Settings]):
         """Whether the module polls without end when it is asked to: one that does not says so at once."""
         frame = await self.exchange(frame_of(COMMAND, Cmd.POLLS, FOREVER), _refuses, patience=REFUSED_WITHIN)
         if frame is not None:
-            self._polls_forever = False
-            self.complain("the module does not poll by itself; asking for every poll")
+            self._poll_singly()
+
+    def _poll_singly(self) -> None:
+        self._polls_forever = False
+        self.complain("the module does not poll by itself; asking for every poll")
 
     async def _stop(self) -> None:
         for _ in range(ATTEMPTS):
             if await self.exchange(frame_of(COMMAND, Cmd.STOP), _is(Cmd.STOP)) is not None:
+                self._answers = True
                 return
 
     async def _identify(self) -> str:
@@ -92,6 +120,9 @@ class M100Session(Session[M100Settings]):
             frame = await self.exchange(frame_of(COMMAND, Cmd.INFO, b"\x00"), _is(Cmd.INFO))
             if frame is not None:
                 return _text(frame) or "M100 module"  # one that refuses to say is one
+        if self._answers:
+            self.complain("the module does not say what it is")
+            return "M100 module"
         hint = ""
         if self.link.framer.damaged:
             hint = ", and its frames have another check: firmware with the RCP dialect is not supported"
@@ -101,17 +132,28 @@ class M100Session(Session[M100Settings]):
         """Only what differs, as it may go to flash."""
         if self.settings.region:
             region = bytes([REGIONS[self.settings.region]])
-            if await self._get(Cmd.GET_REGION) != region:
-                await self._set(Cmd.SET_REGION, region, f"set its region to {self.settings.region}")
+            found = await self._get(Cmd.GET_REGION)
+            if found != region:
+                setting = self._set(Cmd.SET_REGION, region, f"set its region to {self.settings.region}")
+                if found is not None:  # it is known to be in another, where it must not transmit
+                    await setting
+                else:
+                    await self.or_without("its region", setting)
         power = self.powers[self.ports[0]]
         if power is not None:
             wanted = round(100 * power).to_bytes(2, "big", signed=True)
             if await self._get(Cmd.GET_POWER) != wanted:
-                await self._set(Cmd.SET_POWER, wanted, f"set its power to {power:g} dBm")
+                setting = self._set(Cmd.SET_POWER, wanted, f"set its power to {power:g} dBm")
+                await self.or_without("the power of its antenna", setting)
 
-    async def _get(self, cmd: Cmd) -> bytes:
-        request = frame_of(COMMAND, cmd)
-        return read_frame(await self.ask(request, _is(cmd), cmd.name.lower().replace("_", " "))).param
+    async def _get(self, cmd: Cmd) -> bytes | None:
+        """What the module has, None where it does not say."""
+        for _ in range(2):
+            frame = await self.exchange(frame_of(COMMAND, cmd), _is(cmd))
+            if frame is not None:
+                answer = read_frame(frame)
+                return answer.param if answer.cmd == cmd else None
+        return None
 
     async def _set(self, cmd: Cmd, param: bytes, what: str) -> None:
         answer = read_frame(await self.ask(frame_of(COMMAND, cmd, param), _is(cmd), what))
@@ -154,7 +196,10 @@ class M100Session(Session[M100Settings]):
             self._start()
 
     async def _restart(self) -> None:
-        """The polls ran out, or nobody is there any more."""
+        """The polls ran out, or nobody is there any more, or the module does not know them."""
+        self._vain += 1
+        if self._vain >= VAIN_POLLS:
+            self._poll_singly()
         if await self.exchange(frame_of(COMMAND, Cmd.GET_POWER), _is(Cmd.GET_POWER)) is not None:
             self.alive(self.context.now())
             self._start()
@@ -178,7 +223,7 @@ class M100Session(Session[M100Settings]):
 
 
 def _refuses(frame: bytes) -> bool:
-    return frame[2] == Cmd.ERROR and frame[5:6] == BAD_COMMAND
+    return frame[2] == Cmd.ERROR and frame[5:6] != NO_TAG_HERE
 
 
 def _no_tag(frame: bytes) -> bool:

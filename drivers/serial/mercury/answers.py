@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.api import DriverError
-from drivers.serial.mercury.frames import CANNOT, Op, Reply, Status, meaning
+from drivers.serial.mercury.frames import Op, Reply, Status, meaning
 from drivers.serial.session import Wanted
 
 
@@ -36,4 +36,4 @@ def is_started(frame: bytes) -> bool:
 def is_stopped(frame: bytes) -> bool:
     """The answer to the end of the stream, or that there was none to end, or that the module has no such command."""
     status = frame[3] << 8 | frame[4]
-    return frame[2] == Op.STREAM and (status in CANNOT or frame[5:-2][:1] == b"\x02")
+    return frame[2] == Op.STREAM and (status != Status.OK or frame[5:-2][:1] == b"\x02")

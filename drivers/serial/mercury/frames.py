@@ -75,6 +75,9 @@ class Status(IntEnum):
 CANNOT: frozenset[int] = frozenset({0x0100, 0x0101, 0x0102, 0x0105, 0x0109})
 """Statuses of a module that does not know a command, or not in this form."""
 
+PASSING: frozenset[int] = frozenset({0x0501, 0x0502, 0x0503, 0x0504, 0x0505})
+"""Statuses of a module that cannot read just now: a channel in use, an antenna that is not connected, heat."""
+
 STATUS_TEXT = {
     0x0100: "wrong length", 0x0101: "unknown command", 0x0102: "not implemented", 0x0103: "power too high",
     0x0104: "bad frequency", 0x0105: "bad parameter", 0x0106: "power too low", 0x0109: "feature not implemented",

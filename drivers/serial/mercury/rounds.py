@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from drivers.serial.mercury.buffer import READ, read_count, read_records, read_round
-from drivers.serial.mercury.frames import CANNOT, Op, Reply, Status, TagRead, meaning
+from drivers.serial.mercury.frames import CANNOT, STATUS_TEXT, Op, Reply, Status, TagRead, meaning
 
 MOST_TAKES = 64
 """Answers of records taken after one round: some ten tags each, far more than a round reads."""
@@ -109,7 +109,7 @@ class Rounds:
             self._module.lost_antenna(port, now)
         elif answer.status in (Status.OK, Status.TAG_BUFFER_FULL):
             await self._take(port)
-        elif answer.status in CANNOT:
+        elif answer.status in CANNOT or answer.status not in STATUS_TEXT:
             self._module.refused(f"{answer.status:04X}, {meaning(answer.status)}")
         else:
             self._module.trouble(answer.status, now)

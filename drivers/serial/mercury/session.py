@@ -11,9 +11,9 @@ from drivers.api import ClockQuality, DriverContext, DriverError
 from drivers.serial.link import Link
 from drivers.serial.mercury.answers import is_answer, is_nested, is_started, is_stopped, refusal
 from drivers.serial.mercury.frames import (
-    CANNOT,
     COMMANDS_WHILE_READING,
     MODELS,
+    PASSING,
     PREAMBLE,
     REGIONS,
     STOP_READING,
@@ -222,7 +222,7 @@ class MercurySession(Session[MercurySettings]):
 
     async def _set_region(self) -> None:
         if self.settings.region:
-            await self._call(Op.SET_REGION, bytes([REGIONS[self.settings.region]]))
+            await self._ask_for_region(bytes([REGIONS[self.settings.region]]))
             return
         answer = await self.reply(Op.GET_REGION)
         if answer.status == Status.OK and answer.data[:1] in (b"", b"\x00"):
@@ -231,6 +231,17 @@ class MercurySession(Session[MercurySettings]):
                 "region of the site) in the reader's settings",
                 permanent=True,
             )
+
+    async def _ask_for_region(self, wanted: bytes) -> None:
+        """A module that refuses may be in that region for good; in another it must not transmit."""
+        answer = await self.reply(Op.SET_REGION, wanted)
+        if answer.status == Status.OK:
+            return
+        found = await self._call(Op.GET_REGION, refusable=True)
+        if found and found != wanted:
+            raise refusal(self.link.where, Op.SET_REGION, answer)
+        if not found:
+            self.leave_out("its region", str(refusal(self.link.where, Op.SET_REGION, answer)))
 
     async def _set_power(self) -> None:
         """Power is in the module's memory, not in its flash: it can be set at every start."""
@@ -248,10 +259,11 @@ class MercurySession(Session[MercurySettings]):
                         permanent=True,
                     )
         if len(given) == len(self.ports) and len(set(given.values())) == 1:
-            await self._call(Op.SET_READ_POWER, struct.pack(">h", next(iter(given.values()))))
+            setting = self._call(Op.SET_READ_POWER, struct.pack(">h", next(iter(given.values()))))
         else:
             rows = (struct.pack(">Bhhh", port, power, power, 0) for port, power in sorted(given.items()))
-            await self._call(Op.SET_ANTENNAS, b"\x04" + b"".join(rows))
+            setting = self._call(Op.SET_ANTENNAS, b"\x04" + b"".join(rows))
+        await self.or_without("the power of its antennas", setting)
 
     async def _start(self) -> None:
         """Begin to stream. A module that cannot reads by rounds."""
@@ -266,20 +278,19 @@ class MercurySession(Session[MercurySettings]):
                 break
             await self._stop()  # it may have started and its answer be lost
         else:
-            raise DriverError(f"{self.link.where}: the module does not answer when asked to start reading")
-        answer = read_reply(frame)
-        if answer.status in CANNOT:
-            self._read_by_rounds(answer)
+            self._read_by_rounds("no answer")
             return
-        if answer.status != Status.OK:
+        answer = read_reply(frame)
+        if answer.status in PASSING:
             raise refusal(self.link.where, Op.STREAM, answer)
+        if answer.status != Status.OK:
+            self._read_by_rounds(f"{answer.status:04X}, {meaning(answer.status)}")
+            return
         self.heartbeat.beat(self.steady())
         self._streaming = True
 
-    def _read_by_rounds(self, answer: Reply) -> None:
-        self.complain(
-            "the module does not stream; reading by rounds", status=f"{answer.status:04X}, {meaning(answer.status)}"
-        )
+    def _read_by_rounds(self, why: str) -> None:
+        self.complain("the module does not stream; reading by rounds", why=why)
         self._rounds = Rounds(self)
 
     # Reading.

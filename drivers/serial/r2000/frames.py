@@ -118,15 +118,8 @@ class R2000Framing:
         return head[0] + 2 if head[0] >= self._least and head[2] in _COMMANDS else NEVER
 
     def intact(self, frame: bytes) -> bool:
-        """One byte of check lets one damaged frame in 256 through: what a round sends must make sense as well."""
-        return sum(frame) & 0xFF == 0 and (self._host or frame[3] not in ROUNDS or _makes_sense(frame))
-
-
-def _makes_sense(frame: bytes) -> bool:
-    size = frame[1]
-    if size in (LEN_ERROR, LEN_ANTENNA, LEN_END):
-        return True
-    return size > LEN_END and _epc_end(frame) in (len(frame) - 2, len(frame) - 4)
+        """Whether the sum is right."""
+        return sum(frame) & 0xFF == 0
 
 
 def _epc_end(frame: bytes) -> int:
@@ -172,17 +165,24 @@ class Tag(NamedTuple):
     channel: int
 
 
+_BEHIND_EPC = (0, 1, 3)
+"""Bytes between EPC and check: none, the RSSI, or RSSI and phase."""
+
+
 def read_tag(frame: bytes) -> Tag:
-    """A tag of a round. Readers with eight ports mark antennas 5 to 8 with the high bit of the RSSI."""
+    """A tag of a round. Readers with eight ports mark antennas 5 to 8 with the high bit of the RSSI; some send none.
+    Raises `ValueError`: one damaged frame in 256 has a right sum, and the PC says how long the EPC must be."""
     end = _epc_end(frame)
-    raw = frame[end]
+    if len(frame) - 1 - end not in _BEHIND_EPC:
+        raise ValueError("a tag whose length is not that of its EPC")
+    raw = frame[end] if end < len(frame) - 1 else 0
     antenna = (frame[4] & 3) + (5 if raw & 0x80 else 1)
     return Tag(frame[7:end], antenna, (raw & 0x7F) - RSSI_ZERO, frame[4] >> 2)
 
 
 def is_tag(frame: bytes) -> bool:
     """Whether a frame is a tag that was read, and not the end of its round."""
-    return frame[3] in ROUNDS and frame[1] > LEN_END
+    return frame[3] in ROUNDS and frame[1] > LEN_ANTENNA and frame[1] != LEN_END and _epc_end(frame) > 7
 
 
 class End(NamedTuple):

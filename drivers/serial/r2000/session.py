@@ -15,7 +15,6 @@ from drivers.serial.link import Link
 from drivers.serial.r2000.frames import (
     BROADCAST,
     LEN_ANTENNA,
-    LEN_END,
     LEN_ERROR,
     REGIONS,
     ROUNDS,
@@ -97,7 +96,11 @@ class R2000Session(Session[R2000Settings]):
         if not self._mine(frame):
             return False
         if is_tag(frame):
-            epc, antenna, rssi, channel = read_tag(frame)
+            try:
+                epc, antenna, rssi, channel = read_tag(frame)
+            except ValueError as error:
+                self.puzzled(str(error), frame)
+                return False
             if frame[3] != Cmd.FAST_SWITCH:
                 antenna = self._working or antenna  # of more than four ports the report has only the low two bits
             self.rows.append((epc, antenna, rssi, channel + 1, now, 1))
@@ -108,7 +111,7 @@ class R2000Session(Session[R2000Settings]):
         return self.answer(frame)
 
     def _mine(self, frame: bytes) -> bool:
-        return frame[2] == self._address or self._address == BROADCAST
+        return frame[2] in (self._address, BROADCAST) or self._address == BROADCAST
 
     def _is(self, cmd: int) -> Wanted:
         return lambda frame: frame[3] == cmd and self._mine(frame)
@@ -143,7 +146,19 @@ class R2000Session(Session[R2000Settings]):
             if frame is not None:
                 self._address = frame[2]
                 return ".".join(map(str, read_frame(frame).data)) if len(frame) >= 7 else ""
-        raise Unidentified(f"{self.link.where}: no R2000 reader with address {self._address} answers")
+        frame = await self.exchange(frame_of(self._address, Cmd.GET_POWER), self._is(Cmd.GET_POWER))
+        if frame is not None:
+            self.complain("the reader does not tell its firmware")
+            return ""
+        address, self._address = self._address, BROADCAST
+        other = await self.exchange(frame_of(BROADCAST, Cmd.FIRMWARE), self._is(Cmd.FIRMWARE))
+        self._address = address
+        if other is not None and other[2] != address:
+            raise DriverError(
+                f"{self.link.where}: no R2000 reader has the address {address}, but one has {other[2]}: "
+                f"write address: {other[2]}"
+            )
+        raise Unidentified(f"{self.link.where}: no R2000 reader with address {address} answers")
 
     async def _name(self) -> str:
         """The identifier that somebody may have given to the reader, where it is readable."""
@@ -158,8 +173,14 @@ class R2000Session(Session[R2000Settings]):
         wanted = bytes(region)
         self._probe = (region.first + region.last) // 2
         frame = await self.exchange(frame_of(self._address, Cmd.GET_REGION), self._is(Cmd.GET_REGION))
-        if frame is None or read_frame(frame).data != wanted:
-            await self._set(Cmd.SET_REGION, wanted, f"set its region to {self.settings.region}")
+        found = read_frame(frame).data if frame is not None else b""
+        if found == wanted:
+            return
+        setting = self._set(Cmd.SET_REGION, wanted, f"set its region to {self.settings.region}")
+        if len(found) == len(wanted):  # it is known to be in another, where it must not transmit
+            await setting
+        else:
+            await self.or_without("its region", setting)
 
     async def _set(self, cmd: Cmd, data: bytes, what: str) -> None:
         answer = read_frame(await self.ask(frame_of(self._address, cmd, data), self._is(cmd), what))
@@ -173,10 +194,13 @@ class R2000Session(Session[R2000Settings]):
         if self._working == port:
             return True
         request = frame_of(self._address, Cmd.SET_ANTENNA, bytes([port - 1]))
-        answer = read_frame(await self.ask(request, self._is(Cmd.SET_ANTENNA), f"use antenna {port}"))
-        if answer.data != bytes([Code.SUCCESS]):
-            code = answer.data[0] if answer.data else 0
-            self.complain(f"the reader does not use antenna {port}", code=meaning(code))
+        for _ in range(ATTEMPTS):
+            frame = await self.exchange(request, self._is(Cmd.SET_ANTENNA))
+            if frame is not None:
+                break
+        data = read_frame(frame).data if frame is not None else b""
+        if data != bytes([Code.SUCCESS]):
+            self.complain(f"the reader does not use antenna {port}", code=meaning(data[0]) if data else "no answer")
             if len(self.ports) > 1:
                 return False
         self._working = port  # a reader of one antenna may refuse to switch
@@ -203,7 +227,7 @@ class R2000Session(Session[R2000Settings]):
         found = read_frame(frame).data if frame is not None else b""
         if not found or set(found) != set(wanted):
             self.complain("the reader has no temporary power: writing it to its flash")
-            await self._set(Cmd.SET_POWER, wanted, what)
+            await self.or_without("the power of its antennas", self._set(Cmd.SET_POWER, wanted, what))
 
     # Reading.
 
@@ -239,7 +263,7 @@ class R2000Session(Session[R2000Settings]):
         patience = self.settings.reply_timeout + ROUND_PER_ANTENNA * len(round_.ports)
         end = await self.exchange(
             request,
-            lambda frame: frame[3] == cmd and frame[1] in (LEN_ERROR, LEN_END) and self._mine(frame),
+            lambda frame: frame[3] == cmd and not is_tag(frame) and self._mine(frame),
             patience=patience,
             extend=True,
         )

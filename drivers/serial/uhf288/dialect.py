@@ -20,6 +20,9 @@ class Shape(NamedTuple):
 
 
 FULL, BARE = Shape(True, True), Shape(False, False)
+LONGEST_TAIL = 4
+"""Bytes behind the tags of a reply of which nobody knows what they are."""
+
 _OTHERS = (FULL, BARE, Shape(False, True), Shape(True, False))
 
 
@@ -30,24 +33,31 @@ class Dialect:
     def __init__(self, *, names_antenna: bool) -> None:
         self.shape = FULL if names_antenna else BARE
         self.fits = False
+        self._tail = 0
 
     def tags(self, data: bytes) -> list[Tag]:
         """The tags of an inventory reply. Raises `ValueError` when they fit no layout."""
         try:
-            tags = list(read_tags(data, antenna=self.shape.antenna, rssi=self.shape.rssi))
+            tags = list(read_tags(data, antenna=self.shape.antenna, rssi=self.shape.rssi, tail=self._tail))
         except ValueError:
-            for shape in _OTHERS:
-                try:
-                    tags = list(read_tags(data, antenna=shape.antenna, rssi=shape.rssi))
-                except ValueError:
-                    continue
-                if tags and all(len(tag.epc) % 2 == 0 for tag in tags):
-                    self.shape = shape
-                    break
-            else:
+            tags = self._learn(data)
+            if not tags:
                 raise
         self.fits = self.fits or bool(tags)
         return tags
+
+    def _learn(self, data: bytes) -> list[Tag]:
+        """The tags by the first layout that fits, best without anything behind them; none where no layout fits."""
+        for tail in range(LONGEST_TAIL + 1):
+            for shape in _OTHERS:
+                try:
+                    tags = list(read_tags(data, antenna=shape.antenna, rssi=shape.rssi, tail=tail))
+                except ValueError:
+                    continue
+                if tags and all(len(tag.epc) % 2 == 0 for tag in tags):
+                    self.shape, self._tail = shape, tail
+                    return tags
+        return []
 
     def report(self, data: bytes) -> Tag:
         """The tag of a report that was sent unasked. Raises `ValueError` when it fits no layout."""

@@ -68,6 +68,12 @@ REFUSALS = frozenset({Status.LENGTH, Status.COMMAND, Status.PARAMETER})
 
 WITH_TAGS = frozenset({Status.COMPLETE, Status.TIMEOUT, Status.MORE, Status.MEMORY_FULL})
 
+WITHOUT_TAGS = REFUSALS | {Status.OK, Status.STATISTICS, Status.HEARTBEAT, Status.ANTENNA, Status.NO_TAG}
+"""Statuses of an inventory reply whose data, if there are any, are no tags."""
+
+ROUND_ENDS = WITH_TAGS | {Status.NO_TAG, Status.STATISTICS}
+"""Statuses with which a round ends well."""
+
 MODELS = {
     0x03: "RRU9803M", 0x08: "RRU9803M", 0x09: "UHFReader18", 0x0C: "UHFReader288M", 0x0F: "UHFReader86",
     0x10: "UHFReader86", 0x16: "RRU9883M", 0x20: "UHFReader288MP", 0x3D: "UHFEx10 (E310)", 0x8B: "UHFReader288ADV",
@@ -254,25 +260,29 @@ class Tag(NamedTuple):
 
 
 TID_BYTES = 12
+_LENGTH, _WITH_PHASE = 0x3F, 0x40
+"""Bits of a tag's length: an EPC has 62 bytes at most, and phase and frequency may follow its RSSI."""
+_PHASE_BYTES = 7
 
 
-def read_tags(data: bytes, *, antenna: bool, rssi: bool) -> Iterator[Tag]:
+def read_tags(data: bytes, *, antenna: bool, rssi: bool, tail: int = 0) -> Iterator[Tag]:
     """The tags of an inventory reply that has a byte of antennas in front or not, and RSSI behind each EPC or not.
-    Raises `ValueError` when they do not fill it exactly."""
-    at, tail = (2, int(rssi)) if antenna else (1, int(rssi))
+    Raises `ValueError` when they do not fill it but for `tail` bytes."""
+    at = 2 if antenna else 1
     port = data[0].bit_length() if antenna and data else 0
     if len(data) < at:
         raise ValueError("an inventory reply is too short to have tags")
     for _ in range(data[at - 1]):
         if at >= len(data):
             raise ValueError("an inventory reply has fewer tags than it says")
-        size = data[at] & 0x7F
+        size = data[at] & _LENGTH
         end = at + 1 + size
-        if end + tail > len(data):
+        stop = end + int(rssi) + (_PHASE_BYTES if rssi and data[at] & _WITH_PHASE else 0)
+        if stop > len(data):
             raise ValueError("an inventory reply ends inside a tag")
-        yield _tag(data[at + 1 : end], port, data[end] if tail else 0, with_tid=bool(data[at] & 0x80))
-        at = end + tail
-    if at != len(data):
+        yield _tag(data[at + 1 : end], port, data[end] if rssi else 0, with_tid=bool(data[at] & 0x80))
+        at = stop
+    if at + tail != len(data):
         raise ValueError("an inventory reply has more than its tags")
 
 

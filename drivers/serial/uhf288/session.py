@@ -8,10 +8,12 @@ which form of the inventory command it takes, whether it has a real-time mode an
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import ClassVar, NoReturn
 
 from drivers.api import DriverContext, DriverError, ReaderLoss, RssiUnit
 from drivers.serial.link import Link
+from drivers.serial.one_power import one_power
 from drivers.serial.session import Identity, Session, Unidentified, Wanted
 from drivers.serial.signs import SECOND, Heartbeat
 from drivers.serial.uhf288.dialect import Dialect
@@ -21,8 +23,10 @@ from drivers.serial.uhf288.frames import (
     FORMS,
     MODELS,
     REFUSALS,
+    ROUND_ENDS,
     STATUS_TEXT,
     WITH_TAGS,
+    WITHOUT_TAGS,
     Cmd,
     Form,
     Info,
@@ -60,6 +64,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._dialect = Dialect(names_antenna=True)
         self._forms = [*FORMS]
         self._proven = False  # the first of the forms has been answered with a round
+        self._read_some = False  # tags came since the last round was asked for
         self._fast_id = settings.fast_id
         self._sends_unasked = settings.mode == "realtime"
         self._has_mode_18 = False
@@ -80,14 +85,21 @@ class Uhf288Session(Session[Uhf288Settings]):
         understood = True
         try:
             if cmd == Cmd.INVENTORY and status in WITH_TAGS:
-                for tag in self._dialect.tags(data):
-                    self._row(tag, now)
+                self._tags(data, now)
+            elif cmd == Cmd.INVENTORY and data and status not in WITHOUT_TAGS:
+                with suppress(ValueError):  # a status that nobody knows; tags are tags
+                    self._tags(data, now)
             elif cmd == Cmd.REALTIME:
                 understood = self._realtime(reply, now)
         except ValueError as error:
             self.puzzled(str(error), frame)
             understood = False
         return self.answer(frame) or understood
+
+    def _tags(self, data: bytes, now: int) -> None:
+        for tag in self._dialect.tags(data):
+            self._row(tag, now)
+            self._read_some = True
 
     def _realtime(self, report: Reply, now: int) -> bool:
         if report.status == Status.OK:
@@ -113,7 +125,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         self.rows.append((epc, antenna, tag.rssi, 0, now, 1))
 
     def _mine(self, frame: bytes) -> bool:
-        return frame[1] == self._address or self._address == BROADCAST
+        return frame[1] in (self._address, BROADCAST) or self._address == BROADCAST
 
     def _is(self, *commands: int) -> Wanted:
         return lambda frame: frame[2] in commands and self._mine(frame)
@@ -150,13 +162,29 @@ class Uhf288Session(Session[Uhf288Settings]):
             if frame is not None:
                 break
         else:
-            raise Unidentified(f"{self.link.where}: no UHFReader with address {self._address} answers")
+            frame = await self._identify_otherwise(request)
         answer = read_reply(frame)
         self._address = answer.address
-        info = read_info(answer.data)
+        info = read_info(answer.data if answer.cmd == Cmd.INFO else b"")
         if info.kind is None:
             self.complain("reader information not understood", frame=frame.hex())
         return info
+
+    async def _identify_otherwise(self, request: bytes) -> bytes:
+        """An answer that it does not know the question. Raises `Unidentified` where none comes, and `DriverError` where
+        a reader of another address is there."""
+        frame = await self.exchange(request, self._is(Cmd.INFO, Cmd.UNKNOWN))
+        if frame is not None:
+            return frame
+        address, self._address = self._address, BROADCAST
+        other = await self.exchange(command(BROADCAST, Cmd.INFO), self._is(Cmd.INFO))
+        self._address = address
+        if other is not None and other[1] != address:
+            raise DriverError(
+                f"{self.link.where}: no UHFReader has the address {address}, but one has {other[1]}: "
+                f"write address: {other[1]}"
+            )
+        raise Unidentified(f"{self.link.where}: no UHFReader with address {address} answers")
 
     async def _leave_active_mode(self) -> None:
         """Older readers have a work mode of their own, with parameters of the site's: only the mode is changed."""
@@ -203,26 +231,22 @@ class Uhf288Session(Session[Uhf288Settings]):
                     f"channels {first} to {last}: band {self.settings.band} has 0 to {band.last}", permanent=True
                 )
             if (info.band, info.first, info.last) != (band.number, first, last):
-                await self._ask(Cmd.SET_BAND, band_data(band.number, first, last), "set its band")
-        power = self._power()
+                await self._set_band(band_data(band.number, first, last), is_known=info.band is not None)
+        power = one_power(self.powers, MAX_POWER)
         if power is not None and power != info.power:
-            await self._ask(Cmd.SET_POWER, bytes([power]), f"set its power to {power} dBm")
+            setting = self._ask(Cmd.SET_POWER, bytes([power]), f"set its power to {power} dBm")
+            await self.or_without("the power of its antennas", setting)
         scan_time = round(self.settings.scan_time * 10)
         if not info.has_antennas and scan_time != info.scan_time:
             await self._try(Cmd.SET_SCAN_TIME, bytes([scan_time]), "set its scan time")
 
-    def _power(self) -> int | None:
-        powers = {power for power in self.powers.values() if power is not None}
-        if not powers:
-            return None
-        if len(powers) > 1:
-            raise DriverError(
-                "this reader has one power for all its antennas: give every antenna the same power", permanent=True
-            )
-        power = powers.pop()
-        if not 0 <= power <= MAX_POWER or power != int(power):
-            raise DriverError(f"power {power:g} dBm: this reader takes whole dBm, 0 to {MAX_POWER}", permanent=True)
-        return int(power)
+    async def _set_band(self, data: bytes, *, is_known: bool) -> None:
+        """A reader that is known to be on another band must not transmit there; another may be on the right one."""
+        setting = self._ask(Cmd.SET_BAND, data, "set its band")
+        if is_known:
+            await setting
+        else:
+            await self.or_without("its band", setting)
 
     async def _ask(self, cmd: Cmd, data: bytes, what: str) -> Reply:
         request = command(self._address, cmd, data)
@@ -278,8 +302,11 @@ class Uhf288Session(Session[Uhf288Settings]):
 
     async def _round(self, port: int) -> None:
         begun = self.context.now()
+        self._read_some = False
         end = await self._inventory(self._forms[0], port, round(self.settings.scan_time * 10))
         if end is None:
+            if self._read_some:
+                self.alive(self.context.now())
             return
         refused = end[2] == Cmd.UNKNOWN or end[3] in REFUSALS
         if refused and not self._proven:
@@ -311,7 +338,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         if status == Status.ANTENNA or (status == Status.PARAMETER and len(self.ports) > 1):
             self.antenna(port, False, now, "the reader finds no antenna there; check antenna and cable")
             await self.rest(ERROR_PAUSE)
-        elif status in WITH_TAGS or status == Status.NO_TAG:
+        elif status in ROUND_ENDS or self._read_some:
             self.antenna(port, True, now)
             if status == Status.MEMORY_FULL:
                 self.emit(ReaderLoss(self.context.reader, now, begun, now, "reader-memory-full"))

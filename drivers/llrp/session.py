@@ -108,15 +108,13 @@ class Session:
     def puzzled(self, count: int, example: str, now: int, at: float) -> None:
         """`count` tag reports came that cannot be read. Raises DriverError when none could for too long."""
         self._heard(now, at)
-        if self.is_up:
-            self._condition(announce.unreadable(self._reader, now))
+        self._condition(announce.unreadable(self._reader, now))
         self._oddities.unread(count, example, at)
 
     def acted(self, specs: Iterable[int], now: int, at: float) -> None:
         """Reports came with results of AccessSpecs, none of which is ours."""
         self._heard(now, at)
-        if self.is_up:
-            self._condition(announce.foreign_access(self._reader, now, specs))
+        self._condition(announce.foreign_access(self._reader, now, specs))
         if self._settings.exclusive and self.state is State.READING and not self._cleared:
             self._cleared = True  # once: it was not there, or not told, when the reader was set up
             self._submit(E("DELETE_ACCESSSPEC", AccessSpecID=ALL), _ignore, _ignore)
@@ -341,7 +339,7 @@ class Session:
 
     def _condition(self, item: ReaderCondition) -> None:
         """A warning that nobody takes back: it is over when it is not heard again for a while."""
-        if self._conditions.began(item):
+        if self.is_up and self._conditions.began(item):
             self._log.warning("reader condition", condition=item.condition, detail=item.detail)
             self._emit(item)
 

@@ -126,6 +126,56 @@ async def test_a_good_delivery_ends_green(metrc, tmp_path):
     assert site.gate.state("dock-1")["lamp"] == "green"
 
 
+def reshaped(value: Any, change: Any) -> Any:
+    if isinstance(value, list):
+        return [reshaped(item, change) for item in value]
+    return change({key: reshaped(item, change) for key, item in value.items()}) if isinstance(value, dict) else value
+
+
+def quoted(item: dict[str, Any]) -> dict[str, Any]:
+    numbers = ("Id", "PackageId", "DeliveryCount", "Total", "TotalRecords", "TotalPages")
+    return item | {key: str(item[key]) for key in numbers if type(item.get(key)) is int}
+
+
+def unwrapped(item: dict[str, Any]) -> Any:
+    return item.get("Data", item)
+
+
+SHAPES = {
+    "camelCase": lambda item: {key[:1].lower() + key[1:]: value for key, value in item.items()},
+    "words": lambda item: {"".join(f" {c}" if c.isupper() else c for c in key).strip(): v for key, v in item.items()},
+    "numbers in quotes": quoted,
+    "no totals": lambda item: {key: value for key, value in item.items() if not key.startswith("Total")},
+    "no wrapper": unwrapped,
+    "null for an empty list": lambda item: item | ({"Data": None} if item.get("Data") == [] else {}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_answers_of_another_shape_are_the_same_manifest(metrc, tmp_path, shape):
+    site = Site(metrc, tmp_path)
+    await site.source.poll()
+    find = metrc._find
+    metrc._find = lambda path, query: reshaped(json.loads(json.dumps(find(path, query))), SHAPES[shape])
+    other = Site(metrc, tmp_path)
+    await other.source.poll()
+    assert other.said() == []
+    assert other.manifests() == site.manifests()
+
+
+def test_a_number_that_is_none_is_null():
+    assert metrc_http._json(b'{"ShippedQuantity": NaN, "Id": 1}') == {"ShippedQuantity": None, "Id": 1}
+
+
+async def test_lists_without_totals_end_with_a_page_that_is_not_full(metrc):
+    rows = [{"Id": number} for number in range(45)]
+    metrc._find = lambda path, query: {"Data": metrc._page(rows, query)["Data"]}
+    async with client(metrc) as api:
+        assert len(await api.fetch_all("/transfers/v2/outgoing")) == 45
+        metrc._find = lambda path, query: rows  # whatever page is asked for
+        assert len(await api.fetch_all("/transfers/v2/outgoing")) == 45
+
+
 async def test_lists_are_fetched_page_by_page(metrc):
     rows = [{"Id": number} for number in range(101)]
     metrc._find = lambda path, query: metrc._page(rows, query)

@@ -13,6 +13,7 @@ Errors::
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ import orjson
 
 from drivers.backoff import delays
 from gateway.errors import RfidError
-from gateway.sources.metrc.keys import Keys, any_case
+from gateway.sources.metrc.keys import Keys, any_case, whole_number
 from gateway.sources.metrc.shapes import Object
 from gateway.text import printable
 
@@ -50,6 +51,8 @@ MAX_RETRY_AFTER = 60.0
 
 PARALLEL = 8
 """GETs under way at once: at 100 ms each they still reach the rate."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _DRIFTS = 3
 """How often a list that changes under our hands is begun again."""
@@ -172,8 +175,8 @@ class MetrcClient:
         except httpx.HTTPError as error:
             raise _Again(f"{type(error).__name__}: {printable(str(error), 200)}") from None
         try:
-            return any_case(orjson.loads(bytes(body)))
-        except orjson.JSONDecodeError as error:
+            return any_case(_json(bytes(body.removeprefix(_BYTE_ORDER_MARK))))
+        except (ValueError, RecursionError) as error:
             raise _Again(f"the answer is not JSON ({error})") from None
 
     async def fetch_all(self, path: str, query: Query | None = None) -> list[Object]:
@@ -185,30 +188,49 @@ class MetrcClient:
         raise MetrcError(f"GET {path}: the list changes faster than it can be read: try again later")
 
     async def _pages(self, path: str, query: Query) -> list[Object] | None:
-        """None where the list changed between two pages."""
+        """None where the list changed between two pages. One without totals ends with a page that is not full, or with
+        one that is that before: then it was all on one."""
         rows: list[Object] = []
+        last: list[Object] = []
         total: int | None = None
         for number in range(1, MAX_PAGES + 1):
             page = await self.get(path, {**query, "pageNumber": number, "pageSize": PAGE_SIZE})
             data, records, pages = _page(path, page)
-            if total is None:
-                total = records
-            if records != total:
+            if number > 1 and records != total:
                 return None
-            rows += data
-            if number >= pages:
-                ids = [identity for row in rows if type(identity := row.get("Id")) is int]
-                return rows if len(rows) == total and len(ids) == len(set(ids)) else None
+            total = records
+            is_repeated = total is None and number > 1 and data == last
+            rows, last = rows if is_repeated else rows + data, data
+            if is_repeated or (len(data) < PAGE_SIZE if pages is None else number >= pages):
+                ids = [identity for row in rows if (identity := whole_number(row.get("Id"))) is not None]
+                whole = total is None or len(rows) == total
+                return rows if whole and len(ids) == len(set(ids)) else None
         raise MetrcError(f"GET {path}: more than {MAX_PAGES} pages", permanent=True)
 
 
-def _page(path: str, page: Any) -> tuple[list[Object], int, int]:
-    """Rows, number of all rows, number of pages of Metrc's wrapper around a list. A row that is no object is one that
-    says nothing."""
+def _json(body: bytes) -> Any:
+    """The JSON in an answer; NaN and infinity, which are none and which some servers write, are null. Raises ValueError
+    or RecursionError."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if not any(word in body for word in (b"NaN", b"Infinity")):
+            raise
+        return json.loads(body, parse_constant=lambda _: None)
+
+
+def _page(path: str, page: Any) -> tuple[list[Object], int | None, int | None]:
+    """Rows, number of all rows, number of pages of Metrc's wrapper around a list; both None where it does not say, as
+    where there is no wrapper. A row that is no object is one that says nothing."""
+    if isinstance(page, list):
+        page = Keys({"Data": page})
     if isinstance(page, Keys):
-        data, records, pages = page.get("Data"), page.get("TotalRecords", page.get("Total")), page.get("TotalPages")
-        if isinstance(data, list) and type(records) is int:
-            pages = pages if type(pages) is int else -(-records // PAGE_SIZE)
+        data, records = page.get("Data"), whole_number(page.get("TotalRecords"))
+        records = whole_number(page.get("Total")) if records is None else records
+        if data is None and records == 0:
+            data = []
+        if isinstance(data, list):
+            pages = None if records is None else -(-records // PAGE_SIZE)
             return [row if isinstance(row, Keys) else Keys({}) for row in data], records, pages
     raise MetrcError(f"GET {path}: the answer is not a page of a list as Metrc documents it", permanent=True)
 

@@ -18,11 +18,13 @@ class Contradiction:
 
 CONTRADICTION = Contradiction()
 
+_LONGEST_NUMBER = 18
+
 
 def _folded(key: str) -> str:
     """A key without what spellings differ in; a leading underscore, which marks our own keys, stays."""
     mark = "_" if key.startswith("_") else ""
-    return mark + key.replace("_", "").replace("-", "").lower()
+    return mark + key.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
 class Keys(dict[str, Any]):
@@ -46,6 +48,15 @@ class Keys(dict[str, Any]):
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key` in any spelling."""
         return super().get(_folded(key), default)
+
+
+def whole_number(value: Any) -> int | None:
+    """A number or count as it was meant, also in quotes or with a fraction of nothing; None where it is none."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _LONGEST_NUMBER:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and value < 1 << 53:
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
 
 
 def any_case(value: Any) -> Any:

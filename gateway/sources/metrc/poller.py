@@ -21,7 +21,7 @@ from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
 from gateway.sources.metrc.http import MetrcClient, MetrcError
-from gateway.sources.metrc.keys import Keys
+from gateway.sources.metrc.keys import Keys, whole_number
 from gateway.sources.metrc.packages import Packages
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.tasks import run_together
@@ -99,8 +99,8 @@ class Metrc:
                 "lastModifiedEnd": rfc3339(end - back * _DAY),
             }
             for transfer in await client.fetch_all(f"/transfers/v2/{direction}", query):
-                number = transfer.get("Id")
-                if type(number) is int:
+                number = whole_number(transfer.get("Id"))
+                if number is not None:
                     found.setdefault(number, transfer)  # newer windows come first
                 else:
                     await self._say_once(_name(transfer), "a transfer has no Id, so that nothing of it can be fetched")
@@ -158,11 +158,12 @@ class Metrc:
         _expect(transfer, "DeliveryCount", len(deliveries), "deliveries")
         packages: dict[Any, list[Object]] = {}
         for delivery in deliveries:
-            if type(delivery.get("Id")) is not int:
+            key = whole_number(delivery.get("Id"))
+            if key is None:
                 raise MetrcError(f"transfer {number}: a delivery has no Id", permanent=True)
-            rows = await client.fetch_all(f"/transfers/v2/deliveries/{delivery['Id']}/packages")
-            _expect(delivery, "DeliveryPackageCount", len(rows), f"packages of delivery {delivery['Id']}")
-            packages[delivery["Id"]] = rows
+            rows = await client.fetch_all(f"/transfers/v2/deliveries/{key}/packages")
+            _expect(delivery, "DeliveryPackageCount", len(rows), f"packages of delivery {key}")
+            packages[key] = rows
         facts: dict[str, Facts] = {}
         missing: list[str] = []
         if direction == "outgoing":  # what is still the sender's cannot be asked for here
@@ -218,17 +219,19 @@ class Metrc:
 
     async def _lab(self, client: MetrcClient, package: Object, found: Facts) -> None:
         """The package's lab results, and what it needs of them. Raises MetrcError as `_record`."""
-        label, number = _label(package), package.get("PackageId")
-        if type(number) is not int:
+        label, number = _label(package), whole_number(package.get("PackageId"))
+        if number is None:
             raise MetrcError(f"package {label} has no PackageId", permanent=True)
         batches = await client.fetch_all(f"/transfers/v2/deliveries/package/{number}/requiredlabtestbatches")
         results = await client.fetch_all("/labtests/v2/results", {"packageId": number})
-        if any(row.get("PackageId") not in (number, None) for row in (*batches, *results)):
+        whose = [whole_number(row.get("PackageId")) for row in (*batches, *results)]
+        if any(package not in (number, None) for package in whose):
             raise MetrcError(f"lab results of {label} are of another package", permanent=True)
         found.required = [printable(str(row.get("LabTestBatchName")), 200) for row in batches]
         # Whose a result is that names no package, nobody knows: it counts for nothing.
         found.results = [
-            row if row.get("PackageId") == number else Keys({**row, "overallpassed": None}) for row in results
+            row if whole_number(row.get("PackageId")) == number else Keys({**row, "overallpassed": None})
+            for row in results
         ]
         found.results_as_of = self._now()
 
@@ -265,12 +268,13 @@ def _folded(label: Any) -> str:
 
 def _received(transfer: Object) -> bool:
     """Every delivery has arrived: there is nothing left to load, nor to receive."""
-    total, received = transfer.get("DeliveryCount"), transfer.get("ReceivedDeliveryCount")
-    return type(total) is int and type(received) is int and 0 < total <= received
+    total = whole_number(transfer.get("DeliveryCount"))
+    received = whole_number(transfer.get("ReceivedDeliveryCount"))
+    return total is not None and received is not None and 0 < total <= received
 
 
 def _expect(said: Object, name: str, count: int, what: str) -> None:
     """What Metrc says that there is must be what it gave."""
-    number = said.get(name)
-    if type(number) is int and number != count:
+    number = whole_number(said.get(name))
+    if number is not None and number != count:
         raise MetrcError(f"Metrc says that there are {number} {what} and gives {count}: the manifest waits")

@@ -20,6 +20,7 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.floor.gate.manifest import MAX_RESULTS, is_plain
 from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.metrc.keys import whole_number
 from gateway.sources.times import read_time
 from gateway.text import printable
 
@@ -72,8 +73,8 @@ def manifest_args(
 
 
 def _delivery(delivery: Object, gathered: Gathered, lines: _Lines) -> dict[str, Any]:
-    key = delivery.get("Id")
-    if type(key) is not int:
+    key = whole_number(delivery.get("Id"))
+    if key is None:
         raise Refused(f"a delivery of manifest {gathered.transfer.get('ManifestNumber')!r} has no Id")
     packages = gathered.packages.get(key)
     if packages is None:

@@ -189,13 +189,13 @@ class Session(ABC, Generic[SettingsT]):
 
     def puzzled(self, what: str, frame: bytes) -> None:
         """A report came that cannot be read. Others may be good: only where none is, this is no reader for us."""
-        self.complain("report not understood", error=what, frame=frame.hex())
+        self.complain("report not understood", reason=what, frame=frame.hex())
         self.condition(UNREADABLE_REPORTS, self.context.now(), "tag reports cannot be read; the log has an example")
         self.comprehension.puzzled(self._loop.time(), f"{what}: {frame[:40].hex(' ')}")
 
     def leave_out(self, what: str, why: str) -> None:
         """The reader does not take a setting: it reads without it, and that is said for as long as it does."""
-        self.context.log.warning("the reader refuses a setting; going on without it", setting=what, error=why)
+        self.context.log.warning("the reader refuses a setting; going on without it", setting=what, reason=why)
         if what not in self._left_out:
             self._left_out.append(what)
             if self._is_up:
@@ -216,7 +216,7 @@ class Session(ABC, Generic[SettingsT]):
     def refused(self, why: str) -> None:
         """The reader refuses to read. It may do so once; raises `DriverError` when it goes on."""
         self.refusals += 1
-        self.complain("the reader refuses to read", why=why)
+        self.complain("the reader refuses to read", reason=why)
         if self.refusals >= MOST_REFUSALS:
             raise DriverError(f"{self.link.where}: the reader refuses to read: {why}")
 

@@ -140,7 +140,7 @@ class CfSession(Session[CfSettings]):
         why, self._refusal = self._refusal, ""
         if len(self._inventories) > 1:
             self._inventories.pop(0)
-            self.complain("the reader refuses an inventory; asking for another kind", why=why)
+            self.complain("the reader refuses an inventory; asking for another kind", reason=why)
         else:
             self.refused(why)
         self._start()

@@ -290,7 +290,7 @@ class MercurySession(Session[MercurySettings]):
         self._streaming = True
 
     def _read_by_rounds(self, why: str) -> None:
-        self.complain("the module does not stream; reading by rounds", why=why)
+        self.complain("the module does not stream; reading by rounds", reason=why)
         self._rounds = Rounds(self)
 
     # Reading.

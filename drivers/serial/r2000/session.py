@@ -278,7 +278,7 @@ class R2000Session(Session[R2000Settings]):
         if len(self._kinds) > 1:
             given_up = self._kinds.pop(0)
             self._silent = 0
-            self.complain(f"the reader knows no {given_up} round; asking for {self._kinds[0]} ones", why=why)
+            self.complain(f"the reader knows no {given_up} round; asking for {self._kinds[0]} ones", reason=why)
 
     async def _ended(self, round_: Round, end: bytes) -> None:
         now = self.context.now()

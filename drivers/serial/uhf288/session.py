@@ -262,7 +262,7 @@ class Uhf288Session(Session[Uhf288Settings]):
             await self._ask(cmd, data, what)
         except DriverError as error:
             self.check()
-            self.complain("the reader cannot do something; going on without it", error=str(error))
+            self.complain("the reader cannot do something; going on without it", reason=str(error))
             return False
         return True
 

@@ -101,15 +101,15 @@ class SightingColumns:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def at(self, rows: Any) -> SightingColumns:
-        """Some of the rows, by number or mask."""
+    def at(self, rows: Ints) -> SightingColumns:
+        """Some of the rows, by number."""
         return SightingColumns(
-            self.epcs[rows],
-            self.keys[rows],
-            self.reads[rows],
-            self.strongest[rows],
-            self.power[rows],
-            self.moment[rows],
+            self.epcs.take(rows, axis=0),
+            self.keys.take(rows),
+            self.reads.take(rows),
+            self.strongest.take(rows),
+            self.power.take(rows),
+            self.moment.take(rows),
         )
 
     def epc_bytes(self) -> list[bytes]:
@@ -166,24 +166,32 @@ def group(sightings: SightingColumns) -> SightingColumns:
     hashes.sort()
     order = (hashes & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
     hashes >>= bits
-    epcs, keys = sightings.epcs[order], sightings.keys[order]
-    alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
+    alike = _alike(sightings, order)
     if ((hashes[1:] == hashes[:-1]) != alike).any():
         order = np.lexsort((sightings.keys, sightings.epcs[:, 0], sightings.epcs[:, 1], sightings.epcs[:, 2]))
-        epcs, keys = sightings.epcs[order], sightings.keys[order]
-        alike = (epcs[1:] == epcs[:-1]).all(1) & (keys[1:] == keys[:-1])
+        alike = _alike(sightings, order)
     starts = np.flatnonzero(np.concatenate(([True], ~alike)))
     if len(starts) == count:
         return sightings
+    first = order.take(starts)
     add = np.add.reduceat
     return SightingColumns(
-        epcs[starts],
-        keys[starts],
-        add(sightings.reads[order], starts),
-        np.maximum.reduceat(sightings.strongest[order], starts),
-        add(sightings.power[order], starts),
-        add(sightings.moment[order], starts),
+        sightings.epcs.take(first, axis=0),
+        sightings.keys.take(first),
+        add(sightings.reads.take(order), starts),
+        np.maximum.reduceat(sightings.strongest.take(order), starts),
+        add(sightings.power.take(order), starts),
+        add(sightings.moment.take(order), starts),
     )
+
+
+def _alike(sightings: SightingColumns, order: Ints) -> npt.NDArray[np.bool_]:
+    """Which rows, in this order, are of the sighting that the one before is of."""
+    keys, epcs = sightings.keys.take(order), sightings.epcs.take(order, axis=0)
+    alike = keys[1:] == keys[:-1]
+    for word in range(epcs.shape[1]):
+        alike &= epcs[1:, word] == epcs[:-1, word]
+    return np.asarray(alike)
 
 
 def _hashes(sightings: SightingColumns) -> npt.NDArray[np.uint64]:

@@ -29,6 +29,7 @@ from gateway.floor.presence.contest import (
     Contest,
 )
 from gateway.floor.presence.rivals import Rivals, spread
+from gateway.floor.presence.rows import put_rows
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ class ContestedSightings:
         tags = slots[begins]
         self._rivals.lend(tags)
         made = _Made(self._rivals.rows, self._rivals.starts[tags], self._rivals.counts[tags], len(tags))
-        table, rows = window.table[tags], made.rows[made.all]
+        table, rows = window.table.take(tags), made.rows.take(made.all)
         homes = window.zones[table["antenna"]]
         tag_of = np.repeat(np.arange(len(tags)), lengths)
         turns = np.arange(len(order)) - np.repeat(begins, lengths)
@@ -68,21 +69,21 @@ class ContestedSightings:
                 self._home(made, of[own], update(sightings[own]), since[tags[of[own]]])
             if not own.all():
                 self._away(window, made, sightings[~own], of[~own], since[tags[of[~own]]])
-        window.table[tags[made.more]] = table[made.more]
+        put_rows(window.table, tags[made.more], table[made.more])
         undone = made.more[made.owner]
-        made.rows[made.all[undone]] = rows[undone]
+        put_rows(made.rows, made.all[undone], rows[undone])
         return np.asarray(order[~made.more[tag_of]])
 
     def _home(self, made: _Made, of: Ints, seen: Seen, since: Ints) -> None:
         """Tags that were seen in their own zones: all their rivals are weighed."""
         times, levels, new_windows = seen
         pairs, each = spread(made.starts[of], made.counts[of])
-        rows = made.rows[pairs]
+        rows = made.rows.take(pairs)
         rows["against"] += new_windows[each]
         rows["came"] = 0
         made.more[of[each[times[each] - rows["last"] > FADED]]] = True
         self._weigh(made, rows, of[each], levels[each], since[each], times[each])
-        made.rows[pairs] = rows
+        put_rows(made.rows, pairs, rows)
 
     def _away(self, window: Window, made: _Made, at: Ints, of: Ints, since: Ints) -> None:
         """Sightings of tags in zones that are not theirs, each of another tag."""
@@ -100,7 +101,7 @@ class ContestedSightings:
             return
         at, of, since, times, pairs = at[known], of[known], since[known], times[known], pairs[known]
         antennas, strengths = window.antennas[at], window.strengths(at)
-        rows = made.rows[pairs]
+        rows = made.rows.take(pairs)
         last = rows["last"]
         made.more[of[times - last > FADED]] = True
         rows["came"] = np.where(rows["came"] != 0, rows["came"], times)
@@ -116,11 +117,11 @@ class ContestedSightings:
         rows["reads"] += window.reads[at]
         rows["strongest"] = np.maximum(rows["strongest"], strengths)
         self._weigh(made, rows, of, self._levels(window, window.slots[at], times), since, times)
-        made.rows[pairs] = rows
+        put_rows(made.rows, pairs, rows)
 
     def _levels(self, window: Window, slots: Ints, times: Ints) -> Floats:
         """How strongly the tags' own zones, whose antennas are watching, hold them at these times."""
-        table = window.table[slots]
+        table = window.table.take(slots)
         silence = times - table["last"] - (window.totals[table["antenna"]] - table["dark"])
         scale = np.maximum(table["mean"].astype(np.float64), PATIENCE * table["widest"].astype(np.float64))
         return self._faded(table["level"].astype(np.float64), silence, scale)

@@ -20,6 +20,7 @@ from gateway.floor.levels import CENTI
 from gateway.floor.places import Places
 from gateway.floor.presence.contested import ContestedSightings, Seen, Window
 from gateway.floor.presence.presence import Presence
+from gateway.floor.presence.rows import put_rows
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
 from gateway.floor.presence.states import State
 from gateway.floor.presence.table import CHUNK_BITS, ROWS
@@ -173,7 +174,7 @@ class PlainSightings:
         in which the tag was not seen before."""
         start, columns = sightings.start, sightings.columns
         slots, antennas, states = sightings.slots[at], sightings.antennas[at], sightings.states[at]
-        rows = table[slots]
+        rows = table.take(slots)
         strength = sightings.strengths(at)
         homes = rows["antenna"].astype(np.int64)
         paused, pause = self._total[antennas], self._total[homes]
@@ -203,7 +204,7 @@ class PlainSightings:
         rows["reads"] += columns.reads[at].astype(np.uint64)
         rows["antenna"] = antennas
         rows["strongest"] = np.maximum(rows["strongest"], strength)
-        table[slots] = rows
+        put_rows(table, slots, rows)
         if anew.any():
             coming = np.flatnonzero(states == _SETTLING)
             since = np.frombuffer(self._tags.since, np.int64)

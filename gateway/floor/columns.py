@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from drivers.api import Batch
 from drivers.records import RecordFormat, Records
@@ -26,8 +27,10 @@ from gateway.floor.sighting_columns import (
     among,
     dictionaries,
     digest,
+    epc_bytes,
     group,
     join,
+    new_tags,
     view_of,
 )
 
@@ -65,15 +68,21 @@ def dumped(content: bytes) -> Iterator[tuple[int, int, bytes, list[int]]]:
 
 
 class Block:
-    """One closed window of all readers as columns. `sightings` has one row for each sighting."""
+    """One closed window of all readers as columns. `sightings` has one row for each sighting, those of a tag side by
+    side."""
 
     def __init__(self, sightings: SightingColumns) -> None:
         self.sightings = sightings
 
     @cached_property
+    def begins(self) -> npt.NDArray[np.int64]:
+        """The first row of each tag."""
+        return np.flatnonzero(new_tags(self.sightings.epcs)) if len(self.sightings) else np.zeros(0, np.int64)
+
+    @cached_property
     def epcs(self) -> list[bytes]:
-        """The EPC of each row."""
-        return self.sightings.epc_bytes()
+        """The EPC of each tag."""
+        return epc_bytes(self.sightings.epcs.take(self.begins, axis=0))
 
     @cached_property
     def found(self) -> set[bytes]:
@@ -122,9 +131,12 @@ class Columns:
 
     def add(self, batch: Batch, records: Records, reader: int, unit: int) -> bool:
         """Lets a batch wait. Returns whether it may; otherwise it is to go the plain way."""
-        if view_of(records.format) is None:
-            return False
-        self._waiting.setdefault((records.format, unit), []).append((reader, batch))
+        waiting = self._waiting.get((records.format, unit))
+        if waiting is None:
+            if view_of(records.format) is None:
+                return False
+            waiting = self._waiting[records.format, unit] = []
+        waiting.append((reader, batch))
         self._waiting_rows += len(records)
         return True
 

@@ -112,15 +112,16 @@ class SightingColumns:
             self.moment.take(rows),
         )
 
-    def epc_bytes(self) -> list[bytes]:
-        """The EPC of each row."""
-        return list(np.ascontiguousarray(self.epcs).view(f"V{EPC_BYTES}").ravel().tolist())
-
     def sums(self) -> Iterator[tuple[bytes, int, list[int]]]:
         """Each row as EPC, key and the sighting of windows.py."""
         columns = (self.reads.tolist(), self.strongest.tolist(), self.power.tolist(), self.moment.tolist())
-        for epc, key, *sums in zip(self.epc_bytes(), self.keys.tolist(), *columns, strict=True):
+        for epc, key, *sums in zip(epc_bytes(self.epcs), self.keys.tolist(), *columns, strict=True):
             yield epc, key, sums
+
+
+def epc_bytes(epcs: npt.NDArray[np.uint32]) -> list[bytes]:
+    """The EPC of each row."""
+    return list(np.ascontiguousarray(epcs).view(f"V{EPC_BYTES}").ravel().tolist())
 
 
 def among(values: npt.NDArray[Any], chosen: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -150,29 +151,33 @@ def join(parts: Sequence[SightingColumns]) -> SightingColumns:
 
 
 def group(sightings: SightingColumns) -> SightingColumns:
-    """One row for each EPC and key, in no order that means anything: the rows that were parts of one sighting added up.
+    """One row for each EPC and key: the rows that were parts of one sighting added up. Those of a tag are side by side,
+    by their keys; the tags are in no order that means anything.
 
-    One sort of a 64-bit number (a hash of EPC and key, the number of the row in the low bits) brings them together;
-    neighbours are then compared exactly. Two sightings of one hash are seen by that, and sorted by all their bytes.
+    Two sorts of 64-bit numbers, with the number of the row in the low bits of each: of a hash of the EPC, after which
+    neighbours are compared exactly and tags are numbers, and of those numbers and the keys.
     """
     count = len(sightings)
     if count < 2:
         return sightings
-    hashes = _hashes(sightings)
-    bits = np.uint64((count - 1).bit_length())
-    hashes >>= bits
-    hashes <<= bits
-    hashes |= np.arange(count, dtype=np.uint64)
-    hashes.sort()
-    order = (hashes & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
-    hashes >>= bits
-    alike = _alike(sightings, order)
-    if ((hashes[1:] == hashes[:-1]) != alike).any():
-        order = np.lexsort((sightings.keys, sightings.epcs[:, 0], sightings.epcs[:, 1], sightings.epcs[:, 2]))
-        alike = _alike(sightings, order)
-    starts = np.flatnonzero(np.concatenate(([True], ~alike)))
+    order, tags = _by_tag(sightings.epcs)
+    keys = sightings.keys.take(order).astype(np.int64)
+    width = int(keys.max()).bit_length()
+    tags <<= width
+    tags |= keys
+    bits = (count - 1).bit_length()
+    if int(tags[-1]).bit_length() + bits < 64:
+        tags <<= bits
+        tags |= order
+        tags.sort()
+        order = tags & ((1 << bits) - 1)
+        tags >>= bits
+    else:
+        again = np.argsort(tags, kind="stable")
+        order, tags = order.take(again), tags.take(again)
+    starts = np.flatnonzero(np.concatenate(([True], tags[1:] != tags[:-1])))
     if len(starts) == count:
-        return sightings
+        return sightings.at(order)
     first = order.take(starts)
     add = np.add.reduceat
     return SightingColumns(
@@ -185,21 +190,38 @@ def group(sightings: SightingColumns) -> SightingColumns:
     )
 
 
-def _alike(sightings: SightingColumns, order: Ints) -> npt.NDArray[np.bool_]:
-    """Which rows, in this order, are of the sighting that the one before is of."""
-    keys, epcs = sightings.keys.take(order), sightings.epcs.take(order, axis=0)
-    alike = keys[1:] == keys[:-1]
-    for word in range(epcs.shape[1]):
-        alike &= epcs[1:, word] == epcs[:-1, word]
-    return np.asarray(alike)
+def _by_tag(epcs: npt.NDArray[np.uint32]) -> tuple[Ints, Ints]:
+    """An order in which the rows of a tag, of whatever key, are side by side; and in that order the number of each
+    row's tag. Two tags of one hash are seen by their EPCs, and sorted by all of these."""
+    bits = np.uint64((len(epcs) - 1).bit_length())
+    hashes = _hashes(epcs)
+    hashes >>= bits
+    hashes <<= bits
+    hashes |= np.arange(len(epcs), dtype=np.uint64)
+    hashes.sort()
+    order = (hashes & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+    hashes >>= bits
+    other = new_tags(epcs.take(order, axis=0))
+    if ((hashes[1:] != hashes[:-1]) != other[1:]).any():
+        order = np.lexsort((epcs[:, 0], epcs[:, 1], epcs[:, 2]))
+        other = new_tags(epcs.take(order, axis=0))
+    return order, np.cumsum(other) - 1
 
 
-def _hashes(sightings: SightingColumns) -> npt.NDArray[np.uint64]:
-    """A 64-bit hash of each row's EPC and key: multiplication by odd constants, high bits folded down."""
-    words = (sightings.epcs[:, 0], sightings.epcs[:, 1], sightings.epcs[:, 2], sightings.keys)
-    hashes = np.zeros(len(sightings), np.uint64)
-    for word, factor in zip(words, _FACTORS, strict=True):
-        hashes += word.astype(np.uint64) * factor
+def new_tags(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which rows, at least one, are of another tag than the row before them."""
+    other = np.ones(len(epcs), np.bool_)
+    np.not_equal(epcs[1:, 0], epcs[:-1, 0], out=other[1:])
+    for word in range(1, epcs.shape[1]):
+        other[1:] |= epcs[1:, word] != epcs[:-1, word]
+    return other
+
+
+def _hashes(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash of each EPC: multiplication by odd constants, high bits folded down."""
+    hashes = np.zeros(len(epcs), np.uint64)
+    for word, factor in enumerate(_FACTORS[:3]):
+        hashes += epcs[:, word].astype(np.uint64) * factor
     hashes ^= hashes >> np.uint64(32)
     hashes *= _FACTORS[3]
     return hashes

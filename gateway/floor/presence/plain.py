@@ -55,7 +55,6 @@ class PlainSightings:
         self._portal_antennas = list(portal_antennas)
         self._smoothing = presence.contest.smoothing
         self._spots = -1
-        self._mark = np.zeros(1024, np.int64)
 
     def take(self, start: int, block: Block, elsewhere: set[bytes]) -> SightingColumns:
         """Takes in what is plain of the window that began at `start`, and returns the rest.
@@ -63,7 +62,7 @@ class PlainSightings:
         A tag is plain with all its sightings or with none; one in `elsewhere` has others that are not in the block.
         """
         columns = block.sightings
-        if not self._tags.epcs:
+        if not self._tags.epcs or not len(columns):
             return columns
         self._renew()
         slots = self._slots(block, elsewhere)
@@ -78,11 +77,7 @@ class PlainSightings:
         plain &= (states == _PRESENT) | (states == _SETTLING)
         plain &= self._zone[homes] == self._zone[antennas]
         watching = plain & ((homes == antennas) | self._lit[homes])
-        if self._single(slots[slots >= 0]):
-            plain = watching
-            self._update(table, sightings, np.flatnonzero(plain))
-        else:
-            plain = self._in_turn(table, sightings, plain, watching)
+        plain = self._in_turn(table, sightings, block.begins, plain, watching)
         plain[contested] = True
         chosen = slots[plain]
         np.frombuffer(self._tags.dirty, np.uint8)[chosen >> CHUNK_BITS] = 1
@@ -137,37 +132,26 @@ class PlainSightings:
             apart = sorted(slot for slot in map(self._tags.slots.get, elsewhere) if slot is not None)
             if apart:
                 slots[among(slots, np.array(apart))] = -1
-        return slots
+        return np.repeat(slots, np.diff(block.begins, append=len(block.sightings)))
 
     @staticmethod
     def _ports(columns: SightingColumns) -> Any:
         return columns.keys >> np.uint32(PORT_SHIFT) & np.uint32(0xFFFF)
 
-    def _single(self, slots: Ints) -> bool:
-        """Whether no tag is there twice: each finds its own number where it left it."""
-        if len(self._mark) < len(self._tags.state):
-            self._mark = np.zeros(len(self._tags.state) * 2, np.int64)
-        numbers = np.arange(len(slots))
-        self._mark[slots] = numbers
-        return bool((self._mark[slots] == numbers).all())
-
-    def _in_turn(self, table: Any, sightings: _Sightings, plain: Mask, watching: Mask) -> Mask:
-        """Takes in tags that more than one antenna saw: the first antenna of each, then the second, and so on."""
-        order = np.lexsort((sightings.columns.keys, sightings.slots))
-        ordered = sightings.slots[order]
-        first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
-        begins = np.flatnonzero(first)
-        lengths = np.diff(np.append(begins, len(ordered)))
+    def _in_turn(self, table: Any, sightings: _Sightings, begins: Ints, plain: Mask, watching: Mask) -> Mask:
+        """Takes in the tags, whose rows are from `begins` on: the first antenna of each, then the second of those that
+        more than one saw, and so on. Returns which rows those are."""
+        lengths = np.diff(begins, append=len(plain))
+        turns = np.arange(len(plain)) - np.repeat(begins, lengths)
         # The antenna that saw the tag before this one must be watching: for the first that is the one it is at, for
         # the others one of this window, which is plain itself.
-        good = np.where(first, watching[order], plain[order])
+        good = np.where(turns == 0, watching, plain)
         good = np.repeat(np.logical_and.reduceat(good, begins), lengths)
-        turns = np.arange(len(ordered)) - np.repeat(begins, lengths)
-        for turn in range(int(turns[good].max()) + 1 if good.any() else 0):
-            self._update(table, sightings, order[good & (turns == turn)])
-        chosen = np.zeros(len(order), bool)
-        chosen[order] = good
-        return chosen
+        for turn in range(int(lengths.max())):
+            now = np.flatnonzero(good & (turns == turn))
+            if len(now):
+                self._update(table, sightings, now)
+        return np.asarray(good)
 
     def _update(self, table: Any, sightings: _Sightings, at: Ints) -> Seen:
         """These sightings, each of another tag. Returns their times, the levels after them, and which are of a window

@@ -133,7 +133,8 @@ class LlrpProtocol(asyncio.Protocol):
 
     # Inside
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> bool:
+        """Takes in a chunk. Returns whether there was nothing but reads in it, which put deadlines off."""
         reports: list[bytes] = []
         others: list[Frame] = []
         try:
@@ -147,6 +148,7 @@ class LlrpProtocol(asyncio.Protocol):
                 self._session.receive(decode_tolerant(frame), self._context.now(), self._loop.time())
                 if self._early and self._session.is_up:
                     self._give_early()
+        return not others
 
     def _gather(self, size: int) -> None:
         """A reader that is set up and tells its own times may be read a little later: nothing depends on when."""
@@ -195,26 +197,31 @@ class LlrpProtocol(asyncio.Protocol):
         for batch in batches:
             self._context.sink(batch)
 
-    def _guard(self, work: Callable[..., None], *arguments: object) -> None:
-        """Does the work; an error ends the connection. One that is not the reader's fault (the gateway cannot keep its
-        reads) is for whoever runs the driver: it must not end in asyncio's log."""
+    def _guard(self, work: Callable[..., bool | None], *arguments: object) -> None:
+        """Does the work, which returns whether it can only have put deadlines off. An error ends the connection. One
+        that is not the reader's fault (the gateway cannot keep its reads) is for whoever runs the driver: it must not
+        end in asyncio's log."""
         if self._is_over:
             return
         try:
-            work(*arguments)
+            put_off = work(*arguments)
         except DriverError as error:
             self._send()  # what was asked for before the error, such as an acknowledgement
             self._end(_named(error, self._peer), orderly=False)
         except Exception as error:
             self._end(error, orderly=False)
         else:
-            self._after()
+            if self._send() or not put_off or self._timer is None:
+                self._set_alarm()
             if self._session.state is State.CLOSED:
                 self._end(None, orderly=True)
 
     def _after(self) -> None:
         """After anything happened to the session: sends what it has to say, and sets the alarm for its deadline."""
         self._send()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
         deadline = None if self._is_over else self._session.deadline
         if deadline is None:
             self._cancel_timer()
@@ -223,7 +230,7 @@ class LlrpProtocol(asyncio.Protocol):
             self._timer = self._loop.call_at(deadline, self._alarm)
 
     def _alarm(self) -> None:
-        """A deadline may have moved on since the alarm was set; `tick` knows. `_after` sets the next."""
+        """A deadline may have moved on since the alarm was set; `tick` knows. `_guard` sets the next."""
         self._timer = None
         self._guard(self._session.tick, self._context.now(), self._loop.time())
 
@@ -232,13 +239,15 @@ class LlrpProtocol(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """Sends what the session has to say. Returns whether there was anything."""
         frames = self._session.take_outgoing()
         if not frames or self._transport is None or self._transport.is_closing():
-            return
+            return False
         self._transport.write(b"".join(frames))
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self._end(DriverError(f"{self._peer}: the reader does not take what we send it"), orderly=False)
+        return True
 
     def _end(self, error: Exception | None, *, orderly: bool) -> None:
         if self._is_over:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from drivers.api import Driver, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
+from drivers.api import Batch, Driver, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
 from gateway.ops.logs import Logger
 from gateway.readers.outage import Outage
 
@@ -74,6 +74,9 @@ class Supervisor:
 
     def hear(self, item: Item) -> None:
         """The driver's sink: passes on, and notes that the reader is up."""
+        if type(item) is Batch:  # most of what comes
+            self._sink(item)
+            return
         match item:
             case ReaderUp():
                 self._came_up(item)

@@ -8,9 +8,12 @@ those that are of nothing in the configuration any more are cleared, by this run
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
+from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.remembered import TOPIC as LEDGER
@@ -18,6 +21,11 @@ from gateway.mqtt.retained import Board
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
+
+COUNTS_EVERY = 10 * SECOND
+"""A reader of which nothing but its counts has changed is published no more often: every change is a message."""
+
+_COUNTS = ("reads", "late_reads")
 
 
 def topics(config: Config) -> list[str]:
@@ -29,6 +37,16 @@ def topics(config: Config) -> list[str]:
     ]
 
 
+@dataclass(slots=True, frozen=True)
+class _Said:
+    """The state of a reader that was put on the board at `at`, and the counts in it."""
+
+    at: int
+    counts: dict[str, int]
+    state: dict[str, Any]
+    payload: bytes
+
+
 class StateTopics:
     """Puts the floor's and the readers' present state on the board, which publishes what has changed."""
 
@@ -38,6 +56,7 @@ class StateTopics:
         self._ledger = ledger
         self._readers = readers
         self._alarms = alarms
+        self._said: dict[str, _Said] = {}  # of each reader
         self._held = set(pipeline.retained)
         """What the broker may hold: of this run and, until it is said anew or cleared, of those before."""
 
@@ -57,10 +76,19 @@ class StateTopics:
         for zone in config.zones:
             yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:
-            state = floor.reader_state(supervisor.reader)
-            state |= {"error": supervisor.last_error}
-            yield f"state/reader/{supervisor.reader}", orjson.dumps(state)
+            state = floor.reader_state(supervisor.reader) | {"error": supervisor.last_error}
+            yield f"state/reader/{supervisor.reader}", self._reader(supervisor.reader, state)
         if self._alarms.known:
             yield "state/alarms", self._alarms.state()
         for dock in floor.gate.docks():
             yield f"state/dock/{dock}", orjson.dumps(floor.gate.state(dock, self._pipeline.last_tick))
+
+    def _reader(self, reader: str, state: dict[str, Any]) -> bytes:
+        """The state of a reader, with the counts that were said last unless more is new or they are old."""
+        last = self._said.get(reader)
+        now = self._pipeline.last_tick
+        if last is not None and now - last.at < COUNTS_EVERY and state | last.counts == last.state:
+            return last.payload
+        counts = {name: state[name] for name in _COUNTS}
+        self._said[reader] = _Said(now, counts, state, orjson.dumps(state))
+        return self._said[reader].payload

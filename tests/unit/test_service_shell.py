@@ -14,7 +14,7 @@ import orjson
 import pytest
 import structlog
 
-from drivers.api import DriverError
+from drivers.api import DriverError, ReaderCondition
 from gateway.errors import Refused
 from gateway.inputs import Command, Restart
 from gateway.readers.fleet import Readers
@@ -180,6 +180,26 @@ async def test_the_retained_topics_say_what_is_true_and_what_is_gone_is_cleared(
     assert orjson.loads(retained["state/reader/r1"])["status"] == "up"
     assert retained["state/zone/once"] == b""
     assert "state/zone/once" in site.pipeline.retained, "until the broker has forgotten it"
+
+
+async def test_counts_alone_are_published_now_and_then_and_with_whatever_else_is_new(site: Site) -> None:
+    topics = StateTopics(site.mqtt.board, site.pipeline, site.ledger, site.readers, site.alarms)
+
+    def said() -> dict[str, Any]:
+        topics.update(site.config)
+        state: dict[str, Any] = orjson.loads(site.mqtt.retained()["state/reader/r1"])
+        return state
+
+    first = said()
+    await site.steps(30)
+    assert said()["reads"] == first["reads"], "7.5 s"
+    await site.steps(12)
+    later = said()
+    assert later["reads"] > first["reads"]
+    await site.steps(4)
+    site.drivers["r1"].context.sink(ReaderCondition("r1", site.clock.now(), "throttled", active=True))
+    await site.steps(1)
+    assert said()["reads"] > later["reads"], "it is hot, which is said at once"
 
 
 # ---- outputs

@@ -6,19 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from drivers.emulators import command as emulate
 from gateway import __version__
 from gateway.config.model import Config
 from gateway.errors import ConfigError, Refused, RfidError
-from gateway.history import command as history
-from gateway.recording import convert
-from gateway.service import quarantine_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns its exit code: 0 done, 1 failed, 2 wrong configuration or arguments."""
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = _parser(all=argv[:1] != ["run"]).parse_args(argv)
     try:
         return int(args.run(args) or 0)
     except ConfigError as error:
@@ -33,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, all: bool = True) -> argparse.ArgumentParser:
+    """With `all` subcommands, or those that a gateway which runs for months may as well know: what the others import
+    would stay in its memory."""
     parser = argparse.ArgumentParser(prog="rfid-gateway", description="RFID readers in, movement events over MQTT out.")
     parser.add_argument("--version", action="version", version=f"rfid-gateway {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -53,11 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(run=_replay)
 
-    convert.register(commands)
-    history.register(commands)
-    quarantine_command.register(commands)
-    emulate.register(commands)
+    if all:
+        _register(commands)
     return parser
+
+
+def _register(commands: Any) -> None:
+    from drivers.emulators import command as emulate
+    from gateway.history import command as history
+    from gateway.recording import convert
+    from gateway.service import quarantine_command
+
+    for subcommand in (convert, history, quarantine_command, emulate):
+        subcommand.register(commands)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
-from gateway.events.types import EVENTS, MODELS, Part
+from gateway.events.payloads import MODELS, Part
+from gateway.events.types import EVENTS
 from gateway.mqtt.parts import PART
 from gateway.web.openapi import describe
 

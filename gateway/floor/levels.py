@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from drivers.api import RssiUnit
 
 UNITS = (RssiUnit.DBM, RssiUnit.CENTI_DBM, RssiUnit.RAW)
@@ -13,9 +15,9 @@ CENTI = (100, 1, 50)
 decibel is what makes its range that of real signals."""
 
 
-def _signed(power: list[int], size: int) -> list[int]:
-    """`power` for -size to size - 1, laid out so that a negative RSSI is a negative index."""
-    return power[size:] + power[:size]
+def _signed(steps: int, size: int) -> array[int]:
+    """For -size to size - 1, so many `steps` to a decibel, laid out so that a negative RSSI is a negative index."""
+    return array("q", (_power(step / steps) for step in (*range(size), *range(-size, 0))))
 
 
 def _power(decibel: float) -> int:
@@ -23,11 +25,7 @@ def _power(decibel: float) -> int:
     return max(1, round(10 ** ((min(decibel, 20.0) + 100) / 10)))
 
 
-POWER: tuple[list[int], ...] = (
-    _signed([_power(step) for step in range(-128, 128)], 128),
-    _signed([_power(step / 100) for step in range(-12_800, 12_800)], 12_800),
-    [_power(step / 2 - 115) for step in range(256)],
-)
+POWER = (_signed(1, 128), _signed(100, 12_800), array("q", (_power(step / 2 - 115) for step in range(256))))
 """Linear power of an RSSI, by unit code. A step outside the table raises IndexError."""
 
 

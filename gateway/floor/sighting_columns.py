@@ -37,7 +37,7 @@ _VIEWS: WeakKeyDictionary[RecordFormat, np.dtype[Any] | None] = WeakKeyDictionar
 
 _FEW_ROWS = 100
 
-_POWER = [np.array(table, np.int64) for table in POWER]
+_POWER = [np.frombuffer(table, np.int64) for table in POWER]
 
 
 def view_of(format: RecordFormat) -> np.dtype[Any] | None:

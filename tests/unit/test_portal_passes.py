@@ -9,7 +9,7 @@ import pytest
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.clock import SECOND
 from gateway.events.envelope import ALARM, GENESIS, MOVEMENT, seal
-from gateway.events.types import MODELS
+from gateway.events.payloads import MODELS
 from gateway.floor import Floor
 from gateway.floor.passes import Direction
 from gateway.inputs import Restart, Tick

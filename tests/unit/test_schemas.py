@@ -31,7 +31,7 @@ from gateway.events.envelope import (
     seal,
     source_of,
 )
-from gateway.events.types import MODELS, Part
+from gateway.events.payloads import MODELS, Part
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.floor import Floor
 from gateway.history.asking import QUESTIONS

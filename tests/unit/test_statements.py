@@ -9,7 +9,7 @@ import pytest
 from gateway.clock import SECOND, rfc3339
 from gateway.errors import Refused
 from gateway.events.envelope import seal
-from gateway.events.types import MODELS
+from gateway.events.payloads import MODELS
 from gateway.floor import Floor
 from gateway.inputs import Command
 from tests.support.floor_scene import at, config

@@ -1,4 +1,4 @@
-"""The payloads of the events as models, for their schemas and for tests: nothing that runs needs them, nor pays for them."""
+"""The payloads of the events as models, for their schemas and for tests: a running gateway does without."""
 
 from __future__ import annotations
 

@@ -217,8 +217,8 @@ class History:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # locked, full, not to be opened: nothing that a new file would mend
             reason = str(error)
-        aside = set_aside(self._path)
-        self._log.error("the history is made again from the ledger", reason=reason, kept=str(aside))
+        kept = set_aside(self._path)
+        self._log.error("the history is made again from the ledger", reason=reason, kept=str(kept))
         return Store(self._path)
 
     def _answer(self, question: Callable[[Questions], _T]) -> _T:
@@ -238,11 +238,11 @@ class History:
 
 def set_aside(path: Path) -> Path:
     """Renames a file that cannot be used, with what belongs to it; returns its new name. One is kept."""
-    aside = path.with_name(path.name + ".aside")
+    kept = path.with_name(path.name + ".aside")
     for suffix in ("-wal", "-shm", ""):
         part = path.with_name(path.name + suffix)
-        target = aside.with_name(aside.name + suffix)
+        target = kept.with_name(kept.name + suffix)
         target.unlink(missing_ok=True)
         if part.exists():
             part.rename(target)
-    return aside
+    return kept

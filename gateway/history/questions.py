@@ -176,12 +176,12 @@ class Questions:
     def alarms(self, *, open_only: bool = True, before: int | None = None, limit: int = MAX_LISTED) -> Alarms:
         """Open alarms, or all that were raised before the time `before`."""
         end = 1 << 62 if before is None else before
-        still = "cleared IS NULL AND" if open_only else ""
+        only = "cleared IS NULL AND" if open_only else ""
         order = "raised_event" if open_only else "raised"
         with self._view() as (parts, holds):
             number = self._one("SELECT count(*) FROM alarm WHERE cleared IS NULL")
             rows = self._all(
-                f"SELECT * FROM alarm WHERE {still} raised < ? ORDER BY {order} DESC LIMIT ?", (end, limit + 1)
+                f"SELECT * FROM alarm WHERE {only} raised < ? ORDER BY {order} DESC LIMIT ?", (end, limit + 1)
             )
             alarms = [parts.alarm(row) for row in rows[:limit]]
             return Alarms(holds=holds, open=number, alarms=alarms, more=len(rows) > limit)

@@ -39,7 +39,7 @@ TIMES_AS_LONG, AND_LONGER = 2, 4 * SECOND
 there."""
 
 LOUDER_HERE, MOST_LOUDER = 3.0, 20.0
-"""Decibels by which a tag and its company must be louder, on the average, in the portal that they are said to have
+"""Decibels by which a tag and its companions must be louder, on the average, in the portal that they are said to have
 passed than in another one that heard them, and the tag itself not as much the other way: half the power is what fading
 makes. One tag counts for MOST_LOUDER at most, as does what the other portal did not hear at all."""
 

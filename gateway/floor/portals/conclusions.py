@@ -27,8 +27,8 @@ LIKELY = 0.5
 
 
 class Conclusions:
-    """The conclusions of one portal. `elsewhere` tells whether a finding and its company were heard as loud at another
-    portal, `prove` gives the reads behind a finding."""
+    """The conclusions of one portal. `elsewhere` tells whether a finding and its companions were heard as loud at
+    another portal, `prove` gives the reads behind a finding."""
 
     def __init__(
         self,

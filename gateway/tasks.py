@@ -26,3 +26,8 @@ async def run_together(*work: Coroutine[Any, Any, object]) -> None:
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from None
         raise
+
+
+def loop_time() -> float:
+    """The clock of the running event loop, in seconds."""
+    return asyncio.get_running_loop().time()

@@ -40,6 +40,7 @@ CONNECT_SECONDS = 10.0
 SUBSCRIBE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
 _LARGEST = 268_435_455 + 5
+UNREADABLE = "it does not speak MQTT (a packet that cannot be read)"
 _PINGS = 1.0  # seconds between two looks at the keep-alive
 
 
@@ -183,14 +184,14 @@ class Client(asyncio.Protocol):
             case wire.PUBREL | wire.PINGRESP | wire.CONNACK:
                 self._decode(packet)
             case _ if not self._connected.done():
-                self._fail("it does not speak MQTT (a packet that cannot be read)")
+                self._fail(UNREADABLE)
             case _:
                 pass  # of a kind that nobody asked for: it says nothing about what did ask
 
     def _decode(self, packet: wire.Packet) -> None:
         self._codec.pipe.feed(packet.encode())
         if self._codec.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._fail("it does not speak MQTT (a packet that cannot be read)")
+            self._fail(UNREADABLE)
 
     def _write(self, data: bytes) -> None:
         """Joins what is written in one turn of the event loop: one system call, not one for each packet."""

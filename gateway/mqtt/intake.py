@@ -29,6 +29,7 @@ from gateway.mqtt.repeats import Answers, Seen
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.mqtt.suspects import Suspects
+from gateway.tasks import loop_time
 
 MAX_PAYLOAD = 1 << 20
 """Bytes of a command: room for a manifest of 500 packages with all its facts, which is 290 kB, and some to spare."""
@@ -243,9 +244,9 @@ class Intake:
         task.add_done_callback(self._answering.discard)
 
     async def _finish(self, name: str, topic: str, message: Message, answer: bytes) -> None:
-        started, pause = _now(), FIRST_PAUSE
+        started, pause = loop_time(), FIRST_PAUSE
         while not (result := await self._send_answer(topic, message, answer)).accepted:
-            if _now() - started + pause > PATIENCE.get(classify(result.code), 0.0):
+            if loop_time() - started + pause > PATIENCE.get(classify(result.code), 0.0):
                 self._undelivered(name, topic, str(result))
                 break
             await asyncio.sleep(pause)
@@ -254,7 +255,7 @@ class Intake:
 
     async def _send_answer(self, topic: str, message: Message, answer: bytes) -> Outcome:
         """Sends an answer once. Those at which connections may end go one at a time."""
-        if self._suspects.left_out(topic, _now()):
+        if self._suspects.left_out(topic, loop_time()):
             return Outcome(LOST_CODE, "the MQTT broker ends the connection at answers to this topic")
         async with self._alone if self._suspects.names else contextlib.nullcontext():
             connection = self._connection
@@ -275,7 +276,7 @@ class Intake:
     def cut(self, blame: bool) -> None:
         """The connection has ended. `blame`: the broker ended it, and something from here may have been the cause."""
         self.subscriptions.cut(blame)
-        topic = self._suspects.cut(blame, _now())
+        topic = self._suspects.cut(blame, loop_time())
         if topic is not None:
             self._log.error(
                 "the MQTT broker ends the connection at answers: they are left out for half an hour; "
@@ -346,7 +347,3 @@ def _encode(answer: dict[str, Any], request: str | None) -> bytes:
 def _short(text: str) -> str:
     """For a log: whoever sends a command chooses its name."""
     return text if len(text) <= 64 else text[:64] + "…"
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

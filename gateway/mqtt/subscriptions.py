@@ -14,6 +14,7 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.mqtt.interface import NO_ANSWER, Connection
 from gateway.mqtt.suspects import Suspects
+from gateway.tasks import loop_time
 
 AT_ONCE = 8
 """Filters in one SUBSCRIBE: some brokers take no more (AWS IoT Core)."""
@@ -39,7 +40,7 @@ class Subscriptions:
 
         Where a subscription may have ended the last connection, events go first: see `keep`.
         """
-        wildcards = connection.features.wildcards and not self._suspects.left_out(self._wildcard, _now())
+        wildcards = connection.features.wildcards and not self._suspects.left_out(self._wildcard, loop_time())
         self._missing = [*([self._wildcard] if wildcards or not self._names else self._names), *self._others]
         if not self._suspects.names:
             await self._ask_for_missing(connection)
@@ -55,7 +56,7 @@ class Subscriptions:
 
     def cut(self, blame: bool) -> None:
         """The connection has ended. `blame`: the broker ended it, and a subscription may have been the cause."""
-        topic = self._suspects.cut(blame, _now())
+        topic = self._suspects.cut(blame, loop_time())
         if topic is not None:
             self._log.error(
                 "the MQTT broker ends the connection at a subscription: it is left out for half an hour; "
@@ -76,7 +77,7 @@ class Subscriptions:
 
     async def _ask(self, connection: Connection, filters: list[str]) -> bool:
         """Takes off what is granted from what is missing. Returns whether the broker answers. Raises `LinkError`."""
-        filters = [topic for topic in filters if not self._suspects.left_out(topic, _now())]
+        filters = [topic for topic in filters if not self._suspects.left_out(topic, loop_time())]
         for start in range(0, len(filters), AT_ONCE):
             piece = filters[start : start + AT_ONCE]
             self._suspects.awaits(piece)
@@ -94,7 +95,3 @@ class Subscriptions:
             if NO_ANSWER in outcomes:
                 return False
         return True
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

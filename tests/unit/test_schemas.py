@@ -107,7 +107,9 @@ def test_the_page_about_mqtt_names_every_topic_and_every_command():
     below = {
         channel["address"].removeprefix("{root}/v1/{site}/{gateway}/") for channel in contract["channels"].values()
     }
-    assert {re.sub(r"\{\w+\}", "{}", topic) for topic in below} - told == set()
+    told_there = "(../config/asyncapi.yaml)" in page  # types of events, so that a new one need not be written twice
+    wanted = {re.sub(r"\{\w+\}", "{}", topic) for topic in below if not (told_there and topic.startswith("events/"))}
+    assert wanted - told == set()
     commands = {*FLOOR_COMMANDS, *QUESTIONS, "output", "status", "resend", "quarantine.list", "quarantine.release"}
     assert commands - {"manifest.refused"} - told == set()
     config = load(CONFIG / "example.yaml")

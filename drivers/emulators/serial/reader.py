@@ -36,7 +36,6 @@ class EmulatedReader(ABC):
         self.scene = scene
         self.on_read: Callable[[Seen, bool], None] | None = None
         self.commands = 0
-        self._faults = faults
         self._seed = seed
         self._wire = Wire(self.port.write, faults, seed)
         self._from_host = Wire(lambda data: None, faults, seed + 1)
@@ -99,10 +98,6 @@ class EmulatedReader(ABC):
         self.reboot()
         await asyncio.sleep(seconds)
         await self.port.open()
-
-    def set_faults(self, faults: Faults) -> None:
-        """From now on the line has these faults, both ways."""
-        self._wire.faults = self._from_host.faults = faults
 
     def _edges(self, now: int) -> list[InputEdge]:
         since, self._inputs_at = self._inputs_at, now

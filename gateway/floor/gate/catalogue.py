@@ -245,10 +245,10 @@ def _uids(delivery: Delivery | None) -> set[str]:
     return set() if delivery is None else {line.uid for line in delivery.lines}
 
 
-EARLIEST = 10**12
+_FIRST_TIME = 10**12
 """A version from which on it is taken for a time in milliseconds, as versions from Metrc are: 2001."""
 
 
 def _version(number: int) -> str:
     """A version as people read it."""
-    return f"{rfc3339(number * 1000)[:19].replace('T', ' ')} UTC" if EARLIEST <= number < 10**14 else str(number)
+    return f"{rfc3339(number * 1000)[:19].replace('T', ' ')} UTC" if _FIRST_TIME <= number < 10**14 else str(number)

@@ -198,10 +198,6 @@ class Session:
             self.counts[status] += 1
         tag.status, tag.judgement = status, judgement
 
-    def loaded(self) -> list[str]:
-        """The UIDs that are on the van, sorted."""
-        return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.LOADED)
-
     def returned(self) -> list[str]:
         """What was loaded, or may have been, and came back."""
         return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.OUTSIDE and tag.returns)

@@ -14,6 +14,7 @@ from drivers.api import Batch, ReaderUp
 from drivers.emulators.serial.command import build, emulators, obey, register
 from drivers.emulators.serial.line import PtyPort
 from gateway.config.drivers import factory
+from tests.support.claims import some
 from tests.support.serial_rig import build as build_driver
 
 SETTINGS = {"mercury": {"region": "NA"}, "uhf288": {"scan_time": 0.1}, "r2000": {}, "m100": {}}
@@ -59,7 +60,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
     assert isinstance(items[0], ReaderUp)
     logged = log.read_text()
     got = {row[0].hex().upper() for batch in items if isinstance(batch, Batch) for row in batch.rows}
-    assert all(epc in logged for epc in got)
+    assert all(epc in logged for epc in some(got))
 
 
 async def test_faults_and_lines_of_standard_input_reach_the_reader(tmp_path):

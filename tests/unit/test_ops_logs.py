@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gateway.config import LogConfig
 from gateway.ops import logs as module
 from gateway.ops.logs import Logs
+from tests.support.claims import some
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_a_closed_stream_is_survived():
     stream.close()
     logs.logger.info("to nobody")
     logs.close()
-    assert not any(thread.name == "log writer" and thread.is_alive() for thread in threading.enumerate())
+    assert not any(thread.name == "log writer" and thread.is_alive() for thread in some(threading.enumerate()))
 
 
 def test_warnings_of_python_are_logged_too(stream):

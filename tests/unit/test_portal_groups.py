@@ -12,6 +12,7 @@ from gateway.floor.portals.groups import LINK, SLOW_DIVISOR, SPAN, Judged, Load,
 from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.proof import PassProof
 from gateway.floor.portals.walk_model import Likelihood
+from tests.support.claims import some
 
 NOTHING_READ = Likelihood(0.25, 0.25, 0.25, 0.25)
 PROOF = PassProof(
@@ -60,7 +61,7 @@ def test_a_stream_is_cut_into_loads_that_a_load_can_be():
     stream = [judged(f"{n:02}", n * 0.5) for n in range(20)]
     loads = said(*stream)
     assert [len(load.members) for load in loads.open] == [9, 9, 2]
-    assert all(load.last - load.first <= SPAN for load in loads.open)
+    assert all(load.last - load.first <= SPAN for load in some(loads.open))
 
 
 def test_members_that_are_said_with_others_carry_the_name_and_in_the_order_of_their_crossing():
@@ -115,7 +116,7 @@ def test_loads_are_dumped_and_loaded():
     other.load(dump)
     assert other.open == loads.open
     assert other.dump() == loads.dump()
-    assert all(isinstance(load.direction, Direction) for load in other.open)
+    assert all(isinstance(load.direction, Direction) for load in some(other.open))
     late = judged("E", 1.8)
     assert [one.group for one in other.put_together([late], 0)] == [loads.open[0].name]
 

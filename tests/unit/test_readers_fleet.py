@@ -15,6 +15,7 @@ from gateway.config import ReaderConfig
 from gateway.errors import Refused
 from gateway.readers import fleet as fleet_module
 from gateway.readers.fleet import Readers
+from tests.support.claims import some
 
 pytestmark = pytest.mark.looptime
 
@@ -83,7 +84,7 @@ async def fleet(bench: Bench) -> AsyncIterator[Readers]:
         readers = Readers(group, bench.items.append, lambda: round(loop.time() * 1e6), structlog.get_logger("test"))
         yield readers
         await readers.stop()
-    assert all(driver.left for driver in bench.built)
+    assert all(driver.left for driver in some(bench.built))
 
 
 async def test_a_change_restarts_only_what_changed(bench):

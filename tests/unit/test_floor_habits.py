@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+import pytest
+
 from drivers.api import ReaderDown
 from gateway.clock import SECOND, micros
 from gateway.events.envelope import ALARM, Fact
@@ -75,6 +77,7 @@ def test_a_shelf_that_was_emptied_is_silent_with_reason():
     assert said(items, LEARNT + 3 * HOUR) == []
 
 
+@pytest.mark.slow
 def test_an_antenna_that_is_often_silent_for_long_is_not_missed():
     visits = [read(hour * 2 * HOUR + n, "r1", 1, 7) for hour in range(6) for n in range(60)]
     assert said([*visits, *seen(2, 24 * HOUR, "r2", 1, 9)], 24 * HOUR) == []
@@ -100,6 +103,7 @@ def test_a_door_antenna_that_hears_nothing_of_what_the_other_side_hears():
     assert found == {outside: hours[8]}
 
 
+@pytest.mark.slow
 def test_habits_outlive_the_process():
     reads = [*seen(2, LEARNT, "r1", 1, 7), *seen(LEARNT + HOUR, LEARNT + HOUR + 60, "r1", 1, 7)]
     items = given(reads, LEARNT + 2 * HOUR)

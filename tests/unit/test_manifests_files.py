@@ -299,7 +299,9 @@ ODD = [None, -1, "yes", "x" * 300, "<b>x", "a\x00b", {}, [True], "1900-01-01"]
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
-@pytest.mark.parametrize("where", [package, record, result])
+@pytest.mark.parametrize(
+    "where", [package, pytest.param(record, marks=pytest.mark.slow), pytest.param(result, marks=pytest.mark.slow)]
+)
 def test_an_odd_fact_costs_nothing_but_itself(where, value):
     """Whatever one field of one object is: the manifest is there, the other lines are as they were, and this line is
     never better than before."""

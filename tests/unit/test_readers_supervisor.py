@@ -125,7 +125,14 @@ async def test_waits_grow_until_a_connection_has_stood_a_while(seconds: float):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "held"), [(0.0, False), (3.0, True), (30.0, False), (300.0, True), (1_500.0, False)]
+    ("seconds", "held"),
+    [
+        (1_500.0, False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [(0.0, False), (3.0, True), (30.0, False), (300.0, True)]
+        ),
+    ],
 )
 async def test_a_week_of_a_reader_that_fails_soon_after_each_set_up_is_few_events(seconds: float, held: bool):
     flapping = stands(seconds, held=held)

@@ -45,7 +45,8 @@ def over(source: str) -> Iterator[tuple[int, ast.expr]]:
 def sure(found: ast.expr) -> bool:
     """Whether there is certainly something in it."""
     if isinstance(found, ast.Call):
-        return ast.unparse(found.func) in ("some", "range")
+        name = ast.unparse(found.func)
+        return name in ("some", "range") or (name == "map" and sure(found.args[-1]))
     return isinstance(found, ast.Tuple | ast.List | ast.Set) and bool(found.elts)
 
 

@@ -57,9 +57,10 @@ train: .venv/ready
 torture: .venv/ready
 	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=long timeout --foreground --signal=INT 1200 $(BIN)/python -m pytest -q tests/torture
 
-# An hour of flood in the unit's own memory, a third of a processor: docs/reliability.md.
+# An hour of flood in the unit's own memory, a third of a processor, and one with a bad broker: docs/reliability.md.
 torture-hour: .venv/ready
-	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=hour $(BIN)/python -m pytest -q tests/torture/test_memory.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" TORTURE=hour $(BIN)/python -m pytest -q tests/torture/test_memory.py \
+	  tests/torture/test_bad_broker.py
 
 fuzz: .venv/ready
 	@$(BIN)/python -m tests.fuzz

@@ -236,7 +236,7 @@ class Outgoing:
         self._answered = max(self._answered, number)
         self._probe, self._probes, self._streak = None, 0, 0
         self._doubt, self._proved = False, self._doubt
-        self.pace.taken(now)
+        self.pace.taken(now, delivery.event.sequence)
         if delivery.stage is Stage.SENT and delivery.number == number:
             self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
         self._flight.pop(delivery.number, None)
@@ -360,9 +360,9 @@ class Outgoing:
     def cut(self, blame: bool, too_fast: bool = False) -> None:
         """The connection has ended. `blame`: the broker ended it, and an event may be why; `too_fast`: so it said."""
         awaited, self._flight = list(self._flight.values()), {}
-        self.pace.cut(self._looked, len(awaited), blame, too_fast)
-        self._probe, self._probes = None, 0
         control, self._control = self._control, None
+        self.pace.cut(self._looked, {one.event.sequence for one in awaited if one is not control}, blame, too_fast)
+        self._probe, self._probes = None, 0
         for delivery in [one for one in awaited if one is not control]:
             if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery):
                 continue

@@ -2,7 +2,12 @@
 
 At first only the window limits. When the broker refuses for now, or passes over events without a word, the window is
 halved and the rate falls below what was acknowledged (multiplicative decrease); while all is well both grow again
-step by step (additive increase), and after a minute the rate has no limit again. Times are seconds of any one clock.
+step by step (additive increase), and after a minute the rate has no limit again.
+
+A broker may also end the connection at what is too much for it, and say nothing. Where all events that were awaited
+then are taken afterwards, none of them was the cause. Twice so within a minute, and the pace stays below what was
+acknowledged before: for five minutes, and for longer each time that the broker shows again that it means it.
+Times are seconds of any one clock.
 """
 
 from __future__ import annotations
@@ -25,10 +30,14 @@ UNKNOWN = 30.0
 FORGET = 60.0
 """Seconds without trouble after which the rate has no limit."""
 
-HOLD = 300.0
-"""Seconds for which the pace stays below what a connection ended at: an end is dearer than a refusal."""
+HOLD, LONGEST_HOLD = 300.0, 7_200.0
+"""Seconds for which the pace stays below what connections ended at: an end is dearer than a refusal. Doubled each time
+that they end so again once it is over."""
 
-FEWEST, LEAST = 4, 5.0
+CEILING = 0.85
+"""Share of what was acknowledged before an end up to which the rate grows again meanwhile."""
+
+FEWEST, LEAST = 4, 1.0
 """A window and a rate (events per second) below which an end does not push them: it may have had another reason."""
 
 _BUCKETS = 10  # seconds of acknowledgements that are remembered, a count for each
@@ -41,8 +50,11 @@ class Pace:
         self._widest = widest
         self.window = float(widest)
         self.rate = math.inf
-        self._ended_at = -math.inf  # when a connection ended at many events
-        self._ends = 0  # how many did so one after the other, with no single one found to be the cause
+        self._suspects: set[int] = set()  # events that were awaited when the last connection ended, and not taken since
+        self._ended_with = 0  # how many they were
+        self._ended_at = -math.inf  # when a connection ended at none of them
+        self._ends = 0  # how many did so one after the other
+        self._hold = HOLD
         self._held_until = -math.inf
         self._highest = (float(widest), math.inf)  # the window and the rate until then
         self._tokens = 1.0
@@ -77,8 +89,12 @@ class Pace:
         if self.rate != math.inf:
             self._tokens -= 1.0
 
-    def taken(self, now: float) -> None:
-        """The broker has acknowledged an event."""
+    def taken(self, now: float, sequence: int) -> None:
+        """The broker has acknowledged the event `sequence`."""
+        if sequence in self._suspects:
+            self._suspects.discard(sequence)
+            if not self._suspects:
+                self._ended_at_none(now)
         second = int(now)
         if self._acknowledged and self._acknowledged[-1][0] == second:
             self._acknowledged[-1] = (second, self._acknowledged[-1][1] + 1)
@@ -101,25 +117,35 @@ class Pace:
         self._cut_at = self._grown_at = self._filled_at = now
         self._tokens = 0.0
 
-    def cut(self, now: float, outstanding: int, blame: bool, too_fast: bool) -> None:
-        """The connection has ended with `outstanding` events awaited. `blame`: the broker ended it; `too_fast`: it said
-        that for this reason. Connections that end again and again at many events, with no single one of them found to
-        be the cause, end at their number: of those awaited, and where that is not it, of those in a second."""
-        if blame and outstanding > 1:
-            self._ends = self._ends + 1 if now - self._ended_at < FORGET else 1
-            self._ended_at = now
-        elif not too_fast:
-            return
-        if too_fast or self._ends > 1:
-            self._held_until = now + HOLD
-            window = max(min(self.window, outstanding) / 4, float(min(FEWEST, self._widest)))
-            highest = math.inf
-            if too_fast or self._ends > 3:
-                self.trouble(now, now)
-                self.rate = max(self.rate, LEAST)
-                highest = self.rate if self._measured(now) > 1 else math.inf
-            self.window = window
-            self._highest = (window, highest)
+    def cut(self, now: float, suspects: set[int], blame: bool, too_fast: bool) -> None:
+        """The connection has ended while the events `suspects` were awaited. `blame`: the broker ended it; `too_fast`:
+        it said that for this reason."""
+        self._suspects = set(suspects) if blame else set()
+        self._ended_with = len(suspects)
+        if too_fast:
+            self._stay_below(now)
+
+    def _ended_at_none(self, now: float) -> None:
+        """All that was awaited when the last connection ended was taken since: it ended at their number, of those
+        awaited or of those in a second."""
+        self._ends = self._ends + 1 if now - self._ended_at < FORGET else 1
+        self._ended_at = now
+        if self._ends > 1:
+            self._stay_below(now)
+
+    def _stay_below(self, now: float) -> None:
+        _, before = self._limits(now)
+        if now >= self._held_until > -math.inf:
+            self._hold = min(2 * self._hold, LONGEST_HOLD)
+        self._held_until = now + self._hold
+        if self._ended_with > 1:
+            self.window = max(min(self.window, self._ended_with) / 4, float(min(FEWEST, self._widest)))
+        window, measured = self.window, self._measured(now)
+        known = min(measured, before) if measured > 1 else before
+        self.trouble(now, now)
+        self.rate = max(self.rate, LEAST)
+        self.window = window
+        self._highest = (window, max(self.rate, CEILING * known))
 
     def explained(self) -> None:
         """One event was found at which connections end."""

@@ -24,6 +24,7 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     request: Annotated[str, Field(max_length=128)] | None = None
+    by: Annotated[str, Field(max_length=128)] | None = None
 
 
 class _List(_Arguments):

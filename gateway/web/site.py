@@ -55,7 +55,7 @@ _TARGET = re.compile(
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
 
-_ACTING = ("/docks/", "/alarms/", "/counts/", "/differences", "/tags/")
+_ACTING = ("/docks/", "/alarms/", "/counts/", "/differences", "/tags/", "/readers/")
 """How paths begin to which pages post what is to be done: they want JSON, also of what goes wrong."""
 
 
@@ -79,6 +79,7 @@ class _Site:
                 Route("/plan", self._plan),
                 Route("/zones", self._zones),
                 Route("/readers", self._readers),
+                Route("/readers/release", self._release, methods=["POST"]),
                 Route("/alarms", self._alarms),
                 Route("/docks/{dock}", self._dock),
                 Route("/docks/{dock}/{action}", self._act, methods=["POST"]),
@@ -225,6 +226,11 @@ class _Site:
         args = {"uid": request.path_params["uid"]} | await arguments(request, DESTROY)
         args |= {"weight": weight(args)}
         return await self._carry_out("destroy", args, person(who, args, LOCAL))
+
+    async def _release(self, request: Request) -> Response:
+        who = self._actor(request)
+        await arguments(request, frozenset())
+        return await self._carry_out("quarantine.release", {"all": True}, who)
 
     def _actor(self, request: Request) -> str:
         """Who asks for something to be done. Raises HTTPException where that is not to be believed."""

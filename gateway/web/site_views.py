@@ -50,4 +50,4 @@ def readers_parts(
     if set_apart:
         count = number(set_apart, "message")
         lines.insert(0, f"{count} not taken by the office system. Nothing is lost: they are kept here. Tell IT.")
-    return {"readers": render("readers.html", readers=list(readers), lines=lines)}
+    return {"readers": render("readers.html", readers=list(readers), lines=lines, kept=set_apart)}

@@ -63,6 +63,8 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
             await alarms.until(lambda it: it.messages)
             await until(lambda: ledger.stats().quarantined == 0)
             assert (await run("release", "--all"))[0] == 1, "nothing is left"
+            with pytest.raises(Refused, match="none of these"):
+                await commands["quarantine.release"]({"all": True, "by": "ana"})  # as a page asks
     await ledger.close()
 
 

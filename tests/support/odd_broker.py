@@ -36,9 +36,17 @@ class OddBroker:
     port: int = 0
     subscribed: list[str] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+    five: bool = False
+    writer: asyncio.StreamWriter | None = None  # of whoever subscribed last
 
     def on(self, topic: str) -> list[bytes]:
         return [payload for name, payload in self.taken if topic in name]
+
+    def tell(self, topic: str, payload: bytes) -> None:
+        """Passes a message on to whoever subscribed last, with QoS 1."""
+        assert self.writer is not None
+        body = len(topic).to_bytes(2, "big") + topic.encode() + b"\0\7" + (b"\0" if self.five else b"") + payload
+        self.writer.write(wire.Packet(wire.PUBLISH | 2, body).encode())
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -100,6 +108,7 @@ class OddBroker:
             filters.append(body[at + 2 : end].decode())
             at = end + 1
         self.subscribed += filters
+        self.five, self.writer = five, writer
         codes = self.suback(filters)
         if isinstance(codes, list):
             writer.write(wire.Packet(wire.SUBACK, body[:2] + (b"\0" if five else b"") + bytes(codes)).encode())

@@ -260,13 +260,22 @@ def test_connections_that_are_cut_as_soon_as_they_stand_keep_the_order(every: in
     assert len(world.taken) + len(world.apart) == 200
 
 
-def test_a_broker_that_hangs_up_at_more_than_its_rate_is_sent_less() -> None:
-    free = bucket(20)
-    world = deliver(600, lambda now, event: 0 if free(now) else CLOSE)
+@pytest.mark.parametrize("rate", [2, 5, 20, 100])
+def test_a_broker_that_hangs_up_at_more_than_its_rate_is_sent_less(rate: int) -> None:
+    free = bucket(rate)
+    world = deliver(600, lambda now, event: 0 if free(now) else CLOSE, until=1000.0)
     assert world.taken == list(range(1, 601))
     assert not world.apart
-    assert world.connections < 60
-    assert world.now < 120
+    assert world.connections < 15
+    assert world.now < 1.5 * 600 / rate
+
+
+def test_a_broker_that_hung_up_is_asked_for_more_ever_more_rarely() -> None:
+    """Two hours of a backlog at a broker which hangs up above 20 a second."""
+    free = bucket(20)
+    world = deliver(100_000, lambda now, event: 0 if free(now) else CLOSE, until=7_000.0)
+    assert not world.apart
+    assert world.connections < 40
 
 
 def test_a_broker_that_says_it_was_too_much_at_once_is_believed() -> None:

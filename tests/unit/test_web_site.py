@@ -122,6 +122,21 @@ async def test_without_tokens_a_foreign_name_gets_nothing(gateway, host):
             assert (await browser.client.get(path, headers={"host": host})).status_code == 421
 
 
+async def test_what_the_broker_has_not_taken_is_sent_again_from_the_page(gateway, ana, monkeypatch):
+    asked = []
+
+    async def command(name, args, who):
+        asked.append((name, dict(args), who))
+        return {}
+
+    monkeypatch.setattr(gateway, "command", command)
+    headers = JSON | {"origin": ana.origin, "x-csrf-token": await ana.secret("/readers")}
+    assert (await ana.client.post("/readers/release", json={}, headers=headers)).status_code == 200
+    assert (await ana.client.post("/readers/release", json={"all": "1"}, headers=headers)).status_code == 400
+    assert (await ana.client.post("/readers/release", json={})).status_code in (401, 403)
+    assert asked == [("quarantine.release", {"all": True}, "ana")]
+
+
 async def test_a_refusal_is_told_and_nothing_is_done(gateway, ana):
     answer = await ana.act("close")
     assert answer.status_code == 409

@@ -200,6 +200,8 @@ def test_what_the_office_has_not_taken_stands_above_the_readers() -> None:
     readers = FakeGateway().readers()
     assert "3 messages not taken by the office system" in Seen(readers_parts(readers, 3)["readers"]).text
     assert "not taken" not in Seen(readers_parts(readers)["readers"]).text
+    assert 'action="/readers/release"' in readers_parts(readers, 3)["readers"]
+    assert "/readers/release" not in readers_parts(readers)["readers"]
 
 
 def test_readers_say_what_is_wrong():

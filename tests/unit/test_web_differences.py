@@ -38,6 +38,17 @@ async def test_seen_and_books_stand_side_by_side(gateway: FakeGateway) -> None:
         assert "&lt;script&gt;alert" in page
 
 
+async def test_a_book_that_was_never_read_says_nothing_of_a_package(gateway: FakeGateway) -> None:
+    floor = site()
+    told([said(10, "metrc", package(7))], 60, floor)
+    gateway.book_state = floor.books.state()
+    async with Browser(gateway, tokens=False) as browser:
+        page = (await browser.get("/differences")).text
+    assert "erp: not read yet" in page
+    assert 'data-label="erp"><span class="muted">not read yet</span>' in page
+    assert "not in it" not in page.replace(EVIL, "").split('data-label="erp"')[1].split("</td>")[0]
+
+
 async def test_the_download_has_all_of_it_as_text(gateway: FakeGateway) -> None:
     async with Browser(gateway, tokens=False) as browser:
         answer = await browser.get("/differences.csv")

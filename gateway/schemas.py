@@ -1,8 +1,8 @@
 """What other programs need to know of us, generated from the code: ``python -m gateway.schemas [DIRECTORY]``.
 
-``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event, ``asyncapi.yaml`` for
-whoever talks to the gateway over MQTT, and ``openapi.json`` for whoever asks its history over HTTP. A test compares the
-files under config/ with what this module makes.
+``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event and for the state of a
+reader, ``asyncapi.yaml`` for whoever talks to the gateway over MQTT, and ``openapi.json`` for whoever asks its history
+over HTTP. A test compares the files under config/ with what this module makes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
 from gateway.events.payloads import MODELS, Part
+from gateway.events.states import ReaderState
 from gateway.events.types import EVENTS
 from gateway.mqtt.parts import PART
 from gateway.web.openapi import describe
@@ -32,6 +34,8 @@ def generate() -> dict[str, str]:
     files["openapi.json"] = _json(describe())
     for kind in MODELS:
         files[schema_file(kind)] = _json(event(kind))
+    for name, state in _STATES.items():
+        files[_state_file(name)] = _json({"$schema": _DIALECT} | TypeAdapter(state).json_schema() | {"title": name})
     files[schema_file(PART)] = _json({"$schema": _DIALECT} | Part.model_json_schema() | {"title": PART})
     return files
 
@@ -39,6 +43,11 @@ def generate() -> dict[str, str]:
 def schema_file(kind: str) -> str:
     """``rfid.movement.v1`` as ``events/movement.v1.schema.json``."""
     return f"events/{kind.removeprefix('rfid.')}.schema.json"
+
+
+def _state_file(name: str) -> str:
+    """``reader-state`` as ``states/reader.schema.json``."""
+    return f"states/{name.removesuffix('-state')}.schema.json"
 
 
 def configuration() -> dict[str, Any]:
@@ -83,6 +92,8 @@ def asyncapi() -> dict[str, Any]:
         if name in kinds:
             message["contentType"] = "application/cloudevents+json"
             message["payload"] = {"$ref": f"./{schema_file(kinds[name])}"}
+        elif name in _STATES:
+            message["payload"] = {"$ref": f"./{_state_file(name)}"}
         channels[name] = {
             "address": f"{{root}}/v1/{{site}}/{{gateway}}/{topic}",
             "title": title,
@@ -134,6 +145,9 @@ _PARAMETERS = {
     "reader": "The reader.",
     "name": "The name of the command.",
 }
+
+_STATES: dict[str, Any] = {"reader-state": ReaderState}
+"""States with a schema of their own, by the name of their channel."""
 
 _TOPICS = {
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),

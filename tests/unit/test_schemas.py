@@ -7,7 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import orjson
 import pytest
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderClock, ReaderDown, ReaderUp
@@ -32,6 +34,7 @@ from gateway.events.envelope import (
     source_of,
 )
 from gateway.events.payloads import MODELS, Part
+from gateway.events.states import ReaderState
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.floor import Floor
 from gateway.history.asking import QUESTIONS
@@ -242,6 +245,7 @@ def test_what_the_floor_says_fits_the_schemas():
     )
     floor = Floor(config)
     facts: list[Fact] = []
+    states = set[str]()
     start = 1_700_000_000 * SECOND
     epc = bytes.fromhex("1A4060300048D3D006913126")
     facts += floor.feed(ReaderUp("r", start, model="R700"))
@@ -274,7 +278,11 @@ def test_what_the_floor_says_fits_the_schemas():
             case 2960:
                 facts += floor.feed(ClockStep(t, -5, 0, "set"))
         facts += floor.feed(Tick(t))
+        if step % 50 == 0:
+            state = orjson.dumps(floor.reader_state("r") | {"error": ""})
+            states.add(TypeAdapter(ReaderState).validate_json(state)["status"])
 
+    assert states == {"up", "down"}
     source = source_of(config.site, config.gateway)
     for sequence, fact in enumerate(facts, 1):
         MODELS[fact.type].model_validate_json(seal(fact, source, "epoch", sequence, GENESIS).payload)

@@ -1,9 +1,22 @@
-"""Text that came from outside, made fit to be shown."""
+"""Text that came from outside, made fit to be shown, and what is wrong with arguments, in words for who sent them."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gateway.errors import Refused
+
+_TOLD = 3
+"""Problems that are told; more only hide the first."""
+
+_SUBJECT = re.compile(r"^(?:Input|String|List|Value|Dictionary) should ")
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def printable(text: str, limit: int) -> str:
@@ -21,3 +34,30 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean `{close[0]}`?" if close else f"write one of {', '.join(known)}"
+
+
+def validated(model: type[_Model], args: Any, what: str) -> _Model:
+    """`args` as `model`. Raises `Refused`, which begins with `what`: the command, or the message."""
+    try:
+        return model.model_validate(args)
+    except ValidationError as error:
+        raise Refused(f"{what}: {problems(error, model)}") from None
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first few problems of arguments that are no `model`, each with its place, short enough for a message."""
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = [_problem(tuple(detail["loc"]), detail["type"], detail["msg"], known) for detail in details[:_TOLD]]
+    more = len(details) - _TOLD
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def _problem(where: tuple[int | str, ...], kind: str, message: str, known: list[str]) -> str:
+    place = printable(".".join(str(step) for step in where), 80) or "arguments"
+    if kind == "missing":
+        return f"{place} is missing"
+    if kind == "extra_forbidden":
+        remedy = did_you_mean(str(where[0]), known) if len(where) == 1 and known else "leave it out"
+        return f"{place} is unknown: {remedy}"
+    return f"{place}: {_SUBJECT.sub('must ', message.removeprefix('Value error, '))}"

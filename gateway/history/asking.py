@@ -8,9 +8,24 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from gateway.clock import parse_rfc3339
 from gateway.errors import Refused
 from gateway.history.answers import Alarms, Answer, Batch, Counts, Trail, Where, Zone
-from gateway.history.questions import MAX_ENTRIES, MAX_LISTED, MAX_PACKAGES, MAX_TAGS, Questions, moment
+from gateway.history.questions import MAX_ENTRIES, MAX_LISTED, MAX_PACKAGES, MAX_TAGS, Questions
+from gateway.text import problems
+
+
+def moment(text: str) -> int:
+    """A time as an answer writes it, or any RFC 3339 time with an offset, in microseconds. Raises `Refused`."""
+    try:
+        if len(text) <= 40:
+            t = parse_rfc3339(text)
+            if 0 <= t < 1 << 60:
+                return t
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise Refused(f"{text[:40]!r} is not a time: write it as 2026-02-14T09:00:00Z")
+
 
 _Moment = Annotated[int, BeforeValidator(lambda value: value if isinstance(value, int) else moment(str(value)))]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -134,8 +149,4 @@ def read(name: str, args: Mapping[str, Any]) -> Question:
     try:
         return QUESTIONS[name].question.model_validate(args)
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(str(part) for part in entry['loc']) or 'arguments'}: {entry['msg']}"
-            for entry in error.errors(include_url=False, include_input=False)[:3]
-        )
-        raise Refused(f"{name}: {'; '.join(problems)}"[:500]) from None
+        raise Refused(f"{name}: {problems(error, QUESTIONS[name].question)}"[:500]) from None

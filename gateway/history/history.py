@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import math
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
@@ -91,6 +91,8 @@ class History:
         self._busy = busy
         self._cameras = cameras
         self._keep = keep
+        self.zones: Callable[[], Collection[str]] = tuple
+        """The zones of the configuration in force."""
         self._writing = ThreadPoolExecutor(1, "history")
         self._answering = ThreadPoolExecutor(1, "answers")
         self._asking = asyncio.Lock()
@@ -225,7 +227,7 @@ class History:
         if self._reader is None:
             self._reader = schema.open_reader(self._path)
         try:
-            return question(Questions(self._reader))
+            return question(Questions(self._reader, self.zones()))
         except sqlite3.Error:
             self._close_reader()  # the file may have been made again
             raise

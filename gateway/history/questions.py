@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import orjson
 
-from gateway.clock import parse_rfc3339
 from gateway.errors import Refused
 from gateway.history.answers import (
     Alarms,
@@ -35,6 +34,7 @@ from gateway.history.answers import (
 from gateway.history.identify import LONGEST, SHORTEST_END, identify
 from gateway.history.rows import Parts, item
 from gateway.history.schema import EPOCH_SPAN, LENGTHS, LONG, OPEN
+from gateway.text import did_you_mean
 
 MAX_PACKAGES = 200
 """Packages in one answer of `where` and `batch`."""
@@ -64,10 +64,12 @@ _ROW = TypeVar("_ROW")
 
 class Questions:
     """Asks over `connection`, which `schema.open_reader` has opened, in one thread at a time. Raises `Refused` for a
-    question that cannot be answered, and `sqlite3.Error`."""
+    question that cannot be answered, and `sqlite3.Error`. `zones` are those of the configuration, where it is known: of
+    a zone that neither it nor the history knows nothing is said, least of all that it is empty."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, zones: Collection[str] = ()) -> None:
         self._db = connection
+        self._zones = zones
 
     # ---- questions
 
@@ -127,6 +129,7 @@ class Questions:
         """Who was in `zone` at the time `at`, by UID from behind `after`."""
         inside, values = _inside(zone, at)
         with self._view() as (parts, holds):
+            self._known(zone)
             found = [tuple(row) for row in self._all(f"{inside} SELECT uid, event, state FROM inside", values)]
             sums = Counter(state for _, state in {(uid, state) for uid, _, state in found})
             wanted = sorted((uid, event) for uid, event, _ in found if uid > after)[: limit + 1]
@@ -150,6 +153,12 @@ class Questions:
                 tags=list(tags.values()), unwatched=self._unwatched(antennas, {zone}, at, at + 1, parts),
                 more=len(rows) > limit,
             )  # fmt: skip
+
+    def _known(self, zone: str) -> None:
+        """Raises `Refused` for a zone that there is not and never was."""
+        once = "SELECT 1 FROM (SELECT zone FROM stay UNION ALL SELECT zone FROM count) WHERE zone = ? LIMIT 1"
+        if self._zones and zone not in self._zones and not self._all(once, (zone,)):
+            raise Refused(f"there is no zone `{zone}`: {did_you_mean(zone, self._zones)}")
 
     def batch(self, batch: str, after: str = "", limit: int = MAX_PACKAGES) -> Batch:
         """Where the packages of `batch` are, by UID from behind `after`."""
@@ -190,6 +199,8 @@ class Questions:
         """Counts that ended before the time `before`, of one zone with the lines of the newest, or of all."""
         end = 1 << 62 if before is None else before
         with self._view() as (parts, holds):
+            if zone is not None:
+                self._known(zone)
             of_zone, values = ("zone = ? AND", (zone,)) if zone is not None else ("", ())
             rows = self._all(
                 f"SELECT * FROM count WHERE {of_zone} ended < ? ORDER BY event DESC LIMIT ?",
@@ -364,18 +375,6 @@ class Questions:
 
 ACCESS_NEAR = 120_000_000
 """Microseconds before and after a change of place in which a door's events belong to it: a walk to the next door."""
-
-
-def moment(text: str) -> int:
-    """A time as an answer writes it, or any RFC 3339 time with an offset, in microseconds. Raises `Refused`."""
-    try:
-        if len(text) <= 40:
-            t = parse_rfc3339(text)
-            if 0 <= t < 1 << 60:
-                return t
-    except (ValueError, TypeError, OverflowError):
-        pass
-    raise Refused(f"{text[:40]!r} is not a time: write it as 2026-02-14T09:00:00Z")
 
 
 def _inside(zone: str, at: int) -> tuple[str, tuple[object, ...]]:

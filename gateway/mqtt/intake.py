@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import paho.mqtt.client as paho
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from drivers.api import Log
 from gateway.errors import Refused
@@ -30,6 +30,7 @@ from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.mqtt.suspects import Suspects
 from gateway.tasks import loop_time
+from gateway.text import validated
 
 MAX_PAYLOAD = 1 << 20
 """Bytes of a command: room for a manifest of 500 packages with all its facts, which is 290 kB, and some to spare."""
@@ -331,11 +332,7 @@ def _parse(model: type[_Model], payload: bytes) -> _Model:
         raise Refused(f"the payload is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Refused("the payload must be a JSON object, such as {}")
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False))
-        raise Refused("the payload is wrong: " + "; ".join(faults)) from None
+    return validated(model, content, "the payload is wrong")
 
 
 def _encode(answer: dict[str, Any], request: str | None) -> bytes:

@@ -8,14 +8,14 @@ import urllib.request
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.clock import SECOND, rfc3339
 from gateway.config.cameras import CameraConfig, FrigateConfig
 from gateway.errors import Refused
 from gateway.floor.gate.commands import Who
 from gateway.floor.gate.manifest import Text, Time
-from gateway.text import printable
+from gateway.text import printable, validated
 
 TIMEOUT = 15.0
 """Seconds that a Frigate may take to answer; it exports afterwards."""
@@ -43,10 +43,7 @@ async def export(cameras: list[CameraConfig], args: dict[str, Any]) -> dict[str,
 
     ``POST /api/export/{camera}/start/{start}/end/{end}`` of Frigate's HTTP API, times in seconds since 1970.
     """
-    try:
-        wanted = _Export.model_validate(args)
-    except ValidationError as error:
-        raise Refused(f"camera.export: {error.errors(include_url=False, include_input=False)[0]['msg']}") from None
+    wanted = validated(_Export, args, "camera.export")
     frigates = {camera.id: camera.frigate for camera in cameras if camera.frigate is not None}
     frigate = frigates.get(wanted.camera)
     if frigate is None:

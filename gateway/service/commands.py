@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.api import DriverError
 from gateway.clock import rfc3339
@@ -24,6 +24,7 @@ from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
 from gateway.service.scans import decoded
 from gateway.sources.identifiers import IdentifierMap
+from gateway.text import validated
 
 _INTERNAL = frozenset({"manifest.refused"})
 """What only the gateway's own sources say."""
@@ -129,7 +130,7 @@ class Commands:
         return await self.submit("alarm.acknowledge", args | {"place": alarm.place, "uid": alarm.uid})
 
     async def _output(self, args: dict[str, Any]) -> dict[str, Any]:
-        wanted = _validated(_Output, args)
+        wanted = validated(_Output, args, "output")
         try:
             await self._readers.get(wanted.reader).driver.set_output(wanted.port, wanted.state)
         except DriverError as error:
@@ -137,7 +138,7 @@ class Commands:
         return {"reader": wanted.reader, "port": wanted.port, "state": wanted.state}
 
     async def _status(self, args: dict[str, Any]) -> dict[str, Any]:
-        _validated(_Status, args)
+        validated(_Status, args, "status")
         floor = self._pipeline.floor
         return {
             "time": rfc3339(self._now()),
@@ -149,11 +150,3 @@ class Commands:
                 for supervisor in self._readers
             },
         }
-
-
-def _validated(model: type[_Model], args: dict[str, Any]) -> _Model:
-    try:
-        return model.model_validate(args)
-    except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-        raise Refused(f"the arguments are wrong: {what}") from error

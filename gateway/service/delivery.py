@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.quarantine import Quarantined
+from gateway.text import validated
 
 MAX_LISTED = 100
 """Events in one answer, which has some 30 kB then; `after` asks for the next ones."""
@@ -74,12 +75,12 @@ class DeliveryCommands:
         }
 
     async def _list(self, args: dict[str, Any]) -> dict[str, Any]:
-        wanted = _validated(_List, args)
+        wanted = validated(_List, args, "quarantine.list")
         found = await self._ledger.quarantined(wanted.limit, wanted.after, wanted.topic)
         return {"total": self._ledger.stats().quarantined, "events": [_described(event) for event in found]}
 
     async def _release(self, args: dict[str, Any]) -> dict[str, Any]:
-        wanted = _validated(_Release, args)
+        wanted = validated(_Release, args, "quarantine.release")
         if (wanted.sequences is not None) + (wanted.topic is not None) + wanted.all != 1:
             raise Refused("say which events: sequences, or topic, or all")
         count = await self._ledger.release(wanted.sequences, wanted.topic)
@@ -89,7 +90,7 @@ class DeliveryCommands:
         return {"released": count}
 
     async def _resend(self, args: dict[str, Any]) -> dict[str, Any]:
-        wanted = _validated(_Resend, args)
+        wanted = validated(_Resend, args, "resend")
         stats = self._ledger.stats()
         if wanted.epoch != stats.epoch:
             raise Refused(f"epoch {wanted.epoch!r} is not the present one, {stats.epoch}: its events are not here")
@@ -114,11 +115,3 @@ def _described(event: Quarantined) -> dict[str, Any]:
         "tried_again": "by command" if event.final else "by itself",
         "released": event.released,
     }
-
-
-def _validated(model: type[_Model], args: dict[str, Any]) -> _Model:
-    try:
-        return model.model_validate(args)
-    except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-        raise Refused(f"the arguments are wrong: {what}") from error

@@ -286,6 +286,11 @@ class Pipeline:
             self._whole = True
             self.hurry_checkpoint()
 
+    @property
+    def zones(self) -> list[str]:
+        """The ids of the zones of the configuration in force."""
+        return [zone.id for zone in self._config.zones]
+
     def reconfigure(self, config: Config) -> None:
         """Goes on with a floor of `config` in the state of the present one. Raises, with nothing changed, where that
         cannot be.

@@ -84,6 +84,7 @@ class Storage:
         self.pipeline = await recover(
             config, found, self.ledger, journal, recorder, self._clock, self._log, memory.room(config)
         )
+        self.history.zones = lambda: self.pipeline.zones
         await self.ledger.flush()
         last = int(found.meta.get("last_tick", 0))
         self.away = max(0.0, (self._clock.now() - last) / SECOND) if last else None

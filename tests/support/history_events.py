@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -219,9 +220,9 @@ class History:
     def trim(self, before: int, after: str) -> str | None:
         return self._store.trim(before, after)
 
-    def ask(self) -> Questions:
+    def ask(self, zones: Sequence[str] = ()) -> Questions:
         self._reader: sqlite3.Connection = schema.open_reader(self.path)
-        return Questions(self._reader)
+        return Questions(self._reader, zones)
 
     def close(self) -> None:
         if hasattr(self, "_reader"):

@@ -146,7 +146,7 @@ def test_no_file_outgrows_a_head():
 
 
 def test_the_hall_is_small():
-    assert len([path for path in (ROOT / "gateway").iterdir() if path.is_file()]) <= 12
+    assert len([path for path in (ROOT / "gateway").iterdir() if path.suffix == ".py"]) <= 12
 
 
 @pytest.mark.parametrize("module", sorted(modules("drivers")))

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from gateway.errors import HistoryError, Refused
 from gateway.history import schema
 from gateway.history.answers import Stay, Unwatched
+from gateway.history.asking import moment
 from gateway.history.history import set_aside
 from gateway.history.identify import retail_id
-from gateway.history.questions import MAX_TAGS, moment
+from gateway.history.questions import MAX_TAGS
 from gateway.history.store import Store
 from tests.support import history_events as make
 from tests.support.history_events import EPOCH, START, History, copy, rows, sealed, uid
@@ -392,3 +393,15 @@ def test_a_file_that_is_no_history_is_left_alone(tmp_path: Path) -> None:
 def test_nothing_to_ask_is_said(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="start the gateway"):
         schema.open_reader(tmp_path / "none.db")
+
+
+def test_of_a_zone_that_is_not_and_never_was_nothing_is_said(history: History) -> None:
+    history.take(*LIFE)
+    questions = history.ask(["shelf"])
+    assert questions.zone("shelf", START).present == 0  # of the configuration, and empty
+    assert questions.zone("vault", START + SECOND).present == 2  # of an earlier one
+    assert len(questions.counts("vault").counts) == 1
+    with pytest.raises(Refused, match="there is no zone `shelve`: did you mean `shelf`"):
+        questions.zone("shelve", START)
+    with pytest.raises(Refused, match="there is no zone `shelve`"):
+        questions.counts("shelve")

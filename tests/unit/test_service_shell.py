@@ -130,9 +130,9 @@ async def test_a_command_is_an_input_of_the_floor_and_its_answer_says_when(site:
         ("nothing", {}, "there is no command 'nothing'"),
         ("manifest.refused", {}, "there is no command"),  # what only the gateway itself says
         ("access", {"door": "north"}, "access: action"),
-        ("output", {"reader": "r1", "port": 0, "state": True}, "port: Input should be greater"),
+        ("output", {"reader": "r1", "port": 0, "state": True}, "output: port: must be greater"),
         ("output", {"reader": "r9", "port": 1, "state": True}, "r9"),
-        ("status", {"more": 1}, "more: Extra inputs"),
+        ("status", {"more": 1}, "more is unknown: write one of request"),
     ],
 )
 async def test_a_command_that_is_wrong_is_refused_and_changes_nothing(

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.floor.gate.manifest import Key, Text, Time, Uid, problems
+from gateway.floor.gate.manifest import Key, Text, Time, Uid
 from gateway.inputs import Command
-from gateway.text import printable
+from gateway.text import printable, problems
 
 MAX_UIDS = 2_000
 """UIDs of one command: what fits into an MQTT command, and more than a handheld reads at a time."""
@@ -148,6 +148,6 @@ def read(model: type[_Model], command: Command) -> _Model:
     try:
         return command.typed(model.model_validate)
     except ValidationError as error:
-        raise Refused(f"{command.name}: {problems(error)}") from None
+        raise Refused(f"{command.name}: {problems(error, model)}") from None
     except ValueError as error:
         raise Refused(f"{command.name}: cannot be read: {printable(str(error), 100)}") from None

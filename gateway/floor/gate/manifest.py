@@ -25,7 +25,7 @@ from pydantic import (
 from gateway.clock import read_rfc3339, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.text import printable
+from gateway.text import printable, problems
 
 MAX_LINES = 2_000
 """Lines of one manifest. A van holds some 500 packages; what is longer is a mistake or an attack."""
@@ -33,9 +33,6 @@ MAX_LINES = 2_000
 MAX_DELIVERIES = 100
 MAX_RESULTS = 400
 """Lab results of one package: a full panel is about a hundred, and it may have been tested again."""
-
-_PROBLEMS = 3
-"""Problems of a wrong manifest that its refusal names: enough to mend it by, and a message that can be read."""
 
 _MARKUP = re.compile(r"<[A-Za-z/!?]")
 
@@ -158,7 +155,7 @@ def read_manifest(args: Any) -> Manifest:
     try:
         manifest = Manifest.model_validate(args)
     except ValidationError as error:
-        raise Refused(f"manifest {_shown(args)}: {problems(error)}") from None
+        raise Refused(f"manifest {_shown(args)}: {problems(error, Manifest)}") from None
     except ValueError as error:  # numbers and texts that the validator itself cannot take
         raise Refused(f"manifest {_shown(args)}: cannot be read: {printable(str(error), 100)}") from None
     if manifest.size() > MAX_LINES:
@@ -173,17 +170,6 @@ def _no_repeats(manifest: Manifest, what: str, names: list[str]) -> None:
     if twice:
         more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
         raise Refused(f"manifest {manifest.manifest}: {what} {twice[0]}{more} is there twice: correct it")
-
-
-def problems(error: ValidationError) -> str:
-    """The first few problems as ``place: what is wrong``, short enough for a message."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [
-        f"{printable('.'.join(str(step) for step in detail['loc']), 80) or 'arguments'}: {detail['msg']}"
-        for detail in details[:_PROBLEMS]
-    ]
-    more = len(details) - _PROBLEMS
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 
 
 def _shown(args: Any) -> str:

@@ -59,6 +59,7 @@ _TEMPLATES = 16
 _LONGEST = 400
 """Bytes in a line that is looked at here."""
 
+_ZERO = np.uint8(ord("0"))
 _HEX = np.full(256, 16, np.uint8)
 for _digit, _character in enumerate("0123456789ABCDEF"):
     _HEX[[ord(_character), ord(_character.lower())]] = _digit
@@ -113,58 +114,64 @@ def read_columns(lines: Sequence[bytes]) -> Reads:
     for length in np.flatnonzero(np.bincount(np.minimum(lengths, _LONGEST + 1))).tolist():
         if 60 < length <= _LONGEST:
             rows = np.flatnonzero(lengths == length)
-            table = content[starts[rows][:, None] + np.arange(length)]
-            _read_alike(rows, table, reads, numbers)
+            anywhere = np.ndarray((len(content) - length + 1,), f"V{length}", content, 0, (1,))
+            table = anywhere[starts[rows]].view(np.uint8).reshape(-1, length)
+            _read_alike(rows, np.ascontiguousarray(table.T), reads, numbers)
     reads.readers = [name.decode() for name in numbers]
     return reads
 
 
 def _read_alike(rows: Ints, table: Bytes, reads: Reads, numbers: dict[bytes, int]) -> None:
-    """Lines of one length: `table` has one in each row."""
+    """Lines of one length: `table` has one in each column."""
     for _ in range(_TEMPLATES):
         if not len(rows):
             return
-        match = _LINE.fullmatch(table[0].tobytes())
+        match = _LINE.fullmatch(table[:, 0].tobytes())
         if match is None:
-            rows, table = rows[1:], table[1:]
+            rows, table = rows[1:], table[:, 1:]
             continue
         fits = _fitting(table, match)
-        _take(rows[fits], table[fits], match, reads, numbers)
-        rows, table = rows[~fits], table[~fits]
+        if fits.all():
+            _take(rows, table, match, reads, numbers)
+            return
+        _take(rows[fits], table[:, fits], match, reads, numbers)
+        rows, table = rows[~fits], table[:, ~fits]
 
 
 def _fitting(table: Bytes, match: re.Match[bytes]) -> npt.NDArray[np.bool_]:
     """Which lines have values where `match` has them, and the same everywhere else."""
-    fixed = np.ones(table.shape[1], bool)
-    digits = np.zeros(table.shape[1], bool)
-    firsts = []
+    fits = np.ones(table.shape[1], bool)
+    fixed = set(range(len(table)))
     for name in (*_NUMBERS, *_PARTS):
         start, end = match.span(name)
         if start >= 0:
-            fixed[start:end] = False
-            digits[start:end] = True
+            fixed.difference_update(range(start, end))
+            for column in table[start:end]:
+                fits &= column - _ZERO <= 9
             if name in _NUMBERS and end - start > 1:
-                firsts.append(start)  # a number does not begin with a zero
+                fits &= table[start] != _ZERO  # a number does not begin with a zero
     for name in ("reader", "epc"):
-        fixed[slice(*match.span(name))] = False
-    fits = (table[:, fixed] == table[0, fixed]).all(1)
-    fits &= (table[:, digits] - np.uint8(48) <= 9).all(1)
-    fits &= (table[:, firsts] != 48).all(1)
-    fits &= (_HEX[table[:, slice(*match.span("epc"))]] < 16).all(1)
-    name_bytes = table[:, slice(*match.span("reader"))]
-    fits &= ((name_bytes >= 32) & (name_bytes < 127) & (name_bytes != 34) & (name_bytes != 92)).all(1)
+        fixed.difference_update(range(*match.span(name)))
+    for at in fixed:
+        fits &= table[at] == table[at, 0]
+    for column in table[slice(*match.span("epc"))]:
+        fits &= _HEX.take(column) < 16
+    for column in table[slice(*match.span("reader"))]:
+        fits &= (column >= 32) & (column < 127) & (column != 34) & (column != 92)
     for name in ("antenna", "channel", "count"):
         if match[name] is not None:
             fits &= _number(table, match, name) <= 65_535
     if match["count"] is not None:
         fits &= _number(table, match, "count") > 0
-    return np.asarray(fits)
+    return fits
 
 
 def _number(table: Bytes, match: re.Match[bytes], name: str) -> Ints:
-    start, end = match.span(name)
-    powers = 10 ** np.arange(end - start - 1, -1, -1, dtype=np.int64)
-    return np.asarray((table[:, start:end] - np.uint8(48)).astype(np.int64) @ powers)
+    number = np.zeros(table.shape[1], np.int64)
+    for column in table[slice(*match.span(name))]:
+        number *= 10
+        number += column - _ZERO
+    return number
 
 
 def _micros(table: Bytes, match: re.Match[bytes], name: str) -> Ints:
@@ -178,8 +185,8 @@ def _take(rows: Ints, table: Bytes, match: re.Match[bytes], reads: Reads, number
     if not len(rows):
         return
     records = np.zeros(len(rows), _RECORD)
-    digits = _HEX[table[:, slice(*match.span("epc"))]]
-    records["epc"] = digits[:, ::2] << 4 | digits[:, 1::2]
+    digits = _HEX.take(table[slice(*match.span("epc"))])
+    records["epc"] = (digits[::2] << 4 | digits[1::2]).T
     records["time"] = _micros(table, match, "t")
     records["antenna"] = _number(table, match, "antenna")
     rssi = _number(table, match, "rssi")
@@ -190,7 +197,7 @@ def _take(rows: Ints, table: Bytes, match: re.Match[bytes], reads: Reads, number
     records["channel"] = _number(table, match, "channel") if match["channel"] is not None else 0
     records["count"] = _number(table, match, "count") if match["count"] is not None else 1
     start, end = match.span("reader")
-    names = np.ascontiguousarray(table[:, start:end]).view(f"V{end - start}").ravel().tolist()
+    names = np.ascontiguousarray(table[start:end].T).view(f"V{end - start}").ravel().tolist()
     for name in set(names):
         numbers.setdefault(name, len(numbers))
     reads.records[rows] = records

@@ -10,7 +10,7 @@ MARGIN = 1 * SECOND
 """Time before the first read of a pass in which an outage may have swallowed reads of it already."""
 
 MAX_OUTAGES = 64
-"""Outages remembered. Those of the longest pass that is waited for are a few."""
+"""Times without a reader that are remembered. Those of the longest pass that is waited for are a few."""
 
 
 class ReaderOutages:

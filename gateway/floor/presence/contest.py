@@ -7,9 +7,10 @@ that finds a lasting change of the mean soonest, and the time at which the sum l
 
 The rival takes the tag over when all of these hold:
 
-- the sum has reached `needed`: OPENING for a tag that came just now, more for one that has stood (SETTLED, GROWTH); -
-the lead is `hysteresis` now, and the sum has been above zero for `dwell`; - the rival saw the tag in LEAST_WINDOWS
-windows or more since then, and in half as many as the home did, so that stray reads, however strong, move nothing.
+- the sum has reached `needed`: OPENING for a tag that came just now, more for one that has stood (SETTLED, GROWTH);
+- the lead is `hysteresis` now, and the sum has been above zero for `dwell`;
+- the rival saw the tag in LEAST_WINDOWS windows or more since then, and in half as many as the home did, so that stray
+  reads, however strong, move nothing.
 
 The threshold follows the prior: a tag that has stood for a time T without moving moves in the next second with odds of
 about 1 : T (rule of succession), and a threshold that grows with the logarithm of T holds the rate of false moves down

@@ -46,9 +46,9 @@ class MovementEvidence(TypedDict):
 
 @strict
 class Movement(From):
-    """A tag arrived, moved, departed, is not seen any more (which does not say that it is gone), or is seen again. `uid`
-    names the package, as everywhere in events; `epc` is what its tag holds. They are the same for every tag that there
-    is: what a state calls a package whose tag does not hold its name is the `identifier` of gate events."""
+    """A tag arrived, moved, departed, is not seen any more (which does not say that it is gone), or is seen again.
+    `uid` names the package, as everywhere in events; `epc` is what its tag holds. They are the same for every tag that
+    there is: what a state calls a package whose tag does not hold its name is the `identifier` of gate events."""
 
     uid: Uid
     epc: Uid

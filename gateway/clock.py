@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 SECOND = 1_000_000
 MILLISECOND = 1_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SINCE_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -24,12 +24,12 @@ def micros(seconds: float) -> int:
 
 def utc(t: int) -> datetime:
     """The moment `t`, microseconds since the epoch, in UTC."""
-    return _EPOCH + timedelta(microseconds=t)
+    return _SINCE_1970 + timedelta(microseconds=t)
 
 
 def micros_of(moment: datetime) -> int:
     """A moment with an offset as microseconds since the epoch."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - _SINCE_1970) // _MICROSECOND
 
 
 def rfc3339(t: int) -> str:

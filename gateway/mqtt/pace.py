@@ -37,7 +37,7 @@ that they end so again once it is over."""
 CEILING = 0.85
 """Share of what was acknowledged before an end up to which the rate grows again meanwhile."""
 
-FEWEST, LEAST = 4, 1.0
+LEAST_WINDOW, LEAST_RATE = 4, 1.0
 """A window and a rate (events per second) below which an end does not push them: it may have had another reason."""
 
 _BUCKETS = 10  # seconds of acknowledgements that are remembered, a count for each
@@ -139,11 +139,11 @@ class Pace:
             self._hold = min(2 * self._hold, LONGEST_HOLD)
         self._held_until = now + self._hold
         if self._ended_with > 1:
-            self.window = max(min(self.window, self._ended_with) / 4, float(min(FEWEST, self._widest)))
+            self.window = max(min(self.window, self._ended_with) / 4, float(min(LEAST_WINDOW, self._widest)))
         window, measured = self.window, self._measured(now)
         known = min(measured, before) if measured > 1 else before
         self.trouble(now, now)
-        self.rate = max(self.rate, LEAST)
+        self.rate = max(self.rate, LEAST_RATE)
         self.window = window
         self._highest = (window, max(self.rate, CEILING * known))
 

@@ -176,9 +176,10 @@ STRUCK = {
         "Sighting, ClosedWindow, and the sums of one": "Closed cell cells look looks",
         "WindowMode, DarkCause": "Mode Cause",
         "AntennaClock, WatchList": "Watch _watch",
-        "one constant for each meaning": "FEWEST NARROWEST FADING LOUDER CLEARED WALK FEW _EPOCH",
+        "one constant for each meaning": "CLEARED WALK FEW",
     },
     "gateway drivers": {
+        "one constant for each meaning": "FEWEST NARROWEST FADING LOUDER PASSED _EPOCH",
         "OpenedLedger": "Recovery",
         "clock.utc, clock.micros_of": "fromtimestamp utcfromtimestamp",
         "photo_eyes": "beams Beams",

@@ -48,7 +48,7 @@ class Warned:
 
 Outcome: TypeAlias = Passed | Blocked | Unknown | Warned
 
-PASSED = Passed()
+HOLDS = Passed()
 
 
 @dataclass(slots=True, frozen=True)
@@ -75,13 +75,13 @@ Rule: TypeAlias = Callable[[Case, GateConfig], Outcome]
 
 def on_manifest(case: Case, config: GateConfig) -> Outcome:
     """Some delivery that is known has a line for it."""
-    return Blocked("on no manifest") if case.line is None else PASSED
+    return Blocked("on no manifest") if case.line is None else HOLDS
 
 
 def this_delivery(case: Case, config: GateConfig) -> Outcome:
     """That delivery is the one being loaded here, not the one at the next dock."""
     if case.owner is None or case.owner == case.here:
-        return PASSED
+        return HOLDS
     manifest, delivery = case.owner
     where = f", loaded at {case.owner_dock}" if case.owner_dock else ""
     return Blocked(f"belongs to delivery {delivery} of manifest {manifest}{where}")
@@ -91,7 +91,7 @@ def lab_state(case: Case, config: GateConfig) -> Outcome:
     """Every lab state that is known is one of those that the site allows, and one of them is fresh."""
     line = case.line
     if line is None:
-        return PASSED
+        return HOLDS
     said = [(line.lab_state, case.as_of)]
     if line.record is not None:
         said.append((line.record.lab_state, line.record.as_of))
@@ -101,7 +101,7 @@ def lab_state(case: Case, config: GateConfig) -> Outcome:
     known = [_freshness("lab state", as_of, case, config) for state, as_of in said if state is not None]
     if not known:
         return Unknown("lab state")
-    return PASSED if "" in known else Unknown(known[0])
+    return HOLDS if "" in known else Unknown(known[0])
 
 
 def coa(case: Case, config: GateConfig) -> Outcome:
@@ -109,7 +109,7 @@ def coa(case: Case, config: GateConfig) -> Outcome:
     neither revoked nor expired."""
     line = case.line
     if line is None:
-        return PASSED
+        return HOLDS
     if line.record is not None and (line.record.lab_expires or NEVER) <= case.now:
         return Blocked("lab results expired")
     if line.lab is None:
@@ -128,7 +128,7 @@ def coa(case: Case, config: GateConfig) -> Outcome:
     for batch in line.lab.required:
         if not any(_covers(result.test, batch, config) for result in newest):
             return Unknown(f"result for required batch {batch}")
-    return next((outcome for outcome in outcomes if isinstance(outcome, Unknown)), PASSED)
+    return next((outcome for outcome in outcomes if isinstance(outcome, Unknown)), HOLDS)
 
 
 def _newest(results: Iterable[Result]) -> list[Result]:
@@ -154,7 +154,7 @@ def _result(result: Result, case: Case) -> Outcome:
         return Blocked("no document id")
     if result.passed is None or result.released is None or result.revoked is None:
         return Unknown(f"whether {result.test} passed, was released and not revoked")
-    return PASSED
+    return HOLDS
 
 
 def _covers(test: str, batch: str, config: GateConfig) -> bool:
@@ -201,7 +201,7 @@ def _flag(case: Case, config: GateConfig, name: str) -> Outcome:
     if name in case.watched:
         return Blocked("on the watch list")
     if case.line is None:
-        return PASSED
+        return HOLDS
     record = case.line.record
     value: Flag = None if record is None else getattr(record, name)
     if record is None or value is None:
@@ -209,7 +209,7 @@ def _flag(case: Case, config: GateConfig, name: str) -> Outcome:
     if value:
         return Blocked("" if value is True else ", ".join(value))
     stale = _freshness("package record", record.as_of, case, config)
-    return Unknown(stale) if stale else PASSED
+    return Unknown(stale) if stale else HOLDS
 
 
 _FLAG_WORDS = {
@@ -226,7 +226,7 @@ def quarantine(case: Case, config: GateConfig) -> Outcome:
     if "quarantine" in case.watched:
         return Blocked("on the watch list")
     if case.line is None:
-        return PASSED
+        return HOLDS
     record = case.line.record
     if record is None or record.location is None:
         return Unknown("location")
@@ -236,30 +236,30 @@ def quarantine(case: Case, config: GateConfig) -> Outcome:
     if record.lab_state in config.quarantine_lab_states:
         return Blocked(f"lab state {record.lab_state}")
     stale = _freshness("package record", record.as_of, case, config)
-    return Unknown(stale) if stale else PASSED
+    return Unknown(stale) if stale else HOLDS
 
 
 def shipped_once(case: Case, config: GateConfig) -> Outcome:
     """It has not left already, under this manifest or another."""
-    return Blocked(case.shipped) if case.shipped else PASSED
+    return Blocked(case.shipped) if case.shipped else HOLDS
 
 
 def expired(case: Case, config: GateConfig) -> Outcome:
     """No date has come after which it must not be sold or used. A package without such a date has no limit."""
     record = None if case.line is None else case.line.record
     if record is None or record.expires is None:
-        return PASSED
+        return HOLDS
     if record.expires == "unknown":
         return Unknown("expiration date")
     if record.expires <= case.now:
         return Blocked(f"since {rfc3339(record.expires)[:10]}")
     stale = _freshness("package record", record.as_of, case, config)
-    return Unknown(stale) if stale else PASSED
+    return Unknown(stale) if stale else HOLDS
 
 
 def not_first_to_expire(case: Case, config: GateConfig) -> Outcome:
     """First expired, first out: no package of the same product on this site expires before it. It only warns."""
-    return Warned(case.earlier) if case.earlier else PASSED
+    return Warned(case.earlier) if case.earlier else HOLDS
 
 
 _OWN_RULE = frozenset(_FLAG_WORDS) | {"quarantine"}
@@ -268,7 +268,7 @@ _OWN_RULE = frozenset(_FLAG_WORDS) | {"quarantine"}
 def watch_list(case: Case, config: GateConfig) -> Outcome:
     """On none of the site's own watch lists; those named like a rule are that rule's."""
     lists = sorted(case.watched - _OWN_RULE)
-    return Blocked(f"on the watch list {', '.join(lists)}") if lists else PASSED
+    return Blocked(f"on the watch list {', '.join(lists)}") if lists else HOLDS
 
 
 Rules: TypeAlias = tuple[tuple[str, Rule], ...]

@@ -150,7 +150,7 @@ async def test_outputs_switch_while_reading(model, tmp_path):
 @pytest.mark.slow
 async def test_inputs_are_watched_while_reading(tmp_path):
     scene = serials(100, [1])
-    scene.inputs = [InputEdge(600_000, 1, True), InputEdge(1_200_000, 1, False)]
+    scene.inputs = [InputEdge(600_000, 1, True), InputEdge(3_000_000, 1, False)]
     settings = {**SETTINGS, "inputs": [1], "input_poll": 0.05}
     async with rig(MERCURY, Mercury, tmp_path, scene=scene, settings=settings) as made:
         await made.until(lambda: len(made.of(InputChange)) == 3)

@@ -129,7 +129,7 @@ class LlrpEmulator:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout: float = 60.0) -> None:
         """Waits until `condition` holds; looks at every tick. TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             while not condition():

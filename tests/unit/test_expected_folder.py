@@ -120,7 +120,7 @@ async def test_what_is_no_set_is_refused_and_says_why_beside_the_file(bench):
         ({"counts": {"plan": [{"zone": "vault", "every": "5h"}]}}, "every"),
         ({"counts": {"plan": [{"zone": "vault", "at": "24:00"}]}}, "at"),
         ({"counts": {"plan": [{"zone": "vault", "first": "2026-02-30"}]}}, "2026-02-30 is not a day"),
-        ({"counts": {"time_zone": "Mars/Olympus"}}, "there is no time zone 'Mars/Olympus'"),
+        ({"counts": {"time_zone": "Mars/Olympus"}}, "there is no time zone `Mars/Olympus`"),
         ({"counts": {"plan": [{"zone": "vault"}, {"zone": "vault"}]}}, "the zone vault is planned twice"),
         ({"expected": {"directory": "/x", "columns": {"uid": ""}}}, "uid"),
     ],

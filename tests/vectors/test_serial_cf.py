@@ -45,7 +45,7 @@ def test_tags_and_commands() -> None:
     tag = cf.read_tag(cf.read_reply(frame_with("cf", "CF0000011200FEC0")).data)
     assert (tag.epc.hex().upper(), tag.antenna, tag.rssi) == ("E2801160600002094C4C8B1A", 1, -3_200)
     assert cf.read_reply(frame_with("cf", "CF0000010112")).status == cf.Status.ROUND_OVER
-    assert cf.command(cf.BROADCAST, cf.Cmd.INVENTORY, cf.ENDLESS) == frame_with("cf", "CFFF000105")
+    assert cf.command(cf.BROADCAST, cf.Cmd.INVENTORY, cf.INVENTORIES[0]) == frame_with("cf", "CFFF000105")
     assert cf.command(cf.BROADCAST, cf.Cmd.SET_POWER, b"\x1a\x00") == frame_with("cf", "CFFF0053")
     assert cf.tag_reply(0, tag.epc, 1, -3_200, tag.channel) == frame_with("cf", "CF0000011200FEC0")
 

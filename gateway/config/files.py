@@ -9,6 +9,9 @@ import os
 import stat
 from pathlib import Path
 
+MAX_TOKEN = 8_192
+"""Bytes of a file with one token."""
+
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials: they exist only while the service runs."""
 
@@ -79,3 +82,16 @@ def read_plain(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(f"{path} is longer than {most} bytes")
     return content
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of a plain file without a byte order mark and without the end of its last line. Raises OSError as
+    `read_plain`, and UnicodeDecodeError."""
+    return read_plain(path, most).decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+
+
+def check_plain(*paths: Path | None) -> None:
+    """Raises OSError where one of `paths` is no plain file: what opens it by itself would wait for ever."""
+    for path in paths:
+        if path is not None and (what := no_plain_file(path)):
+            raise OSError(f"{path} {what}")

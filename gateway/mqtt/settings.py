@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config import Config, MqttConfig, TlsConfig
+from gateway.config.files import check_plain, read_text
 from gateway.errors import LinkError
 
 MAX_PASSWORD = 65_535
@@ -102,19 +103,17 @@ def _read_password(mqtt: MqttConfig) -> str | None:
     if mqtt.username is None:
         raise LinkError("mqtt.password_file is set but mqtt.username is not: set both or neither")
     try:
-        with mqtt.password_file.open("rb") as file:
-            content = file.read(MAX_PASSWORD + 1)
-        password = content.decode().removesuffix("\n").removesuffix("\r")
+        password = read_text(mqtt.password_file, MAX_PASSWORD)
     except (OSError, UnicodeDecodeError) as error:
         raise LinkError(f"the password file {mqtt.password_file} cannot be read: {_brief(error)}") from error
-    if not password or len(content) > MAX_PASSWORD:
+    if not password:
         raise LinkError(f"the password file {mqtt.password_file} must hold one line with the password")
     return password
 
 
 def _brief(error: Exception) -> str:
     """Without the content, which in the case of a password has no place in a log."""
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8 text"
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
 def _tls_context(tls: TlsConfig) -> ssl.SSLContext:
@@ -131,6 +130,7 @@ def _tls_context(tls: TlsConfig) -> ssl.SSLContext:
 def _load(path: Path, load: Callable[[Path], None], *others: Path) -> None:
     names = " and ".join(str(name) for name in (path, *others))
     try:
+        check_plain(path, *others)
         load(path)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise LinkError(f"TLS: {names} cannot be used: {error}") from error

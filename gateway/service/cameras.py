@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.clock import SECOND, rfc3339
 from gateway.config.cameras import CameraConfig, FrigateConfig
+from gateway.config.files import MAX_TOKEN, read_text
 from gateway.errors import Refused
 from gateway.floor.gate.commands import Who
 from gateway.floor.gate.manifest import Text, Time
@@ -63,7 +64,7 @@ def _post(frigate: FrigateConfig, url: str, content: bytes) -> str:
     headers = {"Content-Type": "application/json", "User-Agent": "rfid-gateway"}
     try:
         if frigate.token_file is not None:
-            headers["Authorization"] = f"Bearer {frigate.token_file.read_text().strip()}"
+            headers["Authorization"] = f"Bearer {read_text(frigate.token_file, MAX_TOKEN).strip()}"
         request = urllib.request.Request(url, content, headers, method="POST")
         with _OPENER.open(request, timeout=TIMEOUT) as answer:
             said = orjson.loads(answer.read(MAX_ANSWER))

@@ -21,6 +21,7 @@ import orjson
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.config.alarms import WebhookConfig
+from gateway.config.files import MAX_TOKEN, read_text
 from gateway.errors import Refused
 from gateway.events.envelope import source_of
 from gateway.history.answers import Notice, Source
@@ -94,7 +95,7 @@ class Webhook:
         headers = {"Content-Type": "application/json", "User-Agent": "rfid-gateway"}
         try:
             if self._config.token_file is not None:
-                token = self._config.token_file.read_text().strip()
+                token = read_text(self._config.token_file, MAX_TOKEN).strip()
                 if not token.isascii() or not token.isprintable():
                     return "its token_file holds no token", True
                 headers["Authorization"] = f"Bearer {token}"
@@ -104,7 +105,7 @@ class Webhook:
         except urllib.error.HTTPError as error:
             with error:
                 return f"HTTP status {error.code}", error.code >= 500 or error.code in _LATER
-        except OSError as error:  # of the socket, of TLS, of the file; urllib.error.URLError is one
+        except (OSError, UnicodeDecodeError) as error:  # of the socket, of TLS, of the file; URLError is an OSError
             return str(getattr(error, "reason", error)), True
 
     def _read(self) -> Source | None:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from drivers.front_door import FrontDoor, Place, listening
+from gateway.config.files import check_plain
 from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
 from gateway.ops.logs import Logger
@@ -134,6 +135,7 @@ class WebServer:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        check_plain(tls.cert_file, tls.key_file, tls.client_ca_file)
         context.load_cert_chain(tls.cert_file, tls.key_file)
         if tls.client_ca_file is not None:
             context.load_verify_locations(tls.client_ca_file)

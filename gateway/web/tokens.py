@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config.base import IDENTIFIER_PATTERN
+from gateway.config.files import read_plain
 from gateway.errors import ConfigError
 
 MAX_FILE = 64 << 10
@@ -60,14 +61,15 @@ class Tokens:
 def read_tokens(path: Path) -> Tokens:
     """Reads a token file. Raises ConfigError, naming line and remedy; tokens are never part of a message."""
     try:
-        content = path.read_bytes()[: MAX_FILE + 1]
+        content = read_plain(path, MAX_FILE)
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror}): correct web.token_file or its mode"]) from error
-    if len(content) > MAX_FILE:
-        raise ConfigError([f"{path}: is longer than {MAX_FILE} bytes: it holds one `name: token` a line"])
+        why = error.strerror or str(error)
+        raise ConfigError(
+            [f"{path}: cannot be read ({why}): correct web.token_file or its mode; it holds one `name: token` a line"]
+        ) from error
     tokens: dict[str, str] = {}
     problems = []
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, _, token = (part.strip() for part in line.partition(":"))

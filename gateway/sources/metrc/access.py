@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from gateway.config.files import read_plain
+from gateway.config.files import read_text
 from gateway.config.sources import MetrcAccess
 from gateway.errors import Refused
 from gateway.sources.metrc.http import MetrcClient, Pace
@@ -33,9 +33,9 @@ def read_keys(access: MetrcAccess) -> tuple[str, str]:
 
 def _read_key(path: Path) -> str:
     try:
-        text = read_plain(path, _LONGEST_KEY_FILE).decode("ascii").strip()
+        text = read_text(path, _LONGEST_KEY_FILE).strip()
     except (OSError, UnicodeError):
         raise Refused(f"the key file {path} cannot be read: create it, readable for the service only") from None
-    if not text or len(text) > 200 or not text.isprintable():
+    if not text or len(text) > 200 or not text.isascii() or not text.isprintable():
         raise Refused(f"the key file {path} does not hold a key: write the key and nothing else into it")
     return text

@@ -189,7 +189,7 @@ class TcpPort:
             pass
         finally:
             self._client = None
-            writer.close()
+            writer.transport.abort()  # whoever has gone takes nothing more
 
 
 @dataclass(slots=True, frozen=True)

@@ -211,6 +211,32 @@ class WatchChanged(TypedDict):
 
 
 @strict
+class StockChanged(TypedDict):
+    """`by` has said what is on the site and when it expires, as of `as_of`: `packages` in all; so many have come, have
+    gone, or are said to be another product or to expire at another time."""
+
+    gate: Literal["stock-changed"]
+    by: str
+    as_of: Time | None
+    packages: Count
+    added: Count
+    removed: Count
+    changed: Count
+    evidence: GateEvidence
+
+
+@strict
+class OutputSwitched(TypedDict):
+    """`by` has switched an output of a reader by hand, such as a light or an interlock."""
+
+    gate: Literal["output-switched"]
+    reader: Identifier
+    port: Annotated[int, Field(ge=1, le=255)]
+    state: bool
+    by: str
+
+
+@strict
 class Destroyed(TypedDict):
     """A package was destroyed by `by` before the eyes of `witness`; it is on the watch list `destroyed` from now on.
     `photo`: where the picture of it is kept. `zone`: where it was seen last, if it was."""
@@ -330,7 +356,9 @@ GateData: TypeAlias = Annotated[
     | Precheck
     | Staged
     | CrossedUnread
-    | WatchChanged,
+    | WatchChanged
+    | StockChanged
+    | OutputSwitched,
     Field(discriminator="gate"),
 ]
 """An event of the dock gate."""
@@ -352,5 +380,7 @@ GateKind: TypeAlias = Literal[
     "staging",
     "crossed-unread",
     "watch-changed",
+    "stock-changed",
+    "output-switched",
 ]
 """What tells the events of the gate apart."""

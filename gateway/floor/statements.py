@@ -1,6 +1,7 @@
 """What people and other systems state, and the gateway passes on as events: it holds nothing of it and decides nothing.
 
 ``alarm.acknowledge``: somebody has taken note of an alarm. ``access``: an access-control system saw a door or a badge.
+``output.switched``: somebody has switched an output of a reader.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from pydantic import AfterValidator, Field, StringConstraints
 from gateway.clock import SECOND, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.events.envelope import Fact, access, alarm
+from gateway.events.envelope import Fact, access, alarm, gate
+from gateway.events.gate_models import OutputSwitched
 from gateway.events.models import AlarmNoted
 from gateway.floor.gate.commands import Arguments, Who, read
 from gateway.floor.gate.manifest import Text, Time, Uid
 from gateway.inputs import Command
 from gateway.text import printable
 
-COMMANDS = ("alarm.acknowledge", "access")
-"""The commands that become events and nothing else."""
+COMMANDS = ("alarm.acknowledge", "access", "output.switched")
+OUTPUTS = "outputs"
+"""The commands that become events and nothing else; and where those about outputs belong."""
 
 MAX_AHEAD = 300 * SECOND
 """How far another system's clock may run before ours."""
@@ -41,6 +44,14 @@ class Acknowledge(Arguments):
     note: Text = ""
     place: Identifier
     uid: Uid | None = None
+
+
+class Switched(Arguments):
+    """`by` has switched the output `port` of a reader."""
+
+    reader: Identifier
+    port: Annotated[int, Field(ge=1, le=255)]
+    state: bool
 
 
 class Access(Arguments):
@@ -70,6 +81,8 @@ def facts(command: Command) -> list[Fact]:
 def _facts(command: Command) -> list[Fact]:
     if command.name == "access":
         return [_access(read(Access, command), command.t)]
+    if command.name == "output.switched":
+        return [_switched(read(Switched, command), command.t)]
     return _acknowledged(read(Acknowledge, command), command.t)
 
 
@@ -88,6 +101,17 @@ def _access(said: Access, t: int) -> Fact:
             "received": rfc3339(t),
         },
     )
+
+
+def _switched(said: Switched, t: int) -> Fact:
+    data: OutputSwitched = {
+        "gate": "output-switched",
+        "reader": said.reader,
+        "port": said.port,
+        "state": said.state,
+        "by": said.by,
+    }
+    return gate(OUTPUTS, t, data)
 
 
 def _acknowledged(said: Acknowledge, t: int) -> list[Fact]:

@@ -16,6 +16,7 @@ from gateway.clock import rfc3339
 from gateway.config import Identifier
 from gateway.errors import Refused
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
+from gateway.floor.gate.commands import Who
 from gateway.history.asking import QUESTIONS
 from gateway.history.history import History
 from gateway.inputs import Command
@@ -26,8 +27,8 @@ from gateway.service.scans import decoded
 from gateway.sources.identifiers import IdentifierMap
 from gateway.text import validated
 
-_INTERNAL = frozenset({"manifest.refused"})
-"""What only the gateway's own sources say."""
+_INTERNAL = frozenset({"manifest.refused", "output.switched"})
+"""What only the gateway itself says."""
 
 _BULKY = frozenset({"manifest", "watch", "expected", "book", "stock"})
 """What these bring is in no event: it must not rest in the journal alone, which a power cut would take."""
@@ -53,6 +54,7 @@ class _Output(_Arguments):
     reader: Identifier
     port: Annotated[int, Field(ge=1, le=255)]
     state: bool
+    by: Who = "backend"
 
 
 class _Status(_Arguments):
@@ -135,7 +137,9 @@ class Commands:
             await self._readers.get(wanted.reader).driver.set_output(wanted.port, wanted.state)
         except DriverError as error:
             raise Refused(f"output {wanted.port} of reader {wanted.reader} was not switched: {error}") from error
-        return {"reader": wanted.reader, "port": wanted.port, "state": wanted.state}
+        done = {"reader": wanted.reader, "port": wanted.port, "state": wanted.state}
+        await self.submit("output.switched", done | {"by": wanted.by})
+        return done
 
     async def _status(self, args: dict[str, Any]) -> dict[str, Any]:
         validated(_Status, args, "status")

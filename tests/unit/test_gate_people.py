@@ -67,7 +67,12 @@ def test_a_destruction_needs_the_list_to_be_configured():
 
 def test_what_was_destroyed_is_named_by_the_manifest_or_the_stock():
     gate = Gate(config())
-    run(gate, [command(0, "stock", items=[{"uid": uid(2), "product": "Seltzer"}]), manifest(0, [1])])
+    stock = [command(n, "stock", items=[{"uid": uid(2), "product": "Seltzer"}], by="kim") for n in (-2, -1)]
+    changes = [fact.data for fact in run(gate, stock) if fact.data["gate"] == "stock-changed"]
+    assert [(data["by"], data["packages"], data["added"]) for data in changes] == [("kim", 1, 1)], (
+        "and nothing the second time"
+    )
+    run(gate, [manifest(0, [1])])
     (said,) = run(gate, [destroy()])
     assert said.data["product"] == "Seltzer"
 

@@ -114,7 +114,7 @@ def test_the_page_about_mqtt_names_every_topic_and_every_command():
     wanted = {re.sub(r"\{\w+\}", "{}", topic) for topic in below if not (told_there and topic.startswith("events/"))}
     assert wanted - told == set()
     commands = {*FLOOR_COMMANDS, *QUESTIONS, "output", "status", "resend", "quarantine.list", "quarantine.release"}
-    assert commands - {"manifest.refused"} - told == set()
+    assert commands - {"manifest.refused", "output.switched"} - told == set()
     config = load(CONFIG / "example.yaml")
     for topic in (*topics(config), "state/gateway", "state/ledger", "state/alarms"):
         assert any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", address), topic) for address in below), topic

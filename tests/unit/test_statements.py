@@ -49,6 +49,13 @@ def test_an_access_event_has_the_time_of_the_system_that_saw_it():
     )  # fmt: skip
 
 
+def test_who_has_switched_an_output_is_said():
+    (switched,) = said("output.switched", {"reader": "r1", "port": 3, "state": True, "by": "Dana"})
+    assert (switched["gate"], switched["by"], switched["topic"]) == (
+        "output-switched", "Dana", "events/gate/outputs",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "args"),
     [

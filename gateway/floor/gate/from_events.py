@@ -64,8 +64,10 @@ class FromEvents:
                     self._sessions.answered_for(data["dock"], data["uid"], data["by"], data["reason"], t)
             case "destroyed":
                 self._watch_lists.destroyed(data["uid"], data["method"], t)
-            case "confirmed" | "revised" | "refused" | "precheck" | "staging" | "crossed-unread" | "watch-changed":
+            case "confirmed" | "revised" | "refused" | "precheck" | "staging" | "crossed-unread":
                 pass  # follows from what else is known; the time that nobody watched is counted again from here
+            case "watch-changed" | "stock-changed" | "output-switched":
+                pass  # what was said comes again from whoever said it, and lamps are set anew
             case _:
                 _unknown(kind)
 

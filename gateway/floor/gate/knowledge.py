@@ -113,8 +113,9 @@ class Knowledge:
         t = command.t
 
         def take() -> list[Fact]:
-            self._stock.put(wanted.items)
-            return self._sessions.rejudge(t, "manifest") + self._prechecks.all(t, "stock")
+            moved = self._stock.put(wanted.items)
+            facts = [self._reports.stock(wanted, self._stock.number, moved, t)] if any(moved) else []
+            return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.all(t, "stock")
 
         return take
 

@@ -24,13 +24,14 @@ from gateway.events.gate_models import (
     Overridden,
     Revised,
     Sets,
+    StockChanged,
     Verdict,
 )
 from gateway.events.gate_parts import GateEvidence, Item, Outcome, PortalProof, Proven, RevisedWhy, Tally
 from gateway.events.gate_parts import Set as SetName
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.commands import Destroy
+from gateway.floor.gate.commands import Destroy, Stock
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.session import Ending, Session, Status, in_seconds
 from gateway.floor.gate.verdict import ALGORITHM, tally
@@ -40,6 +41,7 @@ MANIFESTS = "manifests"
 """The place of facts that are about no dock."""
 
 DESTRUCTION = "destruction"
+STOCK = "stock"
 """The place of facts about what was destroyed."""
 
 
@@ -187,6 +189,21 @@ class Reports:
             "source": manifest.source if manifest else None,
             "recipient": delivery.recipient if delivery else None,
         }
+
+    def stock(self, said: Stock, packages: int, moved: tuple[int, int, int], t: int) -> Fact:
+        """Somebody has said what is on the site: so many packages, of which so many have come, gone and changed."""
+        added, removed, changed = moved
+        data: StockChanged = {
+            "gate": "stock-changed",
+            "by": said.by,
+            "as_of": None if said.as_of is None else rfc3339(said.as_of),
+            "packages": packages,
+            "added": added,
+            "removed": removed,
+            "changed": changed,
+            "evidence": self._evidence(),
+        }
+        return gate(STOCK, t, data)
 
     def _evidence(self) -> GateEvidence:
         return {"config": self._digest, "algorithm": ALGORITHM}

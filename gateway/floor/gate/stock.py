@@ -17,10 +17,23 @@ class Stock:
         self._products: dict[str, str] = {}
         self._by_date: dict[str, list[tuple[int, str]]] = {}  # product to expiry and UID, earliest first
 
-    def put(self, items: Iterable[StockItem]) -> None:
-        """Takes over the whole stock."""
+    def put(self, items: Iterable[StockItem]) -> tuple[int, int, int]:
+        """Takes over the whole stock; returns how many packages have come, have gone and are another than before."""
+        before = self._known()
         self._set([(item.uid, item.product, item.expires) for item in items])
         self.revision += 1
+        now = self._known()
+        changed = sum(1 for uid in now.keys() & before.keys() if now[uid] != before[uid])
+        return len(now.keys() - before.keys()), len(before.keys() - now.keys()), changed
+
+    @property
+    def number(self) -> int:
+        """How many packages there are."""
+        return len(self._products)
+
+    def _known(self) -> dict[str, tuple[str, int | None]]:
+        """Product and expiry of each package."""
+        return {uid: (product, expires) for uid, product, expires in self.dump()}
 
     def _set(self, rows: Iterable[tuple[str, str, int | None]]) -> None:
         self._products, self._by_date = {}, {}

@@ -135,3 +135,21 @@ def test_the_trail_has_what_people_stated(tmp_path):
     ]
     assert "destroyed: 12.5 Grams by compost" in told
     assert "at dock-1, manifest M1: ann answers for it: Metrc is down" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("gate.close", {}),
+        ("gate.confirm", {"reason": "looked"}),
+        ("gate.override", {"uid": uid(1), "reason": "Metrc is down"}),
+        ("reads", {"uids": [uid(1)], "reader": "sled"}),
+    ],
+)
+def test_what_follows_an_opening_that_was_accepted_is_accepted(name, more):
+    gate = Gate(config())
+    run(gate, [manifest(0, [1])])
+    opening, then = command(1, "gate.open", dock="dock-1", by="ana"), command(2, name, dock="dock-1", by="ana", **more)
+    with pytest.raises(Refused, match="has no session"):
+        gate.admit(then)
+    gate.admit(then, [opening])

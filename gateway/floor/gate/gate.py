@@ -165,7 +165,7 @@ class Gate:
         self._known_dock("gate.override", wanted.dock)
         session = self._sessions.at(wanted.dock)
         if session is None:
-            raise Refused(f"gate.override: dock {wanted.dock} has no session: open one first")
+            raise NoSession("gate.override", wanted.dock, ": open one first")
         if self._catalogue.line(wanted.uid, session.key) is None:
             raise Refused(f"gate.override: {wanted.uid} is on no line of the delivery that is loaded here")
         _, judgement = self._sessions.judges.judge(session, wanted.uid, t)

@@ -279,13 +279,11 @@ class Inside(Answer):
 
 
 class Zone(Answer):
-    """Who was in a zone at a time, as the events of that time had it. `known`: whether anything was ever seen or
-    counted in a zone of this name; where not, that nothing is there says nothing. `unwatched`: what was not working
-    then. `more`: ask again with `after` set to the last UID."""
+    """Who was in a zone at a time, as the events of that time had it. `unwatched`: what was not working then. `more`:
+    ask again with `after` set to the last UID."""
 
     holds: Holds
     zone: str
-    known: bool
     at: Time
     present: int
     unseen: int

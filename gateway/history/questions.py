@@ -146,10 +146,8 @@ class Questions:
                 for row in rows[:limit]
             }  # fmt: skip
             antennas = {name for names in {row["antennas"] for row in rows} for name in names.split()}
-            known = "SELECT EXISTS (SELECT 1 FROM stay WHERE zone = ?1) OR EXISTS (SELECT 1 FROM count WHERE zone = ?1)"
             return Zone(
-                holds=holds, zone=zone, known=bool(self._all(known, (zone,))[0][0]), at=at,
-                present=sums.get("present", 0), unseen=sums.get("unseen", 0),
+                holds=holds, zone=zone, at=at, present=sums.get("present", 0), unseen=sums.get("unseen", 0),
                 tags=list(tags.values()), unwatched=self._unwatched(antennas, {zone}, at, at + 1, parts),
                 more=len(rows) > limit,
             )  # fmt: skip

@@ -167,9 +167,6 @@ def _entry(entry: Entry) -> str:
 
 def _zone(answer: Zone) -> Iterator[str]:
     yield from _holds(answer.holds)
-    if not answer.known:
-        yield f"Nothing was ever seen or counted in a zone {printable(answer.zone, 100)}: is that its id?"
-        return
     unseen = f", and {answer.unseen} probably, not seen for a while" if answer.unseen else ""
     yield f"{answer.zone} at {clock(answer.at)}: {answer.present} present{unseen}."
     for gap in answer.unwatched:

@@ -230,6 +230,12 @@ def test_a_session_that_nobody_closes_is_closed_and_says_so(monkeypatch: pytest.
     assert (data["session"]["closed_by"], data["rounds"]["ended_by"]) == ("gateway", "time limit")
 
 
+def test_an_event_says_how_often_each_tag_was_read():
+    facts = run(ticked([swept(10, 1, 1, 1, 2), swept(11, 1)], 60))
+    (said,) = [fact.data for fact in facts if fact.type == HANDHELD]
+    assert {tag["uid"]: tag["reads"] for tag in said["tags"]} == {uid(1): 4, uid(2): 1}
+
+
 def test_handhelds_and_tags_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(handhelds, "MAX_HANDHELDS", 2)
     monkeypatch.setattr(sessions, "MAX_READ", 3)

@@ -75,10 +75,12 @@ class ByHand:
         when = min(t if reads.time is None else reads.time, t)
         session = self.sessions.for_reads(reads, when)
         numbers = Counter(reads.uids)
-        stock = [name for name in numbers if self._tags.foreign_class(bytes.fromhex(name)) is None]
+        stock = {
+            name: number for name, number in numbers.items() if self._tags.foreign_class(bytes.fromhex(name)) is None
+        }
         if session is not None:
-            for name in stock:
-                session.take(name, self._zone_for(session, reads, name), reads, numbers[name], when)
+            for name, number in stock.items():
+                session.take(name, self._zone_for(session, reads, name), reads, number, when)
         meant = None if session is None else (session.id, session.zones)
         return self._handhelds.take(reads, stock, len(numbers) - len(stock), meant, when, t)
 

@@ -53,9 +53,15 @@ class Handhelds:
         self._bursts: Bounded[str, _Burst] = Bounded(MAX_HANDHELDS)
 
     def take(
-        self, reads: HandReads, uids: list[str], foreign: int, session: tuple[str, list[str]] | None, when: int, t: int
+        self,
+        reads: HandReads,
+        uids: Mapping[str, int],
+        foreign: int,
+        session: tuple[str, list[str]] | None,
+        when: int,
+        t: int,
     ) -> list[Fact]:
-        """`uids` were read at `when`, by the handheld's clock, and are heard of at `t`."""
+        """`uids` were read, each so often, at `when` by the handheld's clock, and are heard of at `t`."""
         name, zones = session if session is not None else (None, [])
         burst = self._bursts.get(reads.reader)
         facts: list[Fact] = []
@@ -68,9 +74,9 @@ class Handhelds:
         self._bursts.renew(reads.reader, burst)
         burst.last = max(burst.last, when)
         burst.foreign += foreign
-        for uid in uids:
+        for uid, number in uids.items():
             if uid not in burst.said:
-                burst.waiting[uid] = burst.waiting.get(uid, 0) + 1
+                burst.waiting[uid] = burst.waiting.get(uid, 0) + number
         if len(burst.waiting) >= MOST:
             facts += self._flush(reads.reader, burst)
         elif burst.waiting:

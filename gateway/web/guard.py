@@ -52,9 +52,10 @@ class Guard:
             return LOCAL
         subject: str | None = request.scope.get("state", {}).get("subject")
         if subject is not None:
-            return subject
+            return _proved(subject)
         cookie = request.cookies.get(self._name(_LOGIN), "")
-        return self._tokens().check(cookie, self._now()) if self._config.token_file else None
+        name = self._tokens().check(cookie, self._now()) if self._config.token_file else None
+        return None if name is None else _proved(name)
 
     def bearer(self, token: str, request: Request) -> str | None:
         """The name of the program that sends a token with its request, None where it is nobody's. Raises as `who`."""
@@ -119,6 +120,11 @@ class Guard:
 
 def _nothing() -> None:
     """Of a request that came without a connection of ours."""
+
+
+def _proved(name: str) -> str:
+    """The name of somebody who has proved it. Nobody can be who acts where nobody has to log in, and types a name."""
+    return f"{name}-login" if name == LOCAL else name
 
 
 def _csrf(secret: str) -> str:

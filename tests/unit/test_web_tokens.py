@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
+from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
 from gateway.web.attempts import MAX_ADDRESSES, MAX_EACH, PERIOD, Attempts
+from gateway.web.guard import Guard
 from gateway.web.tokens import Tokens, read_tokens
 
 ANA, BEN = "a" * 32, "b" * 32
@@ -42,6 +45,17 @@ def test_nobody_gives_themselves_more_time_or_another_name():
 @given(st.text() | st.from_regex(r"(ana|ben\.dock-2)\.[0-9-]{0,30}\.[0-9a-f]{0,64}", fullmatch=True))
 def test_an_invented_cookie_is_nobody(cookie):
     assert TOKENS.check(cookie, NOW) is None
+
+
+@pytest.mark.parametrize("certificate", [False, True])
+def test_nobody_logs_in_as_who_need_not(certificate):
+    """`local` acts where nobody logs in, and answers for things under a name that is typed."""
+    config = WebConfig(token_file="tokens")
+    tokens = Tokens({"local": ANA})
+    cookie = "" if certificate else f"rfid_login={tokens.login('local', NOW + 60)}"
+    state = {"subject": "local"} if certificate else {}
+    request = Request({"type": "http", "headers": [(b"cookie", cookie.encode())], "state": state})
+    assert Guard(config, lambda: tokens, lambda: NOW).who(request) == "local-login"
 
 
 def test_a_token_file_is_read(tmp_path):

@@ -66,7 +66,9 @@ class Publisher:
         log: Log,
         stats: MqttStats,
         acknowledged: Callable[[], int] | None = None,
+        announce: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
+        self._announce = announce  # tells the broker up to which number events may come
         self._acknowledged = acknowledged  # the backend's mark, where events are kept until then
         self._outbox = outbox
         self._base = base
@@ -117,7 +119,7 @@ class Publisher:
                 self._settle(now)
                 self._check(connection, now)
                 await self._wait()
-                self._take_read()
+                self._take_read(connection)
         finally:
             self.outgoing.cut(connection.lost.done() and connection.blameable, connection.too_fast)
             self._settle(self._time())
@@ -151,12 +153,13 @@ class Publisher:
             )
             self._reading.add_done_callback(lambda _: self._progress.set())
 
-    def _take_read(self) -> None:
+    def _take_read(self, connection: Connection) -> None:
         if self._reading is None or not self._reading.done():
             return
         events = self._reading.result()
         self._reading = None
         if events:
+            self._announce(connection)
             self.outgoing.add(events)
             self._read_to = events[-1].sequence
             self._unread = True

@@ -2,11 +2,13 @@
 
 A ledger that was put back from a copy, or whose write-ahead log was cut off by a power cut, would give numbers away
 again that consumers have seen on other events. Beside the journal there is a witness of that, which a reboot takes; the
-broker is another, a second behind at most. So the first connection of a run compares, before an event is published.
+broker is another: it is told of a number before it gets the event. So the first connection of a run compares, before
+an event is published.
 """
 
 from __future__ import annotations
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.mqtt.interface import Connection, Message
@@ -15,6 +17,11 @@ TOPIC = "state/ledger"
 
 _TRIES = 2
 """Connections that ask. There are brokers that end the connection of whoever subscribes to what they do not allow."""
+
+
+def mark(epoch: str, sequence: int) -> bytes:
+    """The payload of `TOPIC`."""
+    return orjson.dumps({"epoch": epoch, "sequence": sequence})
 
 
 class _Mark(BaseModel):

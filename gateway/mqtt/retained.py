@@ -49,6 +49,7 @@ class Board:
         self._changed: dict[str, None] = {}  # in the order of the changes
         self._wake = asyncio.Event()
         self._refused: dict[str, float] = {}  # when it is to be sent again
+        self._taken: set[str] = set()  # topics that the broker has taken over this connection
         self._suspects = Suspects()
         self._retain = True
 
@@ -64,6 +65,17 @@ class Board:
         self._changed[topic] = None
         self._wake.set()
 
+    def ahead(self, connection: Connection, topic: str, payload: bytes) -> None:
+        """Puts `payload` on the board and sends it before whatever is sent next. Only where the broker has taken this
+        topic over this connection: `serve` is what finds out."""
+        if self._payloads.get(topic) == payload:
+            return
+        if topic in self._taken and self._retain and not self._quiet():
+            self._payloads[topic] = payload
+            connection.send(self._base + topic, payload, qos=0, retain=True)
+        else:
+            self.set(topic, payload)
+
     def remove(self, topic: str) -> None:
         """Takes a topic off the board and makes the broker forget it, whichever run has put it there."""
         self.set(topic, _FORGET)
@@ -75,6 +87,7 @@ class Board:
     async def serve(self, connection: Connection) -> NoReturn:
         """Publishes the whole board, then every change, until the connection ends."""
         self._refused.clear()
+        self._taken.clear()
         self._changed.update((topic, None) for topic in self._payloads if topic.startswith("state/"))
         while True:
             self._take_up_refused()
@@ -157,6 +170,7 @@ class Board:
         if not outcome.lost:
             self._suspects.answered(topic)
         if outcome.accepted:
+            self._taken.add(topic)
             self._stats.states_published += 1
             if payload == _FORGET and self._payloads.get(topic) == _FORGET:
                 del self._payloads[topic]

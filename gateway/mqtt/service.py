@@ -19,7 +19,7 @@ from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
 from gateway.mqtt.interface import Connection, Message, Outbox
 from gateway.mqtt.link import Link
 from gateway.mqtt.publisher import Publisher
-from gateway.mqtt.remembered import TOPIC, Remembered
+from gateway.mqtt.remembered import TOPIC, Remembered, mark
 from gateway.mqtt.retained import Board
 from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
@@ -70,7 +70,9 @@ class MqttService:
         self._since = now()
         self._health: tuple[str, tuple[str, ...]] = ("ok", ())
         self._told = 0
-        self._publisher = Publisher(ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged)
+        self._publisher = Publisher(
+            ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged, self._announce
+        )
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
         self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others)
         self._remembered = Remembered(self.base + TOPIC)
@@ -131,6 +133,10 @@ class MqttService:
         except TimeoutError:
             return False
         return True
+
+    def _announce(self, connection: Connection) -> None:
+        if not connection.lost.done():
+            self.board.ahead(connection, TOPIC, mark(self._ledger.epoch, self._ledger.stats().sequence))
 
     def _receive(self, message: Message) -> None:
         if not self._remembered.takes(message):

@@ -17,6 +17,7 @@ from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.remembered import TOPIC as LEDGER
+from gateway.mqtt.remembered import mark
 from gateway.mqtt.retained import Board
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
@@ -72,7 +73,7 @@ class StateTopics:
 
     def _states(self, config: Config) -> Iterator[tuple[str, bytes]]:
         floor, ledger = self._pipeline.floor, self._ledger
-        yield LEDGER, orjson.dumps({"epoch": ledger.epoch, "sequence": ledger.stats().sequence})
+        yield LEDGER, mark(ledger.epoch, ledger.stats().sequence)
         for zone in config.zones:
             yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:

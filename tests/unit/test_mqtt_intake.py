@@ -252,6 +252,7 @@ async def test_the_board_has_a_bound_and_only_its_own_topics(monkeypatch: pytest
         it.set("events/loss", b"1")
 
 
+@pytest.mark.looptime
 async def test_the_board_publishes_what_changed_at_most_once_an_interval() -> None:
     it = Board(BASE, 0.02, structlog.get_logger(), MqttStats())
     connection = Recorder()
@@ -265,3 +266,21 @@ async def test_the_board_publishes_what_changed_at_most_once_an_interval() -> No
         await serving
     assert connection.sent[-1] == (BASE + "state/zone/a", 99)
     assert len(connection.sent) < 30
+
+
+async def test_what_goes_ahead_is_sent_at_once_where_the_broker_has_taken_its_topic() -> None:
+    stats = MqttStats()
+    it = Board(BASE, 60.0, structlog.get_logger(), stats)
+    connection = Recorder()
+    it.ahead(connection, "state/ledger", b"1")
+    assert connection.sent == []
+    serving = asyncio.create_task(it.serve(connection))
+    async with asyncio.timeout(60):
+        while not stats.states_published:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    it.ahead(connection, "state/ledger", b"2")
+    it.ahead(connection, "state/ledger", b"2")
+    assert connection.sent == [(BASE + "state/ledger", 1), (BASE + "state/ledger", 2)]
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving

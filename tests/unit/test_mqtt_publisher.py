@@ -157,3 +157,17 @@ async def test_a_fault_of_the_ledger_comes_out() -> None:
     publisher = Publisher(ledger, "base/", 10, lambda: 0, structlog.get_logger(), MqttStats())
     with pytest.raises(OSError, match="disk"):
         await asyncio.wait_for(publisher.serve(ScriptedConnection("", [])), 1)
+
+
+async def test_the_broker_is_told_of_a_number_before_it_gets_the_event() -> None:
+    ledger, said, delivered = MemoryLedger(), [], []
+    publisher = Publisher(
+        ledger, "base/", 10, lambda: 0, structlog.get_logger(), MqttStats(),
+        announce=lambda connection: said.append((ledger.stats().sequence, len(connection.outstanding))),
+    )  # fmt: skip
+    for count in (3, 4):
+        ledger.add(count)
+        connection = ScriptedConnection("", delivered)
+        await run_through(publisher, ledger, connection, [])
+    assert [sequence for sequence, _ in said] == [3, 7]
+    assert {sent for _, sent in said} == {0}

@@ -19,7 +19,7 @@ from gateway.ops.logs import Logs
 
 def serve(path: Path) -> int:
     """Runs the gateway on the configuration at `path` until SIGTERM or SIGINT. SIGHUP reads the file again."""
-    config = load(path)
+    config = load(path, starting=True)
     logs = Logs(config.log)
     try:
         with asyncio.Runner(loop_factory=_uvloop()) as runner:

@@ -40,6 +40,7 @@ class Checker:
     def __init__(self, root: Node) -> None:
         self._root = root
         self.problems: list[Problem] = []
+        self.files: list[Problem] = []  # files that are named and cannot be used now
         self.doubtful: list[Problem] = []  # what an earlier release took: no pass, and no reason not to start
         self.notes: list[Problem] = []  # what is right and good to know: secrets that a reload does not read again
 
@@ -264,7 +265,7 @@ class Checker:
 
     def _file(self, path: Steps, use: FileUse) -> None:
         if wrong := unusable(use.path):
-            self._add(path, wrong)
+            self.files.append(Problem(line_of(self._root, path), path_text(path), wrong))
         elif use.secret and (shown := exposed(use.path)):
             self.doubtful.append(Problem(line_of(self._root, path), path_text(path), shown))
         if use.secret and (copied := credential(use.path)):

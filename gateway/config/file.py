@@ -22,14 +22,20 @@ _LONGEST = 800
 """Characters of one problem. The longest sentence of ours, with every key of the largest section, is under 500."""
 
 
-def load(path: Path) -> Config:
+def load(path: Path, *, starting: bool = False) -> Config:
     """The configuration in `path`, with everything checked that can be checked without touching a reader or a broker.
 
     Raises `ConfigError` with one ``file:line: path: what is wrong and what to write instead`` for each problem, in
     the order of the lines; what is doubtful (a secret that everybody may read, `doubts`) is said on stderr, since a
-    gateway that ran must start again. Reads this file and opens those that it names: not for the event loop.
+    gateway that ran must start again. So are files that are named and cannot be used, where a gateway is `starting`:
+    whatever needs one says so and tries again, and what is read meanwhile is kept. Reads this file and opens those that
+    it names: not for the event loop.
     """
-    config, problems, doubtful, _ = _check(path)
+    config, problems, files, doubtful, _ = _check(path)
+    if starting:
+        doubtful = files + doubtful
+    else:
+        problems = problems + files
     for problem in () if problems else doubtful:
         print(_format(path, problem), file=sys.stderr)
     return _good(path, config, problems)
@@ -48,9 +54,9 @@ def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
 def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda config: []) -> int:
     """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, with a line for each
     thing that is good to know. `contents` says what is wrong inside the files that the configuration names."""
-    config, problems, doubtful, notes = _check(path)
+    config, problems, files, doubtful, notes = _check(path)
     try:
-        config = _good(path, config, problems + doubtful)
+        config = _good(path, config, problems + files + doubtful)
         if wrong := contents(config):
             raise ConfigError(wrong)
     except ConfigError as error:
@@ -68,17 +74,17 @@ def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda c
     return 0
 
 
-def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem]]:
-    """The configuration, what is wrong, what is doubtful, and what is good to know."""
+def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem], list[Problem]]:
+    """The configuration, what is wrong, which files cannot be used, what is doubtful, and what is good to know."""
     text, problem = _read(path)
     if problem is not None:
-        return None, [problem], [], []
+        return None, [problem], [], [], []
     try:
         root, problems = parse(text)
     except YamlError as error:
-        return None, [*error.earlier, error.problem], [], []
+        return None, [*error.earlier, error.problem], [], [], []
     if not isinstance(root, Mapping):
-        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], [], []
+        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], [], [], []
     problems += in_todays_words(root)
     checker = Checker(root)
     checker.structure()
@@ -89,7 +95,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], lis
         problems += problems_of(error, root, Config)
     else:
         checker.values(config)
-    return config, problems + checker.problems, checker.doubtful, checker.notes
+    return config, problems + checker.problems, checker.files, checker.doubtful, checker.notes
 
 
 def _read(path: Path) -> tuple[str, Problem | None]:

@@ -52,7 +52,7 @@ class Inspection:
         except sqlite3.Error as error:
             self._found(f"behind event {self._at or 0} it cannot be read ({error})")
             if not isinstance(error, sqlite3.OperationalError):
-                _note(self._path, self.finding)
+                note(self._path, self.finding)
             self.done = True
             return
         self.done = len(rows) < SLICE or rows[-1][0] >= self._upto
@@ -120,6 +120,7 @@ def known(path: Path) -> str:
         return ""
 
 
-def _note(path: Path, finding: str) -> None:
+def note(path: Path, finding: str) -> None:
+    """Keeps what is wrong with the structure of the file, so that the next start need not find it."""
     with contextlib.suppress(OSError):
         path.with_name(path.name + _MARKER).write_text(f"{path.stat().st_ino}\n{finding}")

@@ -20,8 +20,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from gateway.config import LedgerConfig
-from gateway.errors import LedgerError
-from gateway.ledger.inspection import PACE as INSPECTION_PACE
+from gateway.errors import Damaged, LedgerError
+from gateway.ledger import inspection
 from gateway.ledger.marks import Marks
 from gateway.ledger.retention import Range
 from gateway.ledger.schema import explain
@@ -168,7 +168,7 @@ class Writer:
         self._opened.set_result(recovery)
         self._report(0, 0, 0.0)
         if self._store.inspection is not None:
-            self._inspect_at = monotonic() + INSPECTION_PACE
+            self._inspect_at = monotonic() + inspection.PACE
         while self._turn():
             pass
         self._finish()
@@ -205,13 +205,13 @@ class Writer:
 
     def _inspect(self) -> None:
         """Looks at some more of a file that was not closed in order, while there is nothing else to do."""
-        inspection = self._store.inspection
-        if inspection is None or inspection.done:
+        looking = self._store.inspection
+        if looking is None or looking.done:
             self._inspect_at = math.inf
             return
-        inspection.step(self._store.marks)
-        self._inspect_at = monotonic() + INSPECTION_PACE
-        if inspection.done:
+        looking.step(self._store.marks)
+        self._inspect_at = monotonic() + inspection.PACE
+        if looking.done:
             self._report(0, 0, 0.0)
 
     def _commit(self) -> None:
@@ -257,6 +257,8 @@ class Writer:
         self._tidy_at = max(self._tidy_at, self._not_before)
         self._retry = min(self._retry * 2, _LAST_RETRY)
         self._error = self._explain(error)
+        if isinstance(self._error, Damaged):  # only a write sees it: in the list of free pages, for one
+            inspection.note(self._path, str(error))
         self._report(0, 0, 0.0)
 
     def _explain(self, error: Exception) -> LedgerError:

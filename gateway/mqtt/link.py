@@ -136,4 +136,4 @@ class Link:
         """A broker that stays away is one line in the log, not one for each attempt."""
         report = self._log.debug if problem == self._last_problem else self._log.warning
         report("no connection to the MQTT broker: events wait in the ledger; trying again", reason=problem)
-        self._last_problem = problem
+        self._last_problem = self._stats.why_not = problem

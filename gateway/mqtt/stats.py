@@ -10,6 +10,7 @@ class MqttStats:
     """Counters since the start, and the present state."""
 
     connected: bool = False
+    why_not: str = ""  # why the last attempt to connect failed
     connects: int = 0
     connect_failures: int = 0
 

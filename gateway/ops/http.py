@@ -28,6 +28,9 @@ BACKLOG = 64
 TIMEOUT = 5.0
 """Seconds for the whole request, and again for the whole answer."""
 
+TRY_AGAIN = 5.0
+"""Seconds until an address that cannot be used is tried again: whoever has it may end."""
+
 _LINGER_BYTES = 1 << 16
 _LINGER = 1.0
 """What a peer still sends after an error is read and thrown away, within these bounds: closing with bytes unread
@@ -66,6 +69,11 @@ class Server:
     def port(self) -> int:
         """The port in use. Only after `start`."""
         return int(self._sockets[0].getsockname()[1])
+
+    @property
+    def started(self) -> bool:
+        """Whether it has an address."""
+        return bool(self._sockets)
 
     async def start(self) -> None:
         """Raises `OSError` when the address cannot be used."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import orjson
 
 from gateway.clock import SECOND, rfc3339, wall
 from gateway.errors import Refused
-from gateway.history.answers import Alarm, Notice, Unwatched
+from gateway.history.answers import Alarm, Notice, Source, Unwatched
 from gateway.history.history import History
 from gateway.history.questions import Questions
 from gateway.ops.logs import Logger
@@ -56,8 +55,13 @@ class Alarms:
         return {"raised": self.number - noted, "acknowledged": noted}
 
     def losses(self, now: int, within: int = LOSS_SHOWN) -> list[str]:
-        """What was lost, or may be, in a time that ended `within` before `now`, in words for people, newest first."""
-        return [_lost(loss) for loss in self._losses if (loss.until or now) >= now - within]
+        """What was lost, or may be, in times that ended `within` before `now`, in words for people, newest first: what
+        was lost again and again for one reason is said once."""
+        alike: dict[tuple[str, str, bool], list[Unwatched]] = {}
+        for loss in self._losses:
+            if (loss.until or now) >= now - within:
+                alike.setdefault((loss.what, loss.reason, loss.certain), []).append(loss)
+        return [_lost(losses) for losses in alike.values()]
 
     def find(self, kind: str, subject: str) -> Alarm:
         """The open alarm with these names. Raises `Refused` where there is none."""
@@ -81,8 +85,7 @@ class Alarms:
                     said = await self._history.ask(Questions.newest)
                     await self._look()
                 sequence = self._history.sequence
-                self._losses = await self._history.ask(lambda questions: questions.losses(wall() - LOSS_SHOWN, SHOWN))
-                while notices := await self._history.ask(partial(Questions.notices, after=said)):
+                while notices := await self._news(said):
                     said = notices[-1].event
                     for notice in notices:
                         self._say(notice)
@@ -91,6 +94,15 @@ class Alarms:
             except Refused as error:
                 self._log.error("it is not known what is alarming", reason=str(error))
                 await asyncio.sleep(RETRY)
+
+    async def _news(self, after: Source | None) -> list[Notice]:
+        """What was said of alarms `after` this event. What was lost lately is asked for with it."""
+
+        def both(questions: Questions) -> tuple[list[Unwatched], list[Notice]]:
+            return questions.losses(wall() - LOSS_SHOWN, SHOWN), questions.notices(after)
+
+        self._losses, notices = await self._history.ask(both)
+        return notices
 
     async def _look(self) -> None:
         answer = await self._history.ask(lambda questions: questions.alarms(limit=SHOWN))
@@ -113,11 +125,18 @@ _CAUSES = {
     "journal-lost": "the machine lost what it kept in memory",
     "ledger-full": "the disk was full",
     "buffer-overflow": "the reader's memory was full",
+    "tags-given-up": "there was no room for more tags",
 }
 
 
-def _lost(loss: Unwatched) -> str:
-    sure = "" if loss.certain else "perhaps "
-    until = f" to {rfc3339(loss.until)[11:19]}" if loss.until is not None else ""
-    start = rfc3339(loss.since)
-    return f"{sure}{loss.what} from {start[:10]} {start[11:19]}{until} UTC: {_CAUSES.get(loss.reason, loss.reason)}"
+def _lost(losses: list[Unwatched]) -> str:
+    newest, first = losses[0], min(loss.since for loss in losses)
+    sure = "" if newest.certain else "perhaps "
+    ends = [loss.until for loss in losses if loss.until is not None]
+    until = f" to {rfc3339(max(ends))[11:19]}" if len(ends) == len(losses) else ""
+    often = f" {len(losses)} times" if len(losses) > 1 else ""
+    start = rfc3339(first)
+    return (
+        f"{sure}{newest.what}{often} from {start[:10]} {start[11:19]}{until} UTC: "
+        f"{_CAUSES.get(newest.reason, newest.reason)}"
+    )

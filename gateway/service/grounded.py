@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from gateway.config import Config
 from gateway.errors import LedgerError
 from gateway.mqtt.announcement import announce
-from gateway.ops.http import Answer, Server
+from gateway.ops.http import TRY_AGAIN, Answer, Server
 from gateway.ops.logs import Logger
 from gateway.ops.metrics import CONTENT_TYPE
 from gateway.ops.notify import Notifier
@@ -88,11 +88,13 @@ class Grounded:
         server = Server(http.host, http.port, {"/healthz": self._healthz, "/metrics": self._metrics}, self._log)
         try:
             await server.start()
-            self._served.set()
         except OSError as error:
-            self._served.set()
             self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
-            return
+        self._served.set()
+        while not server.started:
+            await asyncio.sleep(TRY_AGAIN)
+            with contextlib.suppress(OSError):
+                await server.start()
         try:
             await asyncio.get_running_loop().create_future()
         finally:

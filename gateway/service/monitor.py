@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -15,7 +17,7 @@ from gateway.history.history import History
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
 from gateway.ops.health import Health, ReaderState, Standing
-from gateway.ops.http import Answer, Server
+from gateway.ops.http import TRY_AGAIN, Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
@@ -28,6 +30,8 @@ from gateway.service.pipeline import Pipeline
 
 LOSS_HOUR = 3600 * SECOND
 """Microseconds for which a loss is a reason to look after its end."""
+
+_SERVED = "metrics and health"
 
 
 class Parts(Protocol):
@@ -56,6 +60,7 @@ class Vitals:
         self._parts = parts
         self._log = log
         self._memory = memory.worry(parts.config)
+        self._trying: asyncio.Task[None] | None = None
         self.health = Health(
             standing=self._standing,
             window=parts.config.floor.window,
@@ -81,17 +86,28 @@ class Vitals:
         return self._server.port
 
     async def start(self) -> None:
-        """Serves from now on. Where the address cannot be used, the gateway runs without and says so: being looked
-        at is not worth losing reads for."""
+        """Serves from now on. Where the address cannot be used, the gateway runs without, says so and tries again:
+        being looked at is not worth losing reads for."""
         http = self._parts.config.http
         try:
             await self._server.start()
         except OSError as error:
             self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
-            self._parts.page.trouble.say("metrics and health", f"not served at {http.host}:{http.port}: {error}")
+            self._parts.page.trouble.say(_SERVED, f"not served at {http.host}:{http.port}: {error}")
+            self._trying = asyncio.create_task(self._try_again(), name="metrics")
+
+    async def _try_again(self) -> None:
+        """Until whatever has the address has given it back."""
+        while not self._server.started:
+            await asyncio.sleep(TRY_AGAIN)
+            with contextlib.suppress(OSError):
+                await self._server.start()
+        self._parts.page.trouble.say(_SERVED, "")
 
     async def stop(self) -> None:
         """Ends the health and metrics page."""
+        if self._trying is not None:
+            self._trying.cancel()
         await self._server.close()
 
     def snapshot(self) -> Snapshot:
@@ -165,7 +181,8 @@ class Vitals:
             )
 
     def _broker(self) -> str:
-        return "" if self._parts.mqtt.connected else "not connected"
+        mqtt = self._parts.mqtt
+        return "" if mqtt.connected else mqtt.stats.why_not or "not connected"
 
     def _reader_states(self) -> Iterator[ReaderState]:
         for supervisor in self._parts.readers:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -106,7 +107,7 @@ class Reload:
         if self.wanted.is_set() and self._path is not None:
             self.wanted.clear()
             with suppress(ConfigError):
-                return await asyncio.to_thread(load, self._path)
+                return await asyncio.to_thread(partial(load, self._path, starting=True))
         return config
 
     async def run(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway.clock import SECOND
 from gateway.config import Config
-from gateway.errors import LedgerError
+from gateway.errors import Damaged, LedgerError
 from gateway.events.envelope import source_of
 from gateway.history.history import History
 from gateway.ledger.journal import Journal
@@ -112,8 +112,11 @@ class Storage:
         return lambda: self.ledger.stats().acknowledged
 
     def failed(self, error: LedgerError) -> None:
-        """The disk did not take a commit."""
+        """The disk did not take a commit. A file that is damaged is set aside by the next start, where that is
+        configured; what was not written is in the journal."""
         self._log.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
+        if isinstance(error, Damaged) and self._config.ledger.on_damage == "set-aside":
+            self._stop("the ledger is damaged: the next start sets it aside")
 
     def _dropped(self, first: int, last: int, start: int, end: int) -> None:
         """The ledger was full and gives up these events."""

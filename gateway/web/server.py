@@ -43,6 +43,9 @@ MAX_HEADERS = 16 << 10
 BACKLOG = 128
 """Connections that the kernel keeps until they are accepted."""
 
+TRY_AGAIN = 5.0
+"""Seconds until an address, a certificate or a token file that cannot be used is tried again."""
+
 TOKENS_AGAIN = 10.0
 """Seconds between two looks at the token file: who is taken off it is logged out within them."""
 
@@ -73,26 +76,38 @@ class WebServer:
 
     async def run(self) -> None:
         """Serves until it is cancelled. Where address, certificate or tokens cannot be used the gateway runs without
-        the page and the log says so: reads and events are worth more."""
-        try:
-            if self._config.token_file is not None:
-                self._tokens = await asyncio.to_thread(read_tokens, self._config.token_file)
-            context = await asyncio.to_thread(self._tls)
-            self._sockets = await listening(self._config.host, self._config.port, BACKLOG)
-        except ConfigError as error:
-            self._log.error("the pages are not served: the token file cannot be used", problems=error.problems)
-            self.troubled("not served: the token file cannot be used")
-            return
-        except OSError as error:  # ssl.SSLError is one
-            self._log.error(
-                "the pages are not served: their address or certificate cannot be used",
-                host=self._config.host,
-                port=self._config.port,
-                reason=str(error),
-            )
-            self.troubled(f"not served: the address or the certificate cannot be used ({error})")
-            return
+        the pages, the log says so, and they are tried again: reads and events are worth more."""
+        said = ""
+        while True:
+            try:
+                context = await self._opened()
+                break
+            except ConfigError as error:
+                reason = "the token file cannot be used"
+                if said != reason:
+                    self._log.error(f"the pages are not served: {reason}", problems=error.problems)
+            except OSError as error:  # ssl.SSLError is one
+                reason = f"the address or the certificate cannot be used ({error})"
+                if said != reason:
+                    self._log.error(
+                        "the pages are not served: their address or certificate cannot be used",
+                        host=self._config.host,
+                        port=self._config.port,
+                        reason=str(error),
+                    )
+            said = reason
+            self.troubled(f"not served: {reason}")
+            await asyncio.sleep(TRY_AGAIN)
+        self.troubled("")
         await self._serve(context)
+
+    async def _opened(self) -> ssl.SSLContext | None:
+        """Reads tokens and certificates, and listens. Raises ConfigError and OSError."""
+        if self._config.token_file is not None:
+            self._tokens = await asyncio.to_thread(read_tokens, self._config.token_file)
+        context = await asyncio.to_thread(self._tls)
+        self._sockets = await listening(self._config.host, self._config.port, BACKLOG)
+        return context
 
     async def _serve(self, context: ssl.SSLContext | None) -> None:
         server = _Server(self._uvicorn(), self._sockets, context, self._up, self._log)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
+import socket
 
 import orjson
 import pytest
@@ -21,6 +24,15 @@ TAGS = 5
 async def vault():
     async with LlrpEmulator(population(TAGS, rate=100), name="vault") as reader:
         yield reader
+
+
+async def asked(port: int, path: str) -> tuple[int, bytes]:
+    """Once somebody answers."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(OSError):
+                return await get(port, path)
+            await asyncio.sleep(0.1)
 
 
 async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, vault, broker, tmp_path):
@@ -114,4 +126,24 @@ async def test_a_ledger_that_is_gone_at_the_start_is_a_stated_loss(make_daemon, 
         await daemon.start()
         await events.until(lambda s: any(e["data"].get("cause") == "journal-lost" for e in events_of(s)), 60)
         assert len({event["epoch"] for event in events_of(events)}) == 2
+        assert await daemon.stop() == 0, daemon.log[-4000:]
+
+
+async def test_a_missing_secret_and_a_port_that_is_taken_blind_nobody(make_daemon, vault, broker, tmp_path):
+    secret = tmp_path / "password"
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault}) | {"http": {"port": free_port()}}
+    settings["mqtt"] |= {"username": "gw", "password_file": str(secret)}
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    with Subscriber(broker.port, BASE + "events/#") as events:
+        with socket.create_server(("127.0.0.1", settings["http"]["port"])):
+            await daemon.start()
+            assert "no metrics: the address cannot be used" in daemon.log
+        await vault.until(lambda: vault.connected, 60)
+        await until(lambda: "no connection to the MQTT broker" in daemon.log, 60)
+        status, body = await asked(settings["http"]["port"], "/healthz")
+        assert status == 200
+        (away,) = [reason for reason in orjson.loads(body)["reasons"] if "the broker is away" in reason]
+        assert f"the password file {secret} cannot be read" in away
+        secret.write_text("sesame\n")
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 60)
         assert await daemon.stop() == 0, daemon.log[-4000:]

@@ -241,15 +241,24 @@ async def test_it_ends_at_once_with_streams_open_and_leaves_signals_alone():
         ({"token_file": "/nothing/tokens"}, "the token file cannot be used"),
     ],
 )
-async def test_what_cannot_be_used_is_told_and_ends_nothing_else(settings, words, monkeypatch):
+async def test_what_cannot_be_used_is_told_ends_nothing_else_and_is_tried_again(settings, words, monkeypatch):
+    monkeypatch.setattr(servers, "TRY_AGAIN", 0.05)
     if settings.get("port") == 1:
         taken = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
         settings = settings | {"port": taken.sockets[0].getsockname()[1]}
-    log = Said()
-    await asyncio.wait_for(WebServer(FakeGateway(), WebConfig.model_validate(settings), log).run(), 5)
+    log, told = Said(), []
+    server = WebServer(FakeGateway(), WebConfig.model_validate(settings), log)
+    server.troubled = told.append
+    running = asyncio.create_task(server.run())
+    await until(lambda: len(told) >= 3)
     assert f"the pages are not served: {words}" in log.text()
+    assert len(log.lines) == 1, "one line, not one for each attempt"
     if "port" in settings:
         taken.close()
+        await asyncio.wait_for(server.ready.wait(), 60)
+        assert told[-1] == ""
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_five_hundred_packages_in_a_minute_cost_little():

@@ -41,7 +41,7 @@ async def test_clocks_that_are_set_and_kills_move_nothing(make_daemon, broker, t
                     await vault.until(lambda: vault.connected and door.connected, 30)
                 else:
                     wall.set(off)
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(1.5)
             seen = len(movements(events_of(subscriber)))
             await subscriber.until(lambda s: len(movements(events_of(s))) > seen + 20, 20)
             door.switch_off()

@@ -50,7 +50,7 @@ class Length:
 
 LENGTHS = {
     "short": Length(240 << 20, [4_000] * 2, 3.0, SMALL),
-    "long": Length(UNIT_LIMIT, [15_000] * 3, 40.0, {}),
+    "long": Length(UNIT_LIMIT, [15_000] * 3, 30.0, {}),
     "hour": Length(UNIT_LIMIT, [700, 250, 250, 250, 250], 720.0, {}),  # what a third of a processor publishes
 }
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import orjson
-import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import serials
@@ -25,30 +24,44 @@ LIMITS = {
 }
 SLACK = 15.0
 """Seconds beyond the limit: a window, the interval of checkpoints, and a loaded machine."""
+LONGER = 10.0
+"""Seconds for which it is looked at beyond the first word: it must not be called healthy again before it moves."""
 
 
-@pytest.mark.parametrize("part", LIMITS)
-async def test_a_wedge_is_failing_within_its_deadline(make_daemon, broker, tmp_path, say, long, part):
-    if part != "floor" and not long:
-        pytest.skip("its deadline takes most of a minute: make torture")
+async def test_a_wedge_is_failing_within_its_deadline_and_as_long_as_it_lasts(
+    make_daemon, shared_broker, tmp_path, say, long
+):
+    """All parts at the same time, each in a gateway of its own: what takes so long is waiting."""
+    parts = list(LIMITS) if long else ["floor"]
+    async with asyncio.TaskGroup() as group:
+        found = [group.create_task(wedged(make_daemon, shared_broker.port, tmp_path, part)) for part in parts]
+    for part, task in zip(parts, found, strict=True):
+        say(f"a {part} that stands still is not healthy", "the part does nothing, without an error", task.result())
+
+
+async def wedged(make_daemon, broker: int, tmp_path, part: str) -> str:
+    """What became of a gateway one part of which stood still for a while."""
     async with LlrpEmulator(serials(rate=20), name="door", hold_buffer=100_000) as door:
         port = free_port()
-        settings = config(tmp_path / "gateway", broker.port, {"door": door}) | {"http": {"port": port}}
-        daemon = make_daemon(tmp_path / "gateway", settings)
-        wedge = tmp_path / "wedge"
+        settings = config(tmp_path / part, broker, {"door": door}) | {"http": {"port": port}, "gateway": part}
+        daemon = make_daemon(tmp_path / part, settings)
+        wedge = tmp_path / f"{part}-wedge"
         daemon.program = program(part, wedge)
         if part == "checkpoint":
             wedge.touch()  # it takes none from the start
         await daemon.start()
         if part != "checkpoint":
-            await health(port, 200, 30)
+            await health(port, 200, 60)
             wedge.touch()
         reasons, after = await health(port, 503, LIMITS[part] + SLACK, door_is_up=True)
+        until = time.monotonic() + LONGER
+        while time.monotonic() < until:
+            assert (await get(port, "/healthz"))[0] == 503, f"{part} stands still"
+            await asyncio.sleep(0.5)
         wedge.unlink()
-        _, well = await health(port, 200, 30)
-        say(f"a {part} that stands still is not healthy", "the part does nothing, without an error",
-            f"503 after {after:.0f} s: {reasons[0]}; 200 again after {well:.1f} s")  # fmt: skip
+        _, well = await health(port, 200, 60)
         assert await daemon.stop() == 0, daemon.log[-2000:]
+        return f"503 after {after:.0f} s: {reasons[0]}, and as long as it lasted; 200 again after {well:.1f} s"
 
 
 async def health(port: int, wanted: int, within: float, *, door_is_up: bool = False) -> tuple[list[str], float]:

@@ -722,6 +722,17 @@ def test_a_systemd_credential_is_looked_for_only_inside_the_service(tmp_path, mo
     ]
 
 
+def test_a_file_that_is_not_there_keeps_no_gateway_from_starting(tmp_path, capsys):
+    content = GOOD.replace("  host: broker.local", "  username: gw\n  password_file: /nowhere/password")
+    file = tmp_path / "gateway.yaml"
+    file.write_text(content)
+    assert config_file.load(file, starting=True).mqtt.username == "gw"
+    said = f"{file}:5: mqtt.password_file: there is no file /nowhere/password: create it, or correct the path\n"
+    assert capsys.readouterr().err == said
+    assert config_file.check_command(file) == 2
+    assert problems_in(file, content)
+
+
 def test_without_any_driver_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(driver_registry, "installed", dict)
     assert problems_in(tmp_path / "gateway.yaml", GOOD) == [

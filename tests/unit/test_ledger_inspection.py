@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from gateway.config import LedgerConfig
-from gateway.errors import Damaged
-from gateway.ledger import schema, writer
+from gateway.errors import Damaged, LedgerError
+from gateway.ledger import inspection, schema
 from gateway.ledger.store import Store
 from tests.support.ledgers import SOURCE, START, TestLedger, facts, until
 
@@ -73,7 +74,7 @@ async def test_a_start_reads_no_more_of_a_larger_file(tmp_path: Path, monkeypatc
 
 
 async def test_what_is_sound_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "INSPECTION_PACE", 0.0)
+    monkeypatch.setattr(inspection, "PACE", 0.0)
     path = tmp_path / "ledger.db"
     await killed(path, 3_000)
     ledger = await opened(path)
@@ -89,7 +90,7 @@ async def test_what_is_sound_is_looked_at_once(tmp_path: Path, monkeypatch: pyte
 async def test_a_torn_page_is_found_beside_the_work_and_refuses_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "INSPECTION_PACE", 0.0)
+    monkeypatch.setattr(inspection, "PACE", 0.0)
     path = tmp_path / "ledger.db"
     await killed(path, 6_000)
     tear_a_page(path)
@@ -120,7 +121,7 @@ async def test_a_torn_page_is_found_beside_the_work_and_refuses_the_next_start(
 async def test_what_is_not_as_it_was_written_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str, found: str
 ) -> None:
-    monkeypatch.setattr(writer, "INSPECTION_PACE", 0.0)
+    monkeypatch.setattr(inspection, "PACE", 0.0)
     path = tmp_path / "ledger.db"
     await killed(path, 3_000)
     change(path, statement)
@@ -130,3 +131,32 @@ async def test_what_is_not_as_it_was_written_is_said(
     await ledger.close()
     again = await opened(path)  # only the structure of the file refuses a start
     await again.close()
+
+
+async def test_damage_that_only_a_write_meets_refuses_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await killed(path, 3_000)
+    change(path, "DELETE FROM event WHERE sequence < 2000")
+    tear_the_list_of_free_pages(path)
+    ledger = await opened(path)
+    ledger.append(facts(3_001, 9_000), 2)
+    await until(lambda: bool(ledger.errors), 60)
+    assert isinstance(ledger.errors[0], Damaged)
+    with contextlib.suppress(LedgerError):
+        await ledger.close()
+    with pytest.raises(Damaged, match="malformed"):
+        await opened(path)
+    again = TestLedger(path, on_damage="set-aside")
+    found = again.start()
+    assert found.damage is not None
+    assert "It is kept as" in found.damage
+    await again.close()
+
+
+def tear_the_list_of_free_pages(path: Path) -> None:
+    """The first page of it says that it holds more than a page can (SQLite's file format, section 1.5)."""
+    content = bytearray(path.read_bytes())
+    trunk = int.from_bytes(content[32:36], "big")
+    assert trunk, "no page is free"
+    content[(trunk - 1) * PAGE + 4 : (trunk - 1) * PAGE + 8] = b"\xff" * 4
+    path.write_bytes(content)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.clock import SECOND
+from gateway.clock import SECOND, rfc3339
 from gateway.service import alarms as service
 from gateway.service.alarms import Alarms
 from tests.support import history_events as make
@@ -18,9 +18,8 @@ from tests.support.history_events import START, History
 from tests.support.web_scene import quiet
 
 
-async def test_a_loss_is_said_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(tmp_path / "history.db")
-    history.take(make.loss("r1", 10, 70))
+async def followed(history: History, monkeypatch: pytest.MonkeyPatch) -> Alarms:
+    """Alarms that have looked at all of the history once."""
     questions = history.ask()
     looked = asyncio.Event()
 
@@ -40,6 +39,24 @@ async def test_a_loss_is_said_for_a_day(tmp_path: Path, monkeypatch: pytest.Monk
     with contextlib.suppress(asyncio.CancelledError):
         await running
     history.close()
+    return follower
+
+
+async def test_a_loss_is_said_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(tmp_path / "history.db")
+    history.take(make.loss("r1", 10, 70))
+    follower = await followed(history, monkeypatch)
     (words,) = follower.losses(START + 100 * SECOND)
     assert "reads of r1 lost from" in words
     assert follower.losses(START + 7200 * SECOND, 3600 * SECOND) == []
+
+
+async def test_what_is_lost_again_and_again_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(tmp_path / "history.db")
+    history.take(make.loss("r1", 10, 20), make.loss("r2", 11, 21), make.loss("r1", 30, 40), make.loss("r1", 50, 60))
+    follower = await followed(history, monkeypatch)
+    often, once = follower.losses(START + 100 * SECOND)
+    first, last = (rfc3339(START + seconds * SECOND)[11:19] for seconds in (10, 60))
+    assert "reads of r1 lost 3 times from" in often
+    assert f" {first} to {last} UTC" in often
+    assert "reads of r2 lost from" in once

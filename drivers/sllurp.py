@@ -32,7 +32,7 @@ from drivers.api import (
     ReaderUp,
     Row,
 )
-from drivers.llrp.clock import ReaderTime, Stamps
+from drivers.llrp.clock import LATEST, ReaderTime, Stamps
 
 MAX_UNDER_WAY = 256
 """Callbacks that may wait for the event loop. One is a report of a few reads; more only hides that we are behind."""
@@ -344,7 +344,7 @@ class _Client:
         """When the event happened by our clock; the greeting also tells how far the reader's clock is off."""
         for name, stamps in (("UTCTimestamp", Stamps.UTC), ("Uptime", Stamps.UPTIME)):
             if name in event:
-                stamp = event[name]["Microseconds"]
+                stamp = min(event[name]["Microseconds"], LATEST)
                 if self._time.event(stamps, stamp, now) and self._is_up:
                     self._tell_clock(now)
                 return int(stamp + self._time.offset(stamps, stamp, now))
@@ -366,7 +366,7 @@ def _rows(tags: list[dict[str, Any]], stamps: Stamps, only_antenna: int) -> Iter
                 tag.get("AntennaID") or only_antenna,
                 tag.get("PeakRSSI", NO_RSSI),
                 tag.get("ChannelIndex", 0),
-                tag.get(stamp, 0),
+                min(tag.get(stamp, 0), LATEST),
                 max(tag.get("TagSeenCount", 1), 1),
             )
 

@@ -25,6 +25,9 @@ WORTH_TELLING = 50_000  # smaller changes are the network's jitter
 WINDOW = 10_000_000  # long enough that some report of it was quick
 LONGEST_LAG = 1_000_000  # if every report of a window is later than this, the clock was set back
 
+LATEST = 1 << 62
+"""No clock shows so many microseconds: whatever has such a stamp has none."""
+
 ClockMode = Literal["auto", "trust", "arrival"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from drivers.api import AntennaStatus, ClockQuality, InputChange, Item, ReaderCondition, ReaderLoss
-from drivers.llrp.clock import Reading, Stamps
+from drivers.llrp.clock import LATEST, Reading, Stamps
 from drivers.llrp.commands import text
 from drivers.llrp.protocol.element import Element
 
@@ -24,7 +24,7 @@ def stamp_of(data: Element) -> tuple[Stamps, int]:
     """When the reader says that the event happened: the kind of time, and the time in microseconds."""
     for name, stamps in (("UTCTimestamp", Stamps.UTC), ("Uptime", Stamps.UPTIME)):
         stamp = data.find(name)
-        if stamp is not None:
+        if stamp is not None and stamp["Microseconds"] < LATEST:
             return stamps, stamp["Microseconds"]
     return Stamps.NONE, 0
 

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import cast
 
 from drivers.api import Batch, ClockQuality, DriverContext, DriverError
-from drivers.llrp.clock import Stamps
+from drivers.llrp.clock import LATEST, Stamps
 from drivers.llrp.protocol.codec import decode_tolerant
 from drivers.llrp.protocol.framing import Frame, Frames
 from drivers.llrp.reading import Reading
@@ -177,9 +177,11 @@ class LlrpProtocol(asyncio.Protocol):
 
     def _batch(self, report: DecodedReport, now: int) -> Batch:
         rows = report.rows
-        offset = self._session.reported(Stamps(report.clock), report.newest, now, self._loop.time())
-        if self._settings.clock == "arrival" and report.clock != "none":
-            rows = [(*row[:4], 0, *row[5:]) for row in rows]  # a reader that sends times although it was told not to
+        clock = Stamps(report.clock) if report.newest < LATEST else Stamps.NONE
+        offset = self._session.reported(clock, report.newest if clock is not Stamps.NONE else 0, now, self._loop.time())
+        is_arrival = clock is Stamps.NONE or self._settings.clock == "arrival"
+        if is_arrival and report.clock != "none":  # a reader that sends times although it was told not to, or odd ones
+            rows = [(*row[:4], 0, *row[5:]) for row in rows]
         if self._only_antenna and not all(map(_ANTENNA, rows)):
             rows = [row if row[1] else (row[0], self._only_antenna, *row[2:]) for row in rows]
         return Batch(self._context.reader, now, rows, offset, report.rssi_unit, report.phase, report.tids)

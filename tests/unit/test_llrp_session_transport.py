@@ -9,7 +9,17 @@ from collections.abc import Iterable
 import pytest
 import structlog
 
-from drivers.api import Antenna, Batch, DriverContext, DriverError, Item, ReaderAlive, ReaderClock, ReaderUp
+from drivers.api import (
+    Antenna,
+    AntennaStatus,
+    Batch,
+    DriverContext,
+    DriverError,
+    Item,
+    ReaderAlive,
+    ReaderClock,
+    ReaderUp,
+)
 from drivers.llrp import transport as transport_module
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
@@ -314,3 +324,17 @@ async def test_a_large_chunk_needs_no_gathering() -> None:
         assert len(large) >= PLENTY
         wire.protocol.data_received(large)
         assert wire.transport.reading
+
+
+@pytest.mark.parametrize("stamp", [2**64 - 100, 2**63, 2**62])
+async def test_a_stamp_that_no_clock_shows_is_none(stamp: int) -> None:
+    """It would be no number that fits a file, a page or JSON."""
+    wire = Wire()
+    wire.read()
+    wire.protocol.data_received(report([1, 2], stamp))
+    wire.protocol.data_received(encode(event(E("AntennaEvent", EventType=0, AntennaID=1), utc=stamp)))
+    wire.protocol.data_received(report([3]))
+    batches = [item for item in wire.items if isinstance(item, Batch)]
+    assert [row[4] + batch.offset for batch in batches for row in batch.rows] == [T0, T0, T0 + 3]
+    assert all(abs(item.offset) < 2**62 for item in wire.items if isinstance(item, ReaderClock))
+    assert [item.t for item in wire.items if isinstance(item, AntennaStatus)] == [T0]

@@ -29,7 +29,9 @@ from drivers.llrp.protocol.framing import Frames
 
 START_ROSPEC = 22
 JITTER = 50_000
-LOOP = 100  # reads of a reader are prepared for so many steps, then come again with new times
+LOOP, LOOP_READS = 100, 20_000
+"""Steps for which what a reader sends is prepared, or fewer where these would be more reads; then it comes again with
+new times."""
 
 RECORD = np.dtype(
     [
@@ -101,7 +103,8 @@ class Reader:
         """Whole messages, header and all, as a table: a row for each, its times to be filled in."""
         per_step = max(1, round(load.rate * load.step / load.per_message))
         message = np.dtype([("header", ">u2"), ("length", ">u4"), ("id", ">u4"), ("tags", RECORD, (load.per_message,))])
-        made = np.zeros((LOOP, per_step), message)
+        steps = max(4, min(LOOP, LOOP_READS // (per_step * load.per_message)))
+        made = np.zeros((steps, per_step), message)
         made["header"], made["length"], made["id"] = 1 << 10 | 61, message.itemsize, 1
         tags = made["tags"]
         for name, value in (("head", 240), ("size", RECORD.itemsize), ("t_epc", 141), ("t_antenna", 129)):
@@ -167,7 +170,7 @@ class Reader:
         """The messages of one step; what the kernel does not take waits, and nothing more is sent until it is gone."""
         if not self.started or not self._flush():
             return
-        messages = self._records[self._at % LOOP]
+        messages = self._records[self._at % len(self._records)]
         self._at += 1
         tags = messages["tags"]
         kept = None

@@ -59,6 +59,7 @@ class Figures:
     p99: float
     arrivals: int
     memory: int  # peak resident bytes
+    was_held_back: bool  # the gateway paused the readers, or refused what they sent
     recorded: float = 0.0  # bytes a read
 
     @property
@@ -98,8 +99,9 @@ def run(setup: Setup) -> Figures:
         all_reads = after["reads"] or 1
         if gateway.poll() is not None:
             raise RuntimeError(f"the gateway ended:\n{(folder / 'log').read_text()[-4000:]}")
-        if "Traceback" in (folder / "log").read_text():
-            raise RuntimeError((folder / "log").read_text()[-4000:])
+        log = (folder / "log").read_text()
+        if "Traceback" in log:
+            raise RuntimeError(log[-4000:])
         return Figures(
             cpu=(after["cpu"] - before["cpu"]) / seconds,
             reads=(after["reads"] - before["reads"]) / seconds,
@@ -109,6 +111,7 @@ def run(setup: Setup) -> Figures:
             p99=latencies[int(len(latencies) * 0.99)] if latencies else float("nan"),
             arrivals=len(latencies),
             memory=int(after["memory"]),
+            was_held_back="readers are held back" in log,
             recorded=recorded / all_reads,
         )
 

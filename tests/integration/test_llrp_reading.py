@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from drivers.llrp.reading import Reading
 from drivers.polls import LONGEST, Polls
+from tests.support import certificates
 from tests.support.ledgers import until
 
 
@@ -129,3 +132,31 @@ async def test_an_end_is_found_while_it_gathers(reset: bool) -> None:
     ended = await asyncio.wait_for(taker.ended, 60)
     assert isinstance(ended, ConnectionResetError) if reset else ended is None
     assert taker.data == said
+
+
+async def test_a_link_under_tls_gathers_too_and_loses_nothing(tmp_path: Path) -> None:
+    files = certificates.make(tmp_path)
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(files.file("server.crt"), files.file("server.key"))
+    ours = ssl.create_default_context(cafile=files.file("ca.crt"))
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0, ssl=theirs)
+    loop, polls = asyncio.get_running_loop(), Polls()
+    async with server:
+        address = server.sockets[0].getsockname()
+        _, taker = await loop.create_connection(lambda: Taker(polls), *address, ssl=ours, server_hostname="localhost")
+        await until(lambda: bool(writers), 60.0)
+        said, number, was_paused = b"", 0, 0
+        async with asyncio.timeout(60):
+            while number < 1_000 or was_paused < 10:
+                writers[0].write(struct.pack(">I", number))
+                said += struct.pack(">I", number)
+                number += 1
+                was_paused += not taker.transport.is_reading()
+                if number % 4 == 0:
+                    await asyncio.sleep(0.001)
+                if number % 100 == 0:
+                    polls.poll()
+        await until_taken(taker, said)
+        writers[0].close()
+        assert await asyncio.wait_for(taker.ended, 60) is None

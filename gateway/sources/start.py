@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.config import Config
 from gateway.config.books import CsvBook, MetrcBook
@@ -20,6 +20,9 @@ from gateway.sources.identifiers import IdentifierMap, read_identifiers
 from gateway.sources.manifest_folder import manifest_folder
 from gateway.sources.reads_folder import reads_folder
 from gateway.sources.watched_folder import WatchedFolder
+
+if TYPE_CHECKING:  # httpx is an extra
+    from gateway.sources.metrc.access import Paces
 
 
 def identifiers(config: Config, log: Logger, troubles: Troubles) -> IdentifierMap:
@@ -44,23 +47,29 @@ def sources(
     for name, folder in _folders(config, submit, known, log):
         folder.troubled = partial(troubles.say, name)
         yield name, folder.run()
+    paces: Paces = {}
     for source in config.books.sources if config.books is not None else ():
         if isinstance(source, MetrcBook):
             try:
+                from gateway.sources.metrc.access import connector
                 from gateway.sources.metrc.book import MetrcPackages
             except ImportError as error:
                 log.error("Metrc is not asked for its book: pip install 'rfid-gateway[metrc]'", reason=str(error))
                 troubles.say(f"book {source.name}", "Metrc is not asked: pip install 'rfid-gateway[metrc]'")
                 continue
-            yield f"book {source.name}", MetrcPackages(source, submit, known, log, now).run()
+            yield f"book {source.name}", MetrcPackages(source, submit, known, log, now, connector(source, paces)).run()
     if config.manifests.metrc is not None:
         try:
+            from gateway.sources.metrc.access import connector
             from gateway.sources.metrc.poller import Metrc
         except ImportError as error:
             log.error("Metrc is not asked for manifests: pip install 'rfid-gateway[metrc]'", reason=str(error))
             troubles.say("manifests", "Metrc is not asked: pip install 'rfid-gateway[metrc]'")
             return
-        yield "metrc", Metrc(config.manifests.metrc, submit, known, log, now).run()
+        yield (
+            "metrc",
+            Metrc(config.manifests.metrc, submit, known, log, now, connector(config.manifests.metrc, paces)).run(),
+        )
 
 
 def _folders(

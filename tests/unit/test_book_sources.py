@@ -15,6 +15,7 @@ from gateway.floor import Floor
 from gateway.inputs import Command
 from gateway.sources.book_folder import book_folder
 from gateway.sources.identifiers import IdentifierMap
+from gateway.sources.metrc.access import Paces, connector
 from gateway.sources.metrc.book import MetrcPackages
 from gateway.sources.metrc.http import MetrcError
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
@@ -161,3 +162,22 @@ async def test_a_book_that_the_floor_does_not_take_is_fetched_whole_again(tmp_pa
         bench.floor = Floor(config(books={"sources": [{"name": "metrc", "kind": "mqtt"}]}))
         await source.poll()
         assert bench.taken[0]["mode"] == "set"
+
+
+async def test_all_that_ask_for_one_licence_keep_to_its_slowest_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = {"name": "metrc", "kind": "metrc", "url": "http://localhost", "vendor_key_file": "v", "user_key_file": "u"}
+    paces: Paces = {}
+    for licence, rate in (("L-1", 50.0), ("L-1", 2.0), ("L-2", 50.0)):
+        connector(MetrcBook.model_validate(access | {"license": licence, "rate": rate}), paces)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    assert sorted(licence for _, licence in paces) == ["L-1", "L-2"]
+    for pace in paces.values():
+        monkeypatch.setattr(pace, "_now", lambda: 100.0)
+        monkeypatch.setattr(pace, "_sleep", sleep)
+        await pace.turn()
+        await pace.turn()
+    assert slept == pytest.approx([0.5, 0.02])

@@ -20,9 +20,16 @@ Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
 """Makes a client with (vendor key, user key)."""
 
 
-def connector(access: MetrcAccess) -> Connect:
-    """Makes clients that keep to one pace together."""
-    pace = Pace(access.rate)
+Paces: TypeAlias = dict[tuple[str, str], Pace]
+"""The pace of each licence, by address and licence: Metrc counts what a facility asks, whoever of us asks."""
+
+
+def connector(access: MetrcAccess, paces: Paces | None = None) -> Connect:
+    """Makes clients that keep to one pace together, and with all others that ask for the same licence by `paces`: the
+    slowest of theirs."""
+    paces = {} if paces is None else paces
+    pace = paces.setdefault((access.url, access.license), Pace(access.rate))
+    pace.slow_to(access.rate)
     return lambda keys: MetrcClient(access.url, access.license, keys, pace=pace, timeout=access.timeout)
 
 

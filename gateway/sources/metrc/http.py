@@ -100,6 +100,10 @@ class Pace:
         if mine > now:
             await self._sleep(mine - now)
 
+    def slow_to(self, rate: float) -> None:
+        """Lets nobody through more often than ``rate`` a second."""
+        self._gap = max(self._gap, 1.0 / rate)
+
     def hold(self, seconds: float) -> None:
         """Nobody's turn comes for so long: the server has asked for a pause."""
         self._next = max(self._next, self._now() + seconds)

@@ -19,6 +19,10 @@ from gateway.sources.handheld import listeners
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
 
+_LOOKS_AT_WARNINGS = 8
+"""So many times meanwhile it is looked whether a dock shows another package that must not leave: that is no news for a
+second later."""
+
 
 def mqtt_service(
     config: Config, *, storage: Storage, commands: Commands, now: Callable[[], int], log: Logger
@@ -87,7 +91,9 @@ class Publishing:
             self._topics.update(self._config())
             _, said = health()
             self.mqtt.fares(said["status"], said["reasons"])
-            await asyncio.sleep(_STATE_INTERVAL)
+            for _ in range(_LOOKS_AT_WARNINGS):
+                await asyncio.sleep(_STATE_INTERVAL / _LOOKS_AT_WARNINGS)
+                self._topics.update_warnings()
 
     def _begin(self, service: MqttService) -> None:
         self.mqtt = service

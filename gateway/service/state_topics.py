@@ -60,6 +60,7 @@ class StateTopics:
         self._said: dict[str, _Said] = {}  # of each reader
         self._held = set(pipeline.retained)
         """What the broker may hold: of this run and, until it is said anew or cleared, of those before."""
+        self._warned: dict[str, set[str]] = {}
 
     def update(self, config: Config) -> None:
         """Puts on the board what is true under `config`, and takes off what is of nothing any more."""
@@ -70,6 +71,18 @@ class StateTopics:
             self._board.remove(topic)
         self._held = set(wanted)
         self._pipeline.retained = [*wanted, *self._board.leaving()]
+
+    def update_warnings(self) -> None:
+        """Puts on the board the docks at which other packages must not leave than a moment ago."""
+        gate = self._pipeline.floor.gate
+        for dock in gate.docks():
+            shown = gate.warnings.at(dock).keys()
+            if shown != self._warned.get(dock, set()):
+                self._warned[dock] = set(shown)
+                self._board.set(f"state/dock/{dock}", self._dock_state(dock))
+
+    def _dock_state(self, dock: str) -> bytes:
+        return orjson.dumps(self._pipeline.floor.gate.state(dock, self._pipeline.last_tick))
 
     def _states(self, config: Config) -> Iterator[tuple[str, bytes]]:
         floor, ledger = self._pipeline.floor, self._ledger
@@ -82,7 +95,7 @@ class StateTopics:
         if self._alarms.known:
             yield "state/alarms", self._alarms.state()
         for dock in floor.gate.docks():
-            yield f"state/dock/{dock}", orjson.dumps(floor.gate.state(dock, self._pipeline.last_tick))
+            yield f"state/dock/{dock}", self._dock_state(dock)
 
     def _reader(self, reader: str, state: dict[str, Any]) -> bytes:
         """The state of a reader, with the counts that were said last unless more is new or they are old."""

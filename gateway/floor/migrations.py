@@ -130,6 +130,14 @@ def portals_4(content: Content) -> Content:
     return content
 
 
+def portals_5(content: Content) -> Content:
+    """Portals have learned how much better one side hears; of older ones nothing is known."""
+    for portal in content["portals"]["portals"].values():
+        portal |= {"balance": {"mean": 0.0, "number": 0}}
+        portal["ahead"] = [[*entry, 0] for entry in portal["ahead"]]
+    return content
+
+
 def gate_1(content: Content) -> Content:
     """The passes that are kept with packages speak as passes do."""
     return {name: _proofs_1(value) for name, value in content.items()}
@@ -183,7 +191,7 @@ def _now_of_flags(entry: Content) -> Content:
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
     "time": (time_1, time_2, time_3),
     "presence": (presence_1, presence_2, presence_3, presence_4),
-    "portals": (portals_1, portals_2, portals_3, portals_4),
+    "portals": (portals_1, portals_2, portals_3, portals_4, portals_5),
     "counts": (counts_1, counts_2),
     "books": (),
     "gate": (gate_1,),

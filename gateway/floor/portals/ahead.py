@@ -15,11 +15,12 @@ from gateway.floor.portals.walk_model import NOTHING, Likelihood
 class Weighed:
     """What the reads of one tag say: how well the model of the way explains them (`walk`), what the learned layer makes
     of that and of their `shape` (`story`). The shape is None where there is none, or where it is made again if asked
-    for."""
+    for. `lift` are the decibels that the weaker side was given (balance.py)."""
 
     walk: Likelihood = NOTHING
     story: Likelihood = NOTHING
     shape: Features | None = None
+    lift: int = 0
 
 
 class Ahead:
@@ -50,14 +51,14 @@ class Ahead:
     def dump(self) -> list[Any]:
         """The state for a checkpoint, ready for JSON."""
         return [
-            [epc.hex(), *of, *astuple(weighed.walk), *astuple(weighed.story)]
+            [epc.hex(), *of, *astuple(weighed.walk), *astuple(weighed.story), weighed.lift]
             for epc, (of, weighed) in self._weighed.items()
         ]
 
     def load(self, dump: Any) -> None:
         """Takes over what `dump` gave."""
-        for epc, since, sightings, pairs, *shares in dump:
-            weighed = Weighed(Likelihood(*shares[:4]), Likelihood(*shares[4:]))
+        for epc, since, sightings, pairs, *shares, lift in dump:
+            weighed = Weighed(Likelihood(*shares[:4]), Likelihood(*shares[4:]), lift=lift)
             self._weighed[bytes.fromhex(epc)] = (since, sightings, pairs), weighed
 
 

@@ -11,6 +11,7 @@ from gateway.clock import SECOND, micros
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.ahead import Ahead, Weighed
+from gateway.floor.portals.balance import Balance, lifted
 from gateway.floor.portals.companions import Trace
 from gateway.floor.portals.features import Features, features, took_turns
 from gateway.floor.portals.learned import learned
@@ -76,7 +77,8 @@ def by_photo_eyes(crossings: Sequence[Crossing], t: int) -> Direction | None:
 class Finding:
     """A tag in a portal, weighed by itself. `case` is all that is known of it, `trace` the same in short for its
     companions. `down` are the antennas that were not watching all the while. `closed` is when its track was closed,
-    microseconds UTC. `shape` are its features, None where they are made again if asked for."""
+    microseconds UTC. `shape` are its features, None where they are made again if asked for, with the weaker side given
+    `lift` decibels."""
 
     track: Track
     case: Case
@@ -84,6 +86,7 @@ class Finding:
     down: list[int]
     closed: int
     shape: Features | None = None
+    lift: int = 0
 
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint, ready for JSON."""
@@ -91,6 +94,7 @@ class Finding:
             "track": self.track.dump(),
             "trace": self.trace.dump(),
             "walk": astuple(self.case.walk),
+            "lift": self.lift,
             "photo_eyes": self.case.photo_eyes,
             "spells": self.case.spells,
             "down": self.down,
@@ -122,6 +126,7 @@ class Scales:
         self._silence = micros(config.silence)
         self._learned = learned()
         self.ahead = Ahead()
+        self.balance = Balance()
         self.weighings = 0
         """How often reads were weighed, for whoever may only weigh so many at a time."""
         self.inside = inside_of(antennas)
@@ -140,7 +145,7 @@ class Scales:
         case = replace(case, photo_eyes=by_photo_eyes(crossings, case.crossing))
         mute = case.inside is None or case.outside is None
         trace = Trace(track.epc, start, end, story, track.power, standing, mute=mute)
-        return Finding(track, case, trace, down, t, weighed.shape)
+        return Finding(track, case, trace, down, t, weighed.shape, weighed.lift)
 
     def weigh_ahead(self, track: Track) -> None:
         """Weighs the reads of a tag that has probably left, for when it is known to have."""
@@ -156,7 +161,7 @@ class Scales:
         walk = Likelihood(*dump["walk"]) if "walk" in dump else self._weighed(track, gone=True).walk
         case = self._case(track, walk, trace.likelihood, down, dump["cut"], trace.standing, dump["spells"], full=False)
         case = replace(case, photo_eyes=None if dump["photo_eyes"] is None else Direction(dump["photo_eyes"]))
-        return Finding(track, case, trace, down, dump["closed"])
+        return Finding(track, case, trace, down, dump["closed"], lift=dump.get("lift", 0))
 
     def redated(self, finding: Finding, by: int) -> Finding:
         """The same finding, `by` microseconds later."""
@@ -172,18 +177,21 @@ class Scales:
             full=finding.case.full,
         )
         case = replace(case, photo_eyes=finding.case.photo_eyes)
-        return Finding(finding.track, case, finding.trace.redated(by), finding.down, finding.closed + by)
+        return Finding(
+            finding.track, case, finding.trace.redated(by), finding.down, finding.closed + by, lift=finding.lift
+        )
 
     def decided_by(self, finding: Finding) -> dict[str, float]:
         """The features that did most for the likeliest story of a finding."""
         track, case = finding.track, finding.case
         if not self._two_sides or not track.sightings:
             return {}
-        return self._learned.decided_by(finding.shape or self.shape(track, case.walk, gone=not case.full))
+        shape = finding.shape or self.shape(track, case.walk, gone=not case.full, lift=finding.lift)
+        return self._learned.decided_by(shape)
 
-    def shape(self, track: Track, walk: Likelihood, *, gone: bool) -> Features:
-        """The features of a track that was read, by both sides or by one."""
-        return features(track.sightings, track.pairs, self.inside, walk, gone=gone)
+    def shape(self, track: Track, walk: Likelihood, *, gone: bool, lift: int = 0) -> Features:
+        """The features of a track that was read, by both sides or by one, the weaker one lifted by `lift` decibels."""
+        return features(lifted(track.sightings, self.inside, lift), track.pairs, self.inside, walk, gone=gone)
 
     def _weighed(self, track: Track, *, gone: bool) -> Weighed:
         """What the model of the way and the learned layer make of a track; nothing where the portal has one side. Where
@@ -191,11 +199,12 @@ class Scales:
         if not self._two_sides or not track.sightings:
             return Weighed()
         self.weighings += 1
-        walk = likelihood(track.sightings, self.inside, self._width, gone=gone)
-        shape = self.shape(track, walk, gone=gone)
+        lift = self.balance.lift
+        walk = likelihood(lifted(track.sightings, self.inside, lift), self.inside, self._width, gone=gone)
+        shape = self.shape(track, walk, gone=gone, lift=lift)
         story = self._learned.likelihood(shape)
         surer = max(walk.inward, walk.outward) > max(story.inward, story.outward)
-        return Weighed(walk, walk if surer and took_turns(shape) else story, shape)
+        return Weighed(walk, walk if surer and took_turns(shape) else story, shape, lift)
 
     def _case(
         self,

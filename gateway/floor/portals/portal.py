@@ -14,6 +14,7 @@ passes together is judged together, and said together, as a group (departures.py
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -23,12 +24,13 @@ from gateway.events.envelope import Fact
 from gateway.floor.levels import CENTI
 from gateway.floor.passes import Direction
 from gateway.floor.places import Places
+from gateway.floor.portals.balance import Balance
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Companions, Trace, nearer
 from gateway.floor.portals.conclusions import Conclusions
 from gateway.floor.portals.departures import Departures
 from gateway.floor.portals.early import EVERY, FEW_TAGS, is_watched
-from gateway.floor.portals.finding import Finding, Scales
+from gateway.floor.portals.finding import Case, Finding, Scales
 from gateway.floor.portals.groups import Judged, Load, Loads
 from gateway.floor.portals.last_passes import LastPasses
 from gateway.floor.portals.outages import ReaderOutages
@@ -280,8 +282,14 @@ class Portal:
     def _judge(self, number: int, t: int) -> list[Fact]:
         """Judges and says the passes of so many of the tags whose turn it is."""
         judged: list[Judged] = []
+        passed: list[Case] = []
         for finding, companions in self._departures.take(number):
-            judged += self._conclusions.of_gone(finding, companions)
+            was_said = finding.track.way is not None
+            found = self._conclusions.of_gone(finding, companions)
+            judged += found
+            if (was_said and not found) or any(one.joins for one in found):
+                passed.append(finding.case)
+        self._scales.balance.learn((case.inside, case.outside) for case in passed)
         return self._said(judged, t)
 
     def _young(self) -> int:
@@ -334,6 +342,7 @@ class Portal:
             "agenda": [[t, epc.hex()] for t, epc in sorted(self._agenda)],
             "fired": self._fired,
             "ahead": self._scales.ahead.dump(),
+            "balance": asdict(self._scales.balance),
             **self._departures.dump(),
             "loads": self._loads.dump(),
             "bystanders": self._bystanders.dump(),
@@ -347,6 +356,7 @@ class Portal:
         tracks = [Track.load(entry, numbers) for entry in dump["tracks"]]
         self._fired = dump["fired"]
         self._scales.ahead.load(dump["ahead"])
+        self._scales.balance = Balance(**dump["balance"])
         self._departures.load(dump, self._scales, numbers)
         self._loads.load(dump["loads"])
         for track in tracks:

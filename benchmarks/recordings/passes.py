@@ -51,10 +51,12 @@ class Recording:
 
 @dataclass(slots=True)
 class Answer:
-    """What the floor said of a recording: directions, confidences, and seconds from the last read to each."""
+    """What the floor said of a recording: directions, confidences, when the last read was (seconds) and how many
+    seconds after that each was said."""
 
     directions: list[str] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
+    lasts: list[float] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     evidence: list[Mapping[str, Any]] = field(default_factory=list)
 
@@ -229,5 +231,7 @@ def _take(found: Answer, uid: str, facts: Sequence[Any], now: int, last: int) ->
         if fact.type == MOVEMENT and data["movement"] == "passed" and data["uid"] == uid:
             found.directions.append(data["direction"])
             found.confidences.append(data["confidence"])
-            found.delays.append((now - parse_rfc3339(data["last"])) / SECOND)
+            read = parse_rfc3339(data["last"])
+            found.lasts.append(read / SECOND)
+            found.delays.append((now - read) / SECOND)
             found.evidence.append(data["evidence"])

@@ -50,7 +50,10 @@ HOLD = 1
 """Silences that a pass waits for those beside it: a tag that is read little falls silent so much earlier."""
 
 COMPLETE = 3
-"""Silences after its last member was said until a load is taken to be whole: so long may a tag be waited for."""
+"""Silences, and LOOKS steps, after its last member was said until a load is taken to be whole: so long may a tag be
+waited for, and be found to have left."""
+
+LOOKS = 2
 
 BRIEF_DIVISOR = 4
 """When the far photo-eye has cleared, a fourth of the silence is enough: what was carried through is through."""
@@ -98,6 +101,7 @@ class Portal:
         self._scales = Scales(config, self.antennas, antenna_clock, self.photo_eyes, self.standing, self.outages, width)
         self._silence = micros(config.silence)
         self._longest = micros(config.longest)
+        self._whole_after = COMPLETE * self._silence + LOOKS * STEP
         self._antenna_clock = antenna_clock
         self._reports = reports
         self._tracks: dict[bytes, Track] = {}
@@ -153,7 +157,7 @@ class Portal:
         """When something is to be looked at, NEVER while held reads are still coming in."""
         first = min(self._agenda[0][0] if self._agenda else NEVER, self.photo_eyes.due, self._departures.due)
         if self._loads.open:
-            first = min(first, min([load.said for load in self._loads.open]) + COMPLETE * self._silence)
+            first = min(first, min([load.said for load in self._loads.open]) + self._whole_after)
         if first >= NEVER or any(DarkCause.HELD in self._antenna_clock.causes[antenna] for antenna in self.antennas):
             return NEVER
         return max(-(-first // STEP) * STEP, self._fired + STEP)
@@ -308,7 +312,7 @@ class Portal:
         """Says the groups that nothing can belong to any more."""
         if not self._loads.open:
             return []
-        loads = self._loads.complete(min(self._young(), self._departures.first), t - COMPLETE * self._silence)
+        loads = self._loads.complete(min(self._young(), self._departures.first), t - self._whole_after)
         return [self._reports.group(self.config, load, self._strays(load)) for load in loads]
 
     def _strays(self, load: Load) -> list[str]:

@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (options.pictures / f"{name}.svg").write_text(picture)
         firsts: dict[str, passes.Recording] = {}
         for recording in passes.recordings():
-            firsts.setdefault(recording.kind, recording)
+            if recording.kind != "piece":
+                firsts.setdefault(recording.kind, recording)
         for kind, recording in firsts.items():
             answer, looks = weighed.looks(recording, whole_only=False)
             (options.pictures / f"{kind}.svg").write_text(pass_picture.picture(recording, answer, looks))

@@ -13,13 +13,14 @@ from gateway.clock import SECOND
 from gateway.floor.portals.companions import (
     ALONE,
     AND_LONGER,
+    OF_LOAD,
     SLACK,
     TIMES_AS_LONG,
-    TOGETHER,
     Trace,
     TraceTable,
     all_of,
     nearer,
+    share_together,
     with_companions,
 )
 from gateway.floor.portals.judge import USUAL
@@ -102,7 +103,7 @@ def test_without_company_nothing_changes():
 def test_what_others_did_is_expected_of_a_tag(story, expected):
     found = with_companions(USUAL, all_of([trace(str(n), 10, 16, story) for n in range(20)]))
     share, own = getattr(found, expected), getattr(USUAL, expected)
-    assert TOGETHER < share <= TOGETHER + (1 - TOGETHER) * own + 1e-9
+    assert OF_LOAD < share <= OF_LOAD + (1 - OF_LOAD) * own + 1e-9
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 20, 200])
@@ -110,8 +111,9 @@ def test_what_others_did_is_expected_of_a_tag(story, expected):
 def test_no_load_is_so_large_that_a_tag_could_not_be_on_its_own(number, prior):
     """What is left to the other stories is the tag's own share of the cases in which it is not with them."""
     found = with_companions(prior, all_of([trace(str(n), 10, 16) for n in range(number)]))
-    assert found.inward >= (1 - TOGETHER) * prior.inward
-    assert found.turned_back >= (1 - TOGETHER) * prior.turned_back
+    own = 1 - share_together(number)
+    assert found.inward >= own * prior.inward
+    assert found.turned_back >= own * prior.turned_back
     assert math.fsum(astuple(found)) == pytest.approx(1)
     assert found.outward > prior.outward
 
@@ -153,7 +155,7 @@ STORY = (
 def test_whatever_others_did_what_is_expected_are_shares_of_one(stories):
     found = with_companions(USUAL, all_of([trace(str(n), 10, 16, story) for n, story in enumerate(stories)]))
     assert math.fsum(astuple(found)) == pytest.approx(1)
-    assert min(found.inward, found.outward) >= (1 - TOGETHER) * 0.25 * (1 - 1e-9)
+    assert min(found.inward, found.outward) >= (1 - OF_LOAD) * 0.25 * (1 - 1e-9)
 
 
 # ---- two portals that hear the same

@@ -107,6 +107,13 @@ VERDICTS = {
         "out",
         None,
     ),
+    "seen in two windows, its pallet went out": (
+        case(likelihood=PERHAPS, inside=side(1), outside=side(1)),
+        load(OUT, 12),
+        "out",
+        None,
+        "with its load",
+    ),
     "photo-eyes say out too": (case(likelihood=PERHAPS, photo_eyes=Direction.OUT), [], "out", None, "both sides"),
     "photo-eyes say in": (case(likelihood=PERHAPS, photo_eyes=Direction.IN), [], "undetermined", None, None),
     "photo-eyes against both sides": (

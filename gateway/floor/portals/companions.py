@@ -23,6 +23,10 @@ from gateway.floor.portals.walk_model import Likelihood
 TOGETHER = 0.9
 """Of ten tags that come and go with others, nine are of their load."""
 
+LOAD, OF_LOAD = 12, 0.94
+"""So many companions are a pallet or a cart, beside which fewer tags are on business of their own: of a hundred that
+come and go with them, ninety-four are of the load."""
+
 ALIKE = 0.6
 """Exponent of a companion's likelihood. Packages of one load share the cart, the bodies beside it and its way: what one
 shows is only in part independent of the others."""
@@ -181,9 +185,15 @@ def with_companions(prior: Likelihood, companions: Companions) -> Likelihood:
     logs = [math.log(share) + news / NEWS for share, news in zip(before, companions.news, strict=True)]
     together = [math.exp(log - max(logs)) for log in logs]
     total = math.fsum(together)
+    of_them = share_together(companions.number)
     return Likelihood(
-        *(TOGETHER * share / total + (1 - TOGETHER) * alone for share, alone in zip(together, before, strict=True))
+        *(of_them * share / total + (1 - of_them) * alone for share, alone in zip(together, before, strict=True))
     )
+
+
+def share_together(companions: int) -> float:
+    """The share of tags that belong to those with which they come and go, by the number of these."""
+    return OF_LOAD if companions >= LOAD else TOGETHER
 
 
 def nearer(one: Trace, companions: Companions, heard: Hears) -> bool:

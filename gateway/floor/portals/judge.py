@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import Companions, with_companions
+from gateway.floor.portals.companions import LOAD, Companions, with_companions
 from gateway.floor.portals.finding import Case
 from gateway.floor.portals.track import Profile
 from gateway.floor.portals.walk_model import Likelihood
@@ -43,9 +43,9 @@ PASSES_WITHIN, FURTHER = 10 * SECOND, 5 * SECOND
 """Length of a pass up to which the prior is as usual, and in which it falls by a factor e beyond that: people who wait
 before a door are through by then, and what is read for longer mostly stands there."""
 
-ENOUGH = 3
+ENOUGH, ENOUGH_IN_A_LOAD = 3, 2
 """Fewest windows with reads of a tag that is to be judged by its companions: one or two do not show when it came and
-went."""
+went. Where a load's worth of others was there only meanwhile, two do."""
 
 TWICE, MANY = 2, 5
 """Fewest windows of each side for a tag that passed by itself, and fewest companions for one that has less: one read on
@@ -111,7 +111,8 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     stays = case.full or case.standing
     usual = expected = _expected(case)
     alone = _posterior(case, expected, case.likelihood)
-    with_others = not case.standing and _windows(case) >= ENOUGH
+    enough = ENOUGH_IN_A_LOAD if companions.number >= LOAD else ENOUGH
+    with_others = not case.standing and _windows(case) >= enough
     if with_others:
         expected = with_companions(expected, companions)
     found = _posterior(case, expected, case.likelihood)

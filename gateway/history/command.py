@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import wall
 from gateway.config.file import load
-from gateway.errors import HistoryError
+from gateway.errors import HistoryError, Refused
 from gateway.history import schema
 from gateway.history.answers import Trail
 from gateway.history.asking import read
@@ -46,10 +47,14 @@ def _add(commands: Any, name: str, argument: str, meaning: str, purpose: str) ->
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Prints the answer; 1 where nothing was found. Raises `RfidError`."""
+    """Prints the answer; 1 where nothing was found, 2 where the question is wrong. Raises `RfidError`."""
     names = ("what", "zone", "batch", "at", "before", "after", "limit")
     given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
-    question = read(args.question, given)
+    try:
+        question = read(args.question, given)
+    except Refused as refusal:
+        print(f"rfid-gateway: {refusal}", file=sys.stderr)
+        return 2
     config = load(args.config)
     path = config.history_file
     with closing(schema.open_reader(path)) as connection:

@@ -114,8 +114,9 @@ class History:
                 try:
                     await self._follow()
                 except Exception as error:  # whatever it is, events are worth more than answers
-                    self.problem = str(error) or type(error).__name__
-                    self._log.error("the history cannot be written; it is tried again", reason=self.problem)
+                    before, self.problem = self.problem, f"{self._path}: {str(error) or type(error).__name__}"
+                    if self.problem != before:
+                        self._log.error("the history cannot be written; it is tried again", reason=self.problem)
                     await asyncio.sleep(RETRY)
         finally:
             self._writing.shutdown(wait=True)
@@ -165,7 +166,6 @@ class History:
         tidying: asyncio.Task[None] | None = None
         try:
             await self._moved_to(await loop.run_in_executor(self._writing, store.sequence, self._epoch))
-            self.problem = ""
             tidying = asyncio.create_task(self._tidy(store), name="history retention")
             while True:
                 await self._stand_back()
@@ -174,14 +174,22 @@ class History:
                 portion = await self._read(self.sequence, PORTION, PORTION_BYTES)
                 if portion:
                     await self._moved_to(await loop.run_in_executor(self._writing, store.take, self._epoch, portion))
+                    self._works()
                     await asyncio.sleep(max(0.0, began + len(portion) / FASTEST - monotonic()))
                 else:
+                    self._works()
                     await self._wake.wait()
                     await asyncio.sleep(GATHER)
         finally:
             if tidying is not None:
                 tidying.cancel()
             await asyncio.shield(loop.run_in_executor(self._writing, store.close))
+
+    def _works(self) -> None:
+        """The file takes what it is given."""
+        if self.problem:
+            self._log.info("the history is written again")
+            self.problem = ""
 
     async def _tidy(self, store: Store) -> None:
         """Lets go what is older than it is kept, once a day, a few tags at a time and in no hurry."""

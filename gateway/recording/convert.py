@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from gateway.errors import Refused
 from gateway.inputs import Input
 from gateway.recording.blocks import encode_blocks
-from gateway.recording.read import complaint, open_items
+from gateway.recording.read import RecordError, complaint, open_items
 from gateway.recording.write import Gap, encode
 
 _CHUNK = 2_000
@@ -52,6 +52,10 @@ def convert(items: Iterable[tuple[int | None, Input | Gap]], target: str) -> Non
             for content in _encoded(items, raw=target.endswith(".raw")):
                 file.write(content)
             file.flush()
+        except RecordError:
+            if target != "-" and file.tell() == 0:  # of a damaged recording what could be read stays
+                Path(target).unlink()
+            raise
         except OSError as error:
             raise Refused(f"{target}: cannot be written: {error.strerror or error}") from error
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from drivers.sparse_log import SparseLog
 from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.errors import Damaged, LedgerError
@@ -47,6 +48,7 @@ class Storage:
         self._stop = stop
         self._clock = clock
         self._log = log
+        self._sparse = SparseLog(log)
         self._open = contextlib.AsyncExitStack()
         self.ledger = Ledger(
             config.ledger,
@@ -114,7 +116,7 @@ class Storage:
     def failed(self, error: LedgerError) -> None:
         """The disk did not take a commit. A file that is damaged is set aside by the next start, where that is
         configured; what was not written is in the journal."""
-        self._log.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
+        self._sparse.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
         if isinstance(error, Damaged) and self._config.ledger.on_damage == "set-aside":
             self._stop("the ledger is damaged: the next start sets it aside")
 

@@ -312,6 +312,16 @@ def rows_of(items: list[tuple[int | None, Input | Gap]]) -> list[object]:
     return flat
 
 
+def test_what_is_no_recording_leaves_no_file_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = tmp_path / "notes.txt", tmp_path / "reads.raw"
+    source.write_text("no recording\n")
+    assert main(["convert", str(source), str(target)]) == 2
+    assert capsys.readouterr().err.startswith(f"{source}: line 1: not JSON")
+    assert not target.exists()
+    assert main(["convert", str(tmp_path / "nothing"), str(target)]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'nothing'}: cannot be read: No such file or directory\n"
+
+
 def test_what_came_before_a_file_ends_badly_is_read(tmp_path: Path) -> None:
     content = b"".join(encode(Batch("r", T, [(bytes(12), 1, -60, 0, T + n, 1)] * 5), n) for n in range(1, 4000))
     path = tmp_path / "reads.jsonl.gz"

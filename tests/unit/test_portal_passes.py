@@ -55,9 +55,10 @@ def test_a_tag_that_turns_around_has_not_passed(points, seed):
     assert said in ("turned_back", "undetermined")
 
 
-def test_a_tag_that_was_across_and_came_back_has_returned():
-    found = [passes(judged(carried(TURNED, seed=seed)))[0][1] for seed in range(10)]
-    assert found.count("turned_back") >= 5
+@pytest.mark.parametrize("points", [TURNED, [(0, -5), (5, 0.8), (10, -5)]])
+def test_a_tag_that_was_across_and_came_back_has_returned(points):
+    found = [passes(judged(carried(points, seed=seed)))[0][1] for seed in range(10)]
+    assert found == ["turned_back"] * 10
 
 
 @pytest.mark.parametrize("wait", [8, 60])
@@ -65,7 +66,7 @@ def test_a_tag_that_waits_before_the_door_and_goes_through_has_not_returned(wait
     site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "longest": 120}])
     facts = judged(carried([(0, 5), (3, 2), (3 + wait, 2), (8 + wait, -5)]), until=wait + 60, site=site)
     (fact,) = the(facts, "passed")
-    assert fact.data["direction"] in ("out", "undetermined")
+    assert fact.data["direction"] == "out" or (wait == 60 and fact.data["direction"] == "undetermined")
 
 
 def test_unequal_antennas_count_alike():

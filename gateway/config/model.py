@@ -292,6 +292,11 @@ class Config(Section):
         content = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()[:16]
 
+    def watched_zones(self) -> dict[str, bool]:
+        """Every zone, and whether an antenna looks at it."""
+        watched = {antenna.zone for _, antenna in self.antennas()}
+        return {zone.id: zone.id in watched for zone in self.zones}
+
     def antennas(self) -> Iterator[tuple[ReaderConfig, AntennaConfig]]:
         """Every antenna, with its reader."""
         for reader in self.readers:

@@ -279,12 +279,14 @@ class Inside(Answer):
 
 
 class Zone(Answer):
-    """Who was in a zone at a time, as the events of that time had it. `unwatched`: what was not working then. `more`:
-    ask again with `after` set to the last UID."""
+    """Who was in a zone at a time, as the events of that time had it. `watched`: an antenna of the configuration looks
+    at the zone; of one without, only what portals and people say is known; null: it is not in the configuration.
+    `unwatched`: what was not working then. `more`: ask again with `after` set to the last UID."""
 
     holds: Holds
     zone: str
     at: Time
+    watched: bool | None
     present: int
     unseen: int
     tags: list[Inside]

@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
     path = config.history_file
     with closing(schema.open_reader(path)) as connection:
         try:
-            answer = question.answer(Questions(connection, [zone.id for zone in config.zones]), wall())
+            answer = question.answer(Questions(connection, config.watched_zones()), wall())
         except sqlite3.Error as error:
             raise HistoryError(f"the history {path} cannot be read: {error}") from error
     if isinstance(answer, Trail):

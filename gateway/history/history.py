@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import math
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
@@ -91,8 +91,8 @@ class History:
         self._busy = busy
         self._cameras = cameras
         self._keep = keep
-        self.zones: Callable[[], Collection[str]] = tuple
-        """The zones of the configuration in force."""
+        self.zones: Callable[[], Mapping[str, bool]] = dict
+        """The zones of the configuration in force, and whether an antenna watches each."""
         self._writing = ThreadPoolExecutor(1, "history")
         self._answering = ThreadPoolExecutor(1, "answers")
         self._asking = asyncio.Lock()

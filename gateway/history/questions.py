@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -64,12 +64,13 @@ _ROW = TypeVar("_ROW")
 
 class Questions:
     """Asks over `connection`, which `schema.open_reader` has opened, in one thread at a time. Raises `Refused` for a
-    question that cannot be answered, and `sqlite3.Error`. `zones` are those of the configuration, where it is known: of
-    a zone that neither it nor the history knows nothing is said, least of all that it is empty."""
+    question that cannot be answered, and `sqlite3.Error`. `zones` are those of the configuration, where that is known,
+    and whether an antenna watches each: of a zone that neither it nor the history knows nothing is said, least of all
+    that it is empty."""
 
-    def __init__(self, connection: sqlite3.Connection, zones: Collection[str] = ()) -> None:
+    def __init__(self, connection: sqlite3.Connection, zones: Mapping[str, bool] | None = None) -> None:
         self._db = connection
-        self._zones = zones
+        self._zones = zones or {}
 
     # ---- questions
 
@@ -147,9 +148,9 @@ class Questions:
             }  # fmt: skip
             antennas = {name for names in {row["antennas"] for row in rows} for name in names.split()}
             return Zone(
-                holds=holds, zone=zone, at=at, present=sums.get("present", 0), unseen=sums.get("unseen", 0),
-                tags=list(tags.values()), unwatched=self._unwatched(antennas, {zone}, at, at + 1, parts),
-                more=len(rows) > limit,
+                holds=holds, zone=zone, at=at, watched=self._zones.get(zone),
+                present=sums.get("present", 0), unseen=sums.get("unseen", 0), tags=list(tags.values()),
+                unwatched=self._unwatched(antennas, {zone}, at, at + 1, parts), more=len(rows) > limit,
             )  # fmt: skip
 
     def _known(self, zone: str) -> None:

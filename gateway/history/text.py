@@ -169,6 +169,8 @@ def _zone(answer: Zone) -> Iterator[str]:
     yield from _holds(answer.holds)
     unseen = f", and {answer.unseen} probably, not seen for a while" if answer.unseen else ""
     yield f"{answer.zone} at {clock(answer.at)}: {answer.present} present{unseen}."
+    if answer.watched is False:
+        yield f"No antenna watches {answer.zone}: what is known of it is only what portals and people say."
     for gap in answer.unwatched:
         yield _gap(gap)
     for tag in answer.tags:

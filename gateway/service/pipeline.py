@@ -287,9 +287,9 @@ class Pipeline:
             self.hurry_checkpoint()
 
     @property
-    def zones(self) -> list[str]:
-        """The ids of the zones of the configuration in force."""
-        return [zone.id for zone in self._config.zones]
+    def zones(self) -> dict[str, bool]:
+        """The zones of the configuration in force, and whether an antenna watches each."""
+        return self._config.watched_zones()
 
     def reconfigure(self, config: Config) -> None:
         """Goes on with a floor of `config` in the state of the present one. Raises, with nothing changed, where that

@@ -107,10 +107,8 @@ class HistoryPages:
         answer = await self._ask("zone", {"zone": wanted, "limit": 500} | _given(request, "at", "after"))
         if wanted not in known and not answer["tags"]:
             raise HTTPException(404, f"There is no zone {wanted[:64]}.")
-        name, watched = wanted, True
-        if wanted in known:
-            name, watched = known[wanted]["name"] or wanted, bool(known[wanted]["antennas"])
-        content = zone(answer, name, request.query_params.get("at"), watched=watched)
+        name = (known[wanted]["name"] if wanted in known else "") or wanted
+        content = zone(answer, name, request.query_params.get("at"))
         return self._still(request, "/zones", name, content)
 
     async def _counts(self, request: Request) -> Response:

@@ -61,12 +61,13 @@ def trail(answer: Values, package: Values, csrf: str = "") -> Markup:
     )
 
 
-def zone(answer: Values, name: str, at: str | None, *, watched: bool = True) -> Markup:
-    """Who is, or was, in a zone. `watched`: an antenna looks at it; of another nothing is known."""
+def zone(answer: Values, name: str, at: str | None) -> Markup:
+    """Who is, or was, in a zone."""
     alerts = [_gap(gap) for gap in answer["unwatched"]]
-    if not watched:
+    unwatched = answer["watched"] is False
+    if unwatched:
         alerts.insert(0, f"No antenna watches {name}: what is here is only what portals and people say.")
-    nobody = "Nobody is there." if watched else "Nothing is known to be there."
+    nobody = "Nothing is known to be there." if unwatched else "Nobody is there."
     return render("history/zone.html", answer=answer, name=name, at=at, alerts=alerts, nobody=nobody)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,7 @@ class History:
     def trim(self, before: int, after: str) -> str | None:
         return self._store.trim(before, after)
 
-    def ask(self, zones: Sequence[str] = ()) -> Questions:
+    def ask(self, zones: Mapping[str, bool] | None = None) -> Questions:
         self._reader: sqlite3.Connection = schema.open_reader(self.path)
         return Questions(self._reader, zones)
 

@@ -21,6 +21,7 @@ from gateway.history.history import set_aside
 from gateway.history.identify import retail_id
 from gateway.history.questions import MAX_TAGS
 from gateway.history.store import Store
+from gateway.history.text import lines
 from tests.support import history_events as make
 from tests.support.history_events import EPOCH, START, History, copy, rows, sealed, uid
 
@@ -396,8 +397,9 @@ def test_nothing_to_ask_is_said(tmp_path: Path) -> None:
 
 def test_of_a_zone_that_is_not_and_never_was_nothing_is_said(history: History) -> None:
     history.take(*LIFE)
-    questions = history.ask(["shelf"])
+    questions = history.ask({"shelf": True, "yard": False})
     assert questions.zone("shelf", START).present == 0  # of the configuration, and empty
+    assert "\n".join(lines(questions.zone("yard", START))).count("No antenna watches yard") == 1
     assert questions.zone("vault", START + SECOND).present == 2  # of an earlier one
     assert len(questions.counts("vault").counts) == 1
     with pytest.raises(Refused, match="there is no zone `shelve`: did you mean `shelf`"):

@@ -99,14 +99,14 @@ class Outgoing:
             else:
                 self._fresh.append(delivery)
 
-    def add_quarantined(self, events: Iterable[Event], replayed: bool = False) -> int:
-        """Events from quarantine, or that somebody asked for again; returns how many are new here."""
-        new = 0
+    def add_quarantined(self, events: Iterable[Event], replayed: bool = False) -> set[int]:
+        """Events from quarantine, or that somebody asked for again; returns the numbers of those that are new here."""
+        new = set()
         for event in events:
             if event.sequence not in self._errands and event.sequence not in self._stream:
                 delivery = self._errands[event.sequence] = Delivery(event, quarantined=True, replayed=replayed)
                 heappush(self._again, (event.sequence, delivery))
-                new += 1
+                new.add(event.sequence)
                 if event.damage:
                     delivery.reason = event.damage
                     self._set_apart(delivery, Step.DAMAGED)

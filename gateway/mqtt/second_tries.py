@@ -25,6 +25,10 @@ BATCH = 100
 """Events taken from quarantine at once when the way is free again."""
 
 
+AGAIN = 1.0
+"""Seconds until events that the mark has not passed are asked for again."""
+
+
 @dataclass(slots=True)
 class _Topic:
     due: float
@@ -129,21 +133,26 @@ class SecondTries:
         self._known = True
 
     async def _fetch_released(self) -> None:
-        self._add(await self._outbox.released(BATCH))
-        self._released = self._released or len(self._under_way) == BATCH
+        whole = await self._add(await self._outbox.released(BATCH))
+        self._released = self._released or not whole or len(self._under_way) == BATCH
 
     async def _fetch(self, name: str) -> None:
         topic = self._topics[name]
         before = topic.set_apart
         events = await self._outbox.quarantined_on(name, topic.after, BATCH if topic.free else 1)
         if events:
-            self._add(events)
+            await self._add(events)
         elif topic.after:
             topic.after = 0
         elif topic.set_apart == before:
             del self._topics[name]
             self._outgoing.denied.discard(name)
 
-    def _add(self, events: list[Event]) -> None:
-        if self._outgoing.add_quarantined(events):
-            self._under_way.update(event.sequence for event in events)
+    async def _add(self, events: list[Event]) -> bool:
+        """Hands events on; whether all of them were new. Those that were set apart in front of the mark are not, and
+        nothing would be heard of them: they are asked for again once the mark may have passed them."""
+        new = self._outgoing.add_quarantined(events)
+        self._under_way |= new
+        if not new and events:
+            await asyncio.sleep(AGAIN)
+        return len(new) == len(events)

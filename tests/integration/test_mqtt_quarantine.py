@@ -74,10 +74,10 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
         ("quarantine.release", {}, "say which events"),
         ("quarantine.release", {"all": True, "topic": "events/loss"}, "say which events"),
         ("quarantine.release", {"sequences": [1]}, "none of these is in quarantine"),
-        ("quarantine.release", {"sequences": ["1"]}, "arguments are wrong"),
-        ("quarantine.list", {"limit": 1000}, "arguments are wrong"),
+        ("quarantine.release", {"sequences": ["1"]}, "must be "),
+        ("quarantine.list", {"limit": 1000}, "must be "),
         ("resend", {"epoch": "another", "from": 1, "to": 2}, "is not the present one"),
-        ("resend", {"epoch": "", "from": 0, "to": 2}, "arguments are wrong"),
+        ("resend", {"epoch": "", "from": 0, "to": 2}, "must be "),
     ],
 )
 async def test_what_cannot_be_is_refused(tmp_path: Path, name: str, arguments: dict[str, Any], reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.config.web import WebConfig
 from gateway.ops.troubles import Troubles
 from gateway.web.server import WebServer
@@ -28,9 +30,11 @@ async def test_the_readers_page_says_it_as_text():
 
 
 async def test_a_page_that_cannot_be_served_says_why():
-    heard: list[str] = []
+    heard: asyncio.Queue[str] = asyncio.Queue()
     async with served(FakeGateway()) as server:
         second = WebServer(FakeGateway(), WebConfig.model_validate({"port": server.port}), quiet())
-        second.troubled = heard.append
-        await second.run()
-    assert "the address or the certificate cannot be used" in heard[0]
+        second.troubled = heard.put_nowait
+        serving = asyncio.create_task(second.run())
+        assert "the address or the certificate cannot be used" in await asyncio.wait_for(heard.get(), 60)
+        serving.cancel()  # it tries again for as long as the gateway runs
+        await asyncio.wait([serving])

@@ -73,11 +73,9 @@ class Site:
         log = structlog.get_logger()
         path = self._folder / "history.db"
         self.history = History(path, EPOCH, read, log)
-        tasks = [
-            asyncio.create_task(self.history.run()),
-            asyncio.create_task(Webhook(self._config, self.history, path, "site/gw", log).run()),
-        ]
-        await self.history.until(len(self.events))
+        tasks = [asyncio.create_task(self.history.run())]
+        await self.history.until(len(self.events))  # what the history takes in later is news
+        tasks.append(asyncio.create_task(Webhook(self._config, self.history, path, "site/gw", log).run()))
         await until(lambda: (self._folder / "history.db-webhook-night").exists())
         yield self
         for task in tasks:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import orjson
 
+from gateway.errors import Damaged
 from gateway.ledger.marks import Marks
+from gateway.ledger.schema import explain
 
 SLICE = 500
 """Events looked at in one go: some 5 ms."""
@@ -51,7 +53,7 @@ class Inspection:
                 self._look(sequence, payload, max(marks.trimmed, marks.given_up, self._first - 1))
         except sqlite3.Error as error:
             self._found(f"behind event {self._at or 0} it cannot be read ({error})")
-            if not isinstance(error, sqlite3.OperationalError):
+            if isinstance(explain(error, self._path), Damaged):
                 note(self._path, self.finding)
             self.done = True
             return

@@ -130,6 +130,7 @@ class Store:
             raise
 
     def _open(self, now: int, saved: list[Saved]) -> OpenedLedger:
+        self.inspection = None  # of the file that was set aside, if there was one
         try:
             self._connection = schema.connect(self._path)
             self._inode = self._path.stat().st_ino

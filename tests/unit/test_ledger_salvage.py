@@ -56,6 +56,7 @@ async def test_set_aside_what_can_be_read_is_published_first(tmp_path: Path) -> 
     assert "ledger.db.damaged-" in found.damage
     assert found.damage.split("kept as ")[1].split(";")[0] in _names(tmp_path)
     assert ledger.epoch != before
+    assert ledger._writer._store.inspection is None, "the inspection is of a file that was set aside"
     pending = ledger.stats().pending
     assert 1_800 < pending < 2_000, "all but what stood on the page, and what was published"
 

@@ -6,7 +6,8 @@ step by step (additive increase), and after a minute the rate has no limit again
 
 A broker may also end the connection at what is too much for it, and say nothing. Where all events that were awaited
 then are taken afterwards, none of them was the cause. Twice so within a minute, and the pace stays below what was
-acknowledged before: for five minutes, and for longer each time that the broker shows again that it means it.
+acknowledged before: for half a minute, as the network may have been the cause, and for longer each time that the
+broker shows again that it means it.
 Times are seconds of any one clock.
 """
 
@@ -30,9 +31,9 @@ UNKNOWN = 30.0
 FORGET = 60.0
 """Seconds without trouble after which the rate has no limit."""
 
-HOLD, LONGEST_HOLD = 300.0, 7_200.0
-"""Seconds for which the pace stays below what connections ended at: an end is dearer than a refusal. Doubled each time
-that they end so again once it is over."""
+HOLD, LONGEST_HOLD = 30.0, 7_200.0
+"""Seconds for which the pace stays below what connections ended at. Doubled each time that they end so again once it is
+over, and as at first where they have not for the longest."""
 
 CEILING = 0.85
 """Share of what was acknowledged before an end up to which the rate grows again meanwhile."""
@@ -135,7 +136,9 @@ class Pace:
 
     def _stay_below(self, now: float) -> None:
         _, before = self._limits(now)
-        if now >= self._held_until > -math.inf:
+        if now - self._held_until > LONGEST_HOLD:
+            self._hold = HOLD
+        elif now >= self._held_until:
             self._hold = min(2 * self._hold, LONGEST_HOLD)
         self._held_until = now + self._hold
         if self._ended_with > 1:
@@ -156,7 +159,7 @@ class Pace:
 
     def _grow(self, now: float) -> None:
         _, highest = self._limits(now)
-        if now - self._cut_at > FORGET:
+        if now - self._cut_at > FORGET or now >= self._held_until > self._cut_at:
             self.rate = highest
             return
         if self.rate < 2 * self._measured(now):  # a rate that is not made use of has not been tried

@@ -134,7 +134,7 @@ async def test_cut_connections_lose_nothing_and_keep_the_order(broker: Broker, v
                 await until(lambda: mqtt.stats.outstanding > 0 or not ledger.stats().pending)
                 network.cut()
                 await until(lambda before=mqtt.stats.connects: mqtt.stats.connects > before or not mqtt.connected)
-            assert await mqtt.drain(60)
+            assert await mqtt.drain(150)
             assert mqtt.stats.connects >= 6
         await subscriber.until(lambda it: sequences(it)[-1:] == [2400], 60)
     assert_all_in_order(sequences(subscriber), 2400)

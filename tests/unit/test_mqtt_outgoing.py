@@ -275,7 +275,7 @@ def test_a_broker_that_hung_up_is_asked_for_more_ever_more_rarely() -> None:
     free = bucket(20)
     world = deliver(100_000, lambda now, event: 0 if free(now) else CLOSE, until=7_000.0)
     assert not world.apart
-    assert world.connections < 40
+    assert world.connections < 80
 
 
 def test_a_broker_that_says_it_was_too_much_at_once_is_believed() -> None:

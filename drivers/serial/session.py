@@ -213,6 +213,23 @@ class Session(ABC, Generic[SettingsT]):
             return False
         return True
 
+    async def must_not_differ(self, what: str, setting: Awaitable[object], *, is_known: bool) -> None:
+        """Waits until `setting` is made, of where a reader may transmit. One that is known (`is_known`) to have it
+        otherwise must not read with it; one that does not tell may have it right, and reads without."""
+        if is_known:
+            await setting
+        else:
+            await self.or_without(what, setting)
+
+    def absent(self, family: str, address: int, found: int | None) -> DriverError:
+        """The error where no reader of a family answers at its address; `found` is the address of one that answers when
+        all are asked."""
+        if found is None or found == address:
+            return Unidentified(f"{self.link.where}: no {family} with address {address} answers")
+        return DriverError(
+            f"{self.link.where}: no {family} has the address {address}, but one has {found}: write address: {found}"
+        )
+
     def refused(self, why: str) -> None:
         """The reader refuses to read. It may do so once; raises `DriverError` when it goes on."""
         self.refusals += 1

@@ -44,6 +44,7 @@ class Status(IntEnum):
 
 STATUS_TEXT = {0x01: "bad parameter", 0x02: "internal error", 0x12: "round over", 0x14: "no tag in time"}
 _COMMANDS = frozenset(int(cmd) for cmd in Cmd)
+_TAG_OF_INVENTORY = Cmd.INVENTORY.to_bytes(2, "big")
 _HIGH_BYTES = frozenset(cmd >> 8 for cmd in _COMMANDS)
 
 
@@ -54,6 +55,7 @@ class CfFraming:
     longest = 255 + OVERHEAD
 
     def __init__(self, *, host: bool = False) -> None:
+        self._host = host
         self._least = 0 if host else 1
 
     def measure(self, data: bytes, at: int) -> int:
@@ -71,6 +73,16 @@ class CfFraming:
     def intact(self, frame: bytes) -> bool:
         """Whether the check holds."""
         return mcrf4xx(frame[:-2]) == frame[-2] << 8 | frame[-1]
+
+    def plausible(self, frame: bytes) -> bool:
+        """Whether the tag of an inventory reply fills it."""
+        if self._host or frame[2:4] != _TAG_OF_INVENTORY or frame[5] != Status.OK or len(frame) == 1 + OVERHEAD:
+            return True
+        try:
+            read_tag(frame[6:-2])
+        except ValueError:
+            return False
+        return True
 
 
 def whole(data: bytes, at: int) -> int:

@@ -78,6 +78,10 @@ class M100Framing:
         """Whether tail and sum are right."""
         return frame[-1] == TAIL and sum8(frame[1:-2]) == frame[-2]
 
+    def plausible(self, frame: bytes) -> bool:
+        """True: the head of the next frame is never taken for the end of a damaged one, which has a tail."""
+        return True
+
 
 def whole(data: bytes, at: int) -> int:
     """The size of the frame of either side, of any command, that is whole at `at` with a right check; 0 if none is."""

@@ -135,10 +135,7 @@ class M100Session(Session[M100Settings]):
             found = await self._get(Cmd.GET_REGION)
             if found != region:
                 setting = self._set(Cmd.SET_REGION, region, f"set its region to {self.settings.region}")
-                if found is not None:  # it is known to be in another, where it must not transmit
-                    await setting
-                else:
-                    await self.or_without("its region", setting)
+                await self.must_not_differ("its region", setting, is_known=found is not None)
         power = self.powers[self.ports[0]]
         if power is not None:
             wanted = round(100 * power).to_bytes(2, "big", signed=True)

@@ -118,6 +118,7 @@ NO_RSSI = -128
 
 _HAS_META = 0x10
 _MULTI_SELECT = 0x88
+_TAG_IN_STREAM = bytes([Op.READ_MULTIPLE, 0, 0])
 _STREAM_OPS: frozenset[int] = frozenset({Op.READ_MULTIPLE, Op.STREAM, Op.AUTONOMOUS, Op.BOOT})
 
 
@@ -129,6 +130,7 @@ class MercuryFraming:
     longest = MAX_DATA + 7
 
     def __init__(self, *, host: bool = False) -> None:
+        self._host = host
         self._extra = 5 if host else 7
         self.accepted: frozenset[int] = frozenset(Op) if host else _STREAM_OPS
 
@@ -148,6 +150,16 @@ class MercuryFraming:
     def intact(self, frame: bytes) -> bool:
         """Whether the CRC is right."""
         return tm16(frame[1:-2]) == frame[-2] << 8 | frame[-1]
+
+    def plausible(self, frame: bytes) -> bool:
+        """Whether the record of a tag in the stream fits into its frame."""
+        if self._host or frame[2:5] != _TAG_IN_STREAM:
+            return True
+        try:
+            read_tag(frame)
+        except ValueError:
+            return False
+        return True
 
 
 def _seal(body: bytes) -> bytes:

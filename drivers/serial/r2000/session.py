@@ -153,12 +153,7 @@ class R2000Session(Session[R2000Settings]):
         address, self._address = self._address, BROADCAST
         other = await self.exchange(frame_of(BROADCAST, Cmd.FIRMWARE), self._is(Cmd.FIRMWARE))
         self._address = address
-        if other is not None and other[2] != address:
-            raise DriverError(
-                f"{self.link.where}: no R2000 reader has the address {address}, but one has {other[2]}: "
-                f"write address: {other[2]}"
-            )
-        raise Unidentified(f"{self.link.where}: no R2000 reader with address {address} answers")
+        raise self.absent("R2000 reader", address, None if other is None else other[2])
 
     async def _name(self) -> str:
         """The identifier that somebody may have given to the reader, where it is readable."""
@@ -177,10 +172,7 @@ class R2000Session(Session[R2000Settings]):
         if found == wanted:
             return
         setting = self._set(Cmd.SET_REGION, wanted, f"set its region to {self.settings.region}")
-        if len(found) == len(wanted):  # it is known to be in another, where it must not transmit
-            await setting
-        else:
-            await self.or_without("its region", setting)
+        await self.must_not_differ("its region", setting, is_known=len(found) == len(wanted))
 
     async def _set(self, cmd: Cmd, data: bytes, what: str) -> None:
         answer = read_frame(await self.ask(frame_of(self._address, cmd, data), self._is(cmd), what))

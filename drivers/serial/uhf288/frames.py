@@ -127,6 +127,10 @@ class Uhf288Framing:
         """Whether the CRC is right."""
         return mcrf4xx(frame[:-2]) == frame[-1] << 8 | frame[-2]
 
+    def plausible(self, frame: bytes) -> bool:
+        """True: the layout of an inventory reply is learned from its reader."""
+        return True
+
 
 _COMMANDS = frozenset(int(command) for command in Cmd)
 

@@ -179,12 +179,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         address, self._address = self._address, BROADCAST
         other = await self.exchange(command(BROADCAST, Cmd.INFO), self._is(Cmd.INFO))
         self._address = address
-        if other is not None and other[1] != address:
-            raise DriverError(
-                f"{self.link.where}: no UHFReader has the address {address}, but one has {other[1]}: "
-                f"write address: {other[1]}"
-            )
-        raise Unidentified(f"{self.link.where}: no UHFReader with address {address} answers")
+        raise self.absent("UHFReader", address, None if other is None else other[1])
 
     async def _leave_active_mode(self) -> None:
         """Older readers have a work mode of their own, with parameters of the site's: only the mode is changed."""
@@ -231,7 +226,8 @@ class Uhf288Session(Session[Uhf288Settings]):
                     f"channels {first} to {last}: band {self.settings.band} has 0 to {band.last}", permanent=True
                 )
             if (info.band, info.first, info.last) != (band.number, first, last):
-                await self._set_band(band_data(band.number, first, last), is_known=info.band is not None)
+                setting = self._ask(Cmd.SET_BAND, band_data(band.number, first, last), "set its band")
+                await self.must_not_differ("its band", setting, is_known=info.band is not None)
         power = one_power(self.powers, MAX_POWER)
         if power is not None and power != info.power:
             setting = self._ask(Cmd.SET_POWER, bytes([power]), f"set its power to {power} dBm")
@@ -239,14 +235,6 @@ class Uhf288Session(Session[Uhf288Settings]):
         scan_time = round(self.settings.scan_time * 10)
         if not info.has_antennas and scan_time != info.scan_time:
             await self._try(Cmd.SET_SCAN_TIME, bytes([scan_time]), "set its scan time")
-
-    async def _set_band(self, data: bytes, *, is_known: bool) -> None:
-        """A reader that is known to be on another band must not transmit there; another may be on the right one."""
-        setting = self._ask(Cmd.SET_BAND, data, "set its band")
-        if is_known:
-            await setting
-        else:
-            await self.or_without("its band", setting)
 
     async def _ask(self, cmd: Cmd, data: bytes, what: str) -> Reply:
         request = command(self._address, cmd, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ MakeDaemon = Callable[[Path, dict[str, Any]], Daemon]
 
 
 @pytest.fixture
-def make_daemon() -> Iterator[MakeDaemon]:
+async def make_daemon() -> AsyncIterator[MakeDaemon]:
     """Builds gateways; what still runs when the test ends, because it failed, is killed."""
     made: list[Daemon] = []
 
@@ -24,4 +24,4 @@ def make_daemon() -> Iterator[MakeDaemon]:
 
     yield make
     for daemon in made:
-        daemon.end()
+        await daemon.end()

@@ -137,7 +137,7 @@ async def test_a_missing_secret_and_a_port_that_is_taken_blind_nobody(make_daemo
     with Subscriber(broker.port, BASE + "events/#") as events:
         with socket.create_server(("127.0.0.1", settings["http"]["port"])):
             await daemon.start()
-            assert "no metrics: the address cannot be used" in daemon.log
+            await until(lambda: "no metrics: the address cannot be used" in daemon.log, 60)
         await vault.until(lambda: vault.connected, 60)
         await until(lambda: "no connection to the MQTT broker" in daemon.log, 60)
         status, body = await asked(settings["http"]["port"], "/healthz")

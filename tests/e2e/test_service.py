@@ -94,7 +94,7 @@ async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, t
             settings["presense"] = {}
             daemon.configure(settings)
             daemon.reload()
-            await until(lambda: "did you mean `presence`" in daemon.log, 10, lambda: daemon.log[-2000:])
+            await until(lambda: "did you mean `presence`" in daemon.log, 60, lambda: daemon.log[-2000:])
             assert vault.connected
             assert door.connected
 
@@ -103,7 +103,7 @@ async def test_a_reload_restarts_only_what_changed(make_daemon, vault, broker, t
             settings["presence"] = {"hysteresis": 4.0}
             daemon.configure(settings)
             daemon.reload()
-            await until(lambda: "the configuration was reloaded" in daemon.log, 10, lambda: daemon.log[-2000:])
+            await until(lambda: "the configuration was reloaded" in daemon.log, 60, lambda: daemon.log[-2000:])
             await door.until(lambda: door.connected, 60)
             assert '"reader stopped","reader":"door"' in daemon.log
             assert '"reader stopped","reader":"vault"' not in daemon.log

@@ -93,12 +93,13 @@ class Daemon:
         finally:
             self._hang_up()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Kills what still runs."""
         self._hang_up()
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
+                self._process.kill()
+            await self._process.wait()
 
     def reload(self) -> None:
         assert self._process is not None

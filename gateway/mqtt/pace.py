@@ -7,8 +7,7 @@ step by step (additive increase), and after a minute the rate has no limit again
 A broker may also end the connection at what is too much for it, and say nothing. Where all events that were awaited
 then are taken afterwards, none of them was the cause. Twice so within a minute, and the pace stays below what was
 acknowledged before: for half a minute, as the network may have been the cause, and for longer each time that the
-broker shows again that it means it.
-Times are seconds of any one clock.
+broker shows again that it means it. Times are seconds of any one clock.
 """
 
 from __future__ import annotations
@@ -121,7 +120,7 @@ class Pace:
     def cut(self, now: float, suspects: set[int], blame: bool, too_fast: bool) -> None:
         """The connection has ended while the events `suspects` were awaited. `blame`: the broker ended it; `too_fast`:
         it said that for this reason."""
-        self._suspects = set(suspects) if blame else set()
+        self._suspects = suspects if blame else set()
         self._ended_with = len(suspects)
         if too_fast:
             self._stay_below(now)

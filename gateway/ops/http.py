@@ -7,6 +7,7 @@ a request looks like. There is no authentication: it belongs on a loopback addre
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ TIMEOUT = 5.0
 """Seconds for the whole request, and again for the whole answer."""
 
 TRY_AGAIN = 5.0
-"""Seconds until an address that cannot be used is tried again: whoever has it may end."""
+"""Seconds until an address, or what is to be served there, that cannot be used is tried again."""
 
 _LINGER_BYTES = 1 << 16
 _LINGER = 1.0
@@ -70,15 +71,17 @@ class Server:
         """The port in use. Only after `start`."""
         return int(self._sockets[0].getsockname()[1])
 
-    @property
-    def started(self) -> bool:
-        """Whether it has an address."""
-        return bool(self._sockets)
-
     async def start(self) -> None:
         """Raises `OSError` when the address cannot be used."""
         self._sockets = await listening(self._host, self._wanted, BACKLOG)
         self._door.open(self._sockets)
+
+    async def start_when_free(self) -> None:
+        """Returns once it has its address: whoever has that may end."""
+        while not self._sockets:
+            await asyncio.sleep(TRY_AGAIN)
+            with contextlib.suppress(OSError):
+                await self.start()
 
     async def close(self) -> None:
         """Stops listening and drops what is still open."""

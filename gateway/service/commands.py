@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,8 +38,6 @@ _SAFE_WITHIN = 20.0
 
 _ANSWERED = 50
 """Parts of an answer over MQTT unless `limit` asks for more: some 40 kB, which every broker takes."""
-
-_Model = TypeVar("_Model", bound="_Arguments")
 
 Request = Annotated[str, Field(max_length=128)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,8 +15,6 @@ from gateway.text import validated
 
 MAX_LISTED = 100
 """Events in one answer, which has some 30 kB then; `after` asks for the next ones."""
-
-_Model = TypeVar("_Model", bound="_Arguments")
 
 Sequence = Annotated[int, Field(ge=1, le=2**63 - 1)]
 

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from gateway.config import Config
 from gateway.errors import LedgerError
 from gateway.mqtt.announcement import announce
-from gateway.ops.http import TRY_AGAIN, Answer, Server
+from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger
 from gateway.ops.metrics import CONTENT_TYPE
 from gateway.ops.notify import Notifier
@@ -91,10 +91,7 @@ class Grounded:
         except OSError as error:
             self._log.error("no metrics: the address cannot be used", host=http.host, port=http.port, reason=str(error))
         self._served.set()
-        while not server.started:
-            await asyncio.sleep(TRY_AGAIN)
-            with contextlib.suppress(OSError):
-                await server.start()
+        await server.start_when_free()
         try:
             await asyncio.get_running_loop().create_future()
         finally:

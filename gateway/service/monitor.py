@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from gateway.history.history import History
 from gateway.ledger.ledger import Ledger
 from gateway.mqtt.service import MqttService
 from gateway.ops.health import Health, ReaderState, Standing
-from gateway.ops.http import TRY_AGAIN, Answer, Server
+from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger, Logs
 from gateway.ops.metrics import CONTENT_TYPE, Metrics, ReaderFigures, Snapshot
 from gateway.readers.fleet import Readers
@@ -98,10 +97,7 @@ class Vitals:
 
     async def _try_again(self) -> None:
         """Until whatever has the address has given it back."""
-        while not self._server.started:
-            await asyncio.sleep(TRY_AGAIN)
-            with contextlib.suppress(OSError):
-                await self._server.start()
+        await self._server.start_when_free()
         self._parts.page.trouble.say(_SERVED, "")
 
     async def stop(self) -> None:

@@ -17,6 +17,7 @@ from drivers.front_door import FrontDoor, Place, listening
 from gateway.config.files import check_plain
 from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
+from gateway.ops.http import TRY_AGAIN
 from gateway.ops.logs import Logger
 from gateway.text import printable
 from gateway.web.guard import Guard
@@ -42,9 +43,6 @@ MAX_HEADERS = 16 << 10
 
 BACKLOG = 128
 """Connections that the kernel keeps until they are accepted."""
-
-TRY_AGAIN = 5.0
-"""Seconds until an address, a certificate or a token file that cannot be used is tried again."""
 
 TOKENS_AGAIN = 10.0
 """Seconds between two looks at the token file: who is taken off it is logged out within them."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.service.delivery import DeliveryCommands
+from tests.support.delivery import Delivery
 from tests.support.ledgers import TestLedger, facts
 from tests.support.mosquitto import Broker
 from tests.support.mqtt_service import BASE, service
@@ -66,19 +66,15 @@ async def test_a_consumer_ends_with_every_event_once_however_late_it_comes(
     ledger = TestLedger(tmp_path / "ledger.db")
     ledger.start()
     ledger.recognised()
-    senders: list[Any] = []
-    commands = DeliveryCommands(ledger, lambda: senders[0]).handlers
-
-    async def handle(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return await commands[name](arguments)
+    delivery = Delivery(ledger)
 
     async def add(first: int, last: int) -> None:
         ledger.append(facts(first, last), 0)
         await ledger.flush()
         await asyncio.sleep(0)
 
-    async with service(broker.port, ledger, handler=handle) as mqtt:
-        senders.append(mqtt)
+    async with service(broker.port, ledger, handler=delivery.handle) as mqtt:
+        delivery.sender = mqtt
         ledger._on_commit = lambda sequence: mqtt.wake()
         await add(1, 300)  # before there is any consumer: the broker has nothing of it
         assert await mqtt.drain(60)

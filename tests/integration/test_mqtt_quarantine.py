@@ -14,6 +14,7 @@ from gateway.errors import Refused
 from gateway.events.envelope import ALARM, Fact
 from gateway.service.delivery import DeliveryCommands
 from tests.conftest import MakeBroker
+from tests.support.delivery import Delivery
 from tests.support.ledgers import START, TestLedger, fact
 from tests.support.mqtt_service import BASE, config, service
 from tests.support.subscriber import Subscriber, until
@@ -35,11 +36,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
     ledger = TestLedger(tmp_path / "ledger.db")
     ledger.start()
     ledger.recognised()
-    senders: list[Any] = []
-    commands = DeliveryCommands(ledger, lambda: senders[0]).handlers
-
-    async def handle(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return await commands[name](arguments)
+    delivery = Delivery(ledger)
 
     async def run(*arguments: str) -> tuple[int, str]:
         code = await asyncio.to_thread(cli.main, ["quarantine", *arguments, "--config", str(file)])
@@ -47,8 +44,8 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
         return code, out + err
 
     with Subscriber(broker.port, BASE + "events/alarm/#") as alarms:
-        async with service(broker.port, ledger, handler=handle) as mqtt:
-            senders.append(mqtt)
+        async with service(broker.port, ledger, handler=delivery.handle) as mqtt:
+            delivery.sender = mqtt
             ledger.append([fact(1), Fact(ALARM, "dock", START, {"why": "test"}), fact(3)], 0)
             await ledger.flush()
             mqtt.wake()
@@ -64,7 +61,7 @@ async def test_events_in_quarantine_are_listed_and_released_from_the_command_lin
             await until(lambda: ledger.stats().quarantined == 0)
             assert (await run("release", "--all"))[0] == 1, "nothing is left"
             with pytest.raises(Refused, match="none of these"):
-                await commands["quarantine.release"]({"all": True, "by": "ana"})  # as a page asks
+                await delivery.handle("quarantine.release", {"all": True, "by": "ana"})  # as a page asks
     await ledger.close()
 
 

@@ -17,8 +17,8 @@ import orjson
 
 from gateway.events.envelope import ALARM, Event, Fact
 from gateway.mqtt import answers
-from gateway.service.delivery import DeliveryCommands
 from tests.support.claims import some
+from tests.support.delivery import Delivery
 from tests.support.ledgers import START, TestLedger
 from tests.support.mqtt_service import BASE, service
 from tests.support.odd_broker import CLOSE, odd_broker
@@ -138,18 +138,14 @@ async def trial(version: str, directory: Path) -> str:
     ledger = Watched(directory / f"ledger-{version}.db")
     ledger.start()
     ledger.recognised()
-    senders: list[Any] = []
-    commands = DeliveryCommands(ledger, lambda: senders[0]).handlers
-
-    async def handle(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return await commands[name](arguments)
+    delivery = Delivery(ledger)
 
     mood, numbers = Mood(version == "5"), itertools.count(1)
     async with (
         odd_broker(puback=mood.puback, admit=mood.admit) as broker,
-        service(broker.port, ledger, handler=handle, commands=list(commands), version=version) as mqtt,
+        service(broker.port, ledger, handler=delivery.handle, commands=delivery.names, version=version) as mqtt,
     ):
-        senders.append(mqtt)
+        delivery.sender = mqtt
         while not mood.over:
             ledger.append(alarms(numbers, AT_ONCE), 0)
             await ledger.flush()
@@ -171,7 +167,9 @@ async def trial(version: str, directory: Path) -> str:
 
         await until(lambda: not ledger.stats().pending, 600, told)
         listed: list[dict[str, Any]] = []
-        while page := (await commands["quarantine.list"]({"after": listed[-1]["sequence"] if listed else 0}))["events"]:
+        while page := (await delivery.handle("quarantine.list", {"after": listed[-1]["sequence"] if listed else 0}))[
+            "events"
+        ]:
             listed += page
         assert missing() == {event["sequence"] for event in listed}, "what was not taken is in quarantine by name"
         assert large <= missing()

@@ -41,8 +41,10 @@ MANIFESTS = "manifests"
 """The place of facts that are about no dock."""
 
 DESTRUCTION = "destruction"
-STOCK = "stock"
 """The place of facts about what was destroyed."""
+
+STOCK = "stock"
+"""The place of facts about what is said to be on the site."""
 
 
 class Reports:

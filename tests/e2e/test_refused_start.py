@@ -110,7 +110,7 @@ async def test_another_gateway_on_the_same_ledger_ends_the_second_only(make_daem
     shutil.copy(first.config_file, tmp_path / "copy.yaml")
     second = make_daemon(tmp_path / "second", orjson.loads((tmp_path / "copy.yaml").read_bytes()))
     await second.start(ready=False)
-    await until(lambda: second.ended == 1, 20, lambda: second.log[-2000:])
+    await until(lambda: second.ended == 1, 60, lambda: second.log[-2000:])
     assert "is in use by another process" in second.log
     assert await first.stop() == 0
 

@@ -203,7 +203,7 @@ async def _talk(port: int, data: bytes) -> bytes:
 
 
 async def _open_when_listening(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await asyncio.open_connection("127.0.0.1", port)

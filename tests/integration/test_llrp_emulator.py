@@ -275,7 +275,7 @@ async def test_the_reader_calls_the_client():
     address = server.sockets[0].getsockname()[:2]
     async with LlrpEmulator(serials(300), "impinj-r420", call=address) as emulator:
         for _ in range(2):
-            client = await asyncio.wait_for(callers.get(), 5)
+            client = await asyncio.wait_for(callers.get(), 60)
             await client.until(lambda: client.welcome == 0)  # noqa: B023
             await client.ask(E("GET_ROSPECS"))
             emulator.drop()

@@ -54,7 +54,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
     running.cancel()
     await asyncio.wait([running])
     process.send_signal(signal.SIGTERM)
-    said, complaints = await asyncio.wait_for(process.communicate(), 10)
+    said, complaints = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, complaints
     assert b"reads sent whole" in said
     assert isinstance(items[0], ReaderUp)

@@ -43,7 +43,7 @@ async def test_clocks_that_are_set_and_kills_move_nothing(make_daemon, broker, t
                     wall.set(off)
                 await asyncio.sleep(1.5)
             seen = len(movements(events_of(subscriber)))
-            await subscriber.until(lambda s: len(movements(events_of(s))) > seen + 20, 20)
+            await subscriber.until(lambda s: len(movements(events_of(s))) > seen + 20, 60)
             door.switch_off()
             assert await daemon.stop() == 0, daemon.log[-4000:]
             expected = await replayed(daemon.config_file, recorded(daemon.directory / "reads"))

@@ -54,8 +54,7 @@ class App:
         self.clock = EventClock()
         self.ready = asyncio.Event()
         self._log: Logger = logs.logger
-        self._now = self.clock.now
-        self._stopping, self._why = asyncio.Event(), ""
+        self._now, self._stopping, self._why = self.clock.now, asyncio.Event(), ""
         self.notifier = Notifier(os.environ, self._log)
         self._reload = Reload(self, path, self._log, self.notifier, self._status)
 
@@ -170,6 +169,7 @@ class App:
             self.checkpoints.look()
             self.vitals.health.turned()
             self.lights.look()
+            self.publishing.look()
             self.page.changed()
             self.readers.hold(self.pipeline.congestion)
 

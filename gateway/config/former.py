@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from gateway.config.yaml import Mapping, Node, Problem, Sequence, path_text
 
@@ -26,6 +27,25 @@ def in_todays_words(root: Mapping) -> list[Problem]:
                 group.values = {name if key == former else key: value for key, value in group.values.items()}
                 group.key_lines = {name if key == former else key: line for key, line in group.key_lines.items()}
     return problems
+
+
+def saved_in_todays_words(content: Any) -> Any:
+    """The same for a configuration that the last run has saved, as plain data; only its former words are in it."""
+    for (*above, former), name in _NAMES.items():
+        content = _renamed(content, tuple(above), former, name)
+    return content
+
+
+def _renamed(content: Any, above: tuple[str, ...], former: str, name: str) -> Any:
+    match content:
+        case dict() if not above:
+            return {name if key == former else key: value for key, value in content.items()}
+        case dict() if above[0] in content:
+            return content | {above[0]: _renamed(content[above[0]], above[1:], former, name)}
+        case list() if above and above[0] == "*":
+            return [_renamed(entry, above[1:], former, name) for entry in content]
+        case _:
+            return content
 
 
 def _groups(

@@ -26,6 +26,7 @@ from gateway.config.books import BooksConfig
 from gateway.config.cameras import Cameras
 from gateway.config.counts import CountsConfig
 from gateway.config.drops import AccessConfig, HandheldsConfig
+from gateway.config.former import saved_in_todays_words
 from gateway.config.gate import Docks, GateConfig, WatchLists
 from gateway.config.sources import ExpectedConfig, ManifestsConfig
 from gateway.config.web import WebConfig
@@ -280,8 +281,8 @@ class Config(Section):
 
     @classmethod
     def from_floor_json(cls, content: str) -> Config:
-        """The configuration that a floor ran with; good for a floor, not for readers or links."""
-        return cls.model_validate_json(content)
+        """The configuration that a floor ran with, in whichever release; good for a floor, not for readers or links."""
+        return cls.model_validate_json(orjson.dumps(saved_in_todays_words(orjson.loads(content))))
 
     def digest(self) -> str:
         """Short hash of everything that can change what the floor says; part of every event's evidence."""

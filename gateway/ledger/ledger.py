@@ -8,6 +8,7 @@ belongs to the thread in `gateway.ledger.writer`.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Ledger:
         self._on_finding = on_finding
         self._now = now
         self._writer = Writer(settings, source, self._progress, self._excess, now, age or now, standby)
-        self._epoch = ""
+        self._epoch, self._run = "", secrets.token_hex(8)
         self._recognition: Recognition | None = None
         self._held: list[Operation] | None = None
         self._operations_put = self._operations_done = 0
@@ -261,6 +262,11 @@ class Ledger:
     def opened_at(self) -> int:
         """The newest event that the ledger held when it was opened."""
         return self._opened_at
+
+    @property
+    def run(self) -> str:
+        """A name for the time since it was opened, which no other opening of it has."""
+        return self._run
 
     @property
     def room(self) -> bool:

@@ -25,7 +25,7 @@ from drivers.api import Log
 from gateway.errors import Refused
 from gateway.mqtt.answers import Answer, classify
 from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Properties
-from gateway.mqtt.repeats import Answers, Seen
+from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.mqtt.suspects import Suspects
@@ -107,6 +107,7 @@ class Intake:
         stats: MqttStats,
         names: Sequence[str] = (),
         others: Mapping[str, Listener] | None = None,
+        repeats: Repeats | None = None,
     ) -> None:
         self._others = dict(others or {})  # filters of topics that are not the gateway's, and who takes them
         self.subscriptions = Subscriptions(base, names, list(self._others), log)
@@ -120,8 +121,8 @@ class Intake:
         self._arrived = asyncio.Event()
         self._paused = False
         self._connection: Connection | None = None
-        self._answers = Answers()
-        self._seen = Seen()
+        repeats = repeats or Repeats()
+        self._answers, self._seen = repeats.answers, repeats.seen
         self._answering: set[asyncio.Task[None]] = set()
         self._suspects = Suspects()  # topics of answers
         self._alone = asyncio.Lock()

@@ -201,6 +201,11 @@ class Outbox(Protocol):
         ...
 
     @property
+    def run(self) -> str:
+        """A name for the time since it was opened, which no other opening of it has."""
+        ...
+
+    @property
     def epoch(self) -> str:
         """The life of this ledger: sequence numbers count within it."""
         ...

@@ -3,7 +3,7 @@
 A ledger that was put back from a copy, or whose write-ahead log was cut off by a power cut, would give numbers away
 again that consumers have seen on other events. Beside the journal there is a witness of that, which a reboot takes; the
 broker is another: it is told of a number before it gets the event. So the first connection of a run compares, before
-an event is published.
+an event is published. A reload may bring a run back to a broker that it has told already: the mark names the run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.mqtt.interface import Connection, Message
+from gateway.mqtt.interface import Connection, Message, Outbox
 
 TOPIC = "state/ledger"
 
@@ -19,9 +19,9 @@ _TRIES = 2
 """Connections that ask. There are brokers that end the connection of whoever subscribes to what they do not allow."""
 
 
-def mark(epoch: str, sequence: int) -> bytes:
+def mark(ledger: Outbox) -> bytes:
     """The payload of `TOPIC`."""
-    return orjson.dumps({"epoch": epoch, "sequence": sequence})
+    return orjson.dumps({"epoch": ledger.epoch, "sequence": ledger.stats().sequence, "run": ledger.run})
 
 
 class _Mark(BaseModel):
@@ -29,6 +29,7 @@ class _Mark(BaseModel):
 
     epoch: str
     sequence: int = Field(ge=0, le=2**63 - 1)
+    run: str = ""
 
 
 class Remembered:
@@ -57,9 +58,10 @@ class Remembered:
         if self._tries <= _TRIES and (await connection.listen([self._topic]))[0].accepted:
             await connection.listen([self._topic])  # what is retained comes before the answer to this
 
-    def known(self, connection: Connection, epoch: str) -> int:
-        """The newest event of `epoch` that the broker knows of, 0 for none. It is asked no more in this run."""
+    def known(self, connection: Connection, ledger: Outbox) -> int:
+        """The newest event of this epoch that it knows of from a run before, 0 for none. It is asked no more."""
         if self._tries <= _TRIES:
             connection.leave([self._topic])
         self._tries = _TRIES
-        return self._mark.sequence if self._mark is not None and self._mark.epoch == epoch else 0
+        mark = self._mark
+        return mark.sequence if mark is not None and mark.epoch == ledger.epoch and mark.run != ledger.run else 0

@@ -72,6 +72,14 @@ class Seen(_Newest[int]):
             self._put(message.packet_id, _digest_of(message), answer)
 
 
+class Repeats:
+    """What was answered in a run of the gateway, before and after a reload of the broker's settings."""
+
+    def __init__(self) -> None:
+        self.answers = Answers()
+        self.seen = Seen()
+
+
 def _digest_of(message: Message) -> bytes:
     return _digest(message.topic, message.payload + b"\0" + (message.correlation or b""))
 

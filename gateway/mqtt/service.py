@@ -20,6 +20,7 @@ from gateway.mqtt.interface import Connection, Message, Outbox
 from gateway.mqtt.link import Link
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.remembered import TOPIC, Remembered, mark
+from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.retained import Board
 from gateway.mqtt.settings import Will
 from gateway.mqtt.stats import MqttStats
@@ -42,8 +43,9 @@ class MqttService:
 
     `commands`: the names of those there are. `away`: seconds since the gateway last ran, where that is known.
     `acknowledged`: the backend's mark, where each connection is to start there. `others`: filters of topics that
-    are not the gateway's, and who takes what comes on them. `on_behind(sequence)`: the broker knows of events of this
-    epoch up to there, and the ledger did not hold them when it was opened; nothing is published then.
+    are not the gateway's, and who takes what comes on them. `repeats`: what was answered in this run before.
+    `on_behind(sequence)`: the broker knows of events of this epoch up to there, and the ledger did not hold them when
+    it was opened; nothing is published then.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class MqttService:
         away: float | None = None,
         acknowledged: Callable[[], int] | None = None,
         others: Mapping[str, Listener] | None = None,
+        repeats: Repeats | None = None,
         on_behind: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._on_behind = on_behind
@@ -74,7 +77,7 @@ class MqttService:
             ledger, self.base, config.mqtt.window, now, log, self.stats, acknowledged, self._announce
         )
         self.board = Board(self.base, BOARD_SECONDS, log, self.stats, lambda: self._publisher.outgoing.alone)
-        self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others)
+        self._intake = Intake(self.base, handler, on_ack, log, self.stats, commands, others, repeats)
         self._remembered = Remembered(self.base + TOPIC)
         self._link = Link(
             config,
@@ -136,7 +139,7 @@ class MqttService:
 
     def _announce(self, connection: Connection) -> None:
         if not connection.lost.done():
-            self.board.ahead(connection, TOPIC, mark(self._ledger.epoch, self._ledger.stats().sequence))
+            self.board.ahead(connection, TOPIC, mark(self._ledger))
 
     def _receive(self, message: Message) -> None:
         if not self._remembered.takes(message):
@@ -155,7 +158,7 @@ class MqttService:
         # Commands first: whoever sees the gateway come online may send some.
         await self._remembered.ask(connection)
         await self._intake.open(connection)
-        newest = self._remembered.known(connection, self._ledger.epoch)
+        newest = self._remembered.known(connection, self._ledger)
         if newest > self._ledger.opened_at and self._on_behind is not None:
             await self._on_behind(newest)
             await asyncio.get_running_loop().create_future()  # until it is stopped

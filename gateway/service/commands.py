@@ -20,6 +20,7 @@ from gateway.floor.gate.commands import Who
 from gateway.history.asking import QUESTIONS
 from gateway.history.history import History
 from gateway.inputs import Command
+from gateway.mqtt.repeats import Repeats
 from gateway.readers.fleet import Readers
 from gateway.service.alarms import Alarms
 from gateway.service.pipeline import Pipeline
@@ -60,7 +61,7 @@ class _Status(_Arguments):
 
 
 class Commands:
-    """The commands by name. `handle` is what the MQTT intake calls."""
+    """The commands by name. `handle` is what the MQTT intake calls; `repeats` is what it has answered in this run."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Commands:
         now: Callable[[], int],
     ) -> None:
         self.identifiers = IdentifierMap()
+        self.repeats = Repeats()
         self._pipeline = pipeline
         self._readers = readers
         self._history = history

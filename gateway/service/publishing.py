@@ -19,10 +19,6 @@ from gateway.sources.handheld import listeners
 _STATE_INTERVAL = 1.0
 """Seconds between two looks at what the retained topics should say."""
 
-_LOOKS_AT_WARNINGS = 8
-"""So many times meanwhile it is looked whether a dock shows another package that must not leave: that is no news for a
-second later."""
-
 
 def mqtt_service(
     config: Config, *, storage: Storage, commands: Commands, now: Callable[[], int], log: Logger
@@ -40,6 +36,7 @@ def mqtt_service(
         away=away,
         acknowledged=storage.acknowledged,
         others=listeners(config, commands.submit, log),
+        repeats=commands.repeats,
         on_behind=storage.behind,
     )
 
@@ -91,9 +88,11 @@ class Publishing:
             self._topics.update(self._config())
             _, said = health()
             self.mqtt.fares(said["status"], said["reasons"])
-            for _ in range(_LOOKS_AT_WARNINGS):
-                await asyncio.sleep(_STATE_INTERVAL / _LOOKS_AT_WARNINGS)
-                self._topics.update_warnings()
+            await asyncio.sleep(_STATE_INTERVAL)
+
+    def look(self) -> None:
+        """A package that must not leave is no news for a second later. Called at every tick."""
+        self._topics.update_warnings()
 
     def _begin(self, service: MqttService) -> None:
         self.mqtt = service

@@ -85,8 +85,8 @@ class StateTopics:
         return orjson.dumps(self._pipeline.floor.gate.state(dock, self._pipeline.last_tick))
 
     def _states(self, config: Config) -> Iterator[tuple[str, bytes]]:
-        floor, ledger = self._pipeline.floor, self._ledger
-        yield LEDGER, mark(ledger.epoch, ledger.stats().sequence)
+        floor = self._pipeline.floor
+        yield LEDGER, mark(self._ledger)
         for zone in config.zones:
             yield f"state/zone/{zone.id}", orjson.dumps(floor.zone_state(zone.id))
         for supervisor in self._readers:

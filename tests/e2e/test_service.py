@@ -7,6 +7,7 @@ import itertools
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 
 import orjson
 import pytest
@@ -172,6 +173,39 @@ async def test_a_reload_to_a_broker_that_is_away_goes_on_by_itself(make_daemon, 
             assert await daemon.stop() == 0
     finally:
         elsewhere.stop()
+
+
+async def test_other_settings_of_the_same_broker_end_nothing_and_repeat_nothing(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    with (
+        Subscriber(broker.port, BASE + "events/#") as subscriber,
+        Subscriber(broker.port, BASE + "res/count", BASE + "state/gateway", client_id="watcher") as watcher,
+    ):
+        await daemon.start()
+        await subscriber.until(everyone_is_there, 60)
+        answers: list[bytes] = []
+        for reloads in range(3):  # there, and back again
+            watcher.publish(BASE + "cmd/count", {"zone": "vault-1", "duration": 1, "request": "stocktake-7"})
+            await watcher.until(lambda s, reloads=reloads: len(s.on(BASE + "res/count")) > reloads, 60)
+            answers.append(watcher.on(BASE + "res/count")[-1].payload)
+            settings["mqtt"]["keepalive"] = 17 + reloads % 2
+            daemon.configure(settings)
+            daemon.reload()
+            await until(lambda n=reloads: daemon.log.count("was reloaded") > n, 60, lambda: daemon.log[-2000:])
+            await watcher.until(
+                lambda s, n=reloads: daemon.log.count("connected to the MQTT broker") > n + 1
+                and s.last(BASE + "state/gateway")["status"] == "online",
+                60,
+            )  # fmt: skip
+        assert len(set(answers)) == 1, "the same request was carried out again"
+        await subscriber.until(lambda s: s.on(BASE + "events/count/vault-1"), 60)
+        assert await daemon.stop() == 0
+        events = events_of(subscriber)
+    assert "is older than what was published" not in daemon.log
+    assert len({event["epoch"] for event in events}) == 1
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert Counter(event["type"] for event in events)["rfid.count.v1"] == 1
 
 
 async def test_a_count_on_command_is_answered_and_published(make_daemon, vault, broker, tmp_path):

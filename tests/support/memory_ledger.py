@@ -68,6 +68,10 @@ class MemoryLedger:
     def opened_at(self) -> int:
         return 0
 
+    @property
+    def run(self) -> str:
+        return "this"
+
     async def quarantined_topics(self) -> list[str]:
         return sorted({self.events[sequence - 1].topic for sequence in self.refusals if not self.final[sequence]})
 

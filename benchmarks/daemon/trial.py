@@ -26,8 +26,6 @@ from tests.support.mosquitto import Broker, find
 SETTLE = 15.0
 """Seconds before measuring: the stock has arrived, a checkpoint is written, and it is known how late reads come."""
 
-START_WITHIN = 60.0
-
 ANSWER_WITHIN = 300.0
 """Seconds for the figures. A gateway with more to do than its share of the processor takes half a minute for a turn of
 its loop, and an answer takes several turns."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from drivers.api import DriverError
 from drivers.llrp.settings import LlrpSettings, LlrpTls
 from drivers.llrp.transport import LlrpProtocol
+from drivers.plain_files import check_plain
 
 SHUTDOWN = 2.0
 """How long TLS may take to say goodbye, in seconds."""
@@ -18,7 +19,7 @@ SHUTDOWN = 2.0
 
 def client_tls(tls: LlrpTls) -> ssl.SSLContext:
     """The context for a reader that we call. Reads files: not for the event loop."""
-    _check_plain(tls)
+    check_plain(tls.ca_file, tls.cert_file, tls.key_file)
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=tls.ca_file)
     context.check_hostname = tls.check_hostname
     _load_own(context, tls)
@@ -27,19 +28,12 @@ def client_tls(tls: LlrpTls) -> ssl.SSLContext:
 
 def server_tls(tls: LlrpTls) -> ssl.SSLContext:
     """The context for readers that call us: they check us, and with a `ca_file` we check them. Reads files."""
-    _check_plain(tls)
+    check_plain(tls.ca_file, tls.cert_file, tls.key_file)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.ca_file)
     if tls.ca_file is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     _load_own(context, tls)
     return context
-
-
-def _check_plain(tls: LlrpTls) -> None:
-    """Raises OSError for what exists and is no file: OpenSSL would wait for a FIFO for ever."""
-    for path in (tls.ca_file, tls.cert_file, tls.key_file):
-        if path is not None and path.exists() and not path.is_file():
-            raise OSError(f"{path} is no plain file")
 
 
 def _load_own(context: ssl.SSLContext, tls: LlrpTls) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from drivers.plain_files import no_plain_file
 from gateway.config.checks import Checker
-from gateway.config.files import no_plain_file
 from gateway.config.former import in_todays_words
 from gateway.config.messages import problems_of
 from gateway.config.model import Config

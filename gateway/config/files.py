@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import Path
 
+from drivers.plain_files import no_plain_file
+
 MAX_TOKEN = 8_192
 """Bytes of a file with one token."""
 
@@ -17,20 +19,6 @@ _CREDENTIALS = Path("/run/credentials")
 
 SECRETS = ("password_file", "token_file", "key_file")
 """How the names of settings end whose files hold secrets."""
-
-_KINDS = (
-    (stat.S_ISDIR, "a directory"),
-    (stat.S_ISFIFO, "a FIFO (a named pipe), of which nobody knows when it ends"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-    (stat.S_ISSOCK, "a socket"),
-)
-
-
-def no_plain_file(path: Path) -> str:
-    """What `path` is instead of a plain file, or nothing. Raises OSError where there is no telling."""
-    mode = path.stat().st_mode
-    return next((f"is {kind}: write the path of a file" for of_kind, kind in _KINDS if of_kind(mode)), "")
 
 
 def unusable(path: Path) -> str:
@@ -88,10 +76,3 @@ def read_text(path: Path, most: int) -> str:
     """The text of a plain file without a byte order mark and without the end of its last line. Raises OSError as
     `read_plain`, and UnicodeDecodeError."""
     return read_plain(path, most).decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-
-
-def check_plain(*paths: Path | None) -> None:
-    """Raises OSError where one of `paths` is no plain file: what opens it by itself would wait for ever."""
-    for path in paths:
-        if path is not None and (what := no_plain_file(path)):
-            raise OSError(f"{path} {what}")

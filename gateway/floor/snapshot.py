@@ -75,11 +75,6 @@ def seal_json(content: Any) -> bytes:
     return seal(json.dumps(content, separators=(",", ":")).encode())
 
 
-def unseal_json(name: str, part: bytes) -> Any:
-    """What `seal_json` sealed. Raises as `unseal` does."""
-    return json.loads(unseal(name, part))
-
-
 def rivals_part(number: int) -> str:
     """The part that holds a piece of the rivals of contested tags."""
     return f"rivals/{number:06d}"

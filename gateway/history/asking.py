@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import Refused
 from gateway.history.answers import Alarms, Answer, Batch, Counts, Trail, Where, Zone
 from gateway.history.questions import MAX_ENTRIES, MAX_LISTED, MAX_PACKAGES, MAX_TAGS, Questions
-from gateway.text import problems
+from gateway.text import validated
 
 
 def moment(text: str) -> int:
@@ -146,7 +146,4 @@ QUESTIONS: Final = {
 
 def read(name: str, args: Mapping[str, Any]) -> Question:
     """The question `name` with its arguments. Raises `Refused`, saying what is wrong with them."""
-    try:
-        return QUESTIONS[name].question.model_validate(args)
-    except ValidationError as error:
-        raise Refused(f"{name}: {problems(error, QUESTIONS[name].question)}"[:500]) from None
+    return validated(QUESTIONS[name].question, args, name)

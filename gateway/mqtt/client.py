@@ -326,7 +326,6 @@ class Client(asyncio.Protocol):
             qos=min(self._settings.qos, int(says.get("MaximumQoS", 1))),
             wildcards=says.get("WildcardSubscriptionAvailable", 1) != 0,
             session=not session or says.get("SessionExpiryInterval", 1) != 0,
-            resumed=bool(flags.session_present),
         )
         if not self._connected.done():
             self._connected.set_result(None)

@@ -86,7 +86,6 @@ class Features:
     qos: int = 1
     wildcards: bool = True
     session: bool = True  # it keeps a session while the gateway is away
-    resumed: bool = False  # it had kept one
 
     def missing(self) -> list[str]:
         """What is not had, each with what it means, for the operator."""

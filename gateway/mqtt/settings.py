@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drivers.plain_files import check_plain
 from gateway.config import Config, MqttConfig, TlsConfig
-from gateway.config.files import check_plain, read_text
+from gateway.config.files import read_text
 from gateway.errors import LinkError
 
 MAX_PASSWORD = 65_535

@@ -19,7 +19,7 @@ SHEETS = (".csv", ".tsv", ".txt")
 """Endings of files that may be one."""
 
 _DELIMITERS = ",;\t"
-_SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_SEP = re.compile(r"(\"?)sep=(.)\1(?:\r\n|\r|\n)", re.IGNORECASE)
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 
@@ -125,7 +125,7 @@ def _split(text: str, max_lines: int) -> Iterator[tuple[int, list[str]]]:
     skipped = 0
     said = _SEP.match(text)
     if said:
-        delimiter, text, skipped = said[1], text[said.end() :], 1
+        delimiter, text, skipped = said[2], text[said.end() :], 1
     else:
         head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").split("\n", 1)[0])
         delimiter = max(_DELIMITERS, key=head.count)

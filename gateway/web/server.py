@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from drivers.front_door import FrontDoor, Place, listening
-from gateway.config.files import check_plain
+from drivers.plain_files import check_plain
 from gateway.config.web import WebConfig
 from gateway.errors import ConfigError
 from gateway.ops.http import TRY_AGAIN

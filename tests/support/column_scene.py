@@ -23,7 +23,7 @@ from gateway.events.envelope import Fact
 from gateway.floor import Floor
 from gateway.floor.columns import dumped
 from gateway.floor.sighting_columns import parts_of
-from gateway.floor.snapshot import unseal, unseal_json
+from gateway.floor.snapshot import unseal
 from gateway.inputs import Command, Input, Restart, Tick
 
 START = 1_700_000_000 * SECOND
@@ -230,7 +230,7 @@ def play(made: Scene, *, raw: bool, restored: int = 0) -> Run:
 def _normal(parts: dict[str, bytes]) -> dict[str, Any]:
     """The parts of a checkpoint, with what has no order sorted."""
     normal: dict[str, Any] = dict(parts)
-    content = unseal_json("floor", parts["floor"])
+    content = json.loads(unseal("floor", parts["floor"]))
     readers = list(content["windows"]["readers"].values())
     for number, key, epc, sums in dumped(unseal("windows", normal.pop("windows"))):
         reader, port, unit = parts_of(key)

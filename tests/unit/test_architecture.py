@@ -86,7 +86,7 @@ def test_imports_run_downwards(module):
 
 @pytest.mark.parametrize("module", sorted(GATEWAY))
 def test_gateway_reaches_drivers_through_their_api(module):
-    shared = ("api", "backoff", "front_door", "polls", "records", "sparse_log")
+    shared = ("api", "backoff", "front_door", "plain_files", "polls", "records", "sparse_log")
     allowed = {"drivers"} | {f"drivers.{name}" for name in shared}
     if module == "gateway.cli":
         allowed |= {"drivers.emulators", "drivers.emulators.command"}  # the emulators' command line is theirs

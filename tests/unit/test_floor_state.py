@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from drivers.api import ReaderUp
@@ -11,7 +13,7 @@ from gateway.events.envelope import GENESIS, Fact, seal
 from gateway.floor import Floor, migrations
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.table import CHUNK
-from gateway.floor.snapshot import Newer, Unreadable, seal_json, unseal_json
+from gateway.floor.snapshot import Newer, Unreadable, seal_json, unseal
 from gateway.inputs import Restart, Tick
 from tests.support.floor_scene import alive, at, config, epc, read, run, standing, story, ticked, up, when
 
@@ -72,7 +74,7 @@ def test_a_downgrade_says_what_to_do(what):
     if what == "part":
         parts["floor"] = parts["floor"][:2] + b"\x03" + parts["floor"][3:]
     else:
-        content = unseal_json("floor", parts["floor"])
+        content = json.loads(unseal("floor", parts["floor"]))
         content["versions"]["presence"] += 1
         parts["floor"] = seal_json(content | {"release": "9.8"})
     with pytest.raises(Newer, match="install that release again; to go on with this one, move the ledger aside"):
@@ -92,7 +94,7 @@ def test_a_section_of_an_older_version_goes_through_its_steps_in_order(section, 
     floor.restore(parts)
     assert seen == [1, 2]
     saved = floor.checkpoint()
-    assert unseal_json("floor", saved["floor"])["versions"][section] == migrations.version(section)
+    assert json.loads(unseal("floor", saved["floor"]))["versions"][section] == migrations.version(section)
     Floor(config()).restore(saved)
     assert seen == [1, 2]
 

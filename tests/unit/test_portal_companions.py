@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +18,9 @@ from gateway.floor.portals.companions import (
     OF_LOAD,
     SLACK,
     TIMES_AS_LONG,
+    Companions,
     Trace,
     TraceTable,
-    all_of,
     nearer,
     share_together,
     with_companions,
@@ -93,6 +95,12 @@ def test_being_together_is_mutual(start, length, other_start, other_length, stan
     one = Trace(b"one", start, start + length, OUT, 1, standing)
     other = Trace(b"other", other_start, other_start + other_length, OUT, 1, other_standing)
     assert bool(beside(one, [other])) is bool(beside(other, [one]))
+
+
+def all_of(traces: Sequence[Trace]) -> Companions:
+    """Companions, whoever they are."""
+    news = tuple(sum(column) for column in zip(*(trace.news for trace in traces), strict=True))
+    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else ALONE
 
 
 def test_without_company_nothing_changes():

@@ -41,7 +41,6 @@ class ConnectionStatus(IntEnum):
     SUCCESS = 0
     READER_INITIATED = 1
     CLIENT_INITIATED = 2
-    FAILED = 3
     ANOTHER = 4
 
 
@@ -50,7 +49,6 @@ class ReportTrigger(IntEnum):
 
     NONE = 0
     END_OF_AISPEC = 1
-    END_OF_ROSPEC = 2
 
 
 _ROSPEC_EVENTS = {Happening.STARTED: 0, Happening.ENDED: 1, Happening.PREEMPTED: 2}

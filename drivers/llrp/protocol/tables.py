@@ -131,9 +131,3 @@ for _each in _VENDOR_DEFINITIONS:
 def enum_name(enum: str, value: int) -> str:
     """The entry's name, or the number as text when the enumeration has no such entry: for logs and messages."""
     return _ENUM_NAMES[enum].get(value, str(value))
-
-
-def message_name(number: int) -> str:
-    """The name of a message type, or ``UNKNOWN_<number>``."""
-    definition = MESSAGES_BY_NUMBER.get(number)
-    return definition.name if definition else f"UNKNOWN_{number}"

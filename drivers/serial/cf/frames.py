@@ -37,7 +37,6 @@ class Status(IntEnum):
 
     OK = 0x00
     BAD_PARAMETER = 0x01
-    INTERNAL = 0x02
     ROUND_OVER = 0x12
     NO_TAG = 0x14
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from drivers.serial.mercury.frames import META, Op, TagRead, command, layout_of
+from drivers.serial.mercury.frames import META, TagRead, layout_of
 
 READ = META
 """What we ask of each record, as of the stream."""
@@ -21,10 +21,6 @@ def read_round(milliseconds: int, *, plain: bool) -> bytes:
     """Read for so long on the antennas that are set, into the buffer. `plain`: as the oldest firmware wants it."""
     timeout = struct.pack(">H", milliseconds)
     return timeout if plain else b"\x10\x00\x13" + timeout + READ.to_bytes(2, "big")
-
-
-GET_COUNT = command(Op.GET_BUFFER)
-GET_RECORDS = command(Op.GET_BUFFER, READ.to_bytes(2, "big") + b"\x00")
 
 
 def read_count(data: bytes) -> int:

@@ -93,11 +93,6 @@ class Region(NamedTuple):
 REGIONS = {"FCC": Region(1, 7, 59), "ETSI": Region(2, 0, 6), "CHN": Region(3, 43, 53)}
 
 
-def megahertz(index: int) -> float:
-    """The frequency of a table index: 0 to 6 from 865.0, then from 902.0, in steps of 0.5 MHz."""
-    return 865.0 + 0.5 * index if index < 7 else 902.0 + 0.5 * (index - 7)
-
-
 class R2000Framing:
     """With `host` the frames of the other side."""
 
@@ -187,19 +182,6 @@ def read_tag(frame: bytes) -> Tag:
 def is_tag(frame: bytes) -> bool:
     """Whether a frame is a tag that was read, and not the end of its round."""
     return frame[3] in ROUNDS and frame[1] > LEN_ANTENNA and frame[1] != LEN_END and _epc_end(frame) > 7
-
-
-class End(NamedTuple):
-    """The end of a round of one antenna: `rate` in reads per second."""
-
-    antenna: int
-    rate: int
-    total: int
-
-
-def read_end(frame: bytes) -> End:
-    """The end of a round: its antenna, reads a second, and reads in all."""
-    return End(frame[4] + 1, int.from_bytes(frame[5:7], "big"), int.from_bytes(frame[7:11], "big"))
 
 
 def session_round(address: int, session: int) -> bytes:

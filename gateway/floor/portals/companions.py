@@ -171,12 +171,6 @@ ALONE = Companions(0, (0,) * STORIES, TraceTable([]), np.zeros(0, np.int64))
 """Of a tag that has none."""
 
 
-def all_of(traces: Sequence[Trace]) -> Companions:
-    """Companions, whoever they are."""
-    news = tuple(sum(column) for column in zip(*(trace.news for trace in traces), strict=True))
-    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else ALONE
-
-
 def with_companions(prior: Likelihood, companions: Companions) -> Likelihood:
     """The prior of a tag with its companions, from its prior without them; shares of one."""
     if not companions.number:

@@ -1,6 +1,7 @@
 """The inputs of the site of a release fixture: everything that a checkpoint can hold is in flight at CHECKPOINT.
 
-Seconds count from T0; the process is killed at KILL and runs again from BACK.
+Seconds count from T0; a checkpoint goes to disk at ON_DISK, and one to memory at CHECKPOINT where the release can; the
+process is killed at KILL and runs again from BACK.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gateway.clock import SECOND, rfc3339
 from gateway.inputs import Command, Input, Tick
 
 T0 = 1_771_020_000 * SECOND
-CHECKPOINT, KILL, BACK, END = 60.0, 63.0, 66.0, 150.0
+ON_DISK, CHECKPOINT, KILL, BACK, END = 58.0, 60.0, 63.0, 66.0, 150.0
 
 Points = list[tuple[float, float]]
 
@@ -141,7 +142,15 @@ def _commands() -> Iterator[Command]:
     yield Command(at(6), "expected", expected | {"as_of": rfc3339(at(5))})
     yield Command(at(10), "gate.open", {"dock": "dock-1", "manifest": "M1", "delivery": "D1", "by": "ann"})
     yield Command(at(56), "count", {"zone": "vault", "duration": 20, "request": "stock-take-1"})
+    yield Command(at(50), "count.open", {"zones": ["cage"], "by": "ann"})
+    yield Command(at(52), "reads", {"reader": "sled-1", "uids": [uid(7), uid(40)]})
+    yield Command(at(100), "reads", {"reader": "sled-1", "uids": [uid(7), uid(41)]})
+    yield Command(at(110), "count.close", {"zone": "cage", "by": "ann"})
     yield Command(at(120), "gate.close", {"dock": "dock-1", "by": "ann"})
+    book = {"book": "wms", "as_of": rfc3339(at(7)), "packages": [{"uid": uid(n), "zone": "vault"} for n in (1, 2, 50)]}
+    yield Command(at(8), "book", book)
+    yield Command(at(47), "difference", {"uid": uid(50), "by": "ann", "state": "owned", "note": "on its way"})
+    yield Command(at(130), "destroy", {"uids": [uid(6)], "by": "ann", "witness": "ben", "reason": "mould"})
 
 
 def manifest() -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -14,6 +12,7 @@ from tests.e2e.site import BASE, config, events_of, movements, recorded, replaye
 from tests.e2e.test_service import get
 from tests.support.mosquitto import free_port
 from tests.support.newer_release import PROGRAM
+from tests.support.release_files import laid_out
 from tests.support.subscriber import Subscriber, until
 from tests.torture.test_weather import status
 
@@ -77,8 +76,7 @@ async def test_what_each_release_left_is_taken_over_by_the_daemon(make_daemon, b
         health = free_port()
         own = {"mqtt": {"port": broker.port, "root": release.name}, "http": {"port": health}}
         daemon = make_daemon(folder, YAML(typ="safe").load(release / "config.yaml") | own)
-        (folder / "ledger.db").write_bytes(gzip.decompress((release / "ledger.db.gz").read_bytes()))
-        shutil.copytree(release / "journal", folder / "journal")
+        laid_out(release, folder)
         with Subscriber(broker.port, f"{release.name}/v1/+/+/events/#", client_id=f"watcher-{release.name}") as seen:
             await daemon.start()
             assert b"rfid_gateway_start_refused 0.0" in (await get(health, "/metrics"))[1]

@@ -1,7 +1,8 @@
 """What released versions left on disk is opened by this one, and goes on as it would have.
 
 tests/fixtures/releases has, for each release, the files of a gateway that was killed at work (tests/support/
-release_scene.py says at what): the ledger with its last checkpoint, the journal behind it, and the configuration;
+release_scene.py says at what, make_release.py makes it): the ledger with its checkpoint, the journal behind it, where
+the release has them the newer checkpoint in memory and the history, and the configuration;
 `after.jsonl.gz` is what comes then, and `events.jsonl` what that release itself went on to say.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +28,14 @@ from gateway.errors import LedgerError
 from gateway.events.envelope import source_of
 from gateway.floor import migrations
 from gateway.floor.presence.strays import MAX_TAGS
+from gateway.history.store import Store
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
 from gateway.recording.read import read_items
 from gateway.service.event_clock import EventClock
 from gateway.service.recovery import recover
+from tests.support.history_events import rows
+from tests.support.release_files import laid_out
 from tests.support.release_scene import BACK, at
 
 RELEASES = sorted(Path(__file__).parents[1].joinpath("fixtures", "releases").iterdir())
@@ -41,6 +47,13 @@ def release(request: pytest.FixtureRequest, tmp_path: Path) -> Release:
     return Release(request.param, tmp_path)
 
 
+def moved_to(directory: Path, config: Config) -> Config:
+    """The configuration, with its ledger and its journal in `directory`."""
+    ledger = config.ledger.model_copy(update={"file": directory / "ledger.db"})
+    journal = config.journal.model_copy(update={"directory": directory / "journal", "max_bytes": 1 << 20})
+    return config.model_copy(update={"ledger": ledger, "journal": journal})
+
+
 @dataclass
 class Release:
     """A copy of what a release left, in `directory`."""
@@ -49,15 +62,11 @@ class Release:
     directory: Path
 
     def __post_init__(self) -> None:
-        (self.directory / "ledger.db").write_bytes(gzip.decompress((self.source / "ledger.db.gz").read_bytes()))
-        shutil.copytree(self.source / "journal", self.directory / "journal")
+        laid_out(self.source, self.directory)
 
     @property
     def config(self) -> Config:
-        config = load(self.source / "config.yaml")
-        ledger = config.ledger.model_copy(update={"file": self.directory / "ledger.db"})
-        journal = config.journal.model_copy(update={"directory": self.directory / "journal", "max_bytes": 1 << 20})
-        return config.model_copy(update={"ledger": ledger, "journal": journal})
+        return moved_to(self.directory, load(self.source / "config.yaml"))
 
     async def goes_on(self) -> Run:
         """This version starts on the files, is given what came then, and stops."""
@@ -71,6 +80,7 @@ class Release:
             on_dropped=lambda *dropped: None,
             on_error=lambda error: None,
             now=lambda: now,
+            standby=config.journal.directory / "standby.db",
         )
         journal = Journal(config.journal)
         found = ledger.start()
@@ -83,11 +93,11 @@ class Release:
             pipeline.tick()
             pipeline.checkpoint()
             await ledger.flush()
-            events = [orjson.loads(event.payload) for event in await ledger.read(0, 10_000, 1 << 30)]
+            payloads = [event.payload for event in await ledger.read(0, 10_000, 1 << 30)]
         finally:
             await ledger.close()
             journal.close()
-        return Run(found.sequence, events, [str(call) for call in log.calls])
+        return Run(found.sequence, payloads, [str(call) for call in log.calls])
 
 
 @dataclass
@@ -95,8 +105,12 @@ class Run:
     """All events of the ledger, `before` of them the release's own, and what was logged."""
 
     before: int
-    events: list[dict[str, Any]]
+    payloads: list[bytes]
     log: list[str]
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        return [orjson.loads(payload) for payload in self.payloads]
 
     @property
     def after(self) -> list[dict[str, Any]]:
@@ -141,6 +155,18 @@ async def test_what_was_said_behind_the_checkpoint_is_not_said_again(release: Re
     assert len({event["id"] for event in run.events}) == len(run.events)
 
 
+async def test_its_history_goes_on_and_is_what_one_made_anew_would_be(release: Release) -> None:
+    run = await release.goes_on()
+    left, anew = release.directory / "ledger-history.db", release.directory / "anew.db"
+    epoch = run.events[0]["epoch"]
+    for path in (left, anew):
+        with closing(Store(path)) as store:
+            known = store.sequence(epoch)
+            assert (known > 0) == (path == left and (release.source / "ledger-history.db.gz").exists())
+            store.take(epoch, list(enumerate(run.payloads[known:], known + 1)))
+    assert rows(left) == rows(anew)
+
+
 async def test_without_its_journal_the_loss_is_stated(release: Release) -> None:
     shutil.rmtree(release.directory / "journal")
     run = await release.goes_on()
@@ -153,7 +179,7 @@ async def test_a_section_that_cannot_be_migrated_is_built_from_the_events(
     release: Release, section: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if this version could read nothing of it: the gateway runs, and says what it does not know any more."""
-    monkeypatch.setitem(migrations.STEPS, section, (migrations.rebuild,))
+    monkeypatch.setitem(migrations.STEPS, section, (*migrations.STEPS[section], migrations.rebuild))
     run = await release.goes_on()
     (stated,) = [event["data"] for event in run.after if event["data"].get("cause") == "state-rebuilt"]
     assert stated["rebuilt"] == (list(migrations.STEPS) if section == "time" else [section])

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.floor.gate.rules import RULES
+
 SETS = ("blocked", "extra", "undetermined", "missing", "matched", "returned")
 """The sets of a session, those that keep a van here first."""
 
@@ -19,23 +21,6 @@ SET_WORDS = {
     "matched": ("Matched", "on the manifest and loaded"),
     "returned": ("Returned", "came back out"),
 }
-
-# Rules whose names say too little to a loader; the others are their names.
-_RULES = {
-    "manifest": "Not on any manifest",
-    "delivery": "Belongs to another delivery",
-    "lab_state": "Lab state not allowed",
-    "coa": "COA not complete",
-    "hold": "On hold",
-    "recall": "Recalled",
-    "investigation": "Under investigation",
-    "quarantine": "In quarantine",
-    "finished": "Already finished",
-    "not_first_to_expire": "Not the first to expire",
-    "shipped_once": "Has left already",
-    "watch": "On a watch list",
-}
-
 
 _FIELDS = re.compile(r"(?:Is[A-Z][A-Za-z]+(?:, )?)+")
 """A reason that is but names of fields in the state's records, such as ``IsOnHold``: the rule's own words say it."""
@@ -142,7 +127,7 @@ def number(count: int, one: str, many: str = "") -> str:
 def reasons(item: Mapping[str, Any], name: str) -> list[str]:
     """Why a package is in the set `name`, one line for each rule that does not pass."""
     if name == "extra":
-        return [_RULES["manifest"]]
+        return [RULES["manifest"].broken]
     if name != "blocked":
         return []
     broken = [_reason(entry["rule"], entry["reason"]) for entry in item["rules"]]
@@ -178,7 +163,7 @@ def common_unknown(items: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any] |
 
 
 def _reason(rule: str, reason: str) -> str:
-    words = _RULES.get(rule) or rule.replace("_", " ").capitalize()
+    words = RULES[rule].broken if rule in RULES else rule.replace("_", " ").capitalize()
     reason = "" if _FIELDS.fullmatch(reason) else reason
     return f"{words}: {reason}" if reason else words
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import astuple, replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +16,6 @@ from gateway.floor.portals.companions import (
     OF_LOAD,
     SLACK,
     TIMES_AS_LONG,
-    Companions,
     Trace,
     TraceTable,
     nearer,
@@ -27,6 +24,7 @@ from gateway.floor.portals.companions import (
 )
 from gateway.floor.portals.judge import USUAL
 from gateway.floor.portals.walk_model import Likelihood
+from tests.support.portal_companions import all_of
 
 OUT, IN, BACK = Likelihood(0.0, 0.99, 0.01), Likelihood(0.99, 0.0, 0.01), Likelihood(0.005, 0.005, 0.99)
 STILL = Likelihood(0.005, 0.005, 0.0, 0.99)
@@ -95,12 +93,6 @@ def test_being_together_is_mutual(start, length, other_start, other_length, stan
     one = Trace(b"one", start, start + length, OUT, 1, standing)
     other = Trace(b"other", other_start, other_start + other_length, OUT, 1, other_standing)
     assert bool(beside(one, [other])) is bool(beside(other, [one]))
-
-
-def all_of(traces: Sequence[Trace]) -> Companions:
-    """Companions, whoever they are."""
-    news = tuple(sum(column) for column in zip(*(trace.news for trace in traces), strict=True))
-    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else ALONE
 
 
 def test_without_company_nothing_changes():

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import ALONE, Trace, all_of
+from gateway.floor.portals.companions import ALONE, Trace
 from gateway.floor.portals.finding import BESIDE, Case, by_photo_eyes, crossing_of
 from gateway.floor.portals.judge import MOST, again, judge
 from gateway.floor.portals.photo_eyes import Crossing
 from gateway.floor.portals.track import Bin, Profile
 from gateway.floor.portals.walk_model import NOTHING, Likelihood
+from tests.support.portal_companions import all_of
 
 NEEDED = 0.9
 OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gateway.clock import NEVER, SECOND, micros, rfc3339
 from gateway.config.gate import GateConfig
@@ -273,21 +273,29 @@ def watch_list(case: Case, config: GateConfig) -> Outcome:
 
 Rules: TypeAlias = tuple[tuple[str, Rule], ...]
 
-RULES: dict[str, Rule] = {
-    "manifest": on_manifest,
-    "delivery": this_delivery,
-    "lab_state": lab_state,
-    "coa": coa,
-    "hold": hold,
-    "recall": recall,
-    "investigation": investigation,
-    "quarantine": quarantine,
-    "finished": finished,
-    "destroyed": destroyed,
-    "expired": expired,
-    "not_first_to_expire": not_first_to_expire,
-    "shipped_once": shipped_once,
-    "watch": watch_list,
+
+class Named(NamedTuple):
+    """A rule, and what a loader reads where it is broken."""
+
+    rule: Rule
+    broken: str
+
+
+RULES: dict[str, Named] = {
+    "manifest": Named(on_manifest, "Not on any manifest"),
+    "delivery": Named(this_delivery, "Belongs to another delivery"),
+    "lab_state": Named(lab_state, "Lab state not allowed"),
+    "coa": Named(coa, "COA not complete"),
+    "hold": Named(hold, "On hold"),
+    "recall": Named(recall, "Recalled"),
+    "investigation": Named(investigation, "Under investigation"),
+    "quarantine": Named(quarantine, "In quarantine"),
+    "finished": Named(finished, "Already finished"),
+    "destroyed": Named(destroyed, "Destroyed"),
+    "expired": Named(expired, "Expired"),
+    "not_first_to_expire": Named(not_first_to_expire, "Not the first to expire"),
+    "shipped_once": Named(shipped_once, "Has left already"),
+    "watch": Named(watch_list, "On a watch list"),
 }
 """The rules by the names that the configuration knows them by, in the order in which they are reported."""
 
@@ -326,7 +334,7 @@ def named(names: Iterable[str]) -> Rules:
         raise ConfigError(
             [f"gate: this gateway has no rule {missing[0]!r}: remove it, or install the release that has it"]
         )
-    return tuple((name, rule) for name, rule in RULES.items() if name in wanted)
+    return tuple((name, entry.rule) for name, entry in RULES.items() if name in wanted)
 
 
 def judge(case: Case, config: GateConfig, rules: Rules) -> Judgement:

@@ -46,7 +46,7 @@ def _read(file: WatchedFile, content: bytes, *, config: CsvBook, identifiers: Id
     packages = [_package(row, table, config.columns, identifiers) for row in table.rows()]
     if not packages:
         raise Refused("there is no line with a package: an empty book is a mistake")
-    args = {"book": config.name, "by": f"file {file.shown}"[:64], "as_of": rfc3339(file.modified), "packages": packages}
+    args = {"book": config.name, "by": file.by, "as_of": rfc3339(file.modified), "packages": packages}
     return Contents([("book", args)], {"packages": len(packages)})
 
 

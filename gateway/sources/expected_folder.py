@@ -54,7 +54,7 @@ def _read(
     identifiers: IdentifierMap,
 ) -> Contents:
     found = read_csv(content, stem=file.stem, columns=columns, zones=zones, identifiers=identifiers)
-    origin = {"as_of": rfc3339(file.modified), "source": f"file {file.shown}"}
+    origin = {"as_of": rfc3339(file.modified), "source": f"file {file.shown}", "by": file.by}
     return Contents(
         [("expected", {"zone": zone, "uids": uids} | origin) for zone, uids in found.sets.items()],
         {"zones": {zone: len(uids) for zone, uids in found.sets.items()}, "remark": found.remark()},

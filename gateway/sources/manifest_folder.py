@@ -43,7 +43,7 @@ def _read(file: WatchedFile, content: bytes, *, config: FolderConfig, identifier
         args = read_csv(
             content, modified=file.modified, zone=config.time_zone, columns=columns, identifiers=identifiers
         )
-    return Contents([("manifest", args)], {"manifest": args["manifest"]})
+    return Contents([("manifest", {"by": file.by} | args)], {"manifest": args["manifest"]})
 
 
 def _refusal(file: WatchedFile, reason: str) -> Command:

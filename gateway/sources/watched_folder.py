@@ -50,6 +50,11 @@ class WatchedFile(NamedTuple):
         return printable(self.name, 100)
 
     @property
+    def by(self) -> str:
+        """Who says what the file says, for events."""
+        return f"file {self.shown}"[:64]
+
+    @property
     def stem(self) -> str:
         """The name without its ending."""
         return Path(self.name).stem

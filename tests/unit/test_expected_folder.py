@@ -78,7 +78,8 @@ def bench(tmp_path):
 async def test_a_file_is_taken_and_put_away(bench):
     bench.put("vault.csv", f"uid\n{B}\n{A}\n")
     await bench.looks(3)
-    args = {"zone": "vault", "uids": [A, B], "as_of": "2023-11-14T22:13:20.000000Z", "source": "file vault.csv"}
+    origin = {"source": "file vault.csv", "by": "file vault.csv"}
+    args = {"zone": "vault", "uids": [A, B], "as_of": "2023-11-14T22:13:20.000000Z"} | origin
     assert bench.commands == [("expected", args)]
     assert [path.name for path in bench.directory.iterdir()] == ["done"]
     assert [path.name for path in (bench.directory / "done").iterdir()] == [f"vault.{AT}000000000.csv"]

@@ -115,6 +115,14 @@ def test_a_manifest_that_comes_again_is_no_news(gate):
     assert run(gate, [manifest(1, [1])]) == []
 
 
+@pytest.mark.parametrize(("named", "by"), [({}, "backend"), ({"by": "Kim"}, "Kim")])
+def test_a_manifest_is_an_event_with_who_sent_it(gate, named, by):
+    first, *_ = run(gate, [Command(at(0), "manifest", manifest_args([1]) | named)])
+    assert first.data["by"] == by
+    with pytest.raises(Refused, match="manifest M1: by: "):
+        gate.admit(Command(at(1), "manifest", manifest_args([1], version=2) | {"by": ""}))
+
+
 def test_facts_that_are_only_newer_are_no_news_either(gate):
     run(gate, opened(1))
     assert run(gate, [manifest(5, [1], version=2, as_of=5)]) == []

@@ -17,6 +17,7 @@ from gateway.clock import rfc3339
 from gateway.config import Config
 from gateway.config.sources import ExpectedColumns, FolderConfig, ManifestsConfig
 from gateway.errors import Refused
+from gateway.floor.gate.knowledge import manifest_of
 from gateway.floor.gate.manifest import MAX_LINES, read_manifest
 from gateway.ops.troubles import Troubles
 from gateway.sources.expected_csv import read_csv as read_expected
@@ -471,7 +472,7 @@ class Site:
 
     async def submit(self, name: str, args: dict[str, Any]) -> None:
         if name == "manifest":
-            read_manifest(args)
+            manifest_of(args)
             if self.refuse:
                 raise Refused(self.refuse)
         self.commands.append((name, args))
@@ -518,6 +519,7 @@ async def test_a_file_is_taken_and_put_away(site):
     assert site.names() == ["manifest", "manifest"]
     assert site.files() == ["done"]
     assert len(list((site.directory / "done").iterdir())) == 2
+    assert {args["by"] for _, args in site.commands} == {"file load.json", "file load.csv"}
     await site.look()
     assert len(site.commands) == 2
     assert [line["event"] for line in site.logs] == ["a file with a manifest was taken"] * 2

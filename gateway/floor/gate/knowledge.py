@@ -22,15 +22,21 @@ from gateway.floor.gate.staging import Staging
 from gateway.floor.gate.stock import Stock
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.inputs import Command
+from gateway.text import validated
 
 Action: TypeAlias = Callable[[], list[Fact]]
 Plan: TypeAlias = Callable[[Command], Action]
 """A command to what carries it out. Raises Refused where it cannot be carried out."""
 
 
-def _manifest_of(args: Mapping[str, Any]) -> Manifest:
-    """The manifest in the arguments of a command, which may name itself besides."""
-    return read_manifest({key: value for key, value in args.items() if key != "request"})
+def manifest_of(args: Mapping[str, Any]) -> tuple[Manifest, str]:
+    """The manifest in the arguments of the command `manifest`, and who sends it. Raises Refused."""
+    mine = commands.Arguments.model_fields.keys()
+    manifest = read_manifest({key: value for key, value in args.items() if key not in mine})
+    sender = validated(
+        commands.Arguments, {key: args[key] for key in mine & args.keys()}, f"manifest {manifest.manifest}"
+    )
+    return manifest, sender.by
 
 
 class Knowledge:
@@ -67,7 +73,7 @@ class Knowledge:
         }
 
     def _manifest(self, command: Command) -> Action:
-        manifest = command.typed(_manifest_of)
+        manifest, by = command.typed(manifest_of)
         t = command.t
         for delivery in manifest.deliveries:
             if delivery.dock is not None and delivery.dock not in self._docks:
@@ -75,16 +81,16 @@ class Knowledge:
                 raise Refused(f"manifest {manifest.manifest}: no dock {delivery.dock!r}: docks are {known}")
         if not self._catalogue.admit(manifest, self._sessions.manifests()):
             return list
-        return lambda: self._take_manifest(manifest, t)
+        return lambda: self._take_manifest(manifest, by, t)
 
-    def _take_manifest(self, manifest: Manifest, t: int) -> list[Fact]:
+    def _take_manifest(self, manifest: Manifest, by: str, t: int) -> list[Fact]:
         known = self._catalogue.known.get(manifest.manifest)
         before = None if known is None else known.manifest
         self._catalogue.put(manifest, t, self._sessions.manifests())
         self._staging.moved((), t)
         facts = []
         if before is None or essence(before) != essence(manifest):
-            facts.append(self._reports.manifest("received", manifest, before, t))
+            facts.append(self._reports.manifest("received", manifest, before, t, by=by))
         facts += self._sessions.corrected(manifest, before, t)
         return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
 

@@ -138,7 +138,7 @@ class Metrc:
             return
         self._known[direction, number] = _Known(modified, 0 if missing else now)
         try:
-            await self._submit("manifest", args)
+            await self._submit("manifest", {"by": "metrc"} | args)
         except Refused as refusal:
             await self._say(manifest, str(refusal))
         if missing:

@@ -98,9 +98,12 @@ async def test_then_it_says_what_changed_within_a_moment(source):
     hub, _ = started(source)
     listener = Listener(hub)
     await asyncio.sleep(1)
-    source.set(state="red")
-    await asyncio.sleep(hubs.REST + 0.01)
-    assert listener.views()[1:] == [{"state": "red"}]
+    for number in range(50):  # wherever between two renderings the change comes
+        source.set(lists=f"{number}")
+        await asyncio.sleep(number * 0.013)
+        source.set(state=f"red {number}")
+        await asyncio.sleep(hubs.REST + 0.01)
+        assert listener.views()[-1]["state"] == f"red {number}"
 
 
 async def test_changes_that_come_fast_are_sent_together(source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 
@@ -53,27 +52,31 @@ async def test_a_full_loading_is_shown_live(page):
 
 
 @pytest.mark.parametrize(("package", "name"), [(900, "extra"), (3, "blocked")])
-async def test_what_must_not_leave_turns_it_red_within_a_second(page, gateway, package, name):
+async def test_what_must_not_leave_turns_it_red_within_a_second(page, gateway, monkeypatch, package, name):
+    """In most of up to nine trials, for a busy machine holds up the browser too; that the browser is told in a tenth of
+    a second, always, is in test_web_hub.py. Nothing is rendered here without a notice of a change."""
+    monkeypatch.setattr("gateway.web.hub.REFRESH", 3600.0)
     begin(gateway)
     async with served(gateway) as server:
         await page.goto(url(server))
         await tone(page, "amber")
         await live(page)
-        took = math.inf
-        for _ in range(20):  # a busy machine holds up the browser too
+        took: list[float] = []
+        while True:
             began = time.monotonic()
             gateway.pass_out(package)
             await page.wait_for_selector(".state.tone-red")
-            took = min(took, time.monotonic() - began)
-            if took < 1:
+            took.append(time.monotonic() - began)
+            in_time = sum(one < 1 for one in took)
+            if max(in_time, len(took) - in_time) > 4:
                 break
             gateway.pass_out(package, direction="in")
             await tone(page, "amber")
         await expect(page.locator(".state .word")).to_have_text("Stop")
         await expect(page.locator(f".set.{name} .uid")).to_have_text(re.compile("^1A4060300048D3D0"))
         await expect(page.locator("#announce")).to_have_text("Stop. 1 package must not leave.")
-    print(f"red {1000 * took:.0f} ms after the pass")
-    assert took < 1
+    print(f"red after the pass, in ms: {[round(1000 * one) for one in took]}")
+    assert in_time > 4, took
 
 
 async def test_a_second_tablet_sees_the_same(browser, page, gateway):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,11 @@ from gateway.web.templates import render
 
 Values = Mapping[str, Any]
 
-SHOWN = 200
-"""Differences on the page; the download has all."""
+SHOWN = 25
+"""Differences on a page: what a phone shows in some ten screens. The download has all."""
+
+ALL = "all"
+"""The name of the choice of every kind."""
 
 _WHAT = {
     "not seen": "Not seen here",
@@ -24,31 +28,50 @@ _WHAT = {
     "quantity": "The books have different quantities",
 }
 
+KINDS = {ALL, *(what.replace(" ", "-") for what in _WHAT)}
+"""What may be chosen: every kind, or one of them."""
+
 _STATES = (("open", "I look into it"), ("explained", "It is explained by"), ("closed", "It is closed"))
 
 
-def difference_parts(state: Values) -> dict[str, Markup]:
-    """The figure, and a row for each difference that has lasted."""
+def difference_parts(state: Values, kind: str = ALL, page: int = 1) -> dict[str, Markup]:
+    """The figure, the kinds to choose from, and the differences of `kind` (of `KINDS`) on a page, counted from one; of
+    a page behind the last, the last."""
     names = [entry["book"] for entry in state["books"]]
-    shown = state["differences"][:SHOWN]
-    table = render(
-        "differences.html",
-        books=state["books"],
-        names=names,
-        columns=["Package", "What", "Seen", *names, "Whose"],
-        rows=[_row(entry) for entry in shown],
-        rest=len(state["differences"]) - len(shown),
-        states=_STATES,
-    )
     if not names:
-        return {"differences": table}
-    figure = render("reconciliation.html", figure=state["figure"], books=state["books"])
-    return {"figure": figure, "differences": table}
+        return {"differences": render("differences.html", books=[])}
+    found = [entry for entry in state["differences"] if kind == ALL or kind.replace("-", " ") in entry["what"]]
+    pages = max(1, -(-len(found) // SHOWN))
+    page = min(max(page, 1), pages)
+    first = (page - 1) * SHOWN
+    shown = found[first : first + SHOWN]
+    return {
+        "figure": render("reconciliation.html", figure=state["figure"], books=state["books"]),
+        "kinds": render("difference_kinds.html", choices=_choices(state["differences"], kind)),
+        "differences": render(
+            "differences.html",
+            books=state["books"],
+            names=names,
+            columns=["Package", "What", "Seen", *names, "Whose"],
+            rows=[_row(entry) for entry in shown],
+            kind=kind,
+            page=page,
+            pages=pages,
+            span=f"{first + 1} to {first + len(shown)} of {len(found)}",
+            states=_STATES,
+        ),
+    }
+
+
+def _choices(differences: Sequence[Values], kind: str) -> list[tuple[str, str, int, bool]]:
+    """Each kind that there is: its name in addresses, in words, how many there are, and whether it is shown."""
+    numbers = Counter(what for entry in differences for what in entry["what"])
+    there = [(what.replace(" ", "-"), words, numbers[what]) for what, words in _WHAT.items() if numbers[what]]
+    return [(name, words, number, name == kind) for name, words, number in [(ALL, "All", len(differences)), *there]]
 
 
 def _row(entry: Values) -> dict[str, Any]:
-    what = ", ".join(_WHAT[what] for what in entry["what"])
-    return {"entry": entry, "what": what, "key": f"difference-{entry['uid']}"}
+    return {"entry": entry, "what": ", ".join(_WHAT[what] for what in entry["what"])}
 
 
 def difference_rows(state: Values) -> tuple[Sequence[str], Iterable[Sequence[object]]]:

@@ -37,7 +37,7 @@ from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.attempts import Attempts
 from gateway.web.count_views import count_parts, uids_of
-from gateway.web.difference_views import difference_parts, difference_rows
+from gateway.web.difference_views import ALL, KINDS, difference_parts, difference_rows
 from gateway.web.dock_view import dock_name, dock_parts
 from gateway.web.guard import Guard
 from gateway.web.headers import SecurityHeaders
@@ -54,6 +54,9 @@ _TARGET = re.compile(
 )
 """Pages to which a login may lead on; any other address could be somebody else's."""
 
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
+"""The number of a page of a list."""
 
 _ACTING = ("/docks/", "/alarms/", "/counts/", "/differences", "/tags/", "/readers/")
 """How paths begin to which pages post what is to be done: they want JSON, also of what goes wrong."""
@@ -127,7 +130,8 @@ class _Site:
         return self._page(request, f"/docks/{dock}", "", view)
 
     async def _differences(self, request: Request) -> Response:
-        return self._page(request, "/differences", "Differences", "differences")
+        kind, page = request.query_params.get("kind", ALL), request.query_params.get("page", "1")
+        return self._page(request, "/differences", "Differences", f"differences/{kind}/{page}")
 
     async def _differences_csv(self, request: Request) -> Response:
         if self._guard.who(request) is None:
@@ -175,8 +179,8 @@ class _Site:
                 return readers_parts(self._port.readers(), self._port.set_apart(), self._port.troubles())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):
                 return dock_parts(self._port.dock_state(dock), self._port.readers(), all_lines=bool(rest))
-            case ["differences"]:
-                return difference_parts(self._port.books())
+            case ["differences", kind, page] if kind in KINDS and _NUMBER.fullmatch(page):
+                return difference_parts(self._port.books(), kind, int(page))
             case ["count", wanted]:
                 for zone in self._port.zones():
                     if zone["zone"] == wanted:

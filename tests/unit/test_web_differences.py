@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from gateway.web.difference_views import SHOWN
 from tests.support.web_scene import FakeGateway
 from tests.unit.test_floor_books import deal, package, said, site, told, uid
 from tests.unit.test_web_counts import post
@@ -47,6 +48,36 @@ async def test_a_book_that_was_never_read_says_nothing_of_a_package(gateway: Fak
     assert "erp: not read yet" in page
     assert 'data-label="erp"><span class="muted">not read yet</span>' in page
     assert "not in it" not in page.replace(EVIL, "").split('data-label="erp"')[1].split("</td>")[0]
+
+
+async def test_many_are_shown_by_kind_and_page(gateway: FakeGateway) -> None:
+    floor = site()
+    told([said(10, "metrc", *map(package, range(1, 61))), said(11, "erp")], 60, floor)
+    gateway.book_state = floor.books.state()
+    async with Browser(gateway, tokens=False) as browser:
+
+        async def shown(query: str) -> tuple[int, str]:
+            text = (await browser.get(f"/differences{query}")).text
+            return text.count("Deal with it"), text
+
+        first, text = await shown("")
+        assert first == SHOWN < 60
+        assert ">Later</a>" in text
+        assert ">Earlier</a>" not in text
+        number = len(gateway.book_state["differences"])
+        last, text = await shown(f"?page={-(-number // SHOWN)}")
+        assert last == (number % SHOWN or SHOWN)
+        assert f"to {number} of {number}" in text
+        assert ">Later</a>" not in text
+        assert (await shown("?page=99999"))[0] == last
+        missing = sum("not seen" in entry["what"] for entry in gateway.book_state["differences"])
+        assert (
+            f'href="/differences?kind=not-seen" aria-current="true">Not seen here <b>{missing}</b>'
+            in (await shown("?kind=not-seen"))[1]
+        )
+        assert "There is none of this kind" in (await shown("?kind=quantity"))[1]
+        for wrong in ("?kind=x", "?kind=all/1", "?page=0", "?page=1x", "?page=" + "9" * 400):
+            assert (await browser.get(f"/differences{wrong}")).status_code == 404, wrong
 
 
 async def test_the_download_has_all_of_it_as_text(gateway: FakeGateway) -> None:

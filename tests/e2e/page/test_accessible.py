@@ -12,6 +12,7 @@ from tests.support import history_events as make
 from tests.support.history_events import History, uid
 from tests.support.web_browser import MANIFEST, PICTURES, TABLET, begin, close, url
 from tests.support.web_scene import FakeGateway, served
+from tests.unit import test_floor_books as books
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -47,6 +48,9 @@ def asked(gateway: FakeGateway, tmp_path: Path) -> Any:
         make.alarm("watch-list", "raised", 61, list="quarantine", uid=uid(1), zone="vault", reason="may not leave"),
     )
     gateway.history = history.ask()
+    floor = books.site()
+    books.told([books.said(10, "metrc", *map(books.package, range(1, 40)))], 60, floor)
+    gateway.book_state = floor.books.state()
     gateway.open_alarms = [alarm.model_dump(mode="json") for alarm in gateway.history.alarms().alarms]
     gateway.dark = {"r1/1": 0}
     begin(gateway)

@@ -295,8 +295,8 @@ def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:
         yield from _named(("gate", "staging", number), "zone", zone, zones)
     for index, entry in enumerate(config.watch):
         for key in ("allowed", "forbidden"):
-            for number, zone in enumerate(getattr(entry, key)):
-                yield from _named(("watch", index, key, number), "zone", zone, zones)
+            for number, place in enumerate(getattr(entry, key)):
+                yield from _named(("watch", index, key, number), "zone or portal", place, zones | portals)
 
 
 def _named(path: Where, noun: str, name: str, known: Collection[str]) -> Iterator[tuple[Where, str]]:

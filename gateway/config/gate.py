@@ -149,8 +149,8 @@ class GateConfig(Section):
 
 class WatchConfig(Section):
     """A watch list. Its tags may be seen in the zones `allowed`, or everywhere but in the zones `forbidden`, or, with
-    neither, nowhere. An alarm is repeated for the same place at most every `repeat` seconds, and cleared once the tag
-    has been where it may be for `clear_after`."""
+    neither, nowhere; a tag that went out through a portal is at that portal. An alarm is repeated for the same place at
+    most every `repeat` seconds, and cleared once the tag has been where it may be for `clear_after`."""
 
     name: Identifier
     allowed: Annotated[list[Identifier], Field(max_length=1000)] = []

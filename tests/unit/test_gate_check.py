@@ -13,7 +13,8 @@ PORTALS: list[dict[str, Any]] = [{"id": f"portal-{n}", "inside": "dock", "outsid
 
 
 def test_a_good_configuration_has_no_problems():
-    assert list(gate_problems(config(portals=PORTALS))) == []
+    watch = [{"name": "hold", "forbidden": ["dock", "portal-1"]}]
+    assert list(gate_problems(config(portals=PORTALS, watch=watch))) == []
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_good_configuration_has_no_problems():
         (
             {"watch": [{"name": "hold", "forbidden": ["dock", "docks"]}]},
             ("watch", 0, "forbidden", 1),
-            "there is no zone `docks`: did you mean `dock`?",
+            "there is no zone or portal `docks`: did you mean `dock`?",
         ),
     ],
 )

@@ -349,7 +349,8 @@ class Line(Answer):
 
 
 class Counts(Answer):
-    """Counts, newest first. `lines` are those of the newest, where one zone was asked for."""
+    """Counts, newest first. `lines` are those of the newest, where one zone was asked for. `more`: there are earlier
+    counts, or, with 1,000 lines, more lines: ask again with `after`."""
 
     holds: Holds
     counts: list[Count]

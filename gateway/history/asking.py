@@ -106,11 +106,15 @@ class AlarmsQuestion(Question):
 
     open: bool = True
     before: Annotated[_Moment | None, Field(description="Raised before this time only")] = None
+    after: Annotated[
+        str,
+        Field(max_length=500, description="Of those of the microsecond before `before` only those behind kind/subject"),
+    ] = ""
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
     def answer(self, questions: Questions, now: int) -> Alarms:
         """The answer to the question."""
-        return questions.alarms(open_only=self.open, before=self.before, limit=self.limit)
+        return questions.alarms(open_only=self.open, before=self.before, limit=self.limit, after=self.after)
 
 
 class CountsQuestion(Question):
@@ -118,11 +122,12 @@ class CountsQuestion(Question):
 
     zone: _Name | None = None
     before: Annotated[_Moment | None, Field(description="Ended before this time only")] = None
+    after: Annotated[str, Field(max_length=200, description="Lines behind this one only, as `said`/`uid`")] = ""
     limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED
 
     def answer(self, questions: Questions, now: int) -> Counts:
         """The answer to the question."""
-        return questions.counts(self.zone, self.before, self.limit)
+        return questions.counts(self.zone, self.before, self.limit, self.after)
 
 
 @dataclass(slots=True, frozen=True)

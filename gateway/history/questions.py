@@ -181,21 +181,27 @@ class Questions:
             packages = [self._package(uid, parts) for uid in uids[:limit]]
             return Batch(holds=holds, batch=batch, zones=zones, packages=packages, more=len(uids) > limit)
 
-    def alarms(self, *, open_only: bool = True, before: int | None = None, limit: int = MAX_LISTED) -> Alarms:
-        """Open alarms, or all that were raised before the time `before`."""
+    def alarms(
+        self, *, open_only: bool = True, before: int | None = None, limit: int = MAX_LISTED, after: str = ""
+    ) -> Alarms:
+        """Open alarms, or all raised before `before`; of the last microsecond those behind `after` (kind/subject)."""
         end = 1 << 62 if before is None else before
-        only = "cleared IS NULL AND" if open_only else ""
-        order = "raised_event" if open_only else "raised"
+        only, order = ("cleared IS NULL AND", "raised_event") if open_only else ("", "raised")
         with self._view() as (parts, holds):
             number = self._one("SELECT count(*) FROM alarm WHERE cleared IS NULL")
             rows = self._all(
-                f"SELECT * FROM alarm WHERE {only} raised < ? ORDER BY {order} DESC LIMIT ?", (end, limit + 1)
+                f"SELECT * FROM alarm WHERE {only} raised < ? AND (raised < ? OR (kind, subject) > (?, ?)) "
+                f"ORDER BY {order} DESC, kind, subject LIMIT ?",
+                (end, end - 1, *after.partition("/")[::2], limit + 1),
             )
             alarms = [parts.alarm(row) for row in rows[:limit]]
             return Alarms(holds=holds, open=number, alarms=alarms, more=len(rows) > limit)
 
-    def counts(self, zone: str | None = None, before: int | None = None, limit: int = MAX_LISTED) -> Counts:
-        """Counts that ended before the time `before`, of one zone with the lines of the newest, or of all."""
+    def counts(
+        self, zone: str | None = None, before: int | None = None, limit: int = MAX_LISTED, after: str = ""
+    ) -> Counts:
+        """Counts that ended before the time `before`, of one zone with the lines of the newest (only those behind
+        `after`, which is said/UID), or of all."""
         end = 1 << 62 if before is None else before
         with self._view() as (parts, holds):
             if zone is not None:
@@ -212,8 +218,8 @@ class Questions:
                     Line(**dict(line))
                     for line in self._all(
                         "SELECT uid, said, detail, product, batch FROM count_line LEFT JOIN item USING (uid) "
-                        "WHERE count_line.event = ? ORDER BY said, uid LIMIT ?",
-                        (rows[0]["event"], MAX_TAGS + 1),
+                        "WHERE count_line.event = ? AND (said, uid) > (?, ?) ORDER BY said, uid LIMIT ?",
+                        (rows[0]["event"], *after.partition("/")[::2], MAX_TAGS + 1),
                     )
                 ]
                 more, lines = more or len(lines) > MAX_TAGS, lines[:MAX_TAGS]

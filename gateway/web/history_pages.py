@@ -1,7 +1,7 @@
 """Pages that ask the history: find, a tag, a zone's contents, counts; their downloads; and taking note of an alarm.
 
 =============================  =======================================================
-``/find?what=…``               what the search field of every page finds
+``/find?what=…``               what the search field of every page finds; ``/find.csv``
 ``/tags/{uid}``                where a tag is and how it came there; ``.csv`` its trail
 ``/zones/{zone}?at=…``         who is or was in a zone; ``.csv`` likewise
 ``/counts``                    the calendar, and counts; ``/counts/{zone}/earlier`` those of a zone, ``.csv``
@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ from gateway.web.history_views import counts, found, nothing_asked, trail, zone
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
 from gateway.web.templates import render
+from gateway.web.whole_answers import whole
 
 Rows = Iterable[Sequence[object]]
 
@@ -48,6 +50,7 @@ class HistoryPages:
         self._log = log
         self.routes = [
             Route("/find", self._find),
+            Route("/find.csv", self._find_csv),
             Route("/tags/{uid}.csv", self._download(_trail_csv, "trail", "uid")),
             Route("/tags/{uid}", self._tag),
             Route("/cameras/{camera}/export", self._export, methods=["POST"]),
@@ -70,6 +73,12 @@ class HistoryPages:
         if len(answer["packages"]) == 1 and not answer["more"]:
             return RedirectResponse(f"/tags/{answer['packages'][0]['uid']}", 303)
         return self._still(request, "/find", "Find", found(answer), what)
+
+    async def _find_csv(self, request: Request) -> Response:
+        if self._guard.who(request) is None:
+            raise HTTPException(401, "Log in first.")
+        answer = await self._ask("where", {"what": request.query_params.get("what", "")})
+        return downloads.answer("found", *_found_csv(answer))
 
     async def _tag(self, request: Request) -> Response:
         uid = request.path_params["uid"]
@@ -151,11 +160,10 @@ class HistoryPages:
                 asked |= {"what" if key == "uid" else key: name}
             else:
                 asked |= {"open": "false"}
-            content = downloads.table(*make(await self._ask(question, asked)))
-            headers = {
-                "content-disposition": f"attachment; filename*=UTF-8''{quote(f'{question}-{name}.csv', safe='')}"
-            }
-            return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+            found = await whole(question, partial(self._ask, question), asked)
+            if found is None:
+                raise HTTPException(400, "That is too much for one file: ask for a part of it, with at or before.")
+            return downloads.answer(f"{question}-{name}" if key is not None else question, *make(found))
 
         return download
 
@@ -196,6 +204,18 @@ def _trail_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
         return [answer["uid"], *values, *said, source.get("epoch"), source.get("sequence")]
 
     return columns, (line(entry) for entry in answer["entries"])
+
+
+def _found_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:
+    columns = ("uid", "product", "batch", "state", "zone", "since", "confidence", "alarms")
+
+    def line(package: Mapping[str, Any]) -> list[object]:
+        known, here = package["item"] or {}, package["here"] or {}
+        alarms = " ".join(alarm["kind"] for alarm in package["open_alarms"])
+        return [package["uid"], known.get("product"), known.get("batch"),
+                *(here.get(name) for name in ("state", "zone", "since", "confidence")), alarms]  # fmt: skip
+
+    return columns, (line(package) for package in answer["packages"])
 
 
 def _zone_csv(answer: Mapping[str, Any]) -> tuple[Sequence[str], Rows]:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gateway.web.templates import render
+from gateway.web.whole_answers import cut, oldest
 from gateway.web.wording import alarm_name
 
 Values = Mapping[str, Any]
@@ -55,7 +56,7 @@ def trail(answer: Values, package: Values, csrf: str = "") -> Markup:
         known=answer["item"],
         product=(answer["item"] or {}).get("product") or "",
         entries=[_entry(entry) for entry in reversed(answer["entries"])],
-        older=_time(answer["entries"][0]) if answer["more"] else "",
+        older=cut(answer["entries"]) if answer["more"] else "",
         csrf=csrf,
         answered=answer["holds"],
     )
@@ -83,7 +84,7 @@ def _entry(entry: Values) -> dict[str, Any]:
     kept = entry["entry"] == "camera" and entry["frigate"]
     return {
         "kind": entry["entry"],
-        "time": _time(entry),
+        "time": oldest(entry),
         "words": words,
         "detail": detail,
         "recording": entry.get("url"),
@@ -129,11 +130,6 @@ def _decision(entry: Values) -> tuple[str, str]:
     what = "Verdict" if entry["kind"] == "verdict" else "Gate"
     words = f"{what} at {entry['dock']}: {entry['status'] or 'not loaded'}"
     return words, f"{entry['reasons']} · manifest {entry['manifest'] or 'none'}".removeprefix(" · ")
-
-
-def _time(entry: Values) -> str:
-    return str(entry.get("since") if entry["entry"] in ("stay", "unwatched") else
-               entry.get("first") or entry.get("raised") or entry.get("start") or entry.get("time"))  # fmt: skip
 
 
 def _evidence(entry: Values) -> str:

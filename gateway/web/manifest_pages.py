@@ -3,7 +3,7 @@
 ==========================  ==========================================================
 ``/manifests``              every delivery, and how many of its packages may not leave
 ``/manifests/one?…``        one delivery: its lines, what is staged, what is probably one error
-``/manifests.csv?…``        its lines as CSV
+``/manifests.csv?…``        its lines as CSV; without more: every delivery
 ==========================  ==========================================================
 """
 
@@ -22,6 +22,7 @@ from gateway.web.alarm_views import strip
 from gateway.web.guard import Guard
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
+from gateway.web.table_pages import manifests
 from gateway.web.templates import render
 from gateway.web.wording import common_unknown, reasons, warnings
 
@@ -64,6 +65,8 @@ class ManifestPages:
     async def _download(self, request: Request) -> Response:
         if self._guard.who(request) is None:
             raise HTTPException(401, "Log in first.")
+        if not request.query_params:
+            return downloads.answer("manifests", *manifests(self._port.manifests()))
         found = self._found(request)
         rows = [
             [
@@ -73,8 +76,7 @@ class ManifestPages:
             ]
             for item in found["items"]
         ]
-        headers = {"content-disposition": "attachment; filename=manifest.csv"}
-        return Response(downloads.table(_COLUMNS, rows), media_type="text/csv; charset=utf-8", headers=headers)
+        return downloads.answer("manifest", _COLUMNS, rows)
 
     def _found(self, request: Request) -> dict[str, Any]:
         name, delivery = request.query_params.get("manifest", ""), request.query_params.get("delivery", "")

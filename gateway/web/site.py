@@ -48,6 +48,7 @@ from gateway.web.manifest_pages import ManifestPages
 from gateway.web.plan_view import plan_parts
 from gateway.web.shell import LOCAL, Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
+from gateway.web.table_pages import TablePages
 
 _TARGET = re.compile(
     r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts|zones|tags)/[A-Za-z0-9._-]+)?"
@@ -95,6 +96,7 @@ class _Site:
                 Route("/differences", self._differences),
                 Route("/differences", self._deal, methods=["POST"]),
                 Route("/differences.csv", self._differences_csv),
+                *TablePages(port, guard).routes,
                 Route("/tags/{uid}/destroy", self._destroy, methods=["POST"]),
                 Route("/counts/{zone}", self._count),
                 Route("/counts/{zone}/{action}", self._act_on_count, methods=["POST"]),

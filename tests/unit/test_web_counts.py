@@ -8,6 +8,7 @@ import pytest
 
 from gateway.floor import Floor
 from gateway.floor.counts.estimate import stay
+from gateway.web import table_pages
 from gateway.web.count_views import calendar, count_parts, instruction, uids_of
 from tests.support.floor_scene import config
 from tests.support.web_scene import FakeGateway
@@ -127,6 +128,10 @@ def test_the_calendar_says_what_is_overdue_and_who_counts() -> None:
     assert "1 count overdue" in shown
     assert "overdue: the antenna is down" in shown
     assert "<script" not in shown
+    columns, lines = table_pages.calendar(zones)
+    assert [dict(zip(columns, line, strict=True)) for line in lines] == [
+        {"zone": "vault", "name": "Vault A"} | plan | {"overdue": "yes", "why": "the antenna is down"}
+    ]
 
 
 def test_a_count_that_is_closed_is_not_on_the_page() -> None:

@@ -45,13 +45,15 @@ async def test_text_from_outside_is_text_and_cells_are_no_formulas(gateway: Fake
     async with Browser(gateway, tokens=False) as browser:
         page = (await browser.get(ONE)).text
         table = (await browser.get("/manifests.csv?manifest=M1&delivery=D1")).content.decode("utf-8-sig")
+        known = (await browser.get("/manifests.csv")).content.decode("utf-8-sig")
     assert "{{7*7}}" in page
     assert "&#39;&#34;&amp;" in page
+    assert [(row["manifest"], row["delivery"]) for row in csv.DictReader(io.StringIO(known))] == [("M1", "D1")]
     (evil,) = [row for row in csv.DictReader(io.StringIO(table)) if row["uid"] == uid(5)]
     assert evil["product"] == f"'{EVIL}"
 
 
-@pytest.mark.parametrize("path", ["/manifests", ONE, "/manifests.csv?manifest=M1&delivery=D1"])
+@pytest.mark.parametrize("path", ["/manifests", ONE, "/manifests.csv", "/manifests.csv?manifest=M1&delivery=D1"])
 async def test_strangers_see_none_of_it(gateway: FakeGateway, path: str) -> None:
     async with Browser(gateway) as browser:
         answer = await browser.client.get(path)

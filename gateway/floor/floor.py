@@ -201,7 +201,7 @@ class Floor:
             self.stats.ignored += 1
             return []
         if command.name in statements.COMMANDS:
-            return statements.facts(command)
+            return self.gate.dealt_with(statements.facts(command))
         if command.name in KNOWLEDGE:
             return self.gate.command(command)
         self._pending.add(command.t, command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 def plain_name(text: str) -> str:
     """The name of a door or a device as an identifier of ours: ``Vault door 1`` as ``Vault-door-1``."""
-    return _UNFIT.sub("-", text).strip("-._")[:64]
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return _UNFIT.sub("-", plain).strip("-._")[:64]
 
 
 class Row:

@@ -66,6 +66,15 @@ def test_in_a_session_and_in_closed_hours_it_is_an_alarm():
     assert "closed" in said["reason"], "and it does not shout"
 
 
+@pytest.mark.parametrize(("about", "said"), [("door", 2), ("doors", 1)])
+def test_what_comes_after_somebody_has_dealt_with_it_is_said_at_once(about, said):
+    args = {"alarm": "unread-crossing", "subject": about, "place": "door", "by": "Dana"}
+    noted = Command(at(15), "alarm.acknowledge", args)
+    floor = Floor(portal_site(photo_eyes=True, docks=DOCKS, gate={"hours": NIGHT}))
+    facts = run(ticked([*crossed(10), noted, *crossed(20)], 100), floor)
+    assert [data["state"] for data in of(facts, "unread-crossing")].count("raised") == said
+
+
 def test_what_carries_a_tag_that_is_read_is_none():
     facts = played(*carried(later(OUT, 6)), *crossed(9.6))
     assert of(facts, "crossed-unread") == []

@@ -164,12 +164,12 @@ async def test_files_of_an_access_control_system(tmp_path: Path):
     now = iter(range(100))
     settings = {"directory": tmp_path, "settle": 0.05, "time_zone": "America/Denver", "columns": {"door": "Door Name"}}
     folder = access_folder(AccessConfig.model_validate(settings), bench.submit, bench.log, lambda: next(now))
-    lines = ("Vault door 1;2023-11-14 08:00:05;granted;Dana", "Dock;2023-11-14T15:00:00Z;forced;")
+    lines = ("Vault door 1;2023-11-14 08:00:05;granted;Dana", "Türe 2é;2023-11-14T15:00:00Z;forced;")
     sheet = "\n".join(("Door Name;time;action;person", *lines))
     await taken(folder, tmp_path / "doors.csv", sheet)
     assert [(args["door"], args["action"], args["person"], args["time"]) for _, args in bench.taken] == [
         ("Vault-door-1", "granted", "Dana", "2023-11-14T15:00:05.000000Z"),
-        ("Dock", "forced", "", "2023-11-14T15:00:00.000000Z"),
+        ("Ture-2e", "forced", "", "2023-11-14T15:00:00.000000Z"),
     ]
     bad = ("door,time\n", "Door Name,time,action\n,2023-11-14,x\n", "Door Name,time,action\nA,noon,x\n",
            "Door Name,time,action\nA,2029-01-01,x\n", "Door Name,time,action\nA,2023-11-14,\n")  # fmt: skip

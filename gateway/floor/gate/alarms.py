@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.clock import micros, rfc3339
-from gateway.events.envelope import Fact, alarm
+from gateway.events.envelope import ALARM, Fact, alarm
 from gateway.events.gate_alarms import (
     ClosedHoursAlarm,
     ManifestRefusedAlarm,
@@ -94,6 +94,14 @@ class Alarms:
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
         return [alarm(place, t, data)]
+
+    def ended(self, facts: list[Fact]) -> None:
+        """Somebody has dealt with alarms that `facts` clear: when it happens again it is said, however soon that is."""
+        for data in (fact.data for fact in facts if fact.type == ALARM and fact.data["state"] == "cleared"):
+            for key in list(self._said):
+                kind, _, subject = key.partition(" ")
+                if kind == data["alarm"] and f"{data['subject']}/".startswith(f"{subject}/"):
+                    del self._said[key]
 
     def _again(self, kind: str, subject: str, t: int) -> int | None:
         """How often an alarm was not said since the last time; None, and one more, where it is too soon."""

@@ -240,6 +240,11 @@ class Gate:
         """A tag was seen in a zone."""
         return self._watch_lists.sighted(uid, zone, t)
 
+    def dealt_with(self, facts: list[Fact]) -> list[Fact]:
+        """Somebody has ended alarms, as `facts` say, which are given back: what comes after is said at once."""
+        self._alarms.ended(facts)
+        return facts
+
     def input_changed(self, reader: str, port: int, state: bool, t: int) -> list[Fact]:
         """An input of a reader changed: perhaps a dock door."""
         facts: list[Fact] = []

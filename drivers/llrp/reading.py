@@ -23,7 +23,9 @@ PLENTY = 64 * 1024
 QUIET = 10
 """Polls in a row that find nothing after which a connection is chatty no more."""
 
-_MOST = 256 * 1024
+_MOST = 96 * 1024
+"""Bytes read at a time. From 128 KiB on the C library asks the kernel for fresh pages with every buffer, which takes
+ten times as long as the reading."""
 
 
 class Reading:

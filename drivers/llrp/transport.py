@@ -23,6 +23,7 @@ from drivers.llrp.setup import State
 
 RO_ACCESS_REPORT = 61
 _ANTENNA = itemgetter(1)
+_STAMPS = {stamps.value: stamps for stamps in Stamps}
 
 MAX_EARLY_ROWS = 50_000
 """Reads that may wait for the end of the setup. A reader that kept more than these may send them before it answers
@@ -176,9 +177,9 @@ class LlrpProtocol(asyncio.Protocol):
             self._keep_early(batch)
 
     def _batch(self, report: DecodedReport, now: int) -> Batch:
-        rows = report.rows
-        clock = Stamps(report.clock) if report.newest < LATEST else Stamps.NONE
-        offset = self._session.reported(clock, report.newest if clock is not Stamps.NONE else 0, now, self._loop.time())
+        rows, newest = report.rows, report.newest
+        clock = _STAMPS[report.clock] if newest < LATEST else Stamps.NONE
+        offset = self._session.reported(clock, newest if clock is not Stamps.NONE else 0, now, self._loop.time())
         is_arrival = clock is Stamps.NONE or self._settings.clock == "arrival"
         if is_arrival and report.clock != "none":  # a reader that sends times although it was told not to, or odd ones
             rows = [(*row[:4], 0, *row[5:]) for row in rows]

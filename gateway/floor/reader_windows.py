@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import TypeAlias
 
 from gateway.floor.columns import BlockSightings
@@ -100,9 +101,9 @@ class ReaderWindows:
         self.forget()
 
 
-@dataclass(slots=True, frozen=True, order=True)
+@dataclass(slots=True, frozen=True)
 class ClosedWindow:
-    """One antenna's part of a window that was closed. They are looked at in the order of their fields."""
+    """One antenna's part of a window that was closed. They are looked at in `ORDER`."""
 
     number: int
     reader: str
@@ -116,3 +117,7 @@ class ClosedWindow:
         if type(self.sightings) is BlockSightings and self.sightings.block.found.isdisjoint(epcs):
             return []
         return sorted(epcs & self.sightings.keys())
+
+
+ORDER = attrgetter("number", "reader", "port", "late", "unit")
+"""The sort key of closed windows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -61,12 +62,13 @@ def _view(format: RecordFormat) -> np.dtype[Any] | None:
 
 def oldest(parts: Sequence[Records]) -> list[int]:
     """The earliest time of each of some records of one format, by the reader's clock."""
-    view = view_of(parts[0].format)
-    if view is None or sum(map(len, parts)) < _FEW_ROWS:
+    view, lengths = view_of(parts[0].format), list(map(len, parts))
+    if view is None or sum(lengths) < _FEW_ROWS:
         return [min(int(row[4]) for row in records) for records in parts]
     times = np.frombuffer(b"".join([records.body for records in parts]), view)["time"]
-    starts = np.cumsum([0, *(len(records) for records in parts[:-1])])
-    return [int(time) for time in np.minimum.reduceat(times.astype(np.uint64), starts)]
+    starts = list(accumulate(lengths[:-1], initial=0))
+    first: list[int] = np.minimum.reduceat(times.astype(np.uint64), starts).tolist()
+    return first
 
 
 def newest(records: Records) -> int:

@@ -76,7 +76,10 @@ class Sightings:
         for window in closed:
             sightings = window.sightings
             if left is not None and type(sightings) is BlockSightings:
-                rest = left.get(sightings.key, {})
+                rest = left.get(sightings.key)
+                if rest is None:  # all of them were plain
+                    self._presence.units[window.reader] = window.unit
+                    continue
                 window = ClosedWindow(window.number, window.reader, window.port, window.late, window.unit, rest)
             self._take(window, start)
 

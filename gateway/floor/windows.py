@@ -26,7 +26,7 @@ from gateway.clock import SECOND
 from gateway.floor import columns
 from gateway.floor.columns import Block, BlockSightings, Columns, dumped, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
-from gateway.floor.reader_windows import AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
+from gateway.floor.reader_windows import ORDER, AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
 from gateway.floor.sighting_columns import MAX_READERS, PORT_SHIFT, Limits, add_sighting, distinct, key_of, parts_of
 from gateway.floor.stats import FloorStats
 
@@ -109,14 +109,15 @@ class Windows:
 
     def add(self, batch: Batch) -> None:
         """Adds the reads of a batch. Those of a reader that the configuration does not name are only counted."""
-        windows = self.readers.get(batch.reader)
-        if windows is None or not len(batch.rows):
-            self._stats.unmapped += len(batch.rows)
+        windows, rows = self.readers.get(batch.reader), batch.rows
+        count = len(rows)
+        if windows is None or not count:
+            self._stats.unmapped += count
             return
         windows.heard = batch.arrival
-        rows, unit = batch.rows, UNITS.index(batch.rssi_unit)
+        unit = UNITS.index(batch.rssi_unit)
         number = self._numbers.get(batch.reader)
-        self._since += len(rows)
+        self._since += count
         much = max(self._since, self._before) >= columns.FEW_READS
         fits = much and type(rows) is Records and self.now and unit < RAW and windows.mode is not WindowMode.HELD
         if not fits or number is None or not self._columns.add(batch, cast(Records, rows), number, unit):
@@ -228,7 +229,7 @@ class Windows:
                 self.readers[window.reader].late += late
                 self._stats.late += late
         closed += self._close_columns(limit, closed)
-        closed.sort()
+        closed.sort(key=ORDER)
         return closed
 
     def _close_columns(self, limit: int, closed: list[ClosedWindow]) -> list[ClosedWindow]:

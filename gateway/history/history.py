@@ -101,6 +101,8 @@ class History:
         self._moved = asyncio.Condition()
         self.sequence = -1
         """The newest event that the history holds; -1 until its file is open."""
+        self.noticed = 0
+        """Goes up when the file is opened, and with every portion that says something of alarms or losses."""
         self.problem = ""
 
     def wake(self) -> None:
@@ -125,6 +127,11 @@ class History:
         """Returns when the history holds the event `sequence`."""
         async with self._moved:
             await self._moved.wait_for(lambda: self.sequence >= sequence)
+
+    async def until_noticed(self, noticed: int) -> None:
+        """Returns when something may have been said of alarms or losses since `noticed` was what is given."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.noticed != noticed)
 
     async def ask(self, question: Callable[[Questions], _T]) -> _T:
         """Answers `question` from the file. Raises `Refused`, also where the history cannot be asked now."""
@@ -165,7 +172,7 @@ class History:
         store = await loop.run_in_executor(self._writing, self._open)
         tidying: asyncio.Task[None] | None = None
         try:
-            await self._moved_to(await loop.run_in_executor(self._writing, store.sequence, self._epoch))
+            await self._moved_to(await loop.run_in_executor(self._writing, store.sequence, self._epoch), noticed=True)
             tidying = asyncio.create_task(self._tidy(store), name="history retention")
             while True:
                 await self._stand_back()
@@ -173,7 +180,8 @@ class History:
                 began = monotonic()
                 portion = await self._read(self.sequence, PORTION, PORTION_BYTES)
                 if portion:
-                    await self._moved_to(await loop.run_in_executor(self._writing, store.take, self._epoch, portion))
+                    newest = await loop.run_in_executor(self._writing, store.take, self._epoch, portion)
+                    await self._moved_to(newest, noticed=store.noticed >= portion[0][0])
                     self._works()
                     await asyncio.sleep(max(0.0, began + len(portion) / FASTEST - monotonic()))
                 else:
@@ -212,9 +220,10 @@ class History:
         while self._busy() and monotonic() < until:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0.05)
 
-    async def _moved_to(self, sequence: int) -> None:
+    async def _moved_to(self, sequence: int, *, noticed: bool) -> None:
         async with self._moved:
             self.sequence = sequence
+            self.noticed += noticed
             self._moved.notify_all()
 
     def _open(self) -> Store:

@@ -100,6 +100,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = schema.open_writer(path)
+        self.noticed = 0
+        """The newest event taken in that says something of alarms or losses; 0 for none yet."""
         self._numbers = dict(self._connection.execute("SELECT name, number FROM epoch"))
         self._origins = Origins(self._connection.execute("SELECT * FROM origin ORDER BY number"))
         for statement in _STEPS:
@@ -157,6 +159,8 @@ class Store:
             raise
         self._origins.kept()
         self._numbers[epoch] = number
+        if rows["notice"] or rows["loss"]:
+            self.noticed = last
 
     def _put(self, rows: Rows) -> None:
         db = self._connection

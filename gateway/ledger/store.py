@@ -6,6 +6,7 @@ is committed or nothing of it, and `marks` only ever says what is committed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import secrets
@@ -232,9 +233,9 @@ class Store:
     def bytes_on_disk(self) -> int:
         """The size of the file and of its write-ahead log."""
         size = 0
-        for path in (self._path, Path(f"{self._path}-wal")):
-            if path.exists():
-                size += path.stat().st_size
+        for path in (self._path, f"{self._path}-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                size += os.stat(path).st_size
         return size
 
     def _load(self, now: int, saved: list[Saved]) -> OpenedLedger:

@@ -162,7 +162,7 @@ class Publisher:
             self._announce(connection)
             self.outgoing.add(events)
             self._read_to = events[-1].sequence
-            self._unread = True
+            self._unread = self._unread or self._read_to < self._outbox.stats().sequence
 
     def _send(self, connection: Connection) -> None:
         if connection.lost.done():

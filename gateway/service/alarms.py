@@ -78,19 +78,19 @@ class Alarms:
     async def run(self) -> None:
         """Follows the history until it is cancelled."""
         await self._history.until(0)
-        said = sequence = None
+        said = noticed = None
         while True:
             try:
-                if sequence is None:
+                if noticed is None:
                     said = await self._history.ask(Questions.newest)
                     await self._look()
-                sequence = self._history.sequence
+                noticed = self._history.noticed
                 while notices := await self._news(said):
                     said = notices[-1].event
                     for notice in notices:
                         self._say(notice)
                     await self._look()
-                await self._history.until(sequence + 1)
+                await self._history.until_noticed(noticed)
             except Refused as error:
                 self._log.error("it is not known what is alarming", reason=str(error))
                 await asyncio.sleep(RETRY)

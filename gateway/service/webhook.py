@@ -57,7 +57,7 @@ class Webhook:
         await self._history.until(0)
         sent = await asyncio.to_thread(self._read)
         while True:
-            sequence = self._history.sequence
+            noticed = self._history.noticed
             try:
                 if sent is None:
                     sent = await self._history.ask(Questions.newest) or Source(epoch="", sequence=0)
@@ -67,7 +67,7 @@ class Webhook:
                         await self._deliver(notice)
                         sent = notice.event
                         await asyncio.to_thread(self._write, sent)
-                await self._history.until(sequence + 1)
+                await self._history.until_noticed(noticed)
             except (Refused, OSError) as error:
                 self._log.error("alarms cannot be sent now", webhook=self._config.name, reason=str(error))
                 await asyncio.sleep(LONGEST_PAUSE / 10)

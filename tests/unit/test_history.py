@@ -324,6 +324,22 @@ def test_a_killed_history_goes_on_to_be_the_same(tmp_path: Path) -> None:
     whole.close()
 
 
+def test_only_what_is_said_of_alarms_and_losses_is_noticed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "history.db")
+    facts = [
+        make.movement("arrived", 1, 0, target="vault"),
+        make.alarm("reader-down", "raised", 10, reader="r1"),
+        make.movement("moved", 1, 20, source="vault", target="dock"),
+        make.loss("r1", 10, 30),
+    ]
+    noticed = []
+    for event in sealed(facts):
+        store.take(EPOCH, [event])
+        noticed.append(store.noticed)
+    store.close()
+    assert noticed == [0, 2, 2, 4]
+
+
 def test_a_new_epoch_is_numbered_behind_the_old(history: History) -> None:
     history.take(make.movement("arrived", 1, 0, target="vault"))
     history.take_raw(sealed([make.movement("moved", 1, 50, source="vault", target="dock")], 1, "second"), "second")

@@ -27,12 +27,15 @@ async def followed(history: History, monkeypatch: pytest.MonkeyPatch) -> Alarms:
         return question(questions)
 
     async def until(sequence: int) -> None:
-        if sequence > 1:
-            looked.set()
-            await asyncio.Event().wait()
+        assert sequence == 0
+
+    async def until_noticed(noticed: int) -> None:
+        looked.set()
+        await asyncio.Event().wait()
 
     monkeypatch.setattr(service, "wall", lambda: START + 100 * SECOND)
-    follower = Alarms(SimpleNamespace(ask=ask, until=until, sequence=1, problem=""), lambda: None, quiet())  # type: ignore[arg-type]
+    given = SimpleNamespace(ask=ask, until=until, until_noticed=until_noticed, noticed=1, problem="")
+    follower = Alarms(given, lambda: None, quiet())  # type: ignore[arg-type]
     running = asyncio.create_task(follower.run())
     await asyncio.wait_for(looked.wait(), 60)
     running.cancel()

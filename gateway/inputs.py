@@ -60,6 +60,12 @@ class Restart:
     rebuilt: Sequence[str] = ()
     kept: int = 0
 
+    @property
+    def unknown_from(self) -> int:
+        """From when on it is not known what was read, microseconds UTC: what came behind `kept` is lost, and a tag that
+        no event names was not silent meanwhile."""
+        return self.kept or self.since
+
 
 @dataclass(slots=True, frozen=True)
 class Dropped:

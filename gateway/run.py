@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +12,21 @@ from typing import cast
 
 from gateway import __version__
 from gateway.app import App
-from gateway.config import Config
+from gateway.config import Config, LogConfig
 from gateway.config.file import load
 from gateway.errors import LedgerError
 from gateway.ops.logs import Logs
+from gateway.service.unconfigured import configured
 
 
 def serve(path: Path) -> int:
-    """Runs the gateway on the configuration at `path` until SIGTERM or SIGINT. SIGHUP reads the file again."""
-    config = load(path, starting=True)
-    logs = Logs(config.log)
+    """Runs the gateway on the configuration at `path` until SIGTERM or SIGINT. SIGHUP reads the file again.
+
+    Raises `ConfigError` where that is wrong and a person started it. Under systemd the gateway stays up instead, says
+    so and waits until the file is right: nobody sits there, and one that has ended tells neither broker nor pages.
+    """
+    config = None if os.environ.get("NOTIFY_SOCKET") else load(path, starting=True)
+    logs = Logs(config.log if config else LogConfig())
     try:
         with asyncio.Runner(loop_factory=_uvloop()) as runner:
             runner.run(_serve(path, config, logs))
@@ -44,7 +50,11 @@ def _uvloop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
 
 
-async def _serve(path: Path, config: Config, logs: Logs) -> None:
+async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
+    config = config or await _waited_for(path, logs)
+    if config is None:
+        return
+    logs.configure(config.log)
     # What is there now stays: the collector need not look at it again. Reads are tuples that live for a moment, and
     # the default threshold makes it look for cycles among them every few milliseconds: 3 % of the time, for nothing.
     gc.collect()
@@ -57,3 +67,13 @@ async def _serve(path: Path, config: Config, logs: Logs) -> None:
     loop.add_signal_handler(signal.SIGINT, app.stop, "SIGINT")
     loop.add_signal_handler(signal.SIGHUP, app.reload)
     await app.run()
+
+
+async def _waited_for(path: Path, logs: Logs) -> Config | None:
+    """The configuration once it is right; None where the service is stopped before."""
+    stopping, wanted = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, wanted.set)
+    return await configured(path, logs, stopping, wanted)

@@ -76,7 +76,7 @@ def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda c
 
 def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem], list[Problem]]:
     """The configuration, what is wrong, which files cannot be used, what is doubtful, and what is good to know."""
-    text, problem = _read(path)
+    text, problem = read(path)
     if problem is not None:
         return None, [problem], [], [], []
     try:
@@ -98,7 +98,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], lis
     return config, problems + checker.problems, checker.files, checker.doubtful, checker.notes
 
 
-def _read(path: Path) -> tuple[str, Problem | None]:
+def read(path: Path) -> tuple[str, Problem | None]:
     """The text of the file, or why there is none. Line 1 stands for the file as a whole."""
     try:
         if what := no_plain_file(path):

@@ -42,7 +42,8 @@ from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import Evidence
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
-from gateway.floor.parts import Agenda, Memory
+from gateway.floor.migrations import STEPS
+from gateway.floor.parts import Agenda
 from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
@@ -114,10 +115,6 @@ class Floor:
         self._portals.on_pass(self.gate.passed)
         self._portals.on_unread(self.gate.closed_hours.crossed)
         self._pending = Pending()
-        self._memory: tuple[Memory, ...] = (
-            *(self._windows, self._readers, self._reader_history, self._presence),
-            *(self._portals, self._sightings.foreign, self.counts, self.gate, self.books, self._pending),
-        )
         self._agenda: tuple[Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
         self._hand_on: Callable[[list[Fact]], None] | None = None
         self._limit = 0  # event time has come to the beginning of this window
@@ -183,7 +180,7 @@ class Floor:
 
     def _news(self, item: Any) -> list[Fact]:
         if isinstance(item, Restart):
-            self._pending.add(item.since, item)
+            self._pending.add(item.unknown_from, item)
         elif item.reader in self._reader_history.readers:
             self._pending.add(item.t, item)
         return self._readers.take(item)
@@ -226,9 +223,8 @@ class Floor:
         return self._presence.said()
 
     def _redate(self, by: int) -> None:
+        self._state().redate(by, STEPS)
         self._limit += by // self._window if self._limit else 0
-        for part in self._memory:
-            part.redate(by)
 
     # ---- time
 
@@ -366,21 +362,26 @@ class Floor:
         state.restore(parts, without)
         self._limit = state.position // self._window
 
-    def apply(self, payloads: Sequence[bytes]) -> None:
+    def apply(self, payloads: Sequence[bytes]) -> int:
         """Takes over from events that are newer than the checkpoint, oldest first, where each tag is, what was counted
-        and what the docks load: for a start whose journal is lost.
+        and what the docks load: for a start whose journal is lost. Clock steps among them date what is kept anew, as
+        they did then; returns by how many microseconds.
 
         Reads that were waiting in open windows are given up: the events may rest on them already. Raises
         `LedgerError` where a payload is not an event.
         """
         if payloads:
             self._windows.clear()
-        self.rebuild(payloads, ("presence", "counts", "gate", "books"))
+            self._reader_history.lose(self._windows.now)
+        by = self.rebuild(payloads, STEPS)
+        self._limit += by // self._window if self._limit else 0
+        return by
 
-    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> int:
         """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
-        `restore` left empty. Raises `LedgerError` where a payload is not an event."""
-        self._state().rebuild(payloads, sections)
+        `restore` left empty. Returns by how much clock steps among them dated these anew. Raises `LedgerError` where a
+        payload is not an event."""
+        return self._state().rebuild(payloads, sections)
 
     def _state(self) -> State:
         return State(

@@ -10,13 +10,14 @@ import orjson
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import LedgerError
-from gateway.events.envelope import COUNT, COUNT_SESSION, DIFFERENCE, GATE, HANDHELD, MOVEMENT
+from gateway.events.envelope import CLOCK_STEP, COUNT, COUNT_SESSION, DIFFERENCE, GATE, HANDHELD, MOVEMENT
 from gateway.events.former import in_todays_words
 from gateway.floor.books.books import Books
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import proof_from
 from gateway.floor.gate.docks import Docks
 from gateway.floor.migrations import Content
+from gateway.floor.parts import Memory
 from gateway.floor.pending import Pending
 from gateway.floor.places import Places
 from gateway.floor.portals import Portals
@@ -125,8 +126,23 @@ class State:
                 with saved.reading(section) as content:
                     load(content)
 
-    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> None:
-        """Takes over from events, oldest first, what they say about `sections`. Raises `LedgerError`."""
+    def redate(self, by: int, sections: Collection[str]) -> None:
+        """What the rooms of these sections keep was `by` microseconds, whole windows, later than was thought."""
+        rooms: Mapping[str, tuple[Memory, ...]] = {
+            "time": (self.windows, self.readers, self.reader_history, self.pending),
+            "presence": (self.presence, self.foreign),
+            "portals": (self.portals,),
+            "counts": (self.counts,),
+            "gate": (self.docks.gate,),
+            "books": (self.books,),
+        }
+        for section in sections:
+            for room in rooms[section]:
+                room.redate(by)
+
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> int:
+        """Takes over from events, oldest first, what they say about `sections`: what was said before a clock step is
+        dated anew with the rest. Returns by how many microseconds. Raises `LedgerError`."""
         self.presence.begin(self.position)
         takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
             MOVEMENT: ("presence", self._moved),
@@ -136,14 +152,25 @@ class State:
             DIFFERENCE: ("books", self.books.apply),
             GATE: ("gate", self.docks.gate.apply),
         }
+        redated = 0
         for payload in payloads:
             try:
                 event = orjson.loads(payload)
+                if event["type"] == CLOCK_STEP and (by := self._dates_anew(event["data"])):
+                    self.redate(by, sections)
+                    redated += by
                 section, take = takers.get(event["type"], ("", None))
                 if take is not None and section in sections:
                     take(in_todays_words(event["data"]), parse_rfc3339(event["time"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+        return redated
+
+    def _dates_anew(self, step: Mapping[str, Any]) -> int:
+        """By how many microseconds, whole windows, a clock step dates anew what is kept. A machine that was asleep
+        dates nothing anew: nobody watched meanwhile."""
+        jump = 0 if step["cause"] == "suspended" else int(step["jump_us"])
+        return jump // self.windows.width * self.windows.width
 
     def _moved(self, data: Mapping[str, Any], t: int) -> None:
         if data["movement"] in ("passed", "revised", "group_passed"):

@@ -1,8 +1,9 @@
 """The gateway whose start was refused: it says so wherever somebody looks, and tries again.
 
-A damaged ledger, a full disk, a journal that cannot be written: nothing that a restart mends. So the process stays up
-*failing*: ``/healthz`` answers 503 with the reason and what to do, the metrics and the retained `state/gateway` say
-it, and so does the dock page. Readers are not connected, so that those which hold their reads go on holding them.
+A wrong configuration, a damaged ledger, a full disk, a journal that cannot be written: nothing that a restart mends. So
+the process stays up *failing*: ``/healthz`` answers 503 with the reason and what to do, the metrics and the retained
+`state/gateway` say it, and so does the dock page. Readers are not connected, so that those which hold their reads go on
+holding them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import orjson
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from gateway.config import Config
-from gateway.errors import LedgerError
+from gateway.errors import ConfigError, LedgerError
 from gateway.mqtt.announcement import announce
 from gateway.ops.http import Answer, Server
 from gateway.ops.logs import Logger
@@ -28,7 +29,7 @@ FIRST_RETRY, LAST_RETRY = 2.0, 60.0
 
 
 class Grounded:
-    """Shows why the start was refused, from the first `wait` on until `end`."""
+    """Shows why the start was refused, from the first `wait` on until `end`. Where `site` is empty, to no broker."""
 
     def __init__(self, config: Config, notifier: Notifier, log: Logger) -> None:
         self.reason = ""
@@ -42,13 +43,14 @@ class Grounded:
 
     async def wait(self, error: Exception, *wakes: asyncio.Event) -> None:
         """Says why, and returns when it is time to try again or something wakes it."""
-        reason = str(error) if isinstance(error, LedgerError) else f"a fault in the gateway: {error!r}; keep its log"
+        known = isinstance(error, LedgerError | ConfigError)
+        reason = "; ".join(str(error).splitlines()) if known else f"a fault in the gateway: {error!r}; keep its log"
         if reason != self.reason:
             self.reason = reason
             self._log.error(
                 "the gateway cannot start; it stays up to say so, reads nothing and tries again",
                 reason=reason,
-                exc_info=None if isinstance(error, LedgerError) else error,
+                exc_info=None if known else error,
             )
             self._said.set()
         if not self._shown:
@@ -72,8 +74,9 @@ class Grounded:
         work: list[Coroutine[Any, Any, None]] = [
             self._notifier.watchdog(lambda: True),  # it does not hang
             self._serve(),
-            announce(self._config, self._state, self._said, self._log),
         ]
+        if self._config.site:
+            work.append(announce(self._config, self._state, self._said, self._log))
         if self._config.web is not None:
             with contextlib.suppress(ImportError):
                 from gateway.web.closed import build

@@ -81,7 +81,7 @@ async def recover(
         then = _last_configuration(config, found, log)
         floor, rebuilt = await restored(then, found, ledger, log, room)
         tail = await _replay(floor, found, state, ledger, journal)
-        await _compare(floor, rebuilt, ledger, log)
+        await _compare(floor, rebuilt, tail, ledger, log)
         if then.floor_json() != config.floor_json():
             floor = floor.successor(config)
     if recorder is not None:
@@ -160,7 +160,7 @@ async def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger
     if tail.lost:
         tail.kept = tail.last_tick
         async for events in _committed(ledger, found.checkpoint_sequence):
-            floor.apply([payload for _, payload in events])
+            tail.kept += floor.apply([payload for _, payload in events])
             tail.last_tick = max([tail.last_tick, *(event_time(payload) for _, payload in events)])
         journal.begin(found.position)
         return tail
@@ -177,9 +177,12 @@ def _say(ledger: Ledger, position: int, facts: list[Fact]) -> None:
     ledger.append(facts, position)
 
 
-async def _compare(floor: Floor, rebuilt: list[str], ledger: Ledger, log: Logger) -> None:
-    """Says where the replay and the events of the last run differ; sections that were rebuilt believe the events."""
+async def _compare(floor: Floor, rebuilt: list[str], tail: _Tail, ledger: Ledger, log: Logger) -> None:
+    """Says where the replay and the events of the last run differ; sections that were rebuilt believe the events. There
+    is nothing to compare where the journal is lost: the floor has been told all events."""
     recognition = ledger.recognised()
+    if tail.lost:
+        return
     missing = recognition.missing
     if missing and rebuilt:
         chosen = set(missing)

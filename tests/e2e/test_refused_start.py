@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
+import sys
 
 import orjson
 import pytest
@@ -58,6 +60,41 @@ async def test_a_damaged_ledger_is_said_and_the_process_stays_up(make_daemon, va
         assert not vault.connected
         assert daemon.ended is None
         await daemon.kill()
+
+
+async def test_a_wrong_configuration_is_said_by_what_is_right_in_it(make_daemon, vault, broker, tmp_path):
+    settings = config(tmp_path / "gateway", broker.port, {"vault": vault})
+    settings |= {"http": {"port": free_port()}, "web": {"port": free_port()}}
+    daemon = make_daemon(tmp_path / "gateway", settings)
+    right = "".join(f"{section}: {orjson.dumps(content).decode()}\n" for section, content in settings.items())
+    daemon.config_file.write_text(right + "floor:\n  window: [1,\n")
+    with (
+        Subscriber(broker.port, BASE + "state/gateway", client_id="watcher") as seen,
+        Subscriber(broker.port, BASE + "events/#") as events,
+    ):
+        await daemon.start()
+        status, body = await get(settings["http"]["port"], "/healthz")
+        assert (status, orjson.loads(body)["status"]) == (503, "failing")
+        assert f"the gateway cannot start: {daemon.config_file}:" in orjson.loads(body)["reasons"][0]
+        await seen.until(lambda s: s.last(BASE + "state/gateway") is not None, 60)
+        assert str(daemon.config_file) in seen.last(BASE + "state/gateway")["reason"]
+        await until(lambda: "the pages are served" in daemon.log, 60)
+        assert "The gateway could not start" in (await get(settings["web"]["port"], "/"))[1].decode()
+        assert not vault.connected
+        daemon.config_file.write_text(right)
+        daemon.reload()
+        await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 60)
+        await seen.until(lambda s: s.last(BASE + "state/gateway")["status"] == "online", 60)
+        assert await daemon.stop() == 0, daemon.log[-4000:]
+
+
+async def test_a_wrong_configuration_ends_what_a_person_started(make_daemon, tmp_path):
+    daemon = make_daemon(tmp_path / "gateway", {"site": "x"})
+    environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
+    command = [sys.executable, "-m", "gateway", "run", "--config", str(daemon.config_file)]
+    ended = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(ended.communicate(), 60)
+    assert (ended.returncode, b":1: gateway: is missing" in said) == (2, True), said
 
 
 async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, broker, tmp_path):

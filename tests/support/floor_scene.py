@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from drivers.api import Batch, ReaderAlive, ReaderUp
@@ -10,7 +11,7 @@ from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.floor import Floor
-from gateway.inputs import Input, Tick
+from gateway.inputs import Input, Restart, Tick
 
 T0 = 1_700_000_000 * SECOND
 TICK = 100 * MILLISECOND
@@ -67,6 +68,16 @@ def alive(start: float, end: float, reader: str, every: float = 1.0) -> Iterator
 
 def when(item: Input) -> int:
     return item.arrival if isinstance(item, Batch) else item.t
+
+
+def moved(item: Input, by: int) -> Input:
+    """The item as it is when clocks are ahead by so many microseconds."""
+    if isinstance(item, Batch):
+        return replace(item, arrival=item.arrival + by, offset=item.offset + by)
+    if isinstance(item, Restart):
+        kept = item.kept + by if item.kept else 0
+        return replace(item, t=item.t + by, since=item.since + by, kept=kept)
+    return replace(item, t=item.t + by)
 
 
 def ticked(items: Iterable[Input], until: float, tick: int = TICK) -> list[Input]:

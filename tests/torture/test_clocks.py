@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import time
 from random import Random
+
+import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
@@ -60,3 +64,51 @@ async def test_clocks_that_are_set_and_kills_move_nothing(make_daemon, broker, t
         f"{number} steps of 0.3 s to 54 years either way, {kills} of them over a SIGKILL",
         f"{steps} steps stated, {len(events)} events equal to the replay, 0 movements of {STANDING} standing tags",
     )
+
+
+async def test_reboots_at_1970_move_nothing(make_daemon, broker, tmp_path, say, long):
+    """A machine without a clock of its own: it boots in 1970, NTP puts it right a while later, and what lies in memory
+    is gone each time. The checkpoint on disk is older than the step, or than the time for which a reader is trusted."""
+    if not long:
+        pytest.skip("tests/unit/test_floor_state.py and tests/property/test_clock_steps.py are its short form")
+    wall, waits = WallClock(tmp_path / "wall"), [0.0, 75.0]
+    async with (
+        LlrpEmulator(population(STANDING, rate=150), name="vault", hold_buffer=100_000) as vault,
+        LlrpEmulator(serials(rate=20), name="door", hold_buffer=100_000) as door,
+    ):
+        settings = config(tmp_path / "gateway", broker.port, {"vault": vault, "door": door})
+        daemon = make_daemon(tmp_path / "gateway", settings | {"presence": {"shortest": 2.0}})
+        daemon.program = wall.program
+        in_1970 = 1_000.0 - time.time()
+        with Subscriber(broker.port, BASE + "events/#") as subscriber:
+            for reboot, wait in enumerate(waits):
+                wall.set(in_1970 + 600.0 * reboot)
+                await daemon.start()
+                seen = len(movements(events_of(subscriber)))
+                await subscriber.until(lambda s, n=seen: len(movements(events_of(s))) > n + STANDING + 20, 60)
+                steps = clock_steps(subscriber)
+                wall.set(0.0)
+                await subscriber.until(lambda s, n=steps: clock_steps(s) > n, 60)
+                subscriber.publish(BASE + "cmd/count", {"zone": "vault-1", "duration": 1})  # which goes to disk at once
+                await asyncio.sleep(wait)
+                seen = len(movements(events_of(subscriber)))
+                await subscriber.until(lambda s, n=seen: len(movements(events_of(s))) > n + 5, 60)
+                await daemon.kill()
+                shutil.rmtree(daemon.directory / "journal")
+            await daemon.start()
+            seen = len(movements(events_of(subscriber)))
+            await subscriber.until(lambda s: len(movements(events_of(s))) > seen + 100, 60)
+            door.switch_off()
+            assert await daemon.stop() == 0, daemon.log[-4000:]
+            events = events_of(subscriber)
+    standing = [movement for movement, _ in movements(events, PACKAGE_PREFIX)]
+    assert standing == ["arrived"] * STANDING
+    say(
+        "a machine that boots in 1970, and whose power fails, moves nothing",
+        f"{len(waits)} boots in 1970, put right, and power cuts up to {max(waits):.0f} s behind the checkpoint on disk",
+        f"{clock_steps(subscriber)} steps stated, {len(events)} events, 0 movements of {STANDING} standing tags",
+    )
+
+
+def clock_steps(subscriber: Subscriber) -> int:
+    return sum(event["type"] == "rfid.clock-step.v1" for event in events_of(subscriber))

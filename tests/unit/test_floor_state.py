@@ -7,15 +7,29 @@ import json
 import pytest
 
 from drivers.api import ReaderUp
-from gateway.clock import rfc3339
+from gateway.clock import SECOND, rfc3339
 from gateway.errors import LedgerError
-from gateway.events.envelope import GENESIS, Fact, seal
+from gateway.events.envelope import GENESIS, LOSS, MOVEMENT, Fact, seal
 from gateway.floor import Floor, migrations
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.table import CHUNK
 from gateway.floor.snapshot import Newer, Unreadable, seal_json, unseal
-from gateway.inputs import Restart, Tick
-from tests.support.floor_scene import alive, at, config, epc, read, run, standing, story, ticked, up, when
+from gateway.inputs import ClockStep, Restart, Tick
+from tests.support.floor_scene import (
+    alive,
+    at,
+    config,
+    epc,
+    moved,
+    of_type,
+    read,
+    run,
+    standing,
+    story,
+    ticked,
+    up,
+    when,
+)
 
 
 def lived(until: float = 30) -> Floor:
@@ -187,6 +201,37 @@ def test_events_newer_than_the_checkpoint_say_where_the_tags_are():
     later += [*standing(102, 130, "r2", 1, 1), *standing(102, 130, "r2", 1, 3)]
     ticks = [item for item in ticked(later, 130) if when(item) > at(99.9)]
     assert [entry[:2] for entry in story(run(ticks, restored))] == [("arrived", "dock")]  # only what had departed
+
+
+@pytest.mark.parametrize("jump", [0, 3_600 * SECOND, 50 * 365 * 86_400 * SECOND])
+def test_tags_that_stand_do_not_move_by_a_power_cut_long_after_the_last_checkpoint(jump):
+    """Reads came for three minutes behind the checkpoint on disk, of which one event tells, and a clock that was set:
+    nobody was silent meanwhile. One that is not there any more afterwards is missed as ever."""
+    floor = Floor(config())
+    tags = [("r1", 1, 1), ("r2", 1, 2)]
+    before = [*up(), *alive(0, 10, "r1"), *alive(0, 10, "r2")]
+    before += [read for tag in tags for read in standing(0, 10, *tag)]
+    run(ticked(before, 10), floor)
+    parts = floor.checkpoint()
+    later = [*alive(10, 200, "r1"), *alive(10, 200, "r2"), *standing(150, 200, "r1", 2, 3)]
+    later += [read for tag in tags for read in standing(10, 200, *tag)]
+    said = floor.feed(ClockStep(at(10) + jump, jump, jump, "set")) if jump else []
+    said += run([moved(item, jump) for item in ticked(later, 200)[101:]], floor)
+
+    restored = Floor(config())
+    restored.restore(parts)
+    by = restored.apply([seal(fact, "/rfid/site/gw", "epoch", 1, GENESIS).payload for fact in said])
+    assert by == jump
+    since = max(fact.time for fact in said)
+    after = [*up(206), *alive(207, 290, "r1"), *alive(207, 290, "r2")]
+    after += [read for tag in tags for read in standing(207, 290, *tag)]
+    items = [Restart(at(205), since - jump, False, True, kept=at(10)), *ticked(after, 290)[2_051:]]
+    facts = run([moved(item, jump) for item in items], restored)
+    assert [(fact.data["movement"], fact.data["epc"]) for fact in of_type(facts, MOVEMENT)] == [
+        ("not_seen", epc(3).hex().upper())
+    ]
+    (lost,) = [fact.data for fact in of_type(facts, LOSS) if fact.data["cause"] == "journal-lost"]
+    assert lost["start"] == rfc3339(at(10) + jump)
 
 
 def test_a_payload_that_is_no_event_is_an_error():

@@ -79,6 +79,8 @@ class Portals:
                 case Restart():
                     for reader in sorted(portal.readers):
                         portal.photo_eyes.lose(reader)
+                    if item.kept:  # what is lost comes from no reader again, also not from one that holds its reads
+                        portal.outages.gap(item.kept, item.since)
                     portal.outages.down(item.since)
         return facts
 

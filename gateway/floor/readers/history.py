@@ -168,8 +168,14 @@ class ReaderHistory:
     def _restart(self, item: Restart) -> list[Fact]:
         for reader, past in self.readers.items():
             if past.presumed is not Presumed.UNKNOWN:
-                self._down(reader, past, item.t, item.since, "the gateway was not running")
+                self._down(reader, past, item.t, item.unknown_from, "the gateway was not running")
         return []
+
+    def lose(self, t: int) -> None:
+        """What was read from `t` on is lost: until the readers are up again, silence says nothing."""
+        for reader, past in self.readers.items():
+            if past.presumed is not Presumed.UNKNOWN:
+                self.antenna_clock.darken(self._antennas(reader), DarkCause.READER, t)
 
     def _antenna(self, item: AntennaStatus) -> list[Fact]:
         antenna = self._places.ports[item.reader].get(item.antenna)

@@ -150,7 +150,7 @@ class Readers:
                 lost_from = item.since if item.clean else item.t
                 self._down(reader, now, item.since, "the gateway was not running", lost_from)
         if item.journal_lost:
-            facts.append(_loss(self._gateway, item.t, "journal-lost", item.kept or item.since, item.t, False))
+            facts.append(_loss(self._gateway, item.t, "journal-lost", item.unknown_from, item.t, False))
         if item.rebuilt:
             lost = _lost(self._gateway, "state-rebuilt", item.since, item.t, False)
             facts.append(loss(self._gateway, item.t, {**lost, "rebuilt": list(item.rebuilt)}))

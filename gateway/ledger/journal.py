@@ -114,6 +114,31 @@ class Journal:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def renewed(self) -> bool:
+        """Looks after the files: where somebody has deleted any, begins anew behind the newest input, under the same
+        id, and returns True. What was in them is safe with the next checkpoint on disk only. Where it cannot, `problem`
+        says so."""
+        paths = [self._path, *(path for _, path, _ in self._segments)]
+        if all(path.exists() for path in paths):
+            return False
+        try:
+            if self._lock >= 0:
+                os.close(self._lock)
+            self._lock = -1
+            self._lock = lock.lock(self._directory / "lock", f"the journal in {self._directory}")
+            self._spares = Spares(self._directory, self._segment_bytes)
+            self._spares.open()
+            self._discard(self.position, self._id)
+            self._spares.fill(self._wanted())
+        except OSError as error:
+            self.problem = str(self._unusable(error))
+            return False
+        except LedgerError as error:
+            self.problem = str(error)
+            return False
+        self.problem = ""
+        return True
+
     def append(self, item: Input) -> int:
         """Writes one input, or passes it over, and returns its position."""
         record = encode_record(self._next, item)
@@ -230,7 +255,7 @@ class Journal:
             self._used -= self._size
             self._new_segment()
 
-    def _discard(self, position: int) -> None:
+    def _discard(self, position: int, identity: bytes = b"") -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -238,7 +263,7 @@ class Journal:
             path.unlink()
         self._segments.clear()
         self._used = 0
-        self._id = secrets.token_bytes(16)
+        self._id = identity or secrets.token_bytes(16)
         self._next = position + 1
         self._new_segment()
 

@@ -104,6 +104,8 @@ class Standby:
     def write(self, saves: Iterable[tuple[Mapping[str, bytes], bool]], stand: Stand, base: Base) -> None:
         """In one transaction: packed parts that replace those of the same key, in order, each time with whether the
         disk has them and all before them, and what holds after the last."""
+        if not self._path.exists():
+            raise FileNotFoundError(f"{self._path} was deleted")
         db = self._open()
         db.execute("BEGIN IMMEDIATE")
         try:

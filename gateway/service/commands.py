@@ -110,13 +110,17 @@ class Commands:
         raise Refused(f"there is no command {name!r}; there are: {', '.join(self.names)}")
 
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
-        """A command for the floor, from the outside or from the gateway's own sources of manifests and sets."""
+        """A command for the floor, from the outside or from the gateway's own sources of manifests and sets. One that
+        names its request and was taken before, also by a run that was killed then, is only answered again."""
         if self._closed:
             raise Refused("the gateway is stopping: send it again when it is back")
         command = Command(self._now(), name, self.identifiers.resolve(name, decoded(name, args, self.identifiers)))
-        self._pipeline.floor.admit(command)
-        position = self._pipeline.take(command)
-        answer = {"accepted": rfc3339(command.t)}
+        taken = self._pipeline.requests.taken(command)
+        if taken is None:
+            self._pipeline.floor.admit(command)
+            self._pipeline.take(command)
+        position = self._pipeline.position
+        answer = {"accepted": rfc3339(command.t if taken is None else taken)}
         if name not in _BULKY:
             return answer
         self._pipeline.hurry_checkpoint()

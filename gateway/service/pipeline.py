@@ -28,6 +28,7 @@ from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.disorder import Disorder
 from gateway.service.event_clock import EventClock
+from gateway.service.requests import Requests
 
 _CHECKPOINT_PRESSURE = 0.5
 """The other half of the journal is room for what comes until the checkpoint is on disk."""
@@ -91,6 +92,7 @@ class Pipeline:
         self._unsaved = False
         self._on_disk, self._going_to_disk = 0, 0
         self._released = asyncio.Event()
+        self.requests = Requests()
         self.retained: Sequence[str] = ()
         """Topics that the broker may hold: a later run clears those that it does not say anew."""
         self.checkpoints = 0
@@ -133,6 +135,11 @@ class Pipeline:
         return self._journal.pressure
 
     @property
+    def position(self) -> int:
+        """Of the newest input, in the journal."""
+        return self._position
+
+    @property
     def last_tick(self) -> int:
         """Event time of the newest tick, microseconds UTC."""
         return self._last_tick
@@ -155,6 +162,7 @@ class Pipeline:
         position = self._position
         if isinstance(item, Command):
             self._disk_at = 0
+            self.requests.note(item)
         if self.floor.crowded and not isinstance(item, Tick):
             self._say_time()
         return position
@@ -222,6 +230,7 @@ class Pipeline:
             "floor_config": self._config.floor_json(),
             "release": __version__,
             "retained": orjson.dumps(list(self.retained)).decode(),
+            "requests": self.requests.dump(),
         }
         whole = self._whole or bool(self._ledger.standby_problem)
         on_disk = on_disk or clean or whole or self._disk_due
@@ -277,6 +286,13 @@ class Pipeline:
         if self._recorder is not None:
             position = min(position, self._recorder.position)
         self._journal.release(position)
+        if self._journal.renewed():
+            self._log.error(
+                "the journal was deleted while the gateway had it open; it begins anew",
+                directory=str(self._config.journal.directory),
+            )
+            self._whole = True
+            self.hurry_checkpoint()
 
     def not_saved(self, *, refused: bool = False) -> None:
         """The attempt to save a checkpoint has failed. Where it was `refused` for want of those before it, the next is

@@ -12,7 +12,7 @@ tell what is in sections of a checkpoint that cannot be read, as after an upgrad
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import orjson
@@ -23,7 +23,7 @@ from gateway.floor import Floor
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.snapshot import Unreadable
-from gateway.inputs import ClockStep, Restart, Room, Tick
+from gateway.inputs import ClockStep, Command, Restart, Room, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, OpenedLedger
 from gateway.ops.logs import Logger
@@ -39,13 +39,14 @@ _PAGE_BYTES = 16 << 20
 
 @dataclass(slots=True)
 class _Tail:
-    """What the journal still knows: inputs given again, and the time of the last of them. `kept` is the time of the
-    checkpoint, where nothing but events is known of what came behind it."""
+    """What the journal still knows: inputs given again, the commands among them, and the time of the last of them.
+    `kept` is the time of the checkpoint, where nothing but events is known of what came behind it."""
 
     lost: bool
     replayed: int
     last_tick: int
     kept: int = 0
+    commands: list[Command] = field(default_factory=list)
 
 
 async def recover(
@@ -87,6 +88,9 @@ async def recover(
     if recorder is not None:
         recorder.resume(journal)
     pipeline = Pipeline(config, floor, ledger, journal, recorder, clock, log)
+    pipeline.requests.load(found.meta.get("requests", "[]"))
+    for command in tail.commands:
+        pipeline.requests.note(command)
     clock.seed_age(int(found.meta.get("age", tail.last_tick)) or clock.now())
     if not found.fresh or tail.lost:
         retained = found.meta.get("retained")
@@ -168,6 +172,8 @@ async def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger
         say = partial(_say, ledger, position)
         say(floor.feed(item, say))
         tail.replayed += 1
+        if isinstance(item, Command):
+            tail.commands.append(item)
         if isinstance(item, Tick | ClockStep | Restart):
             tail.last_tick = max(tail.last_tick, item.t)
     return tail

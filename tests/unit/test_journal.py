@@ -446,3 +446,46 @@ def test_values_that_are_no_plain_data_change_nothing(tmp_path: Path) -> None:
     assert journal.append(Tick(T)) == 1
     journal.close()
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["the directory", "the file that is written", "a file before it"])
+def test_a_journal_that_is_deleted_begins_anew_behind_its_newest_input(tmp_path: Path, what: str) -> None:
+    directory = tmp_path / "journal"
+    journal = Journal(JournalConfig(directory=directory, max_bytes=MEGABYTE))
+    journal.open()
+    while len(files := sorted(directory.glob("*.journal"))) < 3:
+        journal.append(Tick(T))
+    assert not journal.renewed()
+    if what == "the directory":
+        shutil.rmtree(directory)
+    else:
+        files[-1 if what == "the file that is written" else 0].unlink()
+    journal.append(Tick(T))
+    identity, newest = journal.id, journal.position
+    assert journal.renewed()
+    assert not journal.renewed()
+    journal.append(Tick(T + 1))
+    journal.close()
+
+    again = Journal(JournalConfig(directory=directory, max_bytes=MEGABYTE))
+    assert again.open() == JournalState(identity, newest + 1, newest + 1, 0)
+    assert list(again.read(after=newest)) == [(newest + 1, Tick(T + 1))]
+    again.close()
+
+
+def test_a_journal_that_cannot_begin_anew_says_so_until_it_can(tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    journal = Journal(JournalConfig(directory=directory, max_bytes=MEGABYTE))
+    journal.open()
+    journal.append(Tick(T))
+    shutil.rmtree(directory)
+    directory.write_text("a file where the directory should be")
+    for _ in range(2):
+        assert not journal.renewed()
+        journal.append(Tick(T))
+        assert str(directory) in journal.problem
+    directory.unlink()
+    assert journal.renewed()
+    journal.append(Tick(T))
+    assert journal.problem == ""
+    journal.close()

@@ -83,6 +83,8 @@ def _progress(session: Mapping[str, Any]) -> str:
         return f"Everything is {done}. Close the session for the verdict."
     if counts["undetermined"]:
         return f"{number(counts['undetermined'], 'package')} passed, and nobody can say which way: scan by hand."
+    if not counts["missing"] and (people := _answering(session)):
+        return f"Everything is {done}, and {people}. Close the session: it will not be complete."
     if not counts["missing"] and unwatched(session):
         return f"Everything is {done}, but the portal was not watched all the while. Look, and confirm."
     return f"{counts['missing']} still to be {done}."
@@ -95,6 +97,15 @@ def unwatched(source: Mapping[str, Any]) -> str:
     return ", ".join(f"antenna {antenna} for {seconds:.0f} s" for antenna, seconds in lengths.items())
 
 
+def _answering(source: Mapping[str, Any]) -> str:
+    """Who answers for what was not known; nothing where nobody does."""
+    people = list(source.get("answered_by") or ())
+    if not people:
+        return ""
+    names = " and ".join(filter(None, (", ".join(people[:-1]), people[-1])))
+    return f"{names} {'answers' if len(people) == 1 else 'answer'} for what was not known"
+
+
 def _done(source: Mapping[str, Any]) -> str:
     return "loaded" if source["direction"] == "out" else "received"
 
@@ -105,6 +116,8 @@ def _what_was_wrong(state: Mapping[str, Any]) -> str:
         return f"{wrong}. Fix the load or correct the manifest."
     if not counts["lines"]:
         return "There is nothing on the manifest, or there is none."
+    if people := _answering(state["last_verdict"]):
+        return f"Everything is {_done(state['last_verdict'])}, and {people}. That is never complete."
     return "The portal was not watched all the while. Open the session again, look, and confirm."
 
 

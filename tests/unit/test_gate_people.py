@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import Refused
-from gateway.floor.gate import Gate
+from gateway.floor.gate import Gate, unfinished
 from gateway.history import text
+from gateway.web.wording import shown
 from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
 from tests.support.history_events import History
 
@@ -103,6 +104,36 @@ def test_who_answers_for_a_package_does_not_answer_for_a_hold_that_comes_later()
         run(gate, [command(5, "gate.close", dock="dock-1"), command(60, "watch", list="hold", uids=[])])
     )
     assert (verdict["outcome"], verdict["evidence"]["overrides"][0]["by"]) == ("mismatch", "ann")
+
+
+def test_an_answer_stands_in_every_later_verdict_however_many_others_were_loaded_meanwhile(monkeypatch):
+    monkeypatch.setattr(unfinished, "MAX_UNFINISHED", 2)
+    gate = Gate(config())
+    run(gate, [manifest(0, {"2": {"record": None}}), command(1, "gate.open", dock="dock-1")])
+    run(gate, [command(2, "gate.override", dock="dock-1", uid=uid(2), by="ann", reason="Metrc is down")])
+    assert shown(gate.state("dock-1")).sentence == "1 still to be loaded."
+    run(gate, [command(3, "gate.close", dock="dock-1")])
+    for number in range(4):
+        t = 10.0 + 10 * number
+        other = manifest(t, [100 + number], name=f"N{number}")
+        opening = command(t + 1, "gate.open", dock="dock-1", manifest=f"N{number}")
+        run(gate, [other, opening, transit(t + 3, 100 + number), command(t + 4, "gate.close", dock="dock-1")])
+    elapse(gate, at(60))
+    again = Gate(config())
+    again.load(json.loads(json.dumps(gate.dump())))
+    run(again, [manifest(61, [2], version=2, as_of=61), command(62, "gate.open", dock="dock-1", manifest="M1")])
+    run(again, [transit(64, 2)])
+    assert shown(again.state("dock-1")).sentence == (
+        "Everything is loaded, and ann answers for what was not known. Close the session: it will not be complete."
+    )
+    run(again, [command(65, "gate.close", dock="dock-1")])
+    (verdict,) = verdicts(elapse(again, at(80)))
+    assert [item["override"]["by"] for item in verdict["matched"]] == ["ann"]
+    assert verdict["outcome"] == "incomplete"
+    state = again.state("dock-1")
+    assert state["lamp"] == "red"
+    words = "Everything is loaded, and ann answers for what was not known. That is never complete."
+    assert shown(state).sentence == words
 
 
 def test_an_answer_is_known_to_a_start_that_has_only_the_events():

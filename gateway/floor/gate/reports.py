@@ -307,6 +307,7 @@ def outline(session: Session, delivery: Delivery | None, *, ready: bool, dark: M
         "ending": session.ending is not None,
         "ready": ready,
         "unwatched_s": in_seconds(dark),
+        "answered_by": sorted({override["by"] for override in session.overrides.values()}),
         "counts": tally(session, delivery),
     }
 

@@ -21,36 +21,44 @@ MAX_UNFINISHED = 16
 by `shipped_once`."""
 
 
+MAX_ANSWERED = 128
+"""Deliveries for which it is remembered who answers for what: those of a week in which the state's system is away."""
+
+
 @dataclass(slots=True)
 class _Left:
     tags: dict[str, Tag]
     unwatched: dict[str, int]
     confirmed: list[Confirmation]
-    overrides: dict[str, Override]
 
 
 class Unfinished:
-    """The loads of deliveries that had a session, the newest last."""
+    """The loads of deliveries that had a session, the newest last, and who answers for what of a delivery."""
 
     def __init__(self) -> None:
         self._left: Bounded[DeliveryKey, _Left] = Bounded(MAX_UNFINISHED)
+        self._answered: Bounded[DeliveryKey, dict[str, Override]] = Bounded(MAX_ANSWERED)
 
     def leave(self, key: DeliveryKey, session: Session, unwatched: dict[str, int]) -> None:
         """Keeps what a session that ends leaves to the next one of its delivery."""
         for tag in session.tags.values():
             tag.carried = True
-        self._left.renew(key, _Left(session.tags, unwatched, session.confirmed, session.overrides))
+        self._left.renew(key, _Left(session.tags, unwatched, session.confirmed))
+        if session.overrides:
+            self._answered.renew(key, session.overrides)
 
     def carry(self, session: Session) -> int:
         """Gives a session what was left to it; returns how many packages that are."""
-        left = None if session.key is None else self._left.pop(session.key, None)
+        if session.key is None:
+            return 0
+        session.overrides |= self._answered.pop(session.key, {})
+        left = self._left.pop(session.key, None)
         if left is None:
             return 0
         for uid, tag in left.tags.items():
             tag.status = tag.judgement = None
             session.tags.setdefault(uid, tag)
         session.before, session.confirmed = left.unwatched, left.confirmed
-        session.overrides = left.overrides
         return len(left.tags)
 
     def came_back(self, key: DeliveryKey, p: Pass) -> None:
@@ -61,16 +69,19 @@ class Unfinished:
 
     def dump(self) -> list[Any]:
         """The state for a checkpoint, ready for JSON."""
-        return [
-            [*key, dump_tags(left.tags), left.unwatched, left.confirmed, left.overrides]
-            for key, left in self._left.items()
-        ]
+        nothing = _Left({}, {}, [])
+        rows: list[Any] = []
+        for key in [*(key for key in self._answered if key not in self._left), *self._left]:
+            left = self._left.get(key, nothing)
+            rows.append([*key, dump_tags(left.tags), left.unwatched, left.confirmed, self._answered.get(key, {})])
+        return rows
 
     def load(self, dump: list[Any]) -> None:
         """Takes over what `dump` gave."""
         for manifest, delivery, tags, unwatched, confirmed, *more in dump:
-            overrides = dict(more[0]) if more else {}
-            self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed), overrides))
+            self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed)))
+            if more and more[0]:
+                self._answered.renew((manifest, delivery), dict(more[0]))
 
 
 _OUTLINE = (
@@ -88,7 +99,8 @@ class LastVerdicts:
 
     def given(self, dock: str, data: Mapping[str, Any], sets: Sets) -> None:
         """A verdict was given: the data of its event, and the sets of packages as they are in it."""
-        self._outlines[dock] = {key: data[key] for key in _OUTLINE}
+        answered = sorted({override["by"] for override in data["evidence"].get("overrides", ())})
+        self._outlines[dock] = {key: data[key] for key in _OUTLINE} | {"answered_by": answered}
         self._lines[dock] = verdict.lines(sets)
 
     def outline(self, dock: str) -> dict[str, Any] | None:

@@ -173,6 +173,16 @@ def time_3(content: Content) -> Content:
     return content | {"reader_history": content["reader_history"] | {"habits": habits}}
 
 
+def time_4(content: Content) -> Content:
+    """Habits count bursts of others, no longer windows: what was known of the others' reads begins anew."""
+    history = content["reader_history"]
+    habits = [
+        [antenna, place, last, last, at, 0, widest, 0.0, silent, 0, 0]
+        for antenna, place, _, last, at, _, widest, _, silent in history["habits"]["habits"]
+    ]
+    return content | {"reader_history": history | {"habits": history["habits"] | {"habits": habits}}}
+
+
 def _past_of_flags(past: Content) -> Content:
     kept = {key: value for key, value in past.items() if key not in ("announced", "up", "quiet", "alarm")}
     if past["up"]:
@@ -189,7 +199,7 @@ def _now_of_flags(entry: Content) -> Content:
 
 
 STEPS: Final[Mapping[str, tuple[Step, ...]]] = {
-    "time": (time_1, time_2, time_3),
+    "time": (time_1, time_2, time_3, time_4),
     "presence": (presence_1, presence_2, presence_3, presence_4),
     "portals": (portals_1, portals_2, portals_3, portals_4, portals_5),
     "counts": (counts_1, counts_2),

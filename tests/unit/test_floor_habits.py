@@ -12,6 +12,7 @@ from drivers.api import ReaderDown
 from gateway.clock import SECOND, micros
 from gateway.events.envelope import ALARM, Fact
 from gateway.floor import Floor
+from gateway.floor.migrations import time_4
 from gateway.floor.places import Places
 from gateway.floor.readers.habits import Habits
 from gateway.inputs import Input
@@ -88,19 +89,57 @@ def test_time_in_which_it_did_not_watch_is_no_silence():
     assert said(items, LEARNT + 5 * HOUR) == []
 
 
+INSIDE, OUTSIDE = 0, 1
+LOADS = 1200.0
+"""Seconds from one load that goes through the door to the next."""
+
+
+def silent_at_the_door(until: float, reads: Iterable[tuple[float, int]], habits: Habits) -> dict[int, int]:
+    """The antennas of the door that are found silent, and in which hour."""
+    found: dict[int, int] = {}
+    for second, antenna in [*sorted(reads), (until, -1)]:
+        while habits.due <= at(second):
+            silent = habits.found_silent(lambda _, t=habits.due: t, habits.due)
+            found |= dict.fromkeys(silent, (habits.due - at(0)) // micros(HOUR))
+        if antenna >= 0:
+            habits.read(antenna, at(second), at(second))
+    return found
+
+
+def load(second: float, *antennas: int) -> list[tuple[float, int]]:
+    return [(second + 2 * antenna + n / 4, antenna) for antenna in antennas for n in range(20)]
+
+
+def loads(first: float, last: float, *antennas: int) -> list[tuple[float, int]]:
+    return [read for n in range(round((last - first) / LOADS)) for read in load(first + n * LOADS, *antennas)]
+
+
 def test_a_door_antenna_that_hears_nothing_of_what_the_other_side_hears():
-    habits = Habits(Places(config(**DOOR)))
-    inside, outside = 0, 1
-    hours = [at(hour * HOUR) for hour in range(12)]
-    found = {}
-    for hour in hours:
-        for n in range(150):
-            habits.read(inside, hour + n * SECOND, hour + n * SECOND)
-            if hour < hours[6]:
-                habits.read(outside, hour + n * SECOND, hour + n * SECOND)
-        while habits.due <= hour + micros(HOUR) - 1:
-            found |= dict.fromkeys(habits.found_silent(lambda antenna, t=habits.due: t, habits.due), hour)
-    assert found == {outside: hours[8]}
+    reads = loads(0, 30 * HOUR, INSIDE, OUTSIDE) + loads(30 * HOUR, 60 * HOUR, INSIDE)
+    assert silent_at_the_door(60 * HOUR, reads, Habits(Places(config(**DOOR)))) == {OUTSIDE: 38}
+
+
+@pytest.mark.parametrize("every", [2.0, 90.0])
+def test_what_stands_at_one_side_of_a_door_all_weekend_says_nothing_of_the_other(every: float):
+    stands = [(30 * HOUR + n * every, INSIDE) for n in range(round(60 * HOUR / every))]
+    reads = loads(0, 30 * HOUR, INSIDE, OUTSIDE) + stands
+    assert silent_at_the_door(90 * HOUR, reads, Habits(Places(config(**DOOR)))) == {}
+
+
+def test_before_it_has_seen_a_night_it_says_nothing_of_what_others_read():
+    reads = loads(0, 10 * HOUR, INSIDE, OUTSIDE) + loads(10 * HOUR, 24 * HOUR, INSIDE)
+    assert silent_at_the_door(24 * HOUR, reads, Habits(Places(config(**DOOR)))) == {}
+
+
+def test_habits_that_counted_windows_begin_anew():
+    old = Habits(Places(config(**DOOR)))
+    silent_at_the_door(30 * HOUR, loads(0, 30 * HOUR, INSIDE, OUTSIDE), old)
+    dump = old.dump()
+    dump["habits"] = [values[:9] for values in dump["habits"]]
+    new = Habits(Places(config(**DOOR)))
+    new.load(time_4({"reader_history": {"habits": dump}})["reader_history"]["habits"], list(range(3)))
+    habit = new.of[OUTSIDE]
+    assert (habit.widest_others, habit.last - habit.began, habit.last) == (0.0, 0, old.of[OUTSIDE].last)
 
 
 @pytest.mark.slow

@@ -1,14 +1,17 @@
 """Antennas that read nothing against their own habit: a cable that came off, which no reader reports.
 
-Two silences of each antenna are measured, both only while it is watching: the time since its newest read, and in how
-many windows others at its place (a zone, or a portal) have read since. The widest of each so far is its habit, which
-fades within WEEK. A silence is one against the habit where it is WIDER times as wide, and lasted for PATIENCE:
+Two silences of each antenna are measured, both only while it is watching: the time since its newest read, and how
+many bursts others at its place (a zone, or a portal) have read since. A burst is DENSE windows with reads within BRIEF
+after a PAUSE without any: what comes, as a load does. What stands there all night is one burst however long it is read,
+and a stray now and then is none. The widest of each silence so far is its habit, which fades within WEEK. A silence is
+one against the habit where it is WIDER times as wide, and lasted for PATIENCE:
 
 - in time, where the antenna is *steady*: it never was silent for longer than STEADY, as before a shelf with stock; and
   only while the zone still holds tags, since a shelf may be emptied;
-- in what others read meanwhile, at any place: an antenna of a door that hears nothing of twenty loads.
+- in what others read meanwhile, at any place: an antenna of a door that hears nothing of two dozen loads.
 
-Nothing is said of an antenna whose reads span less than LEARNING of watching.
+Nothing is said of an antenna whose reads span less than LEARNING of watching, and nothing of what others read before
+they span DAY, which has a night.
 """
 
 from __future__ import annotations
@@ -26,8 +29,13 @@ PATIENCE = 900 * SECOND
 STEADY = 3600 * SECOND
 WIDER = 4
 
-FEWEST_OTHERS = 400
-"""Windows with reads of others that are too few to say anything: about ten loads of a hand cart."""
+DAY = 24 * 3600 * SECOND
+
+PAUSE, BRIEF, DENSE = 60 * SECOND, 30 * SECOND, 8
+"""What makes a burst: a hand cart that goes by gives some twenty windows in five seconds."""
+
+FEWEST_OTHERS = 24
+"""Bursts of others that are too few to say anything."""
 
 EVERY, SELDOM = 60 * SECOND, 3600 * SECOND
 """Microseconds of event time from one inspection to the next: at first, and at most where nothing is read meanwhile."""
@@ -38,8 +46,9 @@ WEEK = 7 * 86_400 * SECOND
 @dataclass(slots=True)
 class Habit:
     """What is known of one antenna. `began` and `last` are its first and newest read in microseconds for which it was
-    watching, `at` the newest in event time; `others` counts windows of others at its place since then. `widest` and
-    `widest_others` are the widest silences so far. `silent`: that was said."""
+    watching, `at` the newest in event time; `others` counts bursts of others at its place since then. `widest` and
+    `widest_others` are the widest silences so far. `silent`: that was said. `burst` is when its own reads began after
+    the newest pause, in event time, and `dense` how many windows they have, up to DENSE."""
 
     began: int
     last: int
@@ -48,12 +57,19 @@ class Habit:
     widest: float = 0.0
     widest_others: float = 0.0
     silent: bool = False
+    burst: int = 0
+    dense: int = 0
 
-    def read(self, watched: int, t: int) -> None:
-        """It read at `t`, when it had been watching for `watched` microseconds in all."""
+    def read(self, watched: int, t: int) -> bool:
+        """It read at `t`, when it had been watching for `watched` microseconds in all. Whether that makes a burst."""
+        if t - self.at > PAUSE or not self.burst:
+            self.burst, self.dense = t, 0
+        is_burst = self.dense + 1 == DENSE and t - self.burst <= BRIEF
+        self.dense = min(self.dense + 1, DENSE)
         self.widest = max(self.widest, watched - self.last)
         self.widest_others = max(self.widest_others, self.others)
         self.last, self.at, self.others = max(self.last, watched), t, 0
+        return is_burst
 
     def against(self, watched: int, *, holds: bool) -> bool:
         """Whether it is silent against its habit; `holds`: its place is known to hold something to be read."""
@@ -61,7 +77,8 @@ class Habit:
         if self.last - self.began < LEARNING or silence < PATIENCE:
             return False
         steady = holds and self.widest <= STEADY and silence > WIDER * self.widest
-        return steady or self.others > max(FEWEST_OTHERS, WIDER * self.widest_others)
+        known = self.last - self.began >= DAY
+        return steady or (known and self.others > max(FEWEST_OTHERS, WIDER * self.widest_others))
 
 
 class Habits:
@@ -84,16 +101,16 @@ class Habits:
         if self._step > EVERY or self.due == NEVER:
             self._step, self.due = EVERY, (t // EVERY + 1) * EVERY
             self._looked = self._looked or t
-        for other in self._neighbours(antenna):
-            if (beside := self.of.get(other)) is not None:
-                beside.others += 1
         habit = self.of.get(antenna)
         if habit is None:
-            self.of[antenna] = Habit(watched, watched, t)
+            self.of[antenna] = Habit(watched, watched, t, burst=t, dense=1)
             return None
         was = replace(habit) if habit.silent else None
         habit.silent = False
-        habit.read(watched, t)
+        if habit.read(watched, t):
+            for other in self._neighbours(antenna):
+                if (beside := self.of.get(other)) is not None:
+                    beside.others += 1
         return was
 
     def found_silent(self, watched: Callable[[int], int], t: int) -> list[int]:
@@ -124,6 +141,7 @@ class Habits:
         self.due += by if self.due != NEVER else 0
         for habit in self.of.values():
             habit.began, habit.last, habit.at = habit.began + by, habit.last + by, habit.at + by
+            habit.burst += by if habit.burst else 0
 
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint."""

@@ -92,6 +92,8 @@ class SecondTries:
     def wait(self, other: float | None, now: float) -> float | None:
         """The shorter of `other` and the seconds until something is due here."""
         dues = [topic.due - now for topic in self._topics.values()]
+        if self._released:
+            dues.append(0.0)
         if self._asking is not None or self._under_way or not dues:
             return other
         wait = max(0.0, min(dues))

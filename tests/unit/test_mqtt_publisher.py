@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LinkError
+from gateway.mqtt import second_tries
 from gateway.mqtt.interface import ACCEPTED, LOST_CODE, Features, Outcome, Properties
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.stats import MqttStats
@@ -171,3 +172,56 @@ async def test_the_broker_is_told_of_a_number_before_it_gets_the_event() -> None
         await run_through(publisher, ledger, connection, [])
     assert [sequence for sequence, _ in said] == [3, 7]
     assert {sent for _, sent in said} == {0}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("others", [0, 1])
+async def test_what_is_set_apart_in_front_of_the_mark_is_released_once_the_mark_has_passed_it(others: int) -> None:
+    ledger = MemoryLedger(published=others)
+    ledger.add(others + 2)
+    for event in ledger.events[:others]:  # behind the mark, and released together with it
+        ledger.set_apart(event, "refused", True)
+    publisher = Publisher(ledger, "base/", 10, lambda: 0, structlog.get_logger(), MqttStats())
+    connection = ScriptedConnection("ar" + "a" * 9, [])
+    serving = asyncio.create_task(publisher.serve(connection))
+    await asyncio.sleep(0.1)
+    (awaited, taken), (refused, answer) = connection.outstanding
+    refused.set_result(answer)
+    await asyncio.sleep(0.1)
+    assert set(ledger.refusals) == set(range(1, others + 1)) | {others + 2}
+    ledger.again = set(ledger.refusals)
+    publisher.released()
+    await asyncio.sleep(5)
+    assert ledger.marks == [], "an event in front is still awaited"
+    connection.outstanding = connection.outstanding[2:]
+    awaited.set_result(taken)
+    for _ in range(30):
+        await asyncio.sleep(0.5)
+        connection.acknowledge([])
+    assert ledger.refusals == {}
+    assert ledger.recovered == [*range(1, others + 1), others + 2]
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+@pytest.mark.looptime
+async def test_more_released_events_than_are_fetched_at_once_all_go_where_nothing_else_happens() -> None:
+    count = 3 * second_tries.BATCH
+    ledger = MemoryLedger(published=count)
+    ledger.add(count)
+    for event in ledger.events:
+        ledger.set_apart(event, "refused", True)
+    publisher = Publisher(ledger, "base/", 10, lambda: 0, structlog.get_logger(), MqttStats())
+    connection = ScriptedConnection("", [])
+    serving = asyncio.create_task(publisher.serve(connection))
+    await asyncio.sleep(1)
+    ledger.again = set(ledger.refusals)
+    publisher.released()
+    for _ in range(count):
+        await asyncio.sleep(0.01)
+        connection.acknowledge([])
+    assert ledger.recovered == list(range(1, count + 1))
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving

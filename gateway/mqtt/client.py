@@ -15,10 +15,9 @@ from typing import Any, cast
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.properties import Properties as PahoProperties
 
 from gateway.errors import LinkError
-from gateway.mqtt import answers, codec, messages, wire
+from gateway.mqtt import answers, codec, connack, messages, properties, wire
 from gateway.mqtt.interface import (
     ACCEPTED,
     LOST_CODE,
@@ -41,7 +40,10 @@ SUBSCRIBE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
 _LARGEST = 268_435_455 + 5
 UNREADABLE = "it does not speak MQTT (a packet that cannot be read)"
-_PINGS = 1.0  # seconds between two looks at the keep-alive
+STUCK_SECONDS = 30.0
+"""Seconds without any acknowledgement after which a connection is of no use whose whole window is awaited."""
+
+_LOOKS = 1.0  # seconds between two looks at the keep-alive and the window, at most; a fifth of a shorter keep-alive
 
 
 class Client(asyncio.Protocol):
@@ -65,6 +67,7 @@ class Client(asyncio.Protocol):
         self._outcomes: dict[int, asyncio.Future[Outcome]] = {}  # by packet id: sent and not acknowledged
         self._held: deque[tuple[asyncio.Future[Outcome], tuple[Any, ...]]] = deque()  # beyond the window
         self._subscriptions: dict[int, asyncio.Future[list[Outcome]]] = {}
+        self._settled = 0.0  # when the broker has last acknowledged something, or the first of what is awaited was sent
         self._packed: tuple[Properties | None, codec.Packed | None] = (None, None)
         self._codec = codec.build(settings, wire.Pipe(self._write))
         self._codec.on_connect = self._on_connect
@@ -89,7 +92,7 @@ class Client(asyncio.Protocol):
         except BaseException:
             self._end("not connected")
             raise
-        self._watch_keepalive()
+        self._watch()
 
     async def _connect(self) -> None:
         """The TCP connection and the TLS handshake, at the first of the broker's addresses where both work."""
@@ -113,10 +116,14 @@ class Client(asyncio.Protocol):
             problem = error
         raise LinkError(f"{self._where}: {connect_problem(problem, settings.tls is not None)}") from problem
 
-    def _watch_keepalive(self) -> None:
-        if not self.lost.done():
-            self._codec.loop_misc()
-            self._loop.call_later(_PINGS, self._watch_keepalive)
+    def _watch(self) -> None:
+        """Pings in time, and ends a connection over which nothing can be sent any more."""
+        if self.lost.done():
+            return
+        self._codec.loop_misc()
+        if len(self._outcomes) >= self.window and self._loop.time() - self._settled > STUCK_SECONDS:
+            self._end(f"the MQTT broker leaves all {self.window} messages unanswered that it takes at once")
+        self._loop.call_later(min(_LOOKS, self._codec.keepalive / 5), self._watch)
 
     async def close(self) -> None:
         """Says goodbye where it still can, and frees the socket. Never raises."""
@@ -172,8 +179,8 @@ class Client(asyncio.Protocol):
                 self._settle(int.from_bytes(packet.body[:2], "big"), codec.outcome(packet.body[2:3]))
             case wire.SUBACK:
                 self._take_suback(packet.body)
-            case wire.CONNACK if len(packet.body) > 1 and packet.body[1]:
-                self._refused(packet.body[1])
+            case wire.CONNACK:
+                self._take_connack(packet.body)
             case wire.DISCONNECT:
                 code = packet.body[0] if packet.body else 0
                 self.blameable = code not in answers.BLAMELESS_ENDS
@@ -181,7 +188,7 @@ class Client(asyncio.Protocol):
                 self._fail(ended(code))
             case wire.PUBLISH if self._connected.done():
                 self._take_message(packet)
-            case wire.PUBREL | wire.PINGRESP | wire.CONNACK:
+            case wire.PUBREL | wire.PINGRESP:
                 self._decode(packet)
             case _ if not self._connected.done():
                 self._fail(UNREADABLE)
@@ -249,6 +256,8 @@ class Client(asyncio.Protocol):
         info = self._codec.publish(*message)
         self._codec.drop_out_messages()  # whether it is acknowledged is known here
         if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if not self._outcomes:
+                self._settled = self._loop.time()
             self._outcomes[info.mid] = outcome
         else:
             outcome.set_result(Outcome(LOST_CODE, paho.error_string(info.rc)))
@@ -295,10 +304,13 @@ class Client(asyncio.Protocol):
 
     def _settle(self, packet_id: int, result: Outcome) -> None:
         outcome = self._outcomes.pop(packet_id, None)
+        self._settled = self._loop.time()
         if outcome is not None and not outcome.done():
             outcome.set_result(result)
         while self._held and len(self._outcomes) < self.window:
-            self._send(*self._held.popleft())
+            outcome, message = self._held.popleft()
+            if not outcome.done():  # nobody waits for it any more
+                self._send(outcome, message)
 
     def _take_suback(self, body: bytes) -> None:
         at = 2
@@ -315,18 +327,19 @@ class Client(asyncio.Protocol):
             self._connected.set_exception(BrokerRefusal(f"{self._where}: {refused_connect(code)}", code))
         self._end("refused")
 
-    def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: PahoProperties | None) -> None:
-        says = codec.said(properties)
-        self.window = int(says.get("ReceiveMaximum", self.window))
-        self.max_packet = min(self.max_packet, int(says.get("MaximumPacketSize", self.max_packet)))
-        session = self._settings.session > 0
-        self.features = Features(
-            version=self._settings.version,
-            retain=self._settings.retain and says.get("RetainAvailable", 1) != 0,
-            qos=min(self._settings.qos, int(says.get("MaximumQoS", 1))),
-            wildcards=says.get("WildcardSubscriptionAvailable", 1) != 0,
-            session=not session or says.get("SessionExpiryInterval", 1) != 0,
-        )
+    def _take_connack(self, body: bytes) -> None:
+        if len(body) < 2:
+            self._fail(UNREADABLE)
+        elif body[1]:
+            self._refused(body[1])
+        elif not self._connected.done():
+            settings, says = self._settings, connack.read(body, self._five)
+            self.window = says.number(properties.RECEIVE_MAXIMUM, self.window, 1)
+            self.max_packet = min(self.max_packet, says.number(properties.MAXIMUM_PACKET_SIZE, self.max_packet, 1))
+            self.features = says.features(settings)
+            self._decode(says.plain(self._five, settings.keepalive))
+
+    def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if not self._connected.done():
             self._connected.set_result(None)
 

@@ -76,11 +76,6 @@ def connect_properties(session: int) -> PahoProperties:
     return properties
 
 
-def said(properties: PahoProperties | None) -> dict[str, Any]:
-    """The properties of a CONNACK by their names."""
-    return dict(properties.json()) if properties is not None else {}  # type: ignore[no-untyped-call]
-
-
 def subscribe(codec: Codec, filters: Sequence[str], five: bool) -> tuple[MQTTErrorCode, int | None]:
     """Writes a SUBSCRIBE with QoS 1; returns its packet id."""
     if five:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from random import Random
@@ -31,6 +32,12 @@ LONGEST_DELAY = 10.0
 
 STEADY_AFTER = 10.0
 """Seconds after which a connection counts as good. A broker that takes us and drops us at once is not hurried."""
+
+RESTLESS, LOUD = 20, 5
+"""Connections in a minute from which on a broker is not hurried either that takes some events over each, such as one
+that two clients of one name throw each other out of; and from which on the log does not name each."""
+
+_MINUTE = 60.0
 
 
 class Link:
@@ -56,6 +63,9 @@ class Link:
         self._stats = stats
         self._rng = rng
         self._last_problem = ""
+        self._reported = -math.inf  # when that was logged
+        self._hurry = False  # the last connection did not end for a reason of the broker's own
+        self._made: deque[float] = deque(maxlen=RESTLESS)  # when the last connections were made
         self._missing: list[str] = []
         self._ladder = Ladder(config.mqtt.version)
         # When the last connection ended: of an earlier run it is only known where `away`, in seconds, is given.
@@ -66,7 +76,7 @@ class Link:
         loop = asyncio.get_running_loop()
         waits = delays(self._rng, first=FIRST_DELAY, cap=LONGEST_DELAY)
         while True:
-            started, published = loop.time(), self._stats.published
+            started, published, self._hurry = loop.time(), self._stats.published, False
             try:
                 async with self._connection() as connection:
                     started = loop.time()
@@ -75,7 +85,7 @@ class Link:
                         await self._serve(connection)
             except LinkError as error:
                 self._report(str(error))
-            if loop.time() - started > STEADY_AFTER or self._stats.published > published:
+            if loop.time() - started > STEADY_AFTER or (self._hurry and self._stats.published > published):
                 waits = delays(self._rng, first=FIRST_DELAY, cap=LONGEST_DELAY)
             await asyncio.sleep(next(waits))
 
@@ -90,11 +100,15 @@ class Link:
         client = Client(settings, self._receive)
         await self._open(client)
         self._stats.connects += 1
-        self._last_problem = ""
+        now = asyncio.get_running_loop().time()
+        self._made.append(now)
+        if now - self._reported > _MINUTE:
+            self._last_problem = ""
         try:
             yield client
         finally:
             self._stats.connected = False
+            self._hurry = client.blameable and not self._often(RESTLESS)
             self._left = asyncio.get_running_loop().time()
             await client.close()
 
@@ -111,6 +125,11 @@ class Link:
         await self._open(client)
         await client.close()
 
+    def _often(self, number: int) -> bool:
+        """Whether so many connections were made in the last minute."""
+        now = asyncio.get_running_loop().time()
+        return sum(now - made < _MINUTE for made in self._made) >= number
+
     def _outdated(self, settings: Settings) -> bool:
         """What the broker kept may be older than the configuration allows. Brokers of MQTT 5 see to that too, in time
         of their own."""
@@ -120,7 +139,8 @@ class Link:
     def _tell(self, features: Features) -> None:
         """One line for the connection, and one for what this broker has not, where that is news."""
         mqtt = self._config.mqtt
-        self._log.info("connected to the MQTT broker", broker=f"{mqtt.host}:{mqtt.port}", version=features.version)
+        say = self._log.debug if self._often(LOUD) else self._log.info
+        say("connected to the MQTT broker", broker=f"{mqtt.host}:{mqtt.port}", version=features.version)
         missing = features.missing()
         if features.version != mqtt.version:
             missing.insert(0, f"no MQTT {mqtt.version}: MQTT {features.version} is spoken; set mqtt.version")
@@ -133,7 +153,11 @@ class Link:
         self._missing = missing
 
     def _report(self, problem: str) -> None:
-        """A broker that stays away is one line in the log, not one for each attempt."""
-        report = self._log.debug if problem == self._last_problem else self._log.warning
+        """A broker that stays away is one line in the log, not one for each attempt; one that takes us and drops us for
+        the same reason is one in a minute."""
+        known = problem == self._last_problem
+        report = self._log.debug if known else self._log.warning
+        if not known:
+            self._reported = asyncio.get_running_loop().time()
         report("no connection to the MQTT broker: events wait in the ledger; trying again", reason=problem)
         self._last_problem = self._stats.why_not = problem

@@ -23,7 +23,8 @@ BURST = 20
 """States sent before the broker must have acknowledged one: they share its window with the events."""
 
 ACK_SECONDS = 5.0
-"""Seconds after which a state that the broker has not acknowledged is sent again."""
+"""Seconds after which a state that the broker has not acknowledged is sent again, and from then on without asking for
+one: each acknowledgement that does not come takes a place in the window for as long as the connection lasts."""
 
 RETRY_SECONDS = 30.0
 """Seconds after which a state that the broker refused is sent again, unless it has changed before."""
@@ -50,6 +51,7 @@ class Board:
         self._wake = asyncio.Event()
         self._refused: dict[str, float] = {}  # when it is to be sent again
         self._taken: set[str] = set()  # topics that the broker has taken over this connection
+        self._unanswered: set[str] = set()  # topics of which the broker left a state unacknowledged
         self._suspects = Suspects()
         self._retain = True
 
@@ -154,16 +156,20 @@ class Board:
         self._suspects.awaits(topic for topic, _, outcome in started if not outcome.done())
         if started:
             await asyncio.wait([outcome for _, _, outcome in started], timeout=ACK_SECONDS)
+        unanswered = []
         for topic, payload, outcome in started:
             if outcome.done():
                 self._note(topic, payload, outcome.result())
             else:
+                outcome.cancel()  # one that still waits for its turn must not follow a newer one
                 self._changed[topic] = None
+                unanswered.append(topic)
+        self._unanswered.update(unanswered[:1])  # the others may wait for that one
         if not connection.lost.done():
             self._suspects.given_up()
 
     def _start(self, connection: Connection, topic: str) -> asyncio.Future[Outcome]:
-        qos = min(1, connection.features.qos)
+        qos = 0 if topic in self._unanswered else min(1, connection.features.qos)
         return connection.send(self._base + topic, self._payloads[topic], qos=qos, retain=self._retain)
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:

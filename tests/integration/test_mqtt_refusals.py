@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 
 from gateway.mqtt import wire
 from tests.support.memory_ledger import MemoryLedger
@@ -117,3 +118,31 @@ async def test_an_answer_that_is_refused_for_now_is_sent_again_before_its_comman
         await until(lambda: broker.acknowledged)
         assert broker.on("res/count")
         assert mqtt.stats.answers_undelivered == 0
+
+
+async def test_a_state_that_stays_unanswered_takes_the_only_place_in_the_window_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.retained.ACK_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.mqtt.client.STUCK_SECONDS", 0.5)
+    ledger = MemoryLedger()
+
+    def puback(topic: str, payload: bytes) -> int | None:
+        return None if topic.endswith("/state/gateway") else 0
+
+    async with odd_broker(puback=puback, connack=b"\x21\x00\x01") as broker, service(broker.port, ledger) as mqtt:
+        await until(lambda: broker.connections > 1)
+        ledger.add(20)
+        mqtt.wake()
+        assert await mqtt.drain(60)
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+async def test_a_broker_that_throws_us_out_again_and_again_is_one_line_a_minute() -> None:
+    another = wire.Packet(wire.DISCONNECT, b"\x8e\x00").encode()
+    with structlog.testing.capture_logs() as logs:
+        async with odd_broker(greeting=another) as broker, service(broker.port, twenty()):
+            await until(lambda: broker.connections > 12)
+    said = [entry["event"].partition(":")[0] for entry in logs if entry["log_level"] in ("info", "warning")]
+    assert 1 <= said.count("no connection to the MQTT broker") <= broker.connections / 3
+    assert 1 <= said.count("connected to the MQTT broker") <= broker.connections / 2

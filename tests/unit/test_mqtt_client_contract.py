@@ -5,6 +5,7 @@ A new release of paho that moves the method, or changes what is public, fails he
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from importlib.metadata import version
 from typing import Any
@@ -228,6 +229,63 @@ async def test_a_broker_says_what_it_has_not() -> None:
     assert client.max_packet == 2048
     assert client.send("topic", b"x" * 3000, qos=1).result().code == 0x95
     assert client.send("topic", b"", qos=1).result().code == 0x9B
+
+
+LIMIT_OF_TEN = b"\x21\x00\x0a"
+ODD_CONNACKS = {
+    "a property that MQTT does not name": (LIMIT_OF_TEN + b"\x7e\x01\x02", 10),
+    "a property twice": (LIMIT_OF_TEN + b"\x21\x00\x14", 10),
+    "a property of another packet": (b"\x08\x00\x01x" + LIMIT_OF_TEN, 10),
+    "the same user property twice": (b"\x26\x00\x01a\x00\x01b" * 2 + LIMIT_OF_TEN, 10),
+    "a property that is cut off": (b"\x21\x00", 65535),
+    "a string that is cut off": (LIMIT_OF_TEN + b"\x12\x00\x09abc", 10),
+    "a limit of nothing": (b"\x21\x00\x00\x27\x00\x00\x00\x00", 65535),
+    "values that are none": (b"\x24\x07\x25\x02\x28\x09" + LIMIT_OF_TEN, 10),
+}
+
+
+@pytest.mark.parametrize("name", ODD_CONNACKS)
+async def test_what_is_odd_in_the_answer_to_a_login_is_unknown_and_the_rest_counts(name: str) -> None:
+    lacks, window = ODD_CONNACKS[name]
+    client, network, _ = logged_in(b"\x20" + bytes([3 + len(lacks), 0, 0, len(lacks)]) + lacks)
+    assert client._connected.done()
+    assert (client.window, client.max_packet, client.features) == (window, 268_435_460, Features())
+    client.send("topic", b"", qos=1)
+    assert packets(network, client)
+
+
+@pytest.mark.parametrize("connack", [b"\x20\x02\x00\x00", b"\x20\x03\x01\x00\x00", b"\x20\x04\x00\x00\x20\x21"])
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_an_answer_to_a_login_may_be_shorter_and_longer_than_it_should(version: str, connack: bytes) -> None:
+    client, _, _ = logged_in(connack, version=version)
+    assert client._connected.done()
+    assert not client.lost.done()
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(1, 1), (20, 20), (0, 30), (65535, 30)])
+async def test_a_keep_alive_that_the_broker_wants_shorter_is_kept(wanted: int, kept: int) -> None:
+    client, _, _ = logged_in(b"\x20\x06\x00\x00\x03\x13" + wanted.to_bytes(2, "big"))
+    assert client._codec.keepalive == kept
+
+
+@pytest.mark.looptime
+async def test_a_connection_of_which_all_that_may_be_awaited_stays_unanswered_is_ended() -> None:
+    client, _, _ = logged_in(b"\x20\x06\x00\x00\x03\x21\x00\x02")
+    client._watch()
+    first = client.send("topic", b"1", qos=1)
+    client.send("topic", b"2", qos=1)
+    given_up = client.send("topic", b"3", qos=1)
+    await asyncio.sleep(20)
+    given_up.cancel()
+    client.data_received(b"\x40\x02\x00\x01")
+    assert first.result() == ACCEPTED
+    assert client.unacknowledged == 1, "what nobody waits for any more is not sent"
+    await asyncio.sleep(100)
+    assert not client.lost.done(), "there is room"
+    client.send("topic", b"4", qos=1)
+    await asyncio.sleep(40)
+    assert "leaves all 2 messages unanswered" in client.lost.result()
+    assert not client.blameable
 
 
 @pytest.mark.parametrize(("version", "code", "meant"), [("5", 0x87, 0x87), ("5", 0xEE, 0xEE), ("3.1.1", 5, 0x87)])

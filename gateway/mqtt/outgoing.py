@@ -4,8 +4,9 @@ Times are arguments, seconds of any one clock:
 - Events leave in the order of their sequence. A refused event holds back the later ones of its topic, no others.
 - A refusal for now slows the pace; a refusal until something is mended does not. Both are sent again after a pause
   that doubles. An event that is refused on and on while others are taken is set apart.
-- What is not answered while later events are, was passed over: it is sent again, as a new packet. Where nothing is
-  answered at all, the oldest alone is sent again until something is.
+- What is not answered while later events are, was passed over: it is sent again, as a new packet, and holds back its
+  topic where that is passed over too and the others are taken. Where nothing is answered at all, the last that was
+  taken and the oldest are sent again in turn, alone, until something is.
 - Where the broker ends the connection, the events that were awaited are sent one at a time over the next ones. One at
   which connections end alone, `DEADLY` times, is set apart; a later one of at least its size after one more.
 """
@@ -13,9 +14,7 @@ Times are arguments, seconds of any one clock:
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
-from heapq import heappop, heappush
 
 from gateway.events.envelope import Event
 from gateway.mqtt.answers import Answer
@@ -23,6 +22,7 @@ from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
 from gateway.mqtt.held import HeldTopics
 from gateway.mqtt.pace import Pace
 from gateway.mqtt.patience import CROWD, DEADLY, DEAF, LIMITS, LONGEST_PROBE, OVERTAKEN, SILENCE, STREAK
+from gateway.mqtt.waiting import Waiting
 
 
 class Outgoing:
@@ -35,8 +35,7 @@ class Outgoing:
         self.silences = 0  # copies that were given up unanswered so far
         self._stream: dict[int, Delivery] = {}  # in the order of sequence, from the mark on
         self._errands: dict[int, Delivery] = {}  # from quarantine
-        self._fresh: deque[Delivery] = deque()
-        self._again: list[tuple[int, Delivery]] = []
+        self._waiting = Waiting()
         self._held = HeldTopics()
         self._flight: dict[int, Delivery] = {}  # by number, in the order of sending
         self._number = 0
@@ -68,7 +67,7 @@ class Outgoing:
     @property
     def unsent(self) -> int:
         """Events that were read and have never been sent."""
-        return len(self._fresh)
+        return self._waiting.unsent
 
     @property
     def errands(self) -> int:
@@ -97,7 +96,7 @@ class Outgoing:
             if event.damage:
                 self._set_apart(delivery, Step.DAMAGED)
             else:
-                self._fresh.append(delivery)
+                self._waiting.add(delivery)
 
     def add_quarantined(self, events: Iterable[Event], replayed: bool = False) -> set[int]:
         """Events from quarantine, or that somebody asked for again; returns the numbers of those that are new here."""
@@ -105,7 +104,7 @@ class Outgoing:
         for event in events:
             if event.sequence not in self._errands and event.sequence not in self._stream:
                 delivery = self._errands[event.sequence] = Delivery(event, quarantined=True, replayed=replayed)
-                heappush(self._again, (event.sequence, delivery))
+                self._waiting.again(delivery)
                 new.add(event.sequence)
                 if event.damage:
                     delivery.reason = event.damage
@@ -118,15 +117,16 @@ class Outgoing:
         """The event to be sent now, if there is one; it is then taken as sent."""
         self._paced = False
         if self._probe is not None:
-            return self._send(self._probe, now) if self._probe.stage is Stage.WAITING else None
-        if self._in_doubt and self._last is not None:
-            if self._flight or not self.pace.allows(now, 0):
+            if self._probe.stage is not Stage.WAITING or self._control is not None:
                 return None
-            self._control = Delivery(self._last, copies=1)
-            return self._send(self._control, now)
+            if self._probes % 2 == 1 and self._last is not None:
+                return self._send_last(self._last, now)
+            return self._send(self._probe, now)
+        if self._in_doubt and self._last is not None:
+            return None if self._flight or not self.pace.allows(now, 0) else self._send_last(self._last, now)
         while (head := self._peek()) is not None:
             if self._must_wait(head):
-                self._pop(head)
+                self._waiting.pop(head)
                 self._hold_back(head)
             elif self._flight and (self._solo(head) or self._solo_in_flight() or self._in_doubt):
                 return None
@@ -134,22 +134,16 @@ class Outgoing:
                 self._paced = self.pace.wait(now) > 0
                 return None
             else:
-                self._pop(head)
+                self._waiting.pop(head)
                 self.pace.sent()
                 return self._send(head, now)
         return None
 
     def _peek(self) -> Delivery | None:
         """The waiting event with the lowest sequence; the smallest one where every event seems to end connections."""
-        while self._again and self._again[0][1].stage is not Stage.WAITING:
-            heappop(self._again)
-        while self._fresh and self._fresh[0].stage is not Stage.WAITING:
-            self._fresh.popleft()
-        head: Delivery | None = self._fresh[0] if self._fresh else None
-        if self._again and (head is None or self._again[0][0] < head.event.sequence):
-            head = self._again[0][1]
+        head = self._waiting.head()
         if head is not None and self._in_doubt:
-            return min(self._waiting(), key=self._rank)
+            return min(self._waiting.every(), key=self._rank)
         return head
 
     def _rank(self, delivery: Delivery) -> tuple[int, int, int]:
@@ -161,17 +155,6 @@ class Outgoing:
     @property
     def _in_doubt(self) -> bool:
         return self._doubt or self._streak >= STREAK
-
-    def _waiting(self) -> list[Delivery]:
-        every = [*(delivery for _, delivery in self._again), *self._fresh]
-        return [delivery for delivery in every if delivery.stage is Stage.WAITING]
-
-    def _pop(self, head: Delivery) -> None:
-        """Takes off the head. A control from the middle is passed over later, as it is no longer waiting."""
-        if self._again and self._again[0][1] is head:
-            heappop(self._again)
-        elif self._fresh and self._fresh[0] is head:
-            self._fresh.popleft()
 
     def _must_wait(self, delivery: Delivery) -> bool:
         """Whether its topic keeps an event from being sent."""
@@ -208,12 +191,17 @@ class Outgoing:
         self._flight[self._number] = delivery
         return delivery
 
+    def _send_last(self, event: Event, now: float) -> Delivery:
+        """Sends once more what was taken last: an answer shows that it is the others."""
+        self._control = Delivery(event, copies=1)
+        return self._send(self._control, now)
+
     # Answers
 
     def answered(self, delivery: Delivery, number: int, answer: Answer, reason: str, now: float) -> None:
         """The copy `number` of an event got `answer`. Answers to copies that were given up count only as a yes."""
         if delivery is self._control:
-            self._prove(answer)
+            self._prove(answer, now)
         elif answer is Answer.TAKEN:
             self._take(delivery, number, now)
         elif delivery.number == number and delivery.stage is Stage.SENT:
@@ -223,10 +211,12 @@ class Outgoing:
             delivery.reason = reason
             self._refuse(delivery, answer, now)
 
-    def _prove(self, answer: Answer) -> None:
-        """Whatever a broker answers to the control, the connection has not ended at it."""
+    def _prove(self, answer: Answer, now: float) -> None:
+        """Whatever a broker answers to the control, the connection has not ended at it, and it is not silent."""
         if answer is not Answer.CUT and self._control is not None:
             self._flight.pop(self._control.number, None)
+            self._answered, self._heard = max(self._answered, self._control.number), now
+            self._end_probe()
             self._control, self._streak = None, 0
             self._doubt, self._proved = False, True
 
@@ -234,9 +224,9 @@ class Outgoing:
         self._taken += 1
         self._heard = now
         self._answered = max(self._answered, number)
-        self._probe, self._probes, self._streak = None, 0, 0
-        self._doubt, self._proved = False, self._doubt
-        self.pace.taken(now, delivery.event.sequence)
+        self._end_probe()
+        self._streak, self._doubt, self._proved = 0, False, self._doubt
+        self.pace.taken(now, delivery.event.sequence, delivery.event.topic)
         if delivery.stage is Stage.SENT and delivery.number == number:
             self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
         self._flight.pop(delivery.number, None)
@@ -255,20 +245,19 @@ class Outgoing:
     def _refuse(self, delivery: Delivery, answer: Answer, now: float) -> None:
         self.silences += answer is Answer.SILENCE
         self._count(delivery, now)
+        is_alone = False
         if answer in (Answer.NOT_NOW, Answer.SILENCE):
-            self.pace.trouble(now, delivery.sent_at)
+            is_alone = not self.pace.trouble(now, delivery.sent_at, delivery.event.sequence, delivery.event.topic)
         limit = LIMITS.get(answer)
-        if limit is not None and (self._exhausted(delivery, answer, now) or delivery.quarantined):
-            if answer is Answer.SILENCE and delivery.quarantined and delivery.refusals < limit.refusals:
-                self._wait_again(delivery, Answer.SILENCE)
-                return
+        few = limit is not None and answer is Answer.SILENCE and delivery.refusals < limit.refusals
+        if limit is not None and (self._exhausted(delivery, answer, now) or (delivery.quarantined and not few)):
             if answer is Answer.UNTIL_MENDED:
                 self.denied.add(delivery.event.topic)
             self._set_apart(delivery, Step.PATIENCE_ENDS)
             self._let_go(self._held.free(delivery.event.topic))
-        elif answer is Answer.SILENCE:
+        elif answer is Answer.SILENCE and (not is_alone or delivery.quarantined):
             self._wait_again(delivery, answer)
-        elif delivery.go(answer) is Stage.DEFERRED:
+        elif delivery.go(Answer.NOT_NOW if answer is Answer.SILENCE else answer) is Stage.DEFERRED:
             self._held.refused(delivery, self._taken, now)
         else:
             self._note(delivery)
@@ -290,7 +279,13 @@ class Outgoing:
 
     def _wait_again(self, delivery: Delivery, cause: Answer | Step) -> None:
         delivery.go(cause)
-        heappush(self._again, (delivery.event.sequence, delivery))
+        self._waiting.again(delivery)
+
+    def _end_probe(self) -> None:
+        """Nothing is sent alone any more. The probe waits like the others where it is not under way."""
+        probe, self._probe, self._probes = self._probe, None, 0
+        if probe is not None and probe.stage is Stage.WAITING:
+            self._waiting.again(probe)
 
     def _let_go(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
@@ -328,19 +323,24 @@ class Outgoing:
     def _look_for_silence(self, now: float) -> None:
         if not self._flight:
             return
-        awaited = self._probe if self._probe is not None else next(iter(self._flight.values()))
-        if awaited is self._control:
+        if self._control is not None and self._probe is None:
             return
+        awaited = self._control or self._probe or next(iter(self._flight.values()))
         since = max(awaited.sent_at, self._heard, self._listening)
         if awaited.stage is not Stage.SENT or now - since <= self._patience() * min(2**self._probes, LONGEST_PROBE):
             return
         del self._flight[awaited.number]
+        if awaited is self._control:
+            self._control = None
+            self._probes += 1
+            return
         awaited.reason = "the broker does not acknowledge it"
         self._probe = None
         self._count(awaited, now)
         self.silences += 1
         if self._exhausted(awaited, Answer.SILENCE, now):
             self._set_apart(awaited, Step.PATIENCE_ENDS)
+            self._let_go(self._held.free(awaited.event.topic))
         else:
             self._probes += 1
             self._probe = awaited
@@ -351,7 +351,7 @@ class Outgoing:
 
     def wait(self, now: float) -> float | None:
         """Seconds until `look` or `next` may have something to do by themselves, None for never."""
-        if not (self._flight or self._held or self._again or self._fresh):
+        if not (self._flight or self._held or self._waiting):
             return None
         return min(0.25, max(self.pace.wait(now), 0.001)) if self._paced else 0.25
 
@@ -362,7 +362,7 @@ class Outgoing:
         awaited, self._flight = list(self._flight.values()), {}
         control, self._control = self._control, None
         self.pace.cut(self._looked, {one.event.sequence for one in awaited if one is not control}, blame, too_fast)
-        self._probe, self._probes = None, 0
+        self._end_probe()
         for delivery in [one for one in awaited if one is not control]:
             if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery):
                 continue
@@ -374,7 +374,7 @@ class Outgoing:
         """Counts a connection against an event; True where it is set apart for that."""
         delivery.deaths += 1
         enough = 1 if delivery.size >= self._deadly else DEADLY
-        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and (self._last or self._waiting()):
+        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and (self._last or self._waiting.every()):
             self._doubt = True
             return False
         if self._streak >= STREAK or delivery.deaths < enough:

@@ -15,11 +15,17 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from gateway.mqtt.blame import Blame
+
 DECREASE = 0.7
 """A rate is cut to this share of what was acknowledged: room for what waits to be sent again."""
 
 SLOWEST = 0.5
 """Events per second at the least: a broker that takes nothing is asked every other second."""
+
+SHARE = 0.1
+"""Share of refusals in the answers of the last seconds below which they are not about the pace: it would fall without
+end where one event in twenty is bad."""
 
 GROWTH = 0.05
 """Share of the rate by which it grows in a second, at least by half an event per second."""
@@ -40,7 +46,7 @@ CEILING = 0.85
 LEAST_WINDOW, LEAST_RATE = 4, 1.0
 """A window and a rate (events per second) below which an end does not push them: it may have had another reason."""
 
-_BUCKETS = 10  # seconds of acknowledgements that are remembered, a count for each
+_BUCKETS = 10  # seconds of answers that are remembered, a count for each
 
 
 class Pace:
@@ -48,6 +54,7 @@ class Pace:
 
     def __init__(self, widest: int) -> None:
         self._widest = widest
+        self._blame = Blame()
         self.window = float(widest)
         self.rate = math.inf
         self._suspects: set[int] = set()  # events that were awaited when the last connection ended, and not taken since
@@ -62,6 +69,7 @@ class Pace:
         self._cut_at = -math.inf
         self._grown_at = 0.0
         self._acknowledged: deque[tuple[int, int]] = deque(maxlen=_BUCKETS)  # (second, count)
+        self._refused: deque[tuple[int, int]] = deque(maxlen=_BUCKETS)
 
     @property
     def slow(self) -> bool:
@@ -89,27 +97,31 @@ class Pace:
         if self.rate != math.inf:
             self._tokens -= 1.0
 
-    def taken(self, now: float, sequence: int) -> None:
+    def taken(self, now: float, sequence: int, topic: str) -> None:
         """The broker has acknowledged the event `sequence`."""
+        self._blame.taken(sequence, topic)
         if sequence in self._suspects:
             self._suspects.discard(sequence)
             if not self._suspects:
                 self._ended_at_none(now)
-        second = int(now)
-        if self._acknowledged and self._acknowledged[-1][0] == second:
-            self._acknowledged[-1] = (second, self._acknowledged[-1][1] + 1)
-        else:
-            self._acknowledged.append((second, 1))
+        _count(self._acknowledged, now)
         widest, _ = self._limits(now)
         if self.window < widest:
             self.window = min(widest, self.window + 1.0 / self.window)
         if self.rate != math.inf:
             self._grow(now)
 
-    def trouble(self, now: float, sent_at: float) -> None:
-        """The broker did not take an event of `sent_at`. What was sent before the last cut says nothing new."""
-        if sent_at <= self._cut_at:
-            return
+    def trouble(self, now: float, sent_at: float, sequence: int, topic: str) -> bool:
+        """The broker did not take an event of `sent_at`; whether that may be about the pace, which what is refused
+        again while the others are taken is not. What was sent before the last cut says nothing new."""
+        is_telling = self._blame.refused(sequence, topic)
+        if is_telling:
+            _count(self._refused, now)
+            if sent_at > self._cut_at and self._refused_lately(now) >= SHARE:
+                self._slow_down(now)
+        return is_telling
+
+    def _slow_down(self, now: float) -> None:
         measured = self._measured(now)
         known = float(measured) if measured > 1 else UNKNOWN  # nothing is known of a broker that was silent altogether
         self.rate = max(SLOWEST, min(self.rate, known) * DECREASE)
@@ -144,7 +156,7 @@ class Pace:
             self.window = max(min(self.window, self._ended_with) / 4, float(min(LEAST_WINDOW, self._widest)))
         window, measured = self.window, self._measured(now)
         known = min(measured, before) if measured > 1 else before
-        self.trouble(now, now)
+        self._slow_down(now)
         self.rate = max(self.rate, LEAST_RATE)
         self.window = window
         self._highest = (window, max(self.rate, CEILING * known))
@@ -167,9 +179,26 @@ class Pace:
 
     def _measured(self, now: float) -> int:
         """The most that was acknowledged in one of the last seconds."""
-        return max((count for second, count in self._acknowledged if second >= int(now) - _BUCKETS), default=0)
+        return max(_lately(self._acknowledged, now), default=0)
+
+    def _refused_lately(self, now: float) -> float:
+        """The share of refusals in all answers of the last seconds."""
+        refused = sum(_lately(self._refused, now))
+        return refused / max(1, refused + sum(_lately(self._acknowledged, now)))
 
     def _fill(self, now: float) -> None:
         burst = max(1.0, self.rate / 10)
         self._tokens = min(burst, self._tokens + (now - self._filled_at) * self.rate)
         self._filled_at = now
+
+
+def _count(seconds: deque[tuple[int, int]], now: float) -> None:
+    second = int(now)
+    if seconds and seconds[-1][0] == second:
+        seconds[-1] = (second, seconds[-1][1] + 1)
+    else:
+        seconds.append((second, 1))
+
+
+def _lately(seconds: deque[tuple[int, int]], now: float) -> list[int]:
+    return [count for second, count in seconds if second >= int(now) - _BUCKETS]

@@ -43,5 +43,5 @@ class Limit:
 LIMITS = {
     Answer.UNTIL_MENDED: Limit(2, 3.0, 3.0),
     Answer.NOT_NOW: Limit(5, 30.0, 600.0),
-    Answer.SILENCE: Limit(5, 30.0, 600.0),
+    Answer.SILENCE: Limit(4, 4.0, 600.0),
 }

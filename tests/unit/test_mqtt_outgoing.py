@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -174,6 +174,79 @@ def test_an_event_that_is_refused_for_now_for_ever_does_not_stop_the_others(answ
     assert set(world.apart) == {7}
     assert world.apart[7].stage is Stage.SET_APART
     assert sorted(world.taken) == sorted(set(range(1, 51)) - {7})
+
+
+def busy_source() -> list[Event]:
+    """Twenty events a second for two minutes, one in a hundred of them of a topic of its own."""
+    return [
+        replace(event, topic="events/count/seldom") if event.sequence % 100 == 0 else event
+        for event in events(2400, topics=4)
+    ]
+
+
+def busy(answer: int | None, bad: Callable[[Event], bool]) -> World:
+    """They meet a broker that gives those that are `bad` always this answer."""
+    world, source = World(lambda now, event: answer if bad(event) else 0), busy_source()
+    for start in range(0, len(source), 20):
+        world.outgoing.add(source[start : start + 20])
+        world.run(world.now + 1.0)
+    return world
+
+
+@pytest.mark.parametrize("answer", [None, 0x97])
+def test_one_event_that_alone_is_never_taken_slows_the_others_down_only_once(answer: int | None) -> None:
+    world = busy(answer, lambda event: event.sequence == 100)
+    assert set(world.apart) == {100}
+    assert len(world.taken) >= 2390
+    assert world.outgoing.pace.rate > 20
+
+
+BAD = {
+    "some events of a topic": lambda event: event.topic.endswith("/3") and event.sequence % 20 == 3,
+    "all events of a topic, seldom": lambda event: event.topic.endswith("/seldom"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_some_that_are_never_answered_do_not_slow_the_others_down(name: str) -> None:
+    world = busy(None, BAD[name])
+    topics = {event.topic for event in busy_source() if BAD[name](event)}
+    good = {event.sequence for event in busy_source() if event.topic not in topics}
+    assert len(good & set(world.taken)) >= 0.99 * len(good)
+    assert not good & set(world.apart)
+
+
+def test_a_topic_that_alone_is_refused_for_now_does_not_slow_the_others_down() -> None:
+    world = busy(0x97, BAD["all events of a topic, seldom"])
+    assert len(world.taken) >= 0.99 * (2400 - 24)
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_window_of_which_most_is_never_answered_lets_the_others_through(answered: int) -> None:
+    silent = range(1 + answered, 9)
+    world = World(lambda now, event: None if event.sequence in silent else 0, Outgoing(Pace(10)))
+    world.outgoing.add(events(200))
+    assert set(world.run(60.0).taken) >= set(range(9, 201))
+    assert world.run(200.0).mark == 200
+    assert set(world.apart) == set(silent)
+
+
+def test_a_probe_that_could_not_be_sent_is_not_forgotten() -> None:
+    """There is no room for it over a connection whose window is awaited, and then the connection ends, or an answer
+    comes to another event."""
+    for late_answer in (True, False):
+        outgoing = Outgoing(Pace(2))
+        outgoing.add(events(2))
+        first, second = outgoing.next(0.0), outgoing.next(0.0)
+        assert first is not None
+        assert second is not None
+        for now in range(4):
+            outgoing.look(float(now))  # the first is to be sent again alone, and nobody asks for it
+        if late_answer:
+            outgoing.answered(second, second.number, Answer.TAKEN, "", 4.0)
+        else:
+            outgoing.cut(blame=False)
+        assert outgoing.next(5.0) is first
 
 
 def test_one_lost_acknowledgement_on_a_busy_site_is_asked_for_again() -> None:

@@ -22,6 +22,7 @@ from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc import http as metrc_http
+from gateway.sources.metrc.access import pause_after
 from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
 from gateway.sources.metrc.poller import Metrc
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
@@ -145,6 +146,7 @@ SHAPES = {
     "camelCase": lambda item: {key[:1].lower() + key[1:]: value for key, value in item.items()},
     "words": lambda item: {"".join(f" {c}" if c.isupper() else c for c in key).strip(): v for key, v in item.items()},
     "numbers in quotes": quoted,
+    "numbers with a fraction": lambda item: {k: float(v) if type(v) is int else v for k, v in item.items()},
     "no totals": lambda item: {key: value for key, value in item.items() if not key.startswith("Total")},
     "no wrapper": unwrapped,
     "null for an empty list": lambda item: item | ({"Data": None} if item.get("Data") == [] else {}),
@@ -319,6 +321,22 @@ async def test_keys_that_are_withdrawn_in_the_middle_stop_the_round(metrc, tmp_p
     with pytest.raises(MetrcError, match="401"):
         await site.source.poll()
     assert site.manifests() == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+async def test_what_else_is_refused_is_said_once_and_keeps_no_manifest_from_coming(metrc, tmp_path, status):
+    metrc.trouble["/transfers/v2/incoming"] = [status, ...]
+    metrc.trouble["/packages/v2/onhold"] = [status, ...]
+    site = Site(metrc, tmp_path, incoming=True, stock=True)
+    for _ in range(2):
+        await site.source.poll()
+    assert len(site.manifests()) == 1
+    assert ["incoming" in reason for reason in site.said()] == [True, False]
+
+
+def test_rounds_that_are_refused_come_ever_more_rarely():
+    assert [pause_after(60.0, refused) for refused in (0, 1, 2, 3, 4, 99)] == [60, 120, 240, 480, 600, 600]
+    assert pause_after(3600.0, 5) == 3600, "never more often than configured"
 
 
 @pytest.mark.parametrize("content", ["", "  \n", "two\nlines", "x" * 300, "kéy"])
@@ -518,8 +536,9 @@ async def test_half_a_list_changes_nothing_and_odd_packages_are_left_out(metrc, 
     lists["onhold"] = [package(A), package("no EPC"), {"Label": 7}, package("<b>")]
     metrc.trouble["/packages/v2/active"] = [500, ...]
     site = Site(metrc, tmp_path, hold_list="hold", stock=True)
-    with pytest.raises(MetrcError):
-        await site.source.poll()
+    await site.source.poll()
+    assert len(site.manifests()) == 1, "the manifest does not wait for the packages"
+    assert "given up after" in site.said()[0]
     assert [name for name, _ in site.commands if name in ("watch", "stock")] == []
     metrc.trouble.clear()
     lists["active"] = [package(B, ExpirationDate="soon", Item={"Name": 7})]

@@ -19,7 +19,7 @@ from gateway.errors import Refused, RfidError
 from gateway.floor.books.compare import IN_TRANSIT
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
+from gateway.sources.metrc.access import Connect, connector, pause_after, read_keys
 from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.shapes import Object, first_date, product_of
 from gateway.text import printable
@@ -56,18 +56,17 @@ class MetrcPackages:
 
     async def run(self) -> NoReturn:
         """Polls for ever. What goes wrong is logged once, and tried again; the book of before stays meanwhile."""
+        refused = 0  # rounds one after the other
         while True:
-            pause = self._config.poll
             try:
                 await self.poll()
-                self._said = ""
+                self._said, refused = "", 0
             except RfidError as error:
-                if isinstance(error, MetrcError) and error.permanent:
-                    pause = max(pause, PERMANENT_PAUSE)
+                refused = refused + 1 if isinstance(error, MetrcError) and error.permanent else 0
                 if str(error) != self._said:
                     self._said = str(error)
                     self._log.error("the book of Metrc stays as it was", book=self._config.name, reason=self._said)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_after(self._config.poll, refused))
 
     async def poll(self) -> None:
         """One round. Raises MetrcError where an answer cannot be had, Refused where a key cannot be read or the book is

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.access import PERMANENT_PAUSE, Connect, connector, read_keys
+from gateway.sources.metrc.access import Connect, connector, pause_after, read_keys
 from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.keys import Keys, whole_number
 from gateway.sources.metrc.packages import Packages
@@ -67,27 +67,43 @@ class Metrc:
 
     async def run(self) -> NoReturn:
         """Polls for ever. What goes wrong is logged, becomes an alarm, and is tried again."""
+        refused = 0  # rounds one after the other
         while True:
-            pause = self._config.poll
             try:
                 await self.poll()
+                refused = 0
             except RfidError as error:
-                if isinstance(error, MetrcError) and error.permanent:
-                    pause = max(pause, PERMANENT_PAUSE)
+                refused = refused + 1 if isinstance(error, MetrcError) and error.permanent else 0
                 await self._say("", str(error))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_after(self._config.poll, refused))
 
     async def poll(self) -> None:
-        """One round. Raises MetrcError where it cannot go on, Refused where a key file cannot be read."""
+        """One round. Raises MetrcError where the transfers that go out cannot be had or the keys are not accepted, and
+        Refused where a key file cannot be read. What else cannot be had is said, and keeps nothing else from coming."""
         keys = await asyncio.to_thread(read_keys, self._config)
         async with self._connect(keys) as client:
-            for direction in ("outgoing", "incoming") if self._config.incoming else ("outgoing",):
-                transfers = await self._transfers(client, direction)
-                seen = {(direction, number) for number in transfers}
-                self._known = {key: known for key, known in self._known.items() if key[0] != direction or key in seen}
-                for number, transfer in sorted(transfers.items()):
-                    await self._transfer(client, direction, number, transfer)
-            await self._packages.pull(client, self._now())
+            await self._look(client, "outgoing")
+            if self._config.incoming:
+                await self._beside("incoming transfers", self._look(client, "incoming"))
+            await self._beside("lists of packages", self._packages.pull(client, self._now()))
+
+    async def _beside(self, what: str, part: Awaitable[None]) -> None:
+        """A part of a round that the others do not wait for. Raises MetrcError where the keys are not accepted."""
+        try:
+            await part
+            self._said.pop(what, None)
+        except RfidError as error:
+            if isinstance(error, MetrcError) and error.status == 401:
+                raise
+            await self._say_once(what, str(error))
+
+    async def _look(self, client: MetrcClient, direction: str) -> None:
+        """Hands on what is new of the transfers of one direction."""
+        transfers = await self._transfers(client, direction)
+        seen = {(direction, number) for number in transfers}
+        self._known = {key: known for key, known in self._known.items() if key[0] != direction or key in seen}
+        for number, transfer in sorted(transfers.items()):
+            await self._transfer(client, direction, number, transfer)
 
     async def _transfers(self, client: MetrcClient, direction: str) -> dict[int, Object]:
         """Transfers by id, changed within the days configured: Metrc looks at no more than 24 hours at a time."""

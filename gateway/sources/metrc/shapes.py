@@ -204,7 +204,6 @@ def _lab(facts: Facts, zone: str) -> dict[str, Any] | None:
 
 
 def _result(result: Object, zone: str, index: int, tests: Mapping[str, int]) -> dict[str, Any]:
-    document = result.get("LabTestResultDocumentFileId")
     test = _text(result, "TestTypeName")
     released, release_known = _time(result, "ResultReleaseDateTime", zone)
     expires, expiry_known = _time(result, "ExpirationDateTime", zone)
@@ -221,8 +220,17 @@ def _result(result: Object, zone: str, index: int, tests: Mapping[str, int]) -> 
         "released": _bool(result, "ResultReleased"),
         "revoked": _revoked(result, zone),
         "expires": expires,
-        "document": str(document)[:100] if type(document) in (int, str) and document != "" else None,
+        "document": _document(result),
     }
+
+
+def _document(result: Object) -> str | None:
+    """What the certificate is filed under, in words or as a number."""
+    value = result.get("LabTestResultDocumentFileId")
+    if isinstance(value, str):
+        return value[:100] or None
+    number = whole_number(value)
+    return None if number is None else str(number)
 
 
 def _revoked(result: Object, zone: str) -> bool | None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from drivers.api import DriverError, DriverSettings, FileUse
 from gateway.config import drivers as driver_registry
 from gateway.config.doubts import doubts, lacking
-from gateway.config.files import SECRETS, credential, exposed, unusable
+from gateway.config.files import SECRETS, credential, exposed, in_the_way, unusable
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
@@ -255,13 +255,16 @@ class Checker:
             first.setdefault(address, path)
 
     def _files(self, model: BaseModel, path: Steps) -> None:
-        """The files of the gateway's own settings: those that end in ``_file``."""
+        """The files of the gateway's own settings: those that end in ``_file`` are there, ``file`` and ``directory`` it
+        makes itself."""
         for name in type(model).model_fields:
             value = getattr(model, name)
             if isinstance(value, BaseModel):
                 self._files(value, (*path, name))
             elif isinstance(value, Path) and name.endswith("_file"):
                 self._file((*path, name), FileUse(value, name.endswith(SECRETS)))
+            elif isinstance(value, Path) and (wrong := in_the_way(value, name == "directory")):
+                self.files.append(Problem(line_of(self._root, (*path, name)), path_text((*path, name)), wrong))
 
     def _file(self, path: Steps, use: FileUse) -> None:
         if wrong := unusable(use.path):

@@ -21,6 +21,19 @@ SECRETS = ("password_file", "token_file", "key_file")
 """How the names of settings end whose files hold secrets."""
 
 
+def in_the_way(path: Path, folder: bool) -> str:
+    """What stands where a file of the gateway's own would be, or a folder, or nothing."""
+    try:
+        if folder:
+            return "" if path.is_dir() or not path.exists() else f"{path} is no folder: write the path of one"
+        what = no_plain_file(path)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{path} cannot be used ({error.strerror}): correct the path"
+    return f"{path} {what}" if what else ""
+
+
 def unusable(path: Path) -> str:
     """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
     if path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ:
@@ -49,14 +62,15 @@ def credential(path: Path) -> str:
 
 
 def exposed(path: Path) -> str:
-    """That everybody on this machine may read a secret, or nothing."""
+    """That everybody on this machine may read a secret or change it, or nothing."""
     try:
         mode = path.stat().st_mode
     except OSError:
         return ""
-    if not mode & stat.S_IROTH:
+    if not mode & (stat.S_IROTH | stat.S_IWOTH):
         return ""
-    return f"{path} may be read by everybody on this machine: chmod o= {path}"
+    may = "read" if mode & stat.S_IROTH else "changed"
+    return f"{path} may be {may} by everybody on this machine: chmod o= {path}"
 
 
 def read_plain(path: Path, most: int) -> bytes:

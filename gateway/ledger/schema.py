@@ -74,6 +74,8 @@ def connect(path: Path) -> sqlite3.Connection:
             f"the ledger needs SQLite 3.37 or later and this Python has {sqlite3.sqlite_version}: "
             f"use a Python that is built with a newer one"
         )
+    if path.exists() and not (path.is_file() or path.is_dir()):  # SQLite would wait for whoever writes to a FIFO
+        raise LedgerError(f"{path} is a FIFO or a device: correct ledger.file")
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=5)
     except sqlite3.Error as error:

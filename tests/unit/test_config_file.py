@@ -604,12 +604,26 @@ def test_a_fifo_is_said_and_not_waited_for(tmp_path, kind):
     assert "is a FIFO" in problem
 
 
+@pytest.mark.parametrize("key", ["ledger: {file: PATH}", "history: {file: PATH}", "journal: {directory: PATH}"])
+def test_a_fifo_where_the_gateway_keeps_something_does_not_pass(tmp_path, key):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    section = key.partition(":")[0]
+    assert f"\n{section}:" not in GOOD
+    (problem,) = problems_in(tmp_path / "gateway.yaml", GOOD + key.replace("PATH", str(fifo)) + "\n")
+    assert section in problem
+    assert "is a FIFO" in problem or "is no folder" in problem
+    for fits in (tmp_path / "new", tmp_path if "directory" in key else tmp_path / "gateway.yaml"):
+        (tmp_path / "good.yaml").write_text(GOOD + key.replace("PATH", str(fits)) + "\n")
+        config_file.load(tmp_path / "good.yaml")
+
+
 def test_a_device_is_no_configuration():
     with pytest.raises(ConfigError, match="is a device: write the path of a file"):
         config_file.load(Path("/dev/zero"))
 
 
-@pytest.mark.parametrize(("mode", "status"), [(0o600, 0), (0o640, 0), (0o644, 2), (0o604, 2)])
+@pytest.mark.parametrize(("mode", "status"), [(0o600, 0), (0o640, 0), (0o644, 2), (0o604, 2), (0o602, 2)])
 def test_a_secret_that_all_may_read_does_not_pass_the_check_and_is_said_at_the_start(tmp_path, capsys, mode, status):
     secret = tmp_path / "password"
     secret.write_text("open sesame")
@@ -620,7 +634,7 @@ def test_a_secret_that_all_may_read_does_not_pass_the_check_and_is_said_at_the_s
     capsys.readouterr()
     config_file.load(file)
     said = capsys.readouterr().err
-    assert ("may be read by everybody" in said) == (status == 2)
+    assert ("by everybody on this machine" in said) == (status == 2)
     assert "sesame" not in said
 
 

@@ -13,7 +13,8 @@ from drivers.llrp.connect import client_tls
 from drivers.llrp.settings import LlrpTls
 from gateway.config.files import read_text
 from gateway.config.sources import MetrcConfig
-from gateway.errors import RfidError
+from gateway.errors import LedgerError, RfidError
+from gateway.ledger.schema import connect
 from gateway.mqtt.settings import read_settings
 from gateway.sources.metrc.access import read_keys
 from gateway.web.tokens import read_tokens
@@ -72,3 +73,9 @@ def test_a_byte_order_mark_is_no_part_of_a_secret(end: str, tmp_path: Path) -> N
     assert metrc(path) == ("word", "word")
     path.write_bytes(b"\xef\xbb\xbfana: " + b"a" * 32)
     assert read_tokens(path)
+
+
+@pytest.mark.parametrize("kind", [FIFO, DEVICE])
+def test_a_ledger_that_is_no_file_is_an_error_at_once(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="is a FIFO or a device"):
+        connect(made(kind, tmp_path))

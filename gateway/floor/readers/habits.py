@@ -163,9 +163,10 @@ class Habits:
 
     def _neighbours(self, antenna: int) -> list[int]:
         """The other antennas of the same zone, or of the same portal."""
-        beside = self._beside.get(antenna)
-        if beside is None:
-            place = self._places.looks_at(antenna)
-            here = (other for other in sorted(self._antennas) if self._places.looks_at(other) == place)
-            beside = self._beside[antenna] = [other for other in here if other != antenna]
-        return beside
+        if not self._beside:
+            by_place: dict[str, list[int]] = {}
+            for known in sorted(self._antennas):
+                by_place.setdefault(self._places.looks_at(known), []).append(known)
+            for here in by_place.values():
+                self._beside |= {known: [other for other in here if other != known] for known in here}
+        return self._beside.get(antenna, [])

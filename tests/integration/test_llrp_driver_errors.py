@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -14,6 +13,7 @@ from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E
 from tests.support.llrp_bench import event
 from tests.support.llrp_rig import FakeReader, Rig, scripted
+from tests.support.mosquitto import free_port
 
 Script = Callable[[FakeReader], Awaitable[None]]
 
@@ -99,9 +99,7 @@ async def test_the_error_says_what_happened_where_and_what_to_do(script: Script,
 
 
 async def test_nobody_at_the_port() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     error = await Rig(host="127.0.0.1", port=port).fails()
     assert str(error) == f"127.0.0.1:{port}: cannot connect: Connection refused"
 

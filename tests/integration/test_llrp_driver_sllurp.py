@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import socket
 from collections import Counter
 from typing import Any
 
@@ -15,6 +14,7 @@ from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population, serials
 from drivers.sllurp import FACTORY
 from tests.support.llrp_rig import FakeReader, Rig, scripted
+from tests.support.mosquitto import free_port
 
 SECOND = 1_000_000
 
@@ -77,9 +77,7 @@ async def test_a_hanging_reader_is_noticed() -> None:
 
 
 async def test_nobody_there_and_somebody_else_there() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     error = await Rig(factory=FACTORY, host="127.0.0.1", port=port).fails()
     assert str(error) == f"127.0.0.1:{port}: cannot connect: Connection refused"
 

@@ -7,9 +7,11 @@ stopped, killed and started again on the same port with what it had persisted.
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -120,9 +122,16 @@ def password_line(username: str, password: str) -> str:
     return f"{username}:$7$101${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
 
 
+_CHANCE = random.SystemRandom()
+_PORTS = range(10_000, 32_000)
+"""Below those that the kernel gives to outgoing connections: one of these took the port of a broker that was away."""
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody has now, nor gets unless it asks for it by number."""
+    for _ in range(1_000):
+        port = _CHANCE.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no port is free from {_PORTS.start} to {_PORTS.stop}")

@@ -52,7 +52,7 @@ def _trial(
             *reflectors(random, random.randint(3, 6), -5.0, 5.0, min(ys) - 3.5, max(ys) + 3.5),
             *(near for y in ys for near in reflectors(random, random.randint(2, 4), -1.5, 1.5, y - 1.6, y + 1.6)),
         ],
-        eyes=[eye for door in doors for eye in door.eyes],
+        photo_eyes=[eye for door in doors for eye in door.photo_eyes],
         delivery=delivery_kind(random, bare=bare),
         unrest=_BY_THE_DOOR,
     )
@@ -124,10 +124,10 @@ def _photo_eyes(state: str, random: Random) -> Trial:
     if state == "stuck":
         stuck = random.uniform(0.0, convoys[-1].end / 2)
         which = random.randrange(2)
-        door.eyes[which] = replace(door.eyes[which], stuck=stuck)
+        door.photo_eyes[which] = replace(door.photo_eyes[which], stuck=stuck)
     elif state == "blind":
         which = random.randrange(2)
-        door.eyes[which] = replace(door.eyes[which], dead=True)
+        door.photo_eyes[which] = replace(door.photo_eyes[which], dead=True)
     return _trial(random, [door], convoys)
 
 

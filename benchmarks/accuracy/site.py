@@ -28,7 +28,7 @@ class Door:
     sides: dict[int, str]
     inside: str = "vault"
     outside: str = "dock"
-    eyes: list[PhotoEye] = field(default_factory=list)
+    photo_eyes: list[PhotoEye] = field(default_factory=list)
 
 
 def reader_kind(name: str, antennas: Sequence[RoomAntenna], random: Random) -> RadioReader:
@@ -92,7 +92,7 @@ def make_door(
     doorway = Doorway(name, y=y)
     door = Door(doorway, reader_kind(reader, panels, random), sides, outside=outside)
     if photo_eyes:
-        door.eyes = [PhotoEye(reader, port, x, y - 1.3, y + 1.3) for port, x in ((1, 0.35), (2, -0.35))]
+        door.photo_eyes = [PhotoEye(reader, port, x, y - 1.3, y + 1.3) for port, x in ((1, 0.35), (2, -0.35))]
     return door
 
 
@@ -121,10 +121,10 @@ def door_config(doors: Sequence[Door], more: Sequence[tuple[RadioReader, dict[in
     portals = []
     for door in doors:
         portal: dict[str, Any] = {"id": door.doorway.name, "inside": door.inside, "outside": door.outside}
-        if door.eyes:
+        if door.photo_eyes:
             portal["photo_eyes"] = [
                 {"reader": eye.reader, "port": eye.port, "side": "inside" if eye.x > 0 else "outside"}
-                for eye in door.eyes
+                for eye in door.photo_eyes
             ]
         portals.append(portal)
     readers = [

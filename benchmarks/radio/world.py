@@ -34,7 +34,7 @@ class World:
     doorways: list[Doorway] = field(default_factory=list)
     bodies: list[Body] = field(default_factory=list)
     reflectors: list[Reflector] = field(default_factory=list)
-    eyes: list[PhotoEye] = field(default_factory=list)
+    photo_eyes: list[PhotoEye] = field(default_factory=list)
     delivery: Delivery = field(default_factory=Delivery)
     unrest: Unrest = CALM
     cover: Unrest = CALM
@@ -60,7 +60,7 @@ def run(world: World, seed: str) -> Run:
         random = Random(f"{seed}/{reader.name}/delivery")
         arriving += world.delivery.items(reader, found, EPOCH, world.start, world.end, random)
     extents = [(body.path, body.length) for body in world.bodies]
-    for eye in world.eyes:
+    for eye in world.photo_eyes:
         edges = eye.edges(extents, world.start, world.end)
         arriving += photo_eye_items(eye.reader, eye.port, edges, EPOCH)
     arriving.sort(key=lambda arrival: arrival[0])

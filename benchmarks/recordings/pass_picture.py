@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from benchmarks.recordings.passes import Answer, Recording
-from benchmarks.recordings.weighed import Look
+from benchmarks.recordings.weighed import Weighed
 from gateway.clock import SECOND
 
 WIDTH, HEIGHT, LEFT, GAP = 900, 180, 60, 30
@@ -17,7 +17,7 @@ LOWEST, HIGHEST = -80.0, -30.0
 """Levels at the lower and the upper edge, in dBm."""
 
 
-def picture(recording: Recording, answer: Answer, looks: Sequence[Look]) -> str:
+def picture(recording: Recording, answer: Answer, looks: Sequence[Weighed]) -> str:
     """Above each read as a dot, by side; below the likelihood of each story as the reads came; lines where something
     was said."""
     reads = [r for r in recording.reads if r["epc"] == recording.uid and r["antenna"] in recording.sides]

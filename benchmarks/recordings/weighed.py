@@ -16,7 +16,7 @@ from gateway.floor.portals.walk_model import Likelihood
 
 
 @dataclass(slots=True, frozen=True)
-class Look:
+class Weighed:
     """One weighing of the tag at `t` (microseconds): what the learned layer made of it, from which features."""
 
     t: int
@@ -24,10 +24,10 @@ class Look:
     features: Features
 
 
-def looks(recording: Recording, *, whole_only: bool) -> tuple[Answer, list[Look]]:
+def looks(recording: Recording, *, whole_only: bool) -> tuple[Answer, list[Weighed]]:
     """What was said of a recording, and every weighing of its tag; `whole_only`: not those of a tag that is still read,
     which is then judged no earlier than it has left."""
-    found: list[Look] = []
+    found: list[Weighed] = []
     with _seen(recording.uid, found):
         if not whole_only:
             return answer(recording), found
@@ -36,14 +36,14 @@ def looks(recording: Recording, *, whole_only: bool) -> tuple[Answer, list[Look]
 
 
 @contextmanager
-def _seen(uid: str, found: list[Look]) -> Iterator[None]:
+def _seen(uid: str, found: list[Weighed]) -> Iterator[None]:
     weigh = Scales.weigh
 
     def noted(scales: Scales, track: Any, t: int, *, gone: bool) -> Finding:
         finding = weigh(scales, track, t, gone=gone)
         if track.epc.hex().upper() == uid and track.sightings:
             copy = replace(track, sightings=list(track.sightings))
-            found.append(Look(t, finding.case.likelihood, scales.shape(copy, finding.case.walk, gone=gone)))
+            found.append(Weighed(t, finding.case.likelihood, scales.shape(copy, finding.case.walk, gone=gone)))
         return finding
 
     with patch.object(Scales, "weigh", noted):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from drivers.api import Batch, ReaderAlive, ReaderUp
 from gateway.clock import MILLISECOND, SECOND
 from gateway.config import Config
 from gateway.events.envelope import Fact
+from gateway.events.types import EVENTS
 from gateway.floor import Floor
 from gateway.inputs import Input, Restart, Tick
 
@@ -87,8 +91,17 @@ def ticked(items: Iterable[Input], until: float, tick: int = TICK) -> list[Input
 
 
 def run(items: Iterable[Input], floor: Floor | None = None) -> list[Fact]:
+    """What the floor says, each of it held against its type."""
     floor = floor or Floor(config())
-    return [fact for item in items for fact in floor.feed(item)]
+    facts = [fact for item in items for fact in floor.feed(item)]
+    for fact in facts:
+        _data_of(fact.type).validate_python(fact.data)
+    return facts
+
+
+@cache
+def _data_of(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(EVENTS[kind].data)
 
 
 def story(facts: Iterable[Fact]) -> list[tuple[str, str, float]]:

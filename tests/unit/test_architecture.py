@@ -186,7 +186,11 @@ STRUCK = {
         "Heartbeat": "Liveness liveness",
     },
     "drivers": {"Heartbeat": "Watchdog"},
-    "benchmarks demo": {"photo_eyes": "beams Beams", "turned_back, standing": "STATIC RETURNED"},
+    "benchmarks demo": {
+        "Sighting, Weighed": "Look",
+        "photo_eyes": "beams Beams eyes",
+        "turned_back, standing": "STATIC RETURNED",
+    },
 }
 
 NOWHERE = {"photo_eyes": "beams beam-stuck", "standing": "STATIC STAYED", "ReaderStatus": "ReaderCourse"}

@@ -5,22 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from gateway.clock import rfc3339
 from gateway.errors import Refused
-from gateway.events.book_models import BookData, Difference, Reconciliation
 from gateway.events.envelope import BOOK, DIFFERENCE, GENESIS, RECONCILIATION, Fact, seal
 from gateway.floor import Floor
 from gateway.floor.books.compare import IN_TRANSIT, NOWHERE, Entry, Seen, differ
 from gateway.inputs import Command, Input
 from tests.support.floor_scene import alive, at, config, epc, of_type, run, standing, ticked, up
 
-MODELS = {
-    BOOK: TypeAdapter(BookData),
-    DIFFERENCE: TypeAdapter(Difference),
-    RECONCILIATION: TypeAdapter(Reconciliation),
-}
 SOURCES = [
     {"name": "metrc", "kind": "mqtt", "zones": {"Vault A/Shelf 1": "vault", "Dock": "dock"}},
     {"name": "erp", "kind": "mqtt"},
@@ -70,11 +63,7 @@ def scene() -> list[Input]:
 
 
 def told(items: list[Input], until: float = 100, floor: Floor | None = None) -> list[Fact]:
-    facts = run(ticked([*scene(), *items], until), floor or site())
-    for fact in facts:
-        if fact.type in MODELS:
-            MODELS[fact.type].validate_python(fact.data)
-    return facts
+    return run(ticked([*scene(), *items], until), floor or site())
 
 
 def differences(facts: list[Fact]) -> list[tuple[str, str, list[str], str]]:
@@ -252,5 +241,5 @@ def test_it_goes_on_over_a_restart_and_over_a_power_cut():
 def test_a_site_without_books_says_nothing_and_keeps_the_digest_that_it_had():
     assert "books" not in config().floor_json()
     floor = Floor(config())
-    assert not [fact for fact in told([], 30, floor) if fact.type in MODELS]
+    assert not [fact for fact in told([], 30, floor) if fact.type in (BOOK, DIFFERENCE, RECONCILIATION)]
     assert floor.books.state()["differences"] == []

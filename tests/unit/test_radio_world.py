@@ -43,7 +43,7 @@ def world(**changes):
         end=12.0,
         doorways=[Doorway("door")],
         bodies=[Body(path.shifted(-0.4, 0, 0))],
-        eyes=[PhotoEye("r1", 3, 0.3, -1, 1)],
+        photo_eyes=[PhotoEye("r1", 3, 0.3, -1, 1)],
     )
     return replace(base, **changes)
 
@@ -86,7 +86,7 @@ def test_a_sign_of_life_comes_after_every_read_before_its_time():
 
 
 def test_a_bare_recording_is_reads_only():
-    items = run(world(delivery=Delivery(alive=None), eyes=[]), "a").items
+    items = run(world(delivery=Delivery(alive=None), photo_eyes=[]), "a").items
     assert {type(item) for item in items} == {Batch}
 
 

@@ -74,16 +74,21 @@ class Commands:
             return
         waiting = self.in_flight
         if waiting is None:
-            self._log.warning("answer to nothing", message=message.name, id=message.id)
+            self._log.warning("an answer for which nobody waits", message=message.name, id=message.id)
             return
         if message.name != waiting.answer_name:
             self._stray_error = (
                 f"; before that it sent {message.name} with message id {message.id}: the reader mixes up its answers"
             )
-            self._log.warning("answer to something else", message=message.name, id=message.id, due=waiting.answer_name)
+            self._log.warning(
+                "an answer to something else than was asked",
+                message=message.name,
+                id=message.id,
+                due=waiting.answer_name,
+            )
             return
         if message.id != waiting.id:
-            self._log.warning("answer with another message id", message=message.name, id=message.id, due=waiting.id)
+            self._log.warning("an answer with another message id", message=message.name, id=message.id, due=waiting.id)
         refusal = refusal_of(message.body)
         if refusal is None and not message.readable:
             refusal = Refusal(f"its answer cannot be read ({'; '.join(message.odd)})")

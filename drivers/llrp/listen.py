@@ -229,7 +229,7 @@ class Lobby(asyncio.Protocol):
             protocol.data_received(bytes(self._kept + self._rest))
 
     def _refuse(self, why: str) -> None:
-        self._listener.refusals.warning("call refused", address=self._address, reason=why)
+        self._listener.refusals.warning("a reader's call is refused", address=self._address, reason=why)
         if self._transport is not None:
             self._transport.abort()
 

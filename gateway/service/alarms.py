@@ -46,7 +46,7 @@ class Alarms:
         self._log = log
 
     def problem(self) -> str:
-        """Why it is not known what is alarming; nothing where it is."""
+        """Why it is not known which alarms are open; nothing where it is."""
         return self._history.problem
 
     def by_state(self) -> dict[str, int]:
@@ -92,7 +92,7 @@ class Alarms:
                     await self._look()
                 await self._history.until_noticed(noticed)
             except Refused as error:
-                self._log.error("it is not known what is alarming", reason=str(error))
+                self._log.error("it is not known which alarms are open; it is tried again", reason=str(error))
                 await asyncio.sleep(RETRY)
 
     async def _news(self, after: Source | None) -> list[Notice]:

@@ -63,7 +63,7 @@ class Lights:
             if place not in self._failing:
                 self._failing.add(place)
                 self._log.warning(
-                    "an output was not switched; trying again", reader=reader, port=port, reason=str(error)
+                    "an output was not switched; it is tried again", reader=reader, port=port, reason=str(error)
                 )
             return
         self._failing.discard(place)

@@ -304,7 +304,9 @@ class _Site:
         return self._answer(request, error.status_code, error.detail, dict(error.headers or {}))
 
     async def _fault(self, request: Request, error: Exception) -> Response:
-        self._log.error("a page failed; this is a fault in the gateway", path=request.url.path, exc_info=error)
+        self._log.error(
+            "a page could not be made; this is a fault in the gateway", path=request.url.path, exc_info=error
+        )
         return self._answer(request, 500, "The gateway has a fault here. Its log says more.", {})
 
     def _answer(self, request: Request, status: int, words: str, headers: dict[str, str]) -> Response:

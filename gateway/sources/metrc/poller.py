@@ -264,7 +264,7 @@ class Metrc:
         try:
             await self._submit("manifest.refused", args)
         except Refused as refusal:
-            self._log.error("that alarm is refused", reason=str(refusal))
+            self._log.error("what is wrong with a manifest could not be said as an alarm", reason=str(refusal))
 
 
 def _name(transfer: Object) -> str:

@@ -125,7 +125,7 @@ class App:
         self.commands.identifiers = await asyncio.to_thread(identifiers, self.config, self._log, self.page.trouble)
         self.checkpoints = Checkpoints(self.pipeline, self.ledger, self.storage.failed)
         make = partial(mqtt_service, storage=self.storage, commands=self.commands, now=self._now, log=self._log)
-        self.publishing = Publishing(group, lambda: self.config, make, self.storage, self.readers, self.alarms)
+        self.publishing = Publishing(group, lambda: self.config, make, self.storage, self.readers, self.commands)
         self.publishing.start()
         self.vitals = Vitals(self, self._log)
         await self.vitals.start()

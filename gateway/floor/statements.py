@@ -21,7 +21,7 @@ from gateway.floor.gate.manifest import Text, Time, Uid
 from gateway.inputs import Command
 from gateway.text import printable
 
-COMMANDS = ("alarm.acknowledge", "access", "output.switched")
+COMMANDS = ("alarm.acknowledge", "alarm.over", "access", "output.switched")
 OUTPUTS = "outputs"
 """The commands that become events and nothing else; and where those about outputs belong."""
 
@@ -44,6 +44,16 @@ class Acknowledge(Arguments):
     note: Text = ""
     place: Identifier
     uid: Uid | None = None
+
+
+class Over(Arguments):
+    """What the alarm `alarm` is about is configured no more, for this `reason`: nothing else would end it."""
+
+    alarm: Identifier
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+    place: Identifier
+    uid: Uid | None = None
+    reason: Text
 
 
 class Switched(Arguments):
@@ -83,6 +93,8 @@ def _facts(command: Command) -> list[Fact]:
         return [_access(read(Access, command), command.t)]
     if command.name == "output.switched":
         return [_switched(read(Switched, command), command.t)]
+    if command.name == "alarm.over":
+        return [_over(read(Over, command), command.t)]
     return _acknowledged(read(Acknowledge, command), command.t)
 
 
@@ -112,6 +124,19 @@ def _switched(said: Switched, t: int) -> Fact:
         "by": said.by,
     }
     return gate(OUTPUTS, t, data)
+
+
+def _over(said: Over, t: int) -> Fact:
+    data: AlarmNoted = {
+        "alarm": said.alarm,
+        "state": "cleared",
+        "subject": said.subject,
+        "uid": said.uid,
+        "by": said.by,
+        "reason": said.reason,
+        "time": rfc3339(t),
+    }
+    return alarm(said.place, t, data)
 
 
 def _acknowledged(said: Acknowledge, t: int) -> list[Fact]:

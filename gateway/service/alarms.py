@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from gateway.clock import SECOND, rfc3339, wall
+from gateway.config import Config
 from gateway.errors import Refused
 from gateway.history.answers import Alarm, Notice, Source, Unwatched
 from gateway.history.history import History
@@ -117,6 +118,21 @@ class Alarms:
             self._log.info("an alarm was acknowledged", by=notice.by, **detail)
         else:
             self._log.info("an alarm was cleared", **detail)
+
+
+def of_nothing(kind: str, subject: str, config: Config) -> bool:
+    """Whether an alarm is about a reader, an antenna, a photo-eye or a watch list that `config` does not have."""
+    match kind, subject.split("/"):
+        case "reader-down", [reader]:
+            return all(it.id != reader for it in config.readers)
+        case "antenna-down" | "antenna-silent", [reader, port]:
+            return all((it.id, str(antenna.port)) != (reader, port) for it, antenna in config.antennas())
+        case "photo-eye-stuck", [reader, portal, port]:
+            eyes = [(eye.reader, it.id, str(eye.port)) for it in config.portals for eye in it.photo_eyes]
+            return (reader, portal, port) not in eyes
+        case "watch-list", [watch, *_]:
+            return all(it.name != watch for it in config.watch)
+    return False
 
 
 _CAUSES = {

@@ -17,6 +17,7 @@ from gateway.config import Identifier
 from gateway.errors import Refused
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.floor.gate.commands import Who
+from gateway.history.answers import Alarm
 from gateway.history.asking import QUESTIONS
 from gateway.history.history import History
 from gateway.inputs import Command
@@ -28,7 +29,7 @@ from gateway.service.scans import decoded
 from gateway.sources.identifiers import IdentifierMap
 from gateway.text import validated
 
-_INTERNAL = frozenset({"manifest.refused", "output.switched"})
+_INTERNAL = frozenset({"manifest.refused", "output.switched", "alarm.over"})
 """What only the gateway itself says."""
 
 _BULKY = frozenset({"manifest", "watch", "expected", "book", "stock"})
@@ -76,7 +77,7 @@ class Commands:
         self._pipeline = pipeline
         self._readers = readers
         self._history = history
-        self._alarms = alarms
+        self.alarms = alarms
         self._now = now
         self._closed = False
         self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
@@ -132,8 +133,13 @@ class Commands:
 
     async def _acknowledge(self, args: dict[str, Any]) -> dict[str, Any]:
         """Takes note of an alarm that is open: the floor's command, with what the alarm itself says."""
-        alarm = self._alarms.find(str(args.get("alarm")), str(args.get("subject")))
+        alarm = self.alarms.find(str(args.get("alarm")), str(args.get("subject")))
         return await self.submit("alarm.acknowledge", args | {"place": alarm.place, "uid": alarm.uid})
+
+    async def over(self, alarm: Alarm, reason: str) -> None:
+        """Ends an alarm about something that is configured no more. Raises `Refused`."""
+        about = {"alarm": alarm.kind, "subject": alarm.subject, "place": alarm.place, "uid": alarm.uid}
+        await self.submit("alarm.over", about | {"reason": reason, "by": "gateway"})
 
     async def _output(self, args: dict[str, Any]) -> dict[str, Any]:
         wanted = validated(_Output, args, "output")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from gateway.config import Config
+from gateway.errors import Refused
 from gateway.mqtt.service import MqttService
 from gateway.ops.logs import Logger
 from gateway.readers.fleet import Readers
-from gateway.service.alarms import Alarms
+from gateway.service.alarms import of_nothing
 from gateway.service.commands import Commands
 from gateway.service.state_topics import StateTopics
 from gateway.service.storage import Storage
@@ -53,14 +55,15 @@ class Publishing:
         make: Callable[[Config], MqttService],
         storage: Storage,
         readers: Readers,
-        alarms: Alarms,
+        commands: Commands,
     ) -> None:
         self._group = group
         self._config = config
         self._make = make
         self._storage = storage
         self._readers = readers
-        self._alarms = alarms
+        self._commands = commands
+        self._over: set[tuple[str, str]] = set()
 
     def start(self) -> None:
         """Connects, and stays connected, until `stop`."""
@@ -86,9 +89,19 @@ class Publishing:
         """Keeps the retained topics up to date, until cancelled. `health` is what ``/healthz`` answers."""
         while True:
             self._topics.update(self._config())
+            await self._end_alarms_of_nothing()
             _, said = health()
             self.mqtt.fares(said["status"], said["reasons"])
             await asyncio.sleep(_STATE_INTERVAL)
+
+    async def _end_alarms_of_nothing(self) -> None:
+        """Ends the open alarms about what a reload, or a start, has taken out of the configuration."""
+        alarms = self._commands.alarms.open
+        over = {(it.kind, it.subject): it for it in alarms if of_nothing(it.kind, it.subject, self._config())}
+        for name in sorted(over.keys() - self._over):
+            with contextlib.suppress(Refused):
+                await self._commands.over(over[name], "it is configured no more")
+        self._over = set(over)
 
     def look(self) -> None:
         """A package that must not leave is no news for a second later. Called at every tick."""
@@ -97,6 +110,6 @@ class Publishing:
     def _begin(self, service: MqttService) -> None:
         self.mqtt = service
         self._topics = StateTopics(
-            service.board, self._storage.pipeline, self._storage.ledger, self._readers, self._alarms
+            service.board, self._storage.pipeline, self._storage.ledger, self._readers, self._commands.alarms
         )
         self._task = self._group.create_task(service.run(), name="mqtt")

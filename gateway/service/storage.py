@@ -46,6 +46,8 @@ class Storage:
     ) -> None:
         self._config = config
         self._stop = stop
+        self._committed = committed
+        self._failing = False
         self._clock = clock
         self._log = log
         self._sparse = SparseLog(log)
@@ -53,7 +55,7 @@ class Storage:
         self.ledger = Ledger(
             config.ledger,
             source_of(config.site, config.gateway),
-            on_commit=committed,
+            on_commit=self._written,
             on_dropped=self._dropped,
             on_error=self.failed,
             on_finding=lambda finding: log.error("a look at the whole ledger after a crash", found=finding),
@@ -113,9 +115,16 @@ class Storage:
             return None
         return lambda: self.ledger.stats().acknowledged
 
+    def _written(self, sequence: int) -> None:
+        if self._failing:
+            self._failing = False
+            self._log.info("the ledger is written again")
+        self._committed(sequence)
+
     def failed(self, error: LedgerError) -> None:
         """The disk did not take a commit. A file that is damaged is set aside by the next start, where that is
         configured; what was not written is in the journal."""
+        self._failing = True
         self._sparse.error("the ledger cannot be written; readers wait, and it is tried again", reason=str(error))
         if isinstance(error, Damaged) and self._config.ledger.on_damage == "set-aside":
             self._stop("the ledger is damaged: the next start sets it aside")

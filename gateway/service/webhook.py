@@ -69,7 +69,9 @@ class Webhook:
                         await asyncio.to_thread(self._write, sent)
                 await self._history.until_noticed(noticed)
             except (Refused, OSError) as error:
-                self._log.error("alarms cannot be sent now; it is tried again", webhook=self._config.name, reason=str(error))
+                self._log.error(
+                    "alarms cannot be sent now; it is tried again", webhook=self._config.name, reason=str(error)
+                )
                 await asyncio.sleep(LONGEST_PAUSE / 10)
 
     async def _deliver(self, notice: Notice) -> None:

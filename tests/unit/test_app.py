@@ -13,10 +13,12 @@ import pytest
 import structlog
 
 import gateway.app as module
+from drivers.api import AntennaStatus
 from gateway.app import App
 from gateway.config import Config, LogConfig
 from gateway.errors import InUse, LedgerError
 from gateway.service import grounded
+from gateway.service.alarms import of_nothing
 from gateway.service.storage import Storage
 from tests.support.ledgers import until
 from tests.support.mosquitto import free_port
@@ -117,6 +119,41 @@ async def test_from_the_first_read_to_an_orderly_stop_and_on(site: Site) -> None
         await site.steps(app, 40)
         assert await moves(app) == ["arrived"], "a restart moves nothing"
     assert site.logs.said("error") == ""
+
+
+async def test_an_alarm_about_what_is_configured_no_more_ends(site: Site) -> None:
+    async with site.running(site.app()) as app:
+        await until(lambda: len(site.drivers.built) == 2, 60)
+        site.drivers["r2"].context.sink(AntennaStatus("r2", site.clock.now(), 1, False, "unplugged"))
+        await site.steps(app, 12)
+        await until(lambda: [alarm.subject for alarm in app.alarms.open] == ["r2/1"], 60)
+        present = app.config
+    first = present.readers[0].model_dump(mode="json")
+    async with site.running(site.app(readers=[first])) as app:
+        await until(lambda: app.alarms.known and app.alarms.number == 0, 60)
+        await app.ledger.flush()
+        found = [orjson.loads(event.payload)["data"] for event in await app.ledger.read(0, 100, 1 << 20)]
+        said = [(data["alarm"], data["state"], data["reason"]) for data in found if "alarm" in data]
+        assert said == [
+            ("antenna-down", "raised", "unplugged"),
+            ("antenna-down", "cleared", "it is configured no more"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "gone"),
+    [
+        ("reader-down", "r1", False),
+        ("reader-down", "r9", True),
+        ("antenna-down", "r1/1", False),
+        ("antenna-silent", "r1/2", True),
+        ("photo-eye-stuck", "r1/door/3", True),
+        ("watch-list", "recalled/dock/1A40", True),
+        ("no-session", "dock-9", False),
+    ],
+)
+def test_what_an_alarm_may_be_about(site: Site, kind: str, about: str, gone: bool) -> None:
+    assert of_nothing(kind, about, site.config()) is gone
 
 
 async def test_a_refused_start_is_said_and_tried_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from drivers.api import ReaderUp
+from drivers.api import ReaderDown, ReaderUp
 from gateway.clock import SECOND, rfc3339
 from gateway.errors import LedgerError
 from gateway.events.envelope import GENESIS, LOSS, MOVEMENT, Fact, seal
@@ -248,3 +248,14 @@ def test_facts_can_be_sealed_and_have_the_same_id_on_every_run():
     assert first[0].topic() == "events/movement/vault"
     assert first[0].data["evidence"]["last"] <= rfc3339(at(3.5))
     assert first[0].data["epc"] == epc(1).hex().upper()
+
+
+def test_an_antenna_that_is_removed_and_added_again_watches_again():
+    without = [{"id": "r1", "driver": "llrp", "antennas": [{"port": 1, "zone": "vault"}]}]
+    floor = Floor(config())
+    run([*up(), *ticked(standing(0, 10, "r1", 2, 1), 10)], floor)
+    retired = floor.successor(config(readers=without, zones=[{"id": "vault"}]))
+    again = retired.successor(config())
+    back = [ReaderDown("r1", at(11), "stopped"), ReaderUp("r1", at(12))]
+    facts = run([*back, *ticked([*standing(12, 30, "r1", 2, 1), *alive(12, 400, "r1")], 400)], again)
+    assert [fact.data["movement"] for fact in of_type(facts, MOVEMENT)] == ["not_seen"], "its silence counts"

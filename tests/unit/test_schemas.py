@@ -107,7 +107,7 @@ def test_the_page_about_mqtt_names_every_topic_and_every_command():
         assert kind == f"rfid.{name}.v1", "the page says which type comes on which topic"
         assert (CONFIG / "events" / f"{name}.v1.schema.json").is_file()
     commands = {*FLOOR_COMMANDS, *QUESTIONS, "output", "status", "resend", "quarantine.list", "quarantine.release"}
-    assert commands - {"manifest.refused", "output.switched"} - told == set()
+    assert commands - {"manifest.refused", "output.switched", "alarm.over"} - told == set()
     config = load(CONFIG / "example.yaml")
     for topic in (*topics(config), "state/gateway", "state/ledger", "state/alarms"):
         assert any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", address), topic) for address in below), topic

@@ -54,8 +54,8 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             it.logs = SimpleNamespace(configured=present.log)
             it.logs.configure = lambda log_config: setattr(it.logs, "configured", log_config)
             it.lights = Lights(lambda: pipeline.floor.gate, readers, log)
-            alarms = SimpleNamespace(known=False)
-            it.publishing = Publishing(group, lambda: it.config, FakeMqtt, kept, readers, alarms)
+            commands = SimpleNamespace(alarms=SimpleNamespace(known=False, open=[]))
+            it.publishing = Publishing(group, lambda: it.config, FakeMqtt, kept, readers, commands)
             it.publishing.start()
             notifier = SimpleNamespace(reloading=lambda: None, ready=lambda status: None)
             it.reloading = Reload(it, tmp_path / "gateway.yaml", log, notifier, lambda: "")
@@ -169,8 +169,18 @@ async def test_a_full_disk_does_not_end_the_gateway(site: Site, monkeypatch: pyt
     with pytest.raises(LedgerError):
         await site.ledger.flush()
     assert site.pipeline.floor.zone_state("cage")["population"] == 0
+    for _ in range(40):
+        await asyncio.sleep(0)
+        site.drivers["r1"].reads(TAG)
+        site.clock.pass_(0.25)
+        site.pipeline.tick()
     monkeypatch.undo()
-    await site.ledger.flush()
+    assert "the ledger cannot be written" in site.said("error")
+    async with asyncio.timeout(60):
+        while "the ledger is written again" not in site.said("info"):
+            with contextlib.suppress(LedgerError):  # of an attempt that was under way
+                await site.ledger.flush()
+            await asyncio.sleep(0.01)
 
 
 async def test_what_is_gone_is_not_retained(site: Site) -> None:

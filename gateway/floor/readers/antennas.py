@@ -110,7 +110,8 @@ class AntennaClock:
         return [self.total, self.since, [int(cause) for cause in self.causes]]
 
     def load(self, dump: Any, numbers: list[int], t: int) -> None:
-        """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``."""
+        """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``. One that was
+        not configured and is again stays dark until its reader comes up with it."""
         for old, new in enumerate(numbers):
             retired = self.causes[new] & DarkCause.RETIRED
             self.total[new] = int(dump[0][old])
@@ -118,3 +119,5 @@ class AntennaClock:
             self.causes[new] = DarkCause(dump[2][old])
             if retired:
                 self.darken([new], retired, t)
+            elif DarkCause.RETIRED in self.causes[new]:
+                self.causes[new] = DarkCause.READER | self.causes[new] & DarkCause.ANTENNA

@@ -95,7 +95,13 @@ class Checker:
             )
         self.doubtful += [Problem(line_of(self._root, path), path_text(path), text) for path, text in doubts(config)]
         self.notes += [Problem(line_of(self._root, path), path_text(path), text) for path, text in lacking(config)]
+        if config.manifests.identifiers_file is not None:
+            path = ("manifests", "identifiers_file")
+            self._note(path, "is read when the gateway starts: restart it after a change")
         self._files(config, ())
+
+    def _note(self, path: Steps, text: str) -> None:
+        self.notes.append(Problem(line_of(self._root, path), path_text(path), text))
 
     def _add(self, path: Steps, text: str, line: int | None = None) -> None:
         self.problems.append(Problem(line or line_of(self._root, path), path_text(path), text))
@@ -272,7 +278,7 @@ class Checker:
         elif use.secret and (shown := exposed(use.path)):
             self.doubtful.append(Problem(line_of(self._root, path), path_text(path), shown))
         if use.secret and (copied := credential(use.path)):
-            self.notes.append(Problem(line_of(self._root, path), path_text(path), copied))
+            self._note(path, copied)
 
 
 def _text(entry: Mapping, key: str) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from drivers.api import Batch, Driver, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
+from gateway.clock import LATEST
 from gateway.ops.logs import Logger
 from gateway.readers.outage import Outage
 
@@ -75,8 +76,11 @@ class Supervisor:
     def hear(self, item: Item) -> None:
         """The driver's sink: passes on, and notes that the reader is up."""
         if type(item) is Batch:  # most of what comes
+            if not -LATEST <= item.offset <= LATEST:
+                item.offset = LATEST  # so that each of its reads is misdated, and none too large a number
             self._sink(item)
             return
+        _refuse_impossible(item)
         match item:
             case ReaderUp():
                 self._came_up(item)
@@ -203,3 +207,10 @@ class Supervisor:
             say("reader is down", reason=reason, trying_again="in 5 minutes" if permanent else "yes")
         else:
             self._log.debug("reader is still down", attempts=self.attempts, reason=reason)
+
+
+def _refuse_impossible(item: Item) -> None:
+    """Raises `DriverError` where a driver names a time that cannot be written down: one of another maker may."""
+    for name in ("t", "start", "end", "offset"):
+        if not -LATEST <= getattr(item, name, 0) <= LATEST:
+            raise DriverError(f"its driver gave a {type(item).__name__} whose {name} is no time")

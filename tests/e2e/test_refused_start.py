@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
-import sys
 
 import orjson
 import pytest
@@ -86,15 +84,6 @@ async def test_a_wrong_configuration_is_said_by_what_is_right_in_it(make_daemon,
         await events.until(lambda s: len(movements(events_of(s))) >= TAGS, 60)
         await seen.until(lambda s: s.last(BASE + "state/gateway")["status"] == "online", 60)
         assert await daemon.stop() == 0, daemon.log[-4000:]
-
-
-async def test_a_wrong_configuration_ends_what_a_person_started(make_daemon, tmp_path):
-    daemon = make_daemon(tmp_path / "gateway", {"site": "x"})
-    environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
-    command = [sys.executable, "-m", "gateway", "run", "--config", str(daemon.config_file)]
-    ended = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(ended.communicate(), 60)
-    assert (ended.returncode, b":1: gateway: is missing" in said) == (2, True), said
 
 
 async def test_it_goes_on_by_itself_when_the_cause_is_gone(make_daemon, vault, broker, tmp_path):

@@ -22,7 +22,7 @@ STEPS = [0.3, -0.3, 2, -2, 10, -20, 59, -59, 3_600, -3_600, 86_400, YEAR, -YEAR,
 
 async def test_clocks_that_are_set_and_kills_move_nothing(make_daemon, broker, tmp_path, say, long):
     random, wall, off, kills = Random(7), WallClock(tmp_path / "wall"), 0.0, 0
-    number = 60 if long else 2
+    number = 40 if long else 2
     async with (
         LlrpEmulator(population(STANDING, rate=150), name="vault", hold_buffer=100_000) as vault,
         LlrpEmulator(serials(rate=20), name="door", hold_buffer=100_000) as door,
@@ -71,7 +71,7 @@ async def test_reboots_at_1970_move_nothing(make_daemon, broker, tmp_path, say, 
     is gone each time. The checkpoint on disk is older than the step, or than the time for which a reader is trusted."""
     if not long:
         pytest.skip("tests/unit/test_floor_state.py and tests/property/test_clock_steps.py are its short form")
-    wall, waits = WallClock(tmp_path / "wall"), [0.0, 75.0]
+    wall, waits = WallClock(tmp_path / "wall"), [0.0, 65.0]
     async with (
         LlrpEmulator(population(STANDING, rate=150), name="vault", hold_buffer=100_000) as vault,
         LlrpEmulator(serials(rate=20), name="door", hold_buffer=100_000) as door,

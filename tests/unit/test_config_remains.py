@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway import cli
 from gateway.config.file import load
 from gateway.config.remains import remains
 from gateway.errors import ConfigError
@@ -47,3 +48,11 @@ def test_what_is_right_in_a_wrong_configuration_says_where_to_tell_it(tmp_path, 
 
 def test_nothing_is_known_of_a_configuration_that_is_not_there(tmp_path):
     assert (remains(tmp_path / "none.yaml").site, remains(tmp_path).http.port) == ("", 9464)
+
+
+def test_a_wrong_configuration_ends_what_a_person_started(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    file = tmp_path / "gateway.yaml"
+    file.write_text("site: plant\n")
+    assert cli.main(["run", "--config", str(file)]) == 2
+    assert f"{file}:1: gateway: is missing" in capsys.readouterr().err

@@ -11,13 +11,14 @@ from typing import Any, NoReturn, TypeAlias
 import pytest
 import structlog
 
-from drivers.api import Batch, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
+from drivers.api import Batch, ClockQuality, DriverError, Item, ReaderClock, ReaderDown, ReaderLoss, ReaderUp
 from drivers.backoff import delays
 from gateway.clock import SECOND
 from gateway.events.envelope import LOSS
+from gateway.floor import Floor
 from gateway.readers.supervisor import STEADY, ConnectionState, Supervisor, probation
 from tests.support.claims import some
-from tests.support.floor_scene import T0, of_type, run, ticked
+from tests.support.floor_scene import T0, config, epc, of_type, run, ticked
 
 pytestmark = pytest.mark.looptime
 
@@ -219,3 +220,37 @@ async def test_a_fault_in_a_driver_is_an_outage_and_no_crash():
     async with bench.running(60):
         assert bench.supervisor.attempts > 3
     assert "fault in the driver: ZeroDivisionError" in bench.of(ReaderDown)[0].reason
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        ReaderUp("r1", 1 << 70),
+        ReaderLoss("r1", T0, -1 << 70, T0, "full", False),
+        ReaderClock("r1", T0, ClockQuality.SYNCED, 1 << 63),
+    ],
+)
+async def test_a_time_that_cannot_be_written_down_is_an_outage_of_its_reader(impossible: Item):
+    async def gives(driver: ScriptedDriver) -> None:
+        driver.sink(impossible)
+
+    bench = Bench(gives)
+    async with bench.running(1):
+        pass
+    assert impossible not in bench.items
+    (down,) = [item for item in bench.items if isinstance(item, ReaderDown)]
+    assert f"its driver gave a {type(impossible).__name__} whose" in down.reason
+
+
+async def test_an_offset_beyond_all_time_misdates_the_reads_and_no_more():
+    async def gives(driver: ScriptedDriver) -> None:
+        driver.sink(ReaderUp("r1", driver.now()))
+        for offset in (1 << 70, -1 << 70, 1 << 62):
+            driver.sink(Batch("r1", driver.now(), [(epc(1), 1, -60, 0, driver.now(), 1)], offset))
+
+    bench = Bench(gives)
+    async with bench.running(1):
+        pass
+    floor = Floor(config())
+    run(ticked(bench.items, 5), floor)
+    assert floor.stats.misdated == floor.stats.reads > 0

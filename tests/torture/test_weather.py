@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from drivers.emulators.scene import serials
 from tests.e2e.site import BASE, config, events_of
 from tests.e2e.test_service import get
 from tests.support.mosquitto import free_port
-from tests.support.subscriber import Subscriber
+from tests.support.subscriber import Subscriber, until
 
 pytestmark = pytest.mark.usefixtures("only_long")
 
@@ -157,16 +158,26 @@ async def test_a_tmpfs_that_others_fill_and_a_ledger_that_is_deleted(make_daemon
             await seen.until(lambda s: len(events_of(s)) >= before + 100, 60)
             assert_whole(seen)
             ballast.unlink()
+            shutil.rmtree(run / "journal")
+            await until(lambda: "the journal was deleted while" in daemon.log, 60)
+            before = len(events_of(seen))
+            await seen.until(lambda s: len(events_of(s)) >= before + 300, 60)  # the checkpoint is on disk long before
+            await daemon.kill()
+            await daemon.start()
+            before = len(events_of(seen))
+            await seen.until(lambda s: len(events_of(s)) >= before + 100, 60)
+            assert "journal-lost" not in [event["data"].get("cause") for event in events_of(seen)]
+            assert_whole(seen)
             for file in daemon.directory.glob("ledger.db*"):
                 file.unlink()
+            await until(lambda: "deleted or replaced" in daemon.log, 90)
             reasons = await status(settings["http"]["port"], 503, 90)
-            assert "deleted or replaced" in daemon.log
             await daemon.kill()
             await daemon.start()
             await seen.until(lambda s: len({event["epoch"] for event in events_of(s)}) == 2, 60)
             losses = [event["data"]["cause"] for event in events_of(seen) if event["type"] == "rfid.loss.v1"]
             assert "journal-lost" in losses
             assert await daemon.stop() == 0, daemon.log[-4000:]
-    say("a full tmpfs stops nothing, and a deleted ledger is a stated loss", "somebody else fills the journal's file "
-        "system, SIGKILL meanwhile; then the ledger's files are deleted while it runs, SIGKILL",
+    say("a full tmpfs and a deleted journal stop nothing, and a deleted ledger is a stated loss", "somebody else fills "
+        "the journal's file system; the journal, then the ledger is deleted while it runs; SIGKILL after each",
         f"events went on; 503, {reasons[:60]}…; a new epoch with a loss event")  # fmt: skip

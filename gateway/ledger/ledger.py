@@ -274,6 +274,11 @@ class Ledger:
         return self._room
 
     @property
+    def problem(self) -> str:
+        """Why the last commit failed, and what to do; empty when all is well."""
+        return str(self._last.error) if self._last is not None and self._last.error is not None else ""
+
+    @property
     def busy(self) -> bool:
         """More waits for the disk than the next commits will take: whoever can wait should."""
         return self._facts_put - self._facts_done > _BUSY_FACTS

@@ -102,7 +102,8 @@ class Pipeline:
     def congestion(self) -> str:
         """Why the readers must wait, in words for the operator; empty while there is room."""
         if not self._ledger.room:
-            return "the ledger has no room: the disk is full or failing, or events are not taken by the broker"
+            why = self._ledger.problem or "the disk is full or failing, or events are not taken by the broker"
+            return f"the ledger has no room: {why}"
         if self._journal.problem:
             return self._journal.problem
         if self._journal.pressure >= 1.0:

@@ -113,6 +113,8 @@ async def test_a_ledger_without_room_holds_the_readers_back(site: Site, monkeypa
     assert site.pipeline.congestion == ""
     monkeypatch.setattr(type(site.ledger), "room", False)
     assert "the ledger has no room" in site.pipeline.congestion
+    monkeypatch.setattr(type(site.ledger), "problem", "ledger.db was deleted")
+    assert site.pipeline.congestion == "the ledger has no room: ledger.db was deleted"
 
 
 # ---- commands

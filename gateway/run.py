@@ -50,16 +50,21 @@ def _uvloop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
 
 
+def spare_collector() -> None:
+    """Has the garbage collector look more seldom. What is there now stays and need not be looked at again. Reads are
+    tuples that live for a moment, and the default threshold makes it look for cycles among them every few milliseconds:
+    3 % of the time, for nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
+
+
 async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
     config = config or await _waited_for(path, logs)
     if config is None:
         return
     logs.configure(config.log)
-    # What is there now stays: the collector need not look at it again. Reads are tuples that live for a moment, and
-    # the default threshold makes it look for cycles among them every few milliseconds: 3 % of the time, for nothing.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
+    spare_collector()
     logs.logger.info("starting", version=__version__, config=str(path), site=config.site, gateway=config.gateway)
     app = App(config, logs, path)
     loop = asyncio.get_running_loop()

@@ -100,15 +100,13 @@ class Link:
         client = Client(settings, self._receive)
         await self._open(client)
         self._stats.connects += 1
-        now = asyncio.get_running_loop().time()
-        self._made.append(now)
-        if now - self._reported > _MINUTE:
-            self._last_problem = ""
+        self._made.append(asyncio.get_running_loop().time())
         try:
             yield client
         finally:
             self._stats.connected = False
-            self._hurry = client.blameable and not self._often(RESTLESS)
+            is_ended_by_us = not client.lost.done()
+            self._hurry = (is_ended_by_us or client.blameable) and not self._often(RESTLESS)
             self._left = asyncio.get_running_loop().time()
             await client.close()
 
@@ -155,9 +153,11 @@ class Link:
     def _report(self, problem: str) -> None:
         """A broker that stays away is one line in the log, not one for each attempt; one that takes us and drops us for
         the same reason is one in a minute."""
-        known = problem == self._last_problem
+        now = asyncio.get_running_loop().time()
+        is_away = not self._made or self._made[-1] < self._reported
+        known = problem == self._last_problem and (is_away or now - self._reported < _MINUTE)
         report = self._log.debug if known else self._log.warning
         if not known:
-            self._reported = asyncio.get_running_loop().time()
+            self._reported = now
         report("no connection to the MQTT broker: events wait in the ledger; trying again", reason=problem)
         self._last_problem = self._stats.why_not = problem

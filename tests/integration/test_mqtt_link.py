@@ -253,3 +253,22 @@ async def test_a_password_without_a_user_name_and_an_unreadable_one(tmp_path: Pa
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(LinkError, match="must hold one line"):
         await connect_once(1, username="gateway", password_file=str(tmp_path / "empty"))
+
+
+@pytest.mark.looptime
+async def test_what_ends_connections_is_said_again_after_an_hour_and_not_within_a_minute() -> None:
+    with structlog.testing.capture_logs() as logs:
+        link = Link(
+            config(1),
+            will=lambda: Will("will", b""),
+            receive=lambda message: None,
+            serve=lambda connection: asyncio.sleep(3600),  # type: ignore[arg-type,return-value]
+            log=structlog.get_logger(),
+            stats=MqttStats(),
+            rng=Random(1),
+        )
+        for pause in (100.0, 30.0, 3600.0):
+            await asyncio.sleep(pause)
+            link._made.append(asyncio.get_running_loop().time())
+            link._report("the connection has ended")
+    assert [entry["log_level"] for entry in logs] == ["warning", "debug", "warning"]

@@ -53,6 +53,7 @@ UHF = {
     "refuses its power": Oddity(but(uhf_, of_uhf, x2F=lambda _: [uf.reply(0, 0x2F, 0x77)]), told=REFUSED),
     "says nothing to its power": Oddity(but(uhf_, of_uhf, x2F=lambda _: []), told=REFUSED),
     "does not know who it is": Oddity(but(uhf_, of_uhf, x21=lambda _: [uf.reply(0, 0, 0xFE)])),
+    "does not say who it is": Oddity(but(uhf_, of_uhf, x21=lambda _: [])),
     "answers to all": Oddity(but(uhf_, of_uhf, x01=lambda _: [uf.reply(255, 1, 1, b"\x01\x0c" + EPC)])),
     "ends a round with statistics": Oddity(but(uhf_, of_uhf, x01=lambda _: ends(3) + ends(0x26, bytes(7)))),
     "ends a round with a status of its own": Oddity(but(uhf_, of_uhf, x01=lambda _: ends(0x1A))),

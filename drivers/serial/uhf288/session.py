@@ -171,11 +171,12 @@ class Uhf288Session(Session[Uhf288Settings]):
         return info
 
     async def _identify_otherwise(self, request: bytes) -> bytes:
-        """An answer that it does not know the question. Raises `Unidentified` where none comes, and `DriverError` where
-        a reader of another address is there."""
-        frame = await self.exchange(request, self._is(Cmd.INFO, Cmd.UNKNOWN))
-        if frame is not None:
-            return frame
+        """An answer that it does not know the question, or to another question. Raises `Unidentified` where none comes,
+        and `DriverError` where a reader of another address is there."""
+        for asked, cmd in ((request, Cmd.INFO), (command(self._address, Cmd.GET_MODE_18), Cmd.GET_MODE_18)):
+            frame = await self.exchange(asked, self._is(cmd, Cmd.UNKNOWN))
+            if frame is not None:
+                return frame
         address, self._address = self._address, BROADCAST
         other = await self.exchange(command(BROADCAST, Cmd.INFO), self._is(Cmd.INFO))
         self._address = address

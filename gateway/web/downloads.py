@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-_NUMERIC = re.compile(r"[0-9.,]{12,}|[0-9]+E[0-9]+", re.IGNORECASE)
-"""Text that a spreadsheet would take for a number and round: long runs of digits, and hexadecimal with one E."""
+_NUMERIC = re.compile(r"[0-9.,]{12,}|[0-9]+E[0-9]+|0[0-9]+|[0-9]{1,4}([-/.])[0-9]{1,2}(\1[0-9]{1,4})?", re.IGNORECASE)
+"""Text that a spreadsheet would make something else of: long runs of digits and hexadecimal with one E (rounded), zeros
+in front (dropped), and what looks like a date."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a cell begins that a spreadsheet may carry out (OWASP, CSV Injection)."""

@@ -24,7 +24,7 @@ _COUNT = (
     "duty", "confidence",
 )  # fmt: skip
 _MANIFEST = (
-    "manifest", "delivery", "version", "direction", "recipient", "dock", "lines", "blocked", "unknown", "warned",
+    "manifest", "delivery", "direction", "recipient", "dock", "lines", "blocked", "unknown", "warned",
     "loading", "done",
 )  # fmt: skip
 

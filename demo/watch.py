@@ -13,7 +13,7 @@ import orjson
 
 from gateway.clock import micros, parse_rfc3339, rfc3339, wall
 
-HOLD = 4.0
+HOLD = 6.0
 """Seconds that a line waits for those that happened before it and are decided later, such as passes."""
 
 _COLOURS = {"alarm": 31, "gate": 33, "count": 35, "moved": 36, "passed": 36, "arrived": 32, "departed": 34, "loss": 31}

@@ -143,7 +143,7 @@ class Windows:
             self._stats.reads += sum(found.reads)
             for at, odd in found.batches():
                 batch = batches[at][1]
-                rows = batch.rows
+                rows = list(batch.rows)
                 self._fill(self.readers[batch.reader], replace(batch, rows=[rows[row] for row in odd]))
 
     def _take(self, windows: ReaderWindows, batch: Batch) -> None:

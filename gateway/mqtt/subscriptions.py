@@ -19,6 +19,9 @@ from gateway.tasks import loop_time
 AT_ONCE = 8
 """Filters in one SUBSCRIBE: some brokers take no more (AWS IoT Core)."""
 
+NAMED = 5
+"""Subscriptions that a log line names."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds until refused subscriptions are asked for again: doubled each time, up to the longest."""
 
@@ -78,6 +81,8 @@ class Subscriptions:
     async def _ask(self, connection: Connection, filters: list[str]) -> bool:
         """Takes off what is granted from what is missing. Returns whether the broker answers. Raises `LinkError`."""
         filters = [topic for topic in filters if not self._suspects.left_out(topic, loop_time())]
+        refused: dict[str, str] = {}
+        is_answered = True
         for start in range(0, len(filters), AT_ONCE):
             piece = filters[start : start + AT_ONCE]
             self._suspects.awaits(piece)
@@ -87,11 +92,15 @@ class Subscriptions:
                 if outcome.accepted:
                     self._missing.remove(topic)
                 elif topic not in self._told:
-                    self._log.error(
-                        "the MQTT broker refused a subscription: check its access rules; it is asked for again",
-                        topic=topic,
-                        reason=str(outcome),
-                    )
+                    refused[topic] = str(outcome)
             if NO_ANSWER in outcomes:
-                return False
-        return True
+                is_answered = False
+                break
+        if refused:
+            self._log.error(
+                "the MQTT broker refused subscriptions: check its access rules; they are asked for again",
+                topics=[*refused][:NAMED],
+                number=len(refused),
+                reason=next(iter(refused.values())),
+            )
+        return is_answered

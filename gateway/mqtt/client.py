@@ -179,7 +179,7 @@ class Client(asyncio.Protocol):
                 self._settle(int.from_bytes(packet.body[:2], "big"), codec.outcome(packet.body[2:3]))
             case wire.SUBACK:
                 self._take_suback(packet.body)
-            case wire.CONNACK:
+            case wire.CONNACK if not self._connected.done():
                 self._take_connack(packet.body)
             case wire.DISCONNECT:
                 code = packet.body[0] if packet.body else 0
@@ -188,8 +188,10 @@ class Client(asyncio.Protocol):
                 self._fail(ended(code))
             case wire.PUBLISH if self._connected.done():
                 self._take_message(packet)
-            case wire.PUBREL | wire.PINGRESP:
-                self._decode(packet)
+            case wire.PINGRESP:
+                self._decode(wire.Packet(packet.kind, b""))
+            case wire.PUBREL if len(packet.body) > 1:
+                self._decode(wire.Packet(packet.first, packet.body[:2]))
             case _ if not self._connected.done():
                 self._fail(UNREADABLE)
             case _:
@@ -314,7 +316,7 @@ class Client(asyncio.Protocol):
 
     def _take_suback(self, body: bytes) -> None:
         at = 2
-        if self._five:
+        if self._five and len(body) > at:
             length, at = wire.read_variable_integer(body, at)
             at += length
         granted = self._subscriptions.get(int.from_bytes(body[:2], "big"))
@@ -332,7 +334,7 @@ class Client(asyncio.Protocol):
             self._fail(UNREADABLE)
         elif body[1]:
             self._refused(body[1])
-        elif not self._connected.done():
+        else:
             settings, says = self._settings, connack.read(body, self._five)
             self.window = says.number(properties.RECEIVE_MAXIMUM, self.window, 1)
             self.max_packet = min(self.max_packet, says.number(properties.MAXIMUM_PACKET_SIZE, self.max_packet, 1))

@@ -262,6 +262,17 @@ async def test_an_answer_to_a_login_may_be_shorter_and_longer_than_it_should(ver
     assert not client.lost.done()
 
 
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+@pytest.mark.parametrize("odd", ["6200", "62020001", "50020001", "b0030001 00", "4000", "9000", "90020001", "f0020000",
+                                 "d003616263", "2000", "20020000", "20020005"])  # fmt: skip
+async def test_an_odd_packet_ends_no_connection(version: str, odd: str) -> None:
+    client, network, _ = logged_in(b"\x20\x03\x00\x00\x00" if version == "5" else b"\x20\x02\x00\x00", version=version)
+    client.data_received(bytes.fromhex(odd))
+    assert not client.lost.done()
+    client.send("topic", b"", qos=1)
+    assert packets(network, client)
+
+
 @pytest.mark.parametrize(("wanted", "kept"), [(1, 1), (20, 20), (0, 30), (65535, 30)])
 async def test_a_keep_alive_that_the_broker_wants_shorter_is_kept(wanted: int, kept: int) -> None:
     client, _, _ = logged_in(b"\x20\x06\x00\x00\x03\x13" + wanted.to_bytes(2, "big"))

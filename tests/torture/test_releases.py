@@ -53,7 +53,7 @@ async def test_an_upgrade_moves_nothing_and_a_downgrade_is_refused_until_it_is_m
                 assert not vault.connected
                 await daemon.kill()
                 daemon.program = PROGRAM
-            await daemon.start()
+                await daemon.start()
             await door.until(lambda: door.connected and vault.connected, 60)
             door.switch_off()
             assert await daemon.stop() == 0, daemon.log[-4000:]

@@ -174,6 +174,7 @@ async def test_without_its_journal_the_loss_is_stated(release: Release) -> None:
     assert "verdict" in [event["data"].get("gate") for event in run.after]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", migrations.STEPS)
 async def test_a_section_that_cannot_be_migrated_is_built_from_the_events(
     release: Release, section: str, monkeypatch: pytest.MonkeyPatch

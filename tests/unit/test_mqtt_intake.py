@@ -131,7 +131,7 @@ async def test_a_refused_subscription_is_logged_and_raises_nothing() -> None:
     with structlog.testing.capture_logs() as logs:
         it = Intake(BASE, None, None, structlog.get_logger(), MqttStats())  # type: ignore[arg-type]
         await it.open(Recorder(Outcome(0x87, "Not authorized")))
-    assert [entry["topic"] for entry in logs] == [BASE + "cmd/+", BASE + "ack"]
+    assert [entry["topics"] for entry in logs] == [[BASE + "cmd/+", BASE + "ack"]]
 
 
 async def test_a_broker_without_wildcards_is_subscribed_to_by_name() -> None:

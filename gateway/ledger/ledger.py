@@ -98,6 +98,7 @@ class Ledger:
         self._published = self._acknowledged = self._committed = self._opened_at = 0
         self._marks = Marks()
         self._last: Progress | None = None
+        self._begun = False
         self._commit_seconds = 0.0
         self._commits = 0
         self._room = True
@@ -116,6 +117,7 @@ class Ledger:
         self._committed = self._opened_at = recovery.sequence
         self._published, self._acknowledged = self._marks.published, self._marks.acknowledged
         self._recognition = recovery.newer
+        self._begun = recovery.fresh or bool(recovery.damage)
         return recovery
 
     def append(self, facts: Sequence[Fact], position: int) -> None:
@@ -262,6 +264,11 @@ class Ledger:
     def opened_at(self) -> int:
         """The newest event that the ledger held when it was opened."""
         return self._opened_at
+
+    @property
+    def begun(self) -> bool:
+        """Whether the epoch began with this opening of the file."""
+        return self._begun
 
     @property
     def run(self) -> str:

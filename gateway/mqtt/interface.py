@@ -200,6 +200,11 @@ class Outbox(Protocol):
         ...
 
     @property
+    def begun(self) -> bool:
+        """Whether the epoch began with this opening."""
+        ...
+
+    @property
     def run(self) -> str:
         """A name for the time since it was opened, which no other opening of it has."""
         ...

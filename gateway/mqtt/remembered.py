@@ -59,9 +59,17 @@ class Remembered:
             await connection.listen([self._topic])  # what is retained comes before the answer to this
 
     def known(self, connection: Connection, ledger: Outbox) -> int:
-        """The newest event of this epoch that it knows of from a run before, 0 for none. It is asked no more."""
+        """The newest event that it knows of from a run before, 0 for none. It is asked no more.
+
+        Epochs are named by when they began. Where it knows a later one than the ledger has, the beginning of that was
+        cut off with the log: the ledger has gone on from there without what it had, whatever its own numbers say.
+        """
         if self._tries <= _TRIES:
             connection.leave([self._topic])
         self._tries = _TRIES
         mark = self._mark
-        return mark.sequence if mark is not None and mark.epoch == ledger.epoch and mark.run != ledger.run else 0
+        if mark is None or mark.run == ledger.run:
+            return 0
+        if mark.epoch == ledger.epoch:
+            return mark.sequence
+        return ledger.opened_at + 1 if mark.epoch > ledger.epoch and not ledger.begun else 0

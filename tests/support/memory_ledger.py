@@ -69,6 +69,10 @@ class MemoryLedger:
         return 0
 
     @property
+    def begun(self) -> bool:
+        return True
+
+    @property
     def run(self) -> str:
         return "this"
 

@@ -60,7 +60,6 @@ async def finish(directory: Path) -> tuple[int, list[Event]]:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 async def test_kills_at_random_moments_repeat_and_forget_nothing(tmp_path: Path) -> None:
     for _ in range(ROUNDS):
         run_and_kill(tmp_path)

@@ -343,6 +343,7 @@ def test_a_broker_that_hangs_up_at_more_than_its_rate_is_sent_less(rate: int) ->
     assert world.now < 1.5 * 600 / rate
 
 
+@pytest.mark.slow
 def test_a_broker_that_hung_up_is_asked_for_more_ever_more_rarely() -> None:
     """Two hours of a backlog at a broker which hangs up above 20 a second."""
     free = bucket(20)

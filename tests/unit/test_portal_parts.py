@@ -143,6 +143,7 @@ def test_what_stays_too_long_for_a_pass_is_standing_stock_at_once():
     assert Standing().add(b"tag", 0, long=True)
 
 
+@pytest.mark.slow
 def test_last_passes_are_bounded_and_restored():
     last_passes = LastPasses()
     for n in range(MAX_TAGS + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
+from itertools import count
 
 from gateway.mqtt.delivery import Delivery, Stage
 
@@ -13,7 +14,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._fresh: deque[Delivery] = deque()
-        self._again: list[tuple[int, Delivery]] = []
+        self._again: list[tuple[int, int, Delivery]] = []
+        self._count = count()  # one event may be here twice: as it was passed over, and from quarantine
 
     def __len__(self) -> int:
         return len(self._fresh) + len(self._again)
@@ -29,27 +31,27 @@ class Waiting:
 
     def again(self, delivery: Delivery) -> None:
         """An event that is to be sent again."""
-        heappush(self._again, (delivery.event.sequence, delivery))
+        heappush(self._again, (delivery.event.sequence, next(self._count), delivery))
 
     def head(self) -> Delivery | None:
         """The event with the lowest sequence."""
-        while self._again and self._again[0][1].stage is not Stage.WAITING:
+        while self._again and self._again[0][2].stage is not Stage.WAITING:
             heappop(self._again)
         while self._fresh and self._fresh[0].stage is not Stage.WAITING:
             self._fresh.popleft()
         fresh = self._fresh[0] if self._fresh else None
         if self._again and (fresh is None or self._again[0][0] < fresh.event.sequence):
-            return self._again[0][1]
+            return self._again[0][2]
         return fresh
 
     def every(self) -> list[Delivery]:
         """All of them."""
-        every = [*(delivery for _, delivery in self._again), *self._fresh]
+        every = [*(delivery for _, _, delivery in self._again), *self._fresh]
         return [delivery for delivery in every if delivery.stage is Stage.WAITING]
 
     def pop(self, head: Delivery) -> None:
         """Takes off the head. One from the middle is passed over later, as it is no longer waiting."""
-        if self._again and self._again[0][1] is head:
+        if self._again and self._again[0][2] is head:
             heappop(self._again)
         elif self._fresh and self._fresh[0] is head:
             self._fresh.popleft()

@@ -16,6 +16,7 @@ from gateway.mqtt.answers import Answer, classify
 from gateway.mqtt.delivery import DONE, TABLE, Delivery, Stage, Step
 from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.pace import Pace
+from gateway.mqtt.waiting import Waiting
 
 CLOSE = -2
 """What a broker answers that ends the connection instead."""
@@ -378,6 +379,22 @@ def test_what_comes_from_quarantine_is_sent_and_told_of() -> None:
     assert not world.apart
     assert world.taken[-1] == 4
     assert world.mark == 10
+
+
+def test_an_event_that_was_passed_over_while_it_waited_waits_again_beside_what_is_left_of_it() -> None:
+    first, second = events(2)
+    waiting = Waiting()
+    passed_over, released = Delivery(second), Delivery(second, quarantined=True)
+    for delivery in (Delivery(first), passed_over):
+        waiting.again(delivery)
+    passed_over.go(Step.TOPIC_DENIED)
+    waiting.again(released)
+    found = []
+    while head := waiting.head():
+        waiting.pop(head)
+        found.append(head)
+    assert [delivery.event for delivery in found] == [first, second]
+    assert found[1] is released
 
 
 ANSWERS = [0, 0, 0, 0, 0x97, 0x87, 0x99, 0xEE, None, CLOSE]

@@ -51,6 +51,11 @@ def events_of(subscriber: Subscriber) -> list[dict[str, Any]]:
     return sorted((orjson.loads(payload) for payload in payloads.values()), key=lambda event: event["sequence"])
 
 
+def clock_steps(subscriber: Subscriber) -> int:
+    """How many clock steps were stated."""
+    return sum(event["type"] == "rfid.clock-step.v1" for event in events_of(subscriber))
+
+
 def recorded(recordings: Path) -> bytes:
     """All files of a recording, in order."""
     return b"".join(path.read_bytes() for path in files.recordings(recordings))

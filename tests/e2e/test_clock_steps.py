@@ -8,7 +8,7 @@ import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
-from tests.e2e.site import BASE, config, events_of, movements, recorded, replayed, told
+from tests.e2e.site import BASE, clock_steps, config, events_of, movements, recorded, replayed, told
 from tests.support.subscriber import Subscriber
 from tests.support.wall_clock import WallClock
 
@@ -19,10 +19,6 @@ STEPS = [2.0, -20.0, 12.0, 3_610.0, YEAR, -YEAR]
 
 SETTLED = 3.0
 """Seconds of what may come of a step: `presence.shortest` and some."""
-
-
-def steps(subscriber: Subscriber) -> int:
-    return sum(event["type"] == "rfid.clock-step.v1" for event in events_of(subscriber))
 
 
 def passed_by(subscriber: Subscriber) -> int:
@@ -46,7 +42,7 @@ async def test_a_clock_that_is_set_moves_nothing(make_daemon, make_broker, tmp_p
             await subscriber.until(lambda s: len(movements(events_of(s), PACKAGE_PREFIX)) >= STANDING, 60)
             for number, off in enumerate(STEPS, start=1):
                 wall.set(off)
-                await subscriber.until(lambda s, n=number: steps(s) == n, 60)
+                await subscriber.until(lambda s, n=number: clock_steps(s) == n, 60)
                 seen = passed_by(subscriber)
                 await asyncio.sleep(SETTLED)
                 assert passed_by(subscriber) > seen, "blind after the clock was set"

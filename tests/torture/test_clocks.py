@@ -11,7 +11,7 @@ import pytest
 
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import PACKAGE_PREFIX, population, serials
-from tests.e2e.site import BASE, config, events_of, movements, recorded, replayed, told
+from tests.e2e.site import BASE, clock_steps, config, events_of, movements, recorded, replayed, told
 from tests.support.subscriber import Subscriber
 from tests.support.wall_clock import WallClock
 
@@ -57,7 +57,7 @@ async def test_clocks_that_are_set_and_kills_move_nothing(make_daemon, broker, t
     standing = [movement for movement, _ in movements(events, PACKAGE_PREFIX)]
     assert standing == ["arrived"] * STANDING
     assert told(events) == told(expected)
-    steps = sum(event["type"] == "rfid.clock-step.v1" for event in events)
+    steps = clock_steps(subscriber)
     assert steps >= number // 2
     say(
         "a clock that is set moves nothing, and nobody is blind after it",
@@ -108,7 +108,3 @@ async def test_reboots_at_1970_move_nothing(make_daemon, broker, tmp_path, say, 
         f"{len(waits)} boots in 1970, put right, and power cuts up to {max(waits):.0f} s behind the checkpoint on disk",
         f"{clock_steps(subscriber)} steps stated, {len(events)} events, 0 movements of {STANDING} standing tags",
     )
-
-
-def clock_steps(subscriber: Subscriber) -> int:
-    return sum(event["type"] == "rfid.clock-step.v1" for event in events_of(subscriber))

@@ -83,10 +83,11 @@ def _check(args: argparse.Namespace) -> int:
 def _contents(config: Config) -> list[str]:
     """What is wrong inside the files that a configuration names, as far as this user may read them: a start goes on
     without what they are for, and says so."""
+    from gateway.mqtt.settings import check_files
     from gateway.sources.identifiers import read_identifiers
     from gateway.web.tokens import read_tokens
 
-    problems = []
+    problems = [wrong] if (wrong := check_files(config)) else []
     if config.web is not None and (tokens := config.web.token_file) is not None and tokens.is_file():
         try:
             read_tokens(tokens)

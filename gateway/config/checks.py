@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from drivers.api import DriverError, DriverSettings, FileUse
 from gateway.config import drivers as driver_registry
 from gateway.config.doubts import doubts, lacking
-from gateway.config.files import SECRETS, credential, exposed, in_the_way, unusable
+from gateway.config.files import SECRETS, credential, exposed, holds_no_secret, in_the_way, unusable
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
@@ -89,10 +89,6 @@ class Checker:
                         ("tags", "include", index),
                         f"every tag with `{prefix}` is excluded by `{excluded}` in tags.exclude: remove one of them",
                     )
-        if config.mqtt.password_file is not None and config.mqtt.username is None and config.mqtt.version == "3.1.1":
-            self._add(
-                ("mqtt", "password_file"), "MQTT 3.1.1 knows no password without a user: write mqtt.username as well"
-            )
         self.doubtful += [Problem(line_of(self._root, path), path_text(path), text) for path, text in doubts(config)]
         self.notes += [Problem(line_of(self._root, path), path_text(path), text) for path, text in lacking(config)]
         if config.manifests.identifiers_file is not None:
@@ -267,13 +263,17 @@ class Checker:
             value = getattr(model, name)
             if isinstance(value, BaseModel):
                 self._files(value, (*path, name))
+            elif isinstance(value, list | tuple):
+                for index, item in enumerate(value):
+                    if isinstance(item, BaseModel):
+                        self._files(item, (*path, name, index))
             elif isinstance(value, Path) and name.endswith("_file"):
                 self._file((*path, name), FileUse(value, name.endswith(SECRETS)))
             elif isinstance(value, Path) and (wrong := in_the_way(value, name == "directory")):
                 self.files.append(Problem(line_of(self._root, (*path, name)), path_text((*path, name)), wrong))
 
     def _file(self, path: Steps, use: FileUse) -> None:
-        if wrong := unusable(use.path):
+        if wrong := unusable(use.path) or (holds_no_secret(use.path) if use.secret else ""):
             self.files.append(Problem(line_of(self._root, path), path_text(path), wrong))
         elif use.secret and (shown := exposed(use.path)):
             self.doubtful.append(Problem(line_of(self._root, path), path_text(path), shown))

@@ -25,6 +25,8 @@ _HOSTS = ("host", "listen_host", "peer")
 
 def doubts(config: Config) -> Iterator[tuple[Where, str]]:
     """Each such thing: its path, and what is wrong and what to write instead."""
+    if config.mqtt.password_file is not None and config.mqtt.username is None:
+        yield ("mqtt", "password_file"), "goes with mqtt.username: write both, or neither"
     yield from _hosts(config)
     yield from _unknown_places(config)
     yield from _shared(config)

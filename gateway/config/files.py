@@ -14,6 +14,9 @@ from drivers.plain_files import no_plain_file
 MAX_TOKEN = 8_192
 """Bytes of a file with one token."""
 
+MAX_SECRET = 1 << 20
+"""Bytes of a file with a secret of any kind: keys and chains of certificates may have some thousand."""
+
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials: they exist only while the service runs."""
 
@@ -34,9 +37,14 @@ def in_the_way(path: Path, folder: bool) -> str:
     return f"{path} {what}" if what else ""
 
 
+def out_of_reach(path: Path) -> bool:
+    """Whether a file is a credential of a service that this process is not."""
+    return path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ
+
+
 def unusable(path: Path) -> str:
     """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
-    if path.is_relative_to(_CREDENTIALS) and "CREDENTIALS_DIRECTORY" not in os.environ:
+    if out_of_reach(path):
         return ""
     try:
         if what := no_plain_file(path):
@@ -49,6 +57,19 @@ def unusable(path: Path) -> str:
         return f"{path} cannot be read by this user: change its owner or mode"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror}): correct the path"
+
+
+def holds_no_secret(path: Path) -> str:
+    """Why a file that can be used holds no secret, or nothing. What is in it is never said."""
+    if out_of_reach(path):
+        return ""
+    try:
+        content = read_text(path, MAX_SECRET)
+    except UnicodeDecodeError:
+        return f"{path} is not UTF-8 text: write the secret and nothing else into it"
+    except OSError:
+        return f"{path} is longer than any secret: correct the path"
+    return "" if content.strip() else f"{path} is empty: write the secret into it"
 
 
 def credential(path: Path) -> str:

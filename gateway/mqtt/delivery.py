@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -79,6 +80,7 @@ class Delivery:
     refused_at: float = 0.0  # the first of them
     taken_before: int = 0  # events that the broker had taken by then
     deaths: int = 0  # connections that ended when this event alone was awaited
+    room: float = math.inf  # bytes of a payload above which it goes in parts, after connections ended at it
     suspect: bool = False  # connections have ended while it was awaited: it is sent alone
     quarantined: bool = False  # it comes from quarantine or is resent, and the mark has passed it
     replayed: bool = False  # somebody asked for it again

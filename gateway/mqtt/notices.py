@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from drivers.api import Log
 from drivers.sparse_log import LOG_EVERY, SparseLog
 from gateway.mqtt.answers import Answer
@@ -18,6 +20,7 @@ class Notices:
         self._base = base
         self._silences = 0
         self._slow = False
+        self._room = math.inf
         self._next = 0.0
 
     def refused(self, delivery: Delivery, answer: Answer, reason: str) -> None:
@@ -38,7 +41,8 @@ class Notices:
         )
 
     def look(self, outgoing: Outgoing, now: float) -> None:
-        """Logs silences, and at which rate events are sent, where the last lines are a minute old."""
+        """Logs a limit that was found, and silences and the rate where the last lines are a minute old."""
+        self._tell_room(outgoing.sizes.room)
         unanswered = outgoing.silences - self._silences
         slow = outgoing.pace.slow
         if now < self._next or not (unanswered or slow != self._slow):
@@ -57,6 +61,15 @@ class Notices:
         else:
             self._log.info("the MQTT broker takes events at full speed again")
         self._slow = slow
+
+    def _tell_room(self, room: float) -> None:
+        if room < self._room:
+            self._room = room
+            self._log.warning(
+                "the MQTT broker ends the connection at large messages; events go in parts from now on",
+                bytes=int(room),
+                remedy="set mqtt.max_packet_size to what the broker takes, and it need not be found at each start",
+            )
 
     def _named(self, delivery: Delivery) -> str:
         return f"{delivery.event.id} on {self._base}{delivery.event.topic}, {delivery.size} bytes"

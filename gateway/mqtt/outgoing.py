@@ -8,12 +8,11 @@ Times are arguments, seconds of any one clock:
   topic where that is passed over too and the others are taken. Where nothing is answered at all, the last that was
   taken and the oldest are sent again in turn, alone, until something is.
 - Where the broker ends the connection, the events that were awaited are sent one at a time over the next ones. One at
-  which connections end alone, `DEADLY` times, is set apart; a later one of at least its size after one more.
+  which connections end alone, `DEADLY` times, is sent in parts, or set apart; a later one as large after one more.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from gateway.events.envelope import Event
@@ -22,6 +21,7 @@ from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
 from gateway.mqtt.held import HeldTopics
 from gateway.mqtt.pace import Pace
 from gateway.mqtt.patience import CROWD, DEADLY, DEAF, LIMITS, LONGEST_PROBE, OVERTAKEN, SILENCE, STREAK
+from gateway.mqtt.sizes import Sizes
 from gateway.mqtt.waiting import Waiting
 
 
@@ -30,6 +30,7 @@ class Outgoing:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
+        self.sizes = Sizes()
         self.denied: set[str] = set()  # topics with events in quarantine that go before later ones
         self.settled: list[Delivery] = []  # set apart, or taken from quarantine: to be told to the ledger
         self.silences = 0  # copies that were given up unanswered so far
@@ -48,7 +49,6 @@ class Outgoing:
         self._probe: Delivery | None = None  # while nothing is answered
         self._probes = 0
         self._paced = False  # only the rate kept the next event from being sent
-        self._deadly = math.inf  # bytes of the smallest event at which connections ended
         self._streak = 0
         self._doubt = self._proved = False  # whether every connection ends: the last event taken, sent again, shows it
         self._last: Event | None = None
@@ -149,7 +149,7 @@ class Outgoing:
     def _rank(self, delivery: Delivery) -> tuple[int, int, int]:
         """Where none was ever taken: waiting events by how well they show that not every connection ends, the next in
         order, unless it is large or connections ended at it. Where everything ends, the smallest."""
-        size = delivery.size if self._streak >= STREAK else int(delivery.size >= self._deadly)
+        size = delivery.size if self._streak >= STREAK else int(self.sizes.is_deadly(delivery))
         return delivery.deaths, size, delivery.event.sequence
 
     @property
@@ -173,7 +173,7 @@ class Outgoing:
             self._held.keep(delivery)
 
     def _solo(self, delivery: Delivery) -> bool:
-        return delivery.suspect or delivery.size >= self._deadly
+        return delivery.suspect or self.sizes.is_deadly(delivery)
 
     def _solo_in_flight(self) -> bool:
         return len(self._flight) == 1 and self._solo(next(iter(self._flight.values())))
@@ -230,8 +230,7 @@ class Outgoing:
         if delivery.stage is Stage.SENT and delivery.number == number:
             self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
         self._flight.pop(delivery.number, None)
-        if delivery.size >= self._deadly:
-            self._deadly = math.inf  # it was not the size
+        self.sizes.taken(delivery)
         if self._last is None or delivery.event.sequence > self._last.sequence:
             self._last = delivery.event
         was = delivery.stage
@@ -373,28 +372,28 @@ class Outgoing:
     def _condemned(self, delivery: Delivery) -> bool:
         """Counts a connection against an event; True where it is set apart for that."""
         delivery.deaths += 1
-        enough = 1 if delivery.size >= self._deadly else DEADLY
+        enough = 1 if self.sizes.is_deadly(delivery) else DEADLY
         if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and (self._last or self._waiting.every()):
             self._doubt = True
             return False
         if self._streak >= STREAK or delivery.deaths < enough:
             return False
-        self._streak += 1
         self._proved = False
         self.pace.explained()
-        self._deadly = min(self._deadly, delivery.size)
-        size = delivery.size
-        delivery.reason = f"the broker ended the connection {delivery.copies} times at this event of {size} bytes"
+        if enough > 1 and self.sizes.halve(delivery):
+            delivery.deaths = enough - 1
+            self._doubt = self._last is not None
+            return False
+        self._streak += 1
+        self.sizes.condemned(delivery)
+        delivery.reason = f"the broker ended {delivery.copies} connections at this event of {delivery.size} bytes"
         self._set_apart(delivery, Step.ENDS_CONNECTIONS)
         return True
 
     def advance(self) -> int | None:
         """Moves on over the settled events at the front; returns the last of them, None where there is none."""
         last = None
-        while self._stream:
-            sequence, delivery = next(iter(self._stream.items()))
-            if delivery.stage not in DONE:
-                break
-            del self._stream[sequence]
-            last = sequence
+        while self._stream and (delivery := next(iter(self._stream.values()))).stage in DONE:
+            last = delivery.event.sequence
+            del self._stream[last]
         return last

@@ -164,6 +164,7 @@ class Pace:
     def explained(self) -> None:
         """One event was found at which connections end."""
         self._ends = 0
+        self._suspects.clear()
 
     def _limits(self, now: float) -> tuple[float, float]:
         return self._highest if now < self._held_until else (float(self._widest), math.inf)

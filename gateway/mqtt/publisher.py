@@ -173,7 +173,7 @@ class Publisher:
         while room > 0 and (delivery := self.outgoing.next(now)) is not None:
             again = delivery.copies > 1 or delivery.quarantined or delivery.event.sequence <= (self._sent_to or 0)
             properties = self._replayed if delivery.replayed else self._again if again else self._fresh
-            outcome = self._transmit(connection, delivery.event, properties)
+            outcome = self._transmit(connection, delivery, properties)
             self._unanswered.add(delivery.number)
             outcome.add_done_callback(partial(self._answered, delivery, delivery.number))
             if again:
@@ -183,11 +183,13 @@ class Publisher:
             room = connection.window - connection.unacknowledged
         self._stats.outstanding = self.outgoing.in_flight
 
-    def _transmit(self, connection: Connection, event: Event, properties: Properties) -> asyncio.Future[Outcome]:
+    def _transmit(self, connection: Connection, delivery: Delivery, properties: Properties) -> asyncio.Future[Outcome]:
         """Sends an event, in parts where the whole is too large for the broker and it fits in parts."""
+        event = delivery.event
         topic = self._base + event.topic
-        if len(event.payload) + len(topic) + OVERHEAD > connection.max_packet:
-            parts = split(event, connection.max_packet - len(topic.encode()) - OVERHEAD)
+        room = int(min(connection.max_packet - len(topic.encode()) - OVERHEAD, self.outgoing.sizes.room_for(delivery)))
+        if len(event.payload) > room:
+            parts = split(event, room)
             if parts is not None:
                 return _all([connection.send(topic, part, qos=1, properties=properties) for part in parts])
         return connection.send(topic, event.payload, qos=1, properties=properties)

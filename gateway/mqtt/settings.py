@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drivers.plain_files import check_plain
 from gateway.config import Config, MqttConfig, TlsConfig
-from gateway.config.files import read_text
+from gateway.config.files import out_of_reach, read_text
 from gateway.errors import LinkError
 
 MAX_PASSWORD = 65_535
@@ -96,6 +96,20 @@ def read_settings(config: Config, will: Will | None, ask: Ask | None = None) -> 
         qos=ask.qos,
         max_packet=mqtt.max_packet_size,
     )
+
+
+def check_files(config: Config) -> str:
+    """Why the next connection cannot be made for what is in the password file or in those of TLS, or nothing. What
+    only the service can read is left to it. Not for the event loop."""
+    tls = config.mqtt.tls
+    named = [config.mqtt.password_file, *([tls.ca_file, tls.cert_file, tls.key_file] if tls is not None else [])]
+    if any(path is not None and out_of_reach(path) for path in named):
+        return ""
+    try:
+        read_settings(config, None)
+    except LinkError as error:
+        return str(error)
+    return ""
 
 
 def _read_password(mqtt: MqttConfig) -> str | None:

@@ -82,6 +82,15 @@ MERCURY = {
     ),
     "streams with a status of its own": Oddity(but(module(), of_mercury, x2F=refuses(0x2F, 0x7F00))),
     "says nothing to streams": Oddity(but(module(), of_mercury, x2F=lambda _: [])),
+    "names no range of power": Oddity(but(module(), of_mercury, x62=lambda _: [mc.reply(mc.Op(0x62), 0, bytes(9))])),
+    "says nothing to its region": Oddity(
+        but(module(), of_mercury, x97=lambda _: [], x67=lambda _: []), told=REFUSED, region="NA"
+    ),
+    **{
+        f"{words} {op:02X}": Oddity(but(module(), of_mercury, **{f"x{op:02X}": answer}))
+        for op in (0x0C, 0x2A, 0x62, 0x67, 0x91, 0x93, 0x9A, 0x9B)  # none of which reading needs
+        for words, answer in (("refuses", refuses(op, 0x0101)), ("says nothing to", lambda _: []))
+    },
 }
 
 # R2000

@@ -1,6 +1,6 @@
-"""A broker that refuses, throttles, hangs up and denies by turns: every event that it may take it gets, once by id, and
-in order but for those that it has refused or dropped itself; the others are in quarantine by name, and leave it by
-command.
+"""A broker that refuses, throttles, hangs up and denies by turns: every event that it may take it gets, once by id,
+large ones in parts, and in order but for those that it has refused or dropped itself, whose later ones it had by then;
+the others are in quarantine by name, and leave it by command.
 
 `make torture-hour` has an hour of it; both versions of MQTT at once.
 """
@@ -18,6 +18,7 @@ import orjson
 
 from gateway.events.envelope import ALARM, Event, Fact
 from gateway.mqtt import answers
+from gateway.mqtt.parts import PART
 from tests.support.claims import some
 from tests.support.delivery import Delivery
 from tests.support.ledgers import START, TestLedger
@@ -34,6 +35,7 @@ EVERY, AT_ONCE = (0.1, 2) if LENGTH == "short" else (1.0, 5)
 
 CODES = [*sorted(answers._REFUSALS), 0xC3, 0xFE]
 LARGE = 5_000
+POISON = b"poison "
 PLACES = ["vault", "dock", "cage", "office"]
 _HANGS_UP = 20
 
@@ -80,7 +82,8 @@ class Mood:
     def puback(self, topic: str, payload: bytes) -> int | None:
         if "/events/" not in topic:
             return 0
-        code: int | None = CLOSE if not self.mended and len(payload) > LARGE else self._way()(topic)
+        is_bad = not self.mended and (len(payload) > LARGE or POISON in payload)
+        code: int | None = CLOSE if is_bad else self._way()(topic)
         if code != 0:
             self.refused.add(orjson.loads(payload)["sequence"])
         return code
@@ -131,11 +134,40 @@ class Watched(TestLedger):
 
 
 def alarms(numbers: itertools.count[int], count: int) -> list[Fact]:
-    """One in two hundred is too large for the broker."""
+    """One in two hundred is too large for the broker, and one ends each connection however it is sent."""
+    special = {50: "x" * LARGE, 150: POISON.decode() * (LARGE // 10)}
     return [
-        Fact(ALARM, PLACES[number % 4], START + number, {"why": "x" * (LARGE if number % 200 == 50 else 50)})
+        Fact(ALARM, PLACES[number % 4], START + number, {"why": special.get(number % 200, "x" * 50)})
         for number in itertools.islice(numbers, count)
     ]
+
+
+class Received:
+    """What has come, as a consumer has it that joins parts: the events by number, in the order of their last pieces."""
+
+    def __init__(self, broker: OddBroker) -> None:
+        self._broker = broker
+        self._read = 0
+        self._texts: defaultdict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+        self.events: dict[int, bytes] = {}
+
+    def read(self) -> dict[int, bytes]:
+        for topic, payload in self._broker.taken[self._read :]:
+            self._read += 1
+            if "events/" in topic:
+                self._take(payload)
+        return self.events
+
+    def _take(self, payload: bytes) -> None:
+        said = orjson.loads(payload)
+        if said["type"] == PART:
+            data = said["data"]
+            texts = self._texts[data["of"], data["parts"]]
+            texts[data["part"]] = data["text"]
+            if len(texts) < data["parts"]:
+                return
+            payload = "".join(text for _, text in sorted(texts.items())).encode()
+        assert self.events.setdefault(said["sequence"], payload) == payload, "an event changed"
 
 
 async def release(broker: OddBroker) -> None:
@@ -163,18 +195,15 @@ async def trial(version: str, directory: Path) -> str:
             mqtt.wake()
             await asyncio.sleep(EVERY)
         count = ledger.stats().sequence
-        large = set(range(50, count + 1, 200))
-
-        def got() -> list[int]:
-            return list(dict.fromkeys(orjson.loads(payload)["sequence"] for payload in broker.on("events/")))
+        poison = set(range(150, count + 1, 200))
+        received = Received(broker)
 
         def missing() -> set[int]:
-            return set(range(1, count + 1)) - set(got())
+            return set(range(1, count + 1)) - set(received.read())
 
         def told() -> str:
-            return (
-                f"{sorted(missing() - large)[:20]} missing, {ledger.stats()}, pace {mqtt._publisher.outgoing.pace.rate}"
-            )
+            pace = mqtt._publisher.outgoing.pace.rate
+            return f"{sorted(missing() - poison)[:20]} missing, {ledger.stats()}, pace {pace}"
 
         await until(lambda: not ledger.stats().pending, 600, told)
         listed: list[dict[str, Any]] = []
@@ -183,20 +212,17 @@ async def trial(version: str, directory: Path) -> str:
         ]:
             listed += page
         assert missing() == {event["sequence"] for event in listed}, "what was not taken is in quarantine by name"
-        assert large <= missing()
+        assert poison <= missing()
         mood.mended = True
         releasing = asyncio.create_task(release(broker))
         await until(lambda: not missing() and not ledger.stats().quarantined, 600, told)
         releasing.cancel()
         by_place = defaultdict(list)
-        for number in got():
+        for number in received.read():
             if number not in ledger.apart | mood.refused:
                 by_place[number % 4].append(number)
         assert all(order == sorted(order) for order in some(by_place.values()))
-        payloads: dict[str, bytes] = {}
-        for payload in broker.on("events/"):
-            assert payloads.setdefault(orjson.loads(payload)["id"], payload) == payload, "an event changed"
-        assert len(payloads) == count
+        assert len(received.read()) == count
         figure = (
             f"MQTT {version}: {count:,} events, {len(listed)} released by command, {broker.connections} connections"
         )

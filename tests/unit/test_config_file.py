@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from dataclasses import dataclass
 from enum import StrEnum
@@ -391,12 +392,6 @@ CASES = [
         ["5: mqtt.password_file: must be the path of a file, not `7`"],
     ),
     (
-        "password without a user",
-        "  host: broker.local",
-        f"  password_file: {Path(__file__).parent / '__init__.py'}",
-        ["4: mqtt.password_file: MQTT 3.1.1 knows no password without a user: write mqtt.username as well"],
-    ),
-    (
         "tick longer than window",
         "tick: 0.1",
         "tick: 0.5",
@@ -694,6 +689,48 @@ def test_a_section_whose_libraries_are_not_installed_is_named(tmp_path, capsys, 
     assert capsys.readouterr().out.splitlines()[1:] == [
         f"{file}:6: web: no page is served until the extra `web` is installed: pip install 'rfid-gateway[web]'"
     ]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_password_without_a_user_does_not_pass_and_keeps_no_gateway_from_starting(tmp_path, version):
+    secret, file = tmp_path / "password", tmp_path / "gateway.yaml"
+    secret.write_text("open sesame")
+    secret.chmod(0o600)
+    content = GOOD.replace("  host: broker.local", f"  host: broker.local\n  password_file: {secret}")
+    file.write_text(content.replace('"3.1.1"', f'"{version}"'))
+    assert config_file.check_command(file) == 2
+    assert [text for _, text in doubts.doubts(config_file.load(file))] == [
+        "goes with mqtt.username: write both, or neither"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty: write the secret into it"),
+        (b"\r\n", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
+        (b"caf\xe9", "is not UTF-8 text"),
+        (bytes([0xFF]) * 100, "is not UTF-8 text"),
+        (b"x" * (1 << 20) + b"x", "is longer than any secret"),
+    ],
+)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "mqtt: {host: b, username: gw, password_file: PATH}",
+        "alarms: {webhooks: [{name: a, url: 'http://b', form: ntfy, token_file: PATH}]}",
+    ],
+)
+def test_a_file_that_holds_no_secret_does_not_pass_and_keeps_no_gateway_from_starting(tmp_path, key, content, said):
+    secret, file = tmp_path / "secret", tmp_path / "gateway.yaml"
+    secret.write_bytes(content)
+    secret.chmod(0o600)
+    text = re.sub(r"mqtt:\n(  .*\n)+", "", GOOD) if key.startswith("mqtt") else GOOD
+    text += key.replace("PATH", str(secret)) + "\n"
+    (problem,) = problems_in(file, text)
+    assert said in problem
+    config_file.load(file, starting=True)
 
 
 def test_two_readers_of_one_name(tmp_path):

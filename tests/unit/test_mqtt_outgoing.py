@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -64,8 +65,9 @@ class World:
 
     def _send(self) -> None:
         while (delivery := self.outgoing.next(self.now)) is not None:
-            sequence = delivery.event.sequence
-            code = self.broker(self.now, delivery.event)
+            sequence, room = delivery.event.sequence, self.outgoing.sizes.room_for(delivery)
+            payload = delivery.event.payload[: int(min(room, delivery.size))]  # the first of its parts
+            code = self.broker(self.now, replace(delivery.event, payload=payload))
             self.sent.append(sequence)
             if code == CLOSE:
                 self._reconnect()
@@ -272,22 +274,44 @@ def test_a_broker_that_is_silent_gets_one_event_at_a_time_until_it_answers() -> 
     assert world.now < 50
 
 
+@pytest.mark.parametrize("limit", [1000, 2000, 4999])
 @pytest.mark.parametrize("topics", [1, 3])
-def test_an_event_at_which_connections_end_is_set_apart_by_name_and_size(topics: int) -> None:
-    sizes = {40: 5000}
-    world = deliver(100, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, topics=topics, sizes=sizes)
+def test_an_event_that_is_too_large_for_the_broker_goes_in_parts_and_so_do_later_ones(topics: int, limit: int) -> None:
+    """At most one connection for each time that the parts are halved, and none once the limit is known."""
+    sizes = {40: 5000, 60: 5001, 80: 30_000}
+    world = deliver(100, lambda now, event: CLOSE if len(event.payload) > limit else 0, topics=topics, sizes=sizes)
+    assert world.taken == list(range(1, 101))
+    assert not world.apart
+    assert world.sent.count(80) == 1
+    assert world.connections <= 1 + 3 + 3
+    assert limit / 2 <= world.outgoing.sizes.room <= limit
+    assert not world.outgoing.pace.slow
+
+
+def test_a_limit_is_believed_only_once_parts_within_it_were_taken() -> None:
+    world = deliver(100, lambda now, event: CLOSE if event.sequence == 40 else 0, sizes={40: 5000, 60: 4000})
+    assert set(world.apart) == {40}
+    assert world.outgoing.sizes.room == math.inf
+
+
+POISON = dict.fromkeys(range(20, 200, 20), 5000)
+
+
+@pytest.mark.parametrize("topics", [1, 3])
+def test_an_event_at_which_connections_end_in_parts_too_is_set_apart_by_name_and_size(topics: int) -> None:
+    world = deliver(100, lambda now, event: CLOSE if event.sequence == 40 else 0, topics=topics, sizes={40: 5000})
     assert world.taken == [number for number in range(1, 101) if number != 40]
-    assert world.sent.count(40) == 4
-    assert "4 times at this event of 5000 bytes" in world.apart[40].reason
+    assert world.sent.count(40) == 4 + 3
+    assert "7 connections at this event of 5000 bytes" in world.apart[40].reason
     assert world.apart[40].stage is Stage.SET_APART_FOR_GOOD
 
 
 def test_the_next_event_of_that_size_costs_one_connection() -> None:
-    sizes = {number: 5000 + number for number in range(20, 200, 20)}
-    world = deliver(200, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=sizes)
+    sizes = {number: 5000 + number for number in POISON}
+    world = deliver(200, lambda now, event: CLOSE if event.sequence in sizes else 0, sizes=sizes)
     assert set(world.apart) == set(sizes)
     assert world.taken == [number for number in range(1, 201) if number not in sizes]
-    assert world.connections <= 1 + 4 + len(sizes)
+    assert world.connections <= 1 + 7 + len(sizes)
 
 
 def test_a_broker_at_which_every_connection_ends_is_not_blamed_on_the_events() -> None:
@@ -298,7 +322,7 @@ def test_a_broker_at_which_every_connection_ends_is_not_blamed_on_the_events() -
 
 def test_many_events_that_end_connections_in_a_row_do_not_stop_those_behind_them() -> None:
     sizes = {number: 9000 - number for number in range(10, 30)}  # each smaller than the one before
-    world = deliver(60, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=sizes)
+    world = deliver(60, lambda now, event: CLOSE if event.sequence in sizes else 0, sizes=sizes)
     assert set(world.apart) == set(sizes)
     assert sorted(world.taken) == [number for number in range(1, 61) if number not in sizes]
 
@@ -364,8 +388,7 @@ def test_a_broker_that_says_it_was_too_much_at_once_is_believed() -> None:
 
 
 def test_cuts_that_one_event_explains_slow_nothing_down() -> None:
-    poison = dict.fromkeys(range(20, 400, 40), 5000)
-    world = deliver(400, lambda now, event: CLOSE if len(event.payload) > 2000 else 0, sizes=poison)
+    world = deliver(400, lambda now, event: CLOSE if event.sequence in POISON else 0, sizes=POISON)
     assert not world.outgoing.pace.slow
     assert world.outgoing.pace.window == 100
 
@@ -437,7 +460,7 @@ def test_an_hour_with_a_broker_that_refuses_throttles_closes_and_denies_by_turns
     free = bucket(5)
 
     def broker(now: float, event: Event) -> int | None:
-        if len(event.payload) > 2000:
+        if event.sequence in poison:
             return CLOSE
         if event.sequence % 500 == 0:
             return 0x99
@@ -467,7 +490,7 @@ def test_an_hour_with_a_broker_that_refuses_throttles_closes_and_denies_by_turns
         world.outgoing.add_quarantined(sorted(by_itself, key=lambda event: event.sequence))
     final = {number for number, one in world.apart.items() if one.stage is Stage.SET_APART_FOR_GOOD}
     for_good = set(poison) | set(range(500, 7201, 500))
-    assert final <= for_good | {number for number in final if "ended the connection" in world.apart[number].reason}
+    assert final <= for_good | {number for number in final if "ended" in world.apart[number].reason}
     assert len(final - for_good) <= 3, "taken for the cause while every connection ended"
     assert set(world.taken) | set(world.apart) == set(range(1, 7201))
     assert set(poison) <= final

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import struct
+
 from drivers.api import DriverError
 from drivers.serial.mercury.frames import Op, Reply, Status, meaning
 from drivers.serial.session import Wanted
@@ -16,6 +19,12 @@ def refusal(where: str, op: Op, answer: Reply) -> DriverError:
     return DriverError(
         f"{where}: the module refuses to {op.words}: {answer.status:04X}, {meaning(answer.status)}{detail}"
     )
+
+
+def power_range(data: bytes) -> tuple[float, float]:
+    """The least and the most power that GET_READ_POWER names, in hundredths of dBm; any where it names no range."""
+    most, least = struct.unpack_from(">hh", data, 3) if len(data) >= 7 else (0, 0)
+    return (least, most) if least < most else (-math.inf, math.inf)
 
 
 def is_answer(op: Op) -> Wanted:

@@ -29,6 +29,10 @@ class Module(Protocol):
         """Sends a command and waits for its answer. Raises DriverError."""
         ...
 
+    async def reply_if_any(self, op: Op, data: bytes = b"") -> Reply:
+        """The same for a command that not every module knows: one without an answer is refused."""
+        ...
+
     def row(self, tag: TagRead, time: int, antenna: int = 0) -> None:
         """Takes in a tag that was read."""
         ...
@@ -71,6 +75,7 @@ class Rounds:
         self._pairs = True  # antennas as a list of pairs
         self._selects = True
         self._selected = 0
+        self._clears = True  # otherwise what is taken out is all that leaves the buffer
 
     async def read(self) -> None:
         """One round on each antenna. Raises `DriverError` where the module does not answer."""
@@ -82,7 +87,7 @@ class Rounds:
         """Make `port` the only antenna, as far as the module can."""
         pair = bytes([port % 16 or 16, port % 16 or 16])
         while self._selects and self._selected != port:
-            answer = await self._module.reply(Op.SET_ANTENNAS, b"\x02" + pair if self._pairs else pair)
+            answer = await self._module.reply_if_any(Op.SET_ANTENNAS, b"\x02" + pair if self._pairs else pair)
             if answer.status == Status.OK:
                 self._selected = port
             elif self._pairs:
@@ -97,7 +102,7 @@ class Rounds:
         if self._selects and self._selected != port:
             return
         milliseconds = self._module.round_milliseconds
-        await self._module.reply(Op.CLEAR_BUFFER)
+        self._clears = self._clears and (await self._module.reply_if_any(Op.CLEAR_BUFFER)).status == Status.OK
         request = read_round(milliseconds, plain=self._plain)
         answer = await self._module.reply(Op.READ_MULTIPLE, request, milliseconds / 1000 + 1.0)
         now = self._module.now()

@@ -9,7 +9,7 @@ from typing import ClassVar, NoReturn
 
 from drivers.api import ClockQuality, DriverContext, DriverError
 from drivers.serial.link import Link
-from drivers.serial.mercury.answers import is_answer, is_nested, is_started, is_stopped, refusal
+from drivers.serial.mercury.answers import is_answer, is_nested, is_started, is_stopped, power_range, refusal
 from drivers.serial.mercury.frames import (
     COMMANDS_WHILE_READING,
     MODELS,
@@ -114,8 +114,8 @@ class MercurySession(Session[MercurySettings]):
     # Commands.
 
     async def _call(self, op: Op, data: bytes = b"", *, refusable: bool = False) -> bytes:
-        """The data of the module's answer. Raises `DriverError` on another status, unless it is `refusable`."""
-        answer = await self.reply(op, data)
+        """The data of the answer, empty where the module refuses what is `refusable`. Raises `DriverError` else."""
+        answer = await (self.reply_if_any(op, data) if refusable else self.reply(op, data))
         if answer.status != Status.OK and not refusable:
             raise refusal(self.link.where, op, answer)
         return answer.data if answer.status == Status.OK else b""
@@ -130,9 +130,18 @@ class MercurySession(Session[MercurySettings]):
         self._framing().expect(op)
         return read_reply(await self.ask(command(op, data), is_answer(op), op.words, patience=patience))
 
+    async def reply_if_any(self, op: Op, data: bytes = b"") -> Reply:
+        """As `reply`, of a command that not every model knows; one that leaves it unanswered does not know it."""
+        try:
+            return await self.reply(op, data)
+        except DriverError as error:
+            self.check()
+            self.complain("the module leaves a command unanswered; going on without it", reason=str(error))
+            return Reply(op, Status.BAD_OPCODE, b"")
+
     async def _try(self, op: Op, data: bytes) -> bool:
         """A setting that not every model knows: whether it took it."""
-        answer = await self.reply(op, data)
+        answer = await self.reply_if_any(op, data)
         if answer.status != Status.OK:
             why = f"{answer.status:04X}, {meaning(answer.status)}"
             self.complain(f"the module does not {op.words}; going on without it", status=why)
@@ -224,17 +233,14 @@ class MercurySession(Session[MercurySettings]):
         if self.settings.region:
             await self._ask_for_region(bytes([REGIONS[self.settings.region]]))
             return
-        answer = await self.reply(Op.GET_REGION)
-        if answer.status == Status.OK and answer.data[:1] in (b"", b"\x00"):
-            raise DriverError(
-                f"{self.link.where}: the module has no region and would not transmit; write region: NA (or the "
-                "region of the site) in the reader's settings",
-                permanent=True,
-            )
+        if (await self._call(Op.GET_REGION, refusable=True))[:1] == b"\x00":
+            remedy = "write region: NA (or the region of the site) in the reader's settings"
+            wrong = f"{self.link.where}: the module has no region and would not transmit; {remedy}"
+            raise DriverError(wrong, permanent=True)
 
     async def _ask_for_region(self, wanted: bytes) -> None:
         """A module that refuses may be in that region for good; in another it must not transmit."""
-        answer = await self.reply(Op.SET_REGION, wanted)
+        answer = await self.reply_if_any(Op.SET_REGION, wanted)
         if answer.status == Status.OK:
             return
         found = await self._call(Op.GET_REGION, refusable=True)
@@ -248,16 +254,12 @@ class MercurySession(Session[MercurySettings]):
         given = {port: round(100 * power) for port, power in self.powers.items() if power is not None}
         if not given:
             return
-        now = await self._call(Op.GET_READ_POWER, b"\x01", refusable=True)
-        if len(now) >= 7:
-            most, least = struct.unpack_from(">hh", now, 3)
-            for port, power in given.items():
-                if not least <= power <= most:
-                    raise DriverError(
-                        f"antenna {port}: {power / 100:g} dBm, but this module has {least / 100:g} to "
-                        f"{most / 100:g} dBm; write a power in that range",
-                        permanent=True,
-                    )
+        least, most = power_range(await self._call(Op.GET_READ_POWER, b"\x01", refusable=True))
+        for port, power in given.items():
+            if not least <= power <= most:
+                has = f"{least / 100:g} to {most / 100:g} dBm"
+                wrong = f"antenna {port}: {power / 100:g} dBm, but this module has {has}; write a power in that range"
+                raise DriverError(wrong, permanent=True)
         if len(given) == len(self.ports) and len(set(given.values())) == 1:
             setting = self._call(Op.SET_READ_POWER, struct.pack(">h", next(iter(given.values()))))
         else:
@@ -301,11 +303,9 @@ class MercurySession(Session[MercurySettings]):
         if self.settings.inputs:
             await self._ask_nested()
         if self.settings.inputs and self._streaming and not self._takes_commands():
-            raise DriverError(
-                f"{self.link.where}: firmware {self._firmware.hex('.')} cannot report inputs while it reads; update "
-                "it or remove inputs from the reader's settings",
-                permanent=True,
-            )
+            cannot = f"firmware {self._firmware.hex('.')} cannot report inputs while it reads"
+            remedy = "update it or remove inputs from the reader's settings"
+            raise DriverError(f"{self.link.where}: {cannot}; {remedy}", permanent=True)
         while True:
             if self._rounds is not None:
                 await self._rounds.read()

@@ -95,11 +95,13 @@ def calendar(zones: Iterable[Values], counted: Mapping[str, str]) -> Markup:
     are being counted to whoever does."""
     known = list(zones)
     planned = [zone for zone in known if zone.get("count_plan")]
+    names = {zone["zone"]: zone["name"] or zone["zone"] for zone in known}
     return render(
         "count/calendar.html",
         planned=planned,
         overdue=sum(1 for zone in planned if zone["count_plan"]["overdue"]),
         counted=counted,
+        names=names,
         others=[zone for zone in known if not zone.get("count_plan")],
     )
 

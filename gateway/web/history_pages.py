@@ -72,7 +72,7 @@ class HistoryPages:
         answer = await self._ask("where", {"what": what, "limit": 100})
         if len(answer["packages"]) == 1 and not answer["more"]:
             return RedirectResponse(f"/tags/{answer['packages'][0]['uid']}", 303)
-        return self._still(request, "/find", "Find", found(answer), what)
+        return self._still(request, "/find", "Find", found(answer, self._names()), what)
 
     async def _find_csv(self, request: Request) -> Response:
         if self._guard.who(request) is None:
@@ -89,7 +89,7 @@ class HistoryPages:
         if answer["uid"] != uid:
             raise HTTPException(404, f"Nothing is known of {uid[:64]}.")
         where = await self._ask("where", {"what": uid})
-        shown = trail(answer, where["packages"][0], self._guard.visitor(request).csrf)
+        shown = trail(answer, where["packages"][0], self._names(), self._guard.visitor(request).csrf)
         return self._still(request, f"/tags/{uid}", f"…{uid[-6:]}", shown)
 
     async def _export(self, request: Request) -> Response:
@@ -125,7 +125,8 @@ class HistoryPages:
             return RedirectResponse("/login?next=/counts", 303)
         wanted = request.path_params.get("zone")
         answer = await self._ask("counts", {"limit": 100} | ({"zone": wanted} if wanted else {}))
-        title, content = f"Counts of {wanted}", counts(answer)
+        names = self._names()
+        title, content = f"Counts of {names.get(wanted or '', wanted)}", counts(answer, names)
         if not wanted:
             zones = self._port.zones()
             counted = {
@@ -166,6 +167,10 @@ class HistoryPages:
             return downloads.answer(f"{question}-{name}" if key is not None else question, *make(found))
 
         return download
+
+    def _names(self) -> dict[str, str]:
+        """What people call the zones, by id."""
+        return {zone["zone"]: zone["name"] or zone["zone"] for zone in self._port.zones()}
 
     async def _ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -12,7 +12,8 @@ from gateway.web.whole_answers import cut, oldest
 from gateway.web.wording import alarm_name
 
 Values = Mapping[str, Any]
-
+Names = Mapping[str, str]
+"""Names of zones by id."""
 
 _MOVEMENTS = {
     "arrived": "Arrived in",
@@ -37,9 +38,9 @@ _SAID = {
 }
 
 
-def found(answer: Values) -> Markup:
+def found(answer: Values, names: Names) -> Markup:
     """What the search field found."""
-    return render("history/found.html", **answer, answered=answer["holds"])
+    return render("history/found.html", **answer, names=names, answered=answer["holds"])
 
 
 def nothing_asked() -> Markup:
@@ -47,7 +48,7 @@ def nothing_asked() -> Markup:
     return render("history/found.html", packages=[], asked="", answered=None)
 
 
-def trail(answer: Values, package: Values, csrf: str = "") -> Markup:
+def trail(answer: Values, package: Values, names: Names, csrf: str = "") -> Markup:
     """Where a tag is, what it is, and how it came there, newest first. `csrf` is for what the page may ask for."""
     return render(
         "history/trail.html",
@@ -55,7 +56,8 @@ def trail(answer: Values, package: Values, csrf: str = "") -> Markup:
         package=package,
         known=answer["item"],
         product=(answer["item"] or {}).get("product") or "",
-        entries=[_entry(entry) for entry in reversed(answer["entries"])],
+        names=names,
+        entries=[_entry(entry, names) for entry in reversed(answer["entries"])],
         older=cut(answer["entries"]) if answer["more"] else "",
         csrf=csrf,
         answered=answer["holds"],
@@ -72,15 +74,15 @@ def zone(answer: Values, name: str, at: str | None) -> Markup:
     return render("history/zone.html", answer=answer, name=name, at=at, alerts=alerts, nobody=nobody)
 
 
-def counts(answer: Values) -> Markup:
+def counts(answer: Values, names: Names) -> Markup:
     """Counts, newest first, and what the newest of a zone said of each tag."""
     differing = [line for line in answer["lines"] if line["said"] != "present"]
-    return render("history/counts.html", answer=answer, differing=differing, said=_SAID)
+    return render("history/counts.html", answer=answer, differing=differing, said=_SAID, names=names)
 
 
-def _entry(entry: Values) -> dict[str, Any]:
+def _entry(entry: Values, names: Names) -> dict[str, Any]:
     """An entry of a trail in words, with what can be done about it."""
-    words, detail = _words(entry)
+    words, detail = _words(entry, names)
     kept = entry["entry"] == "camera" and entry["frigate"]
     return {
         "kind": entry["entry"],
@@ -95,21 +97,23 @@ def _entry(entry: Values) -> dict[str, Any]:
     }
 
 
-def _words(entry: Values) -> tuple[str, str]:
+def _words(entry: Values, names: Names) -> tuple[str, str]:
     """What an entry of a trail says, and what it rests on."""
     match entry["entry"]:
         case "stay":
             portal = f" through {entry['portal']}" if entry["portal"] else ""
-            words = f"{_MOVEMENTS.get(entry['movement'], entry['movement'])} {entry['zone'] or entry['before']}{portal}"
+            place = entry["zone"] or entry["before"]
+            words = f"{_MOVEMENTS.get(entry['movement'], entry['movement'])} {names.get(place, place)}{portal}"
             return words, ("overtaken by what follows · " if entry["overtaken"] else "") + _evidence(entry)
         case "pass":
             return f"{entry['portal']}: {_DIRECTIONS.get(entry['direction'], entry['direction'])}", _evidence(entry)
         case "gate":
             return _decision(entry)
         case "count":
-            return f"Count of {entry['zone']}: {_SAID[entry['said']]}", entry["detail"]
+            return f"Count of {names.get(entry['zone'], entry['zone'])}: {_SAID[entry['said']]}", entry["detail"]
         case "handheld":
-            meant = f" while counting {', '.join(entry['zones'])}" if entry["zones"] else ""
+            zones = ", ".join(names.get(zone, zone) for zone in entry["zones"])
+            meant = f" while counting {zones}" if zones else ""
             how = "scanned with" if entry["how"] == "barcode" else "read by"
             return f"{entry['by']}: {how} {entry['reader']}{meant}", "near it, which says nothing of the place"
         case "alarm":

@@ -59,7 +59,7 @@ class ManifestPages:
             return RedirectResponse("/login?next=/manifests", 303)
         found = self._found(request)
         common, known = common_unknown(found["items"])
-        content = render("manifest.html", found=found, common=common, groups=_groups(known))
+        content = render("manifest.html", found=found, common=common, groups=_groups(known, found["done"]))
         return self._page(request, "Manifest", content)
 
     async def _download(self, request: Request) -> Response:
@@ -83,7 +83,7 @@ class ManifestPages:
         found = self._port.delivery(name, delivery)
         if found is None:
             raise HTTPException(404, "There is no such manifest.")
-        return found
+        return found | {"items": [_done(item) for item in found["items"]]} if found["done"] else found
 
     def _page(self, request: Request, title: str, content: Any) -> Response:
         visitor = self._guard.visitor(request)
@@ -92,8 +92,17 @@ class ManifestPages:
         return response
 
 
-def _groups(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The lines by what stands against them, the worst first; without empty groups."""
+def _done(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of a delivery whose verdict was complete: nothing is looked at ahead of it any more."""
+    return {**item, "rules": [], "unknown": [], "warnings": [], "verdict": "done"}
+
+
+def _groups(items: Sequence[Mapping[str, Any]], done: bool) -> list[dict[str, Any]]:
+    """The lines by what stands against them, the worst first; without empty groups. Those of a delivery that is
+    `done` are one group."""
+    if done:
+        rows = [{"item": item, "reasons": [], "warnings": []} for item in items]
+        return [{"name": "last", "icon": "last", "title": "Packages", "meaning": "", "rows": rows}]
     found: list[list[dict[str, Any]]] = [[], [], [], []]
     for item in items:
         warned = warnings(item)

@@ -25,6 +25,9 @@ SET_WORDS = {
 _FIELDS = re.compile(r"(?:Is[A-Z][A-Za-z]+(?:, )?)+")
 """A reason that is but names of fields in the state's records, such as ``IsOnHold``: the rule's own words say it."""
 
+_TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+"""Times within a reason, as the gate writes them."""
+
 
 @dataclass(slots=True, frozen=True)
 class Shown:
@@ -177,7 +180,7 @@ def common_unknown(items: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any] |
 
 def _reason(rule: str, reason: str) -> str:
     words = RULES[rule].broken if rule in RULES else rule.replace("_", " ").capitalize()
-    reason = "" if _FIELDS.fullmatch(reason) else reason
+    reason = "" if _FIELDS.fullmatch(reason) else _TIMES.sub(lambda time: clock(time[0]), reason)
     return f"{words}: {reason}" if reason else words
 
 

@@ -54,9 +54,10 @@ async def test_the_search_field_of_every_page_leads_to_a_tag(gateway: FakeGatewa
         found = await browser.client.get("/find", params={"what": uid(1)[-6:]})
         assert (found.status_code, found.headers["location"]) == (303, f"/tags/{uid(1)}")
         tag = (await browser.get(f"/tags/{uid(1)}")).text
-        assert "Arrived in vault" in tag
-        assert "In vault since" in tag
-        assert "Count of vault: counted" in tag
+        assert "Arrived in Vault A" in tag
+        assert "In Vault A since" in tag
+        assert "Count of Vault A: counted" in tag
+        assert '/counts/vault/earlier">Vault A<' in (await browser.get("/counts")).text, "zones have their names"
         several = (await browser.client.get("/find", params={"what": uid(1)[:-1][-7:]})).text
         assert "Nothing is known" in several
 

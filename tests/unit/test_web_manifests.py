@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.web.plan_view import DOTS, plan_parts
-from gateway.web.wording import common_unknown
-from tests.support.gate_scene import uid
+from gateway.web.wording import common_unknown, reasons
+from tests.support.gate_scene import command, uid
 from tests.support.web_scene import HOLD, FakeGateway, load, product
 from tests.unit.test_web_site import Browser
 
@@ -39,6 +39,29 @@ async def test_one_manifest_line_by_line_the_worst_first(gateway: FakeGateway) -
         page = (await browser.get(ONE)).text
     assert page.index("On hold") < page.index("Unknown: lab results") < page.index("Nothing against it")
     assert "It is no verdict" in page
+
+
+async def test_a_delivery_that_is_done_is_not_looked_at_ahead() -> None:
+    gateway = FakeGateway()
+    gateway.manifest(load(2))
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", manifest="M1", by="ana"))
+    gateway.pass_out(1, 2)
+    gateway.wait(2)
+    gateway.feed(command(gateway.step(), "gate.close", dock="dock-1", by="ana"))
+    gateway.wait(5)
+    async with Browser(gateway, tokens=False) as browser:
+        page = (await browser.get(ONE)).text
+        table = (await browser.get("/manifests.csv?manifest=M1&delivery=D1")).text
+    assert "the verdict was complete" in page
+    assert "Has left already" not in page
+    assert "look ahead" not in page
+    assert [row["verdict"] for row in csv.DictReader(io.StringIO(table))] == ["done", "done"]
+
+
+def test_a_time_within_a_reason_is_for_people() -> None:
+    rule = {"rule": "shipped_once", "reason": "left with delivery D1 of manifest M1 at 2026-02-14T09:00:01.500000Z"}
+    said = reasons({"rules": [rule], "unknown": []}, "blocked")
+    assert said == ["Has left already: left with delivery D1 of manifest M1 at 09:00 UTC, 2026-02-14"]
 
 
 async def test_text_from_outside_is_text_and_cells_are_no_formulas(gateway: FakeGateway) -> None:

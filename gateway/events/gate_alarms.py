@@ -54,7 +54,8 @@ class ManifestRefusedAlarm(TypedDict):
 
 @strict
 class NoSessionAlarm(TypedDict):
-    """A package left through a dock that has no session, and that a first pass does not open."""
+    """A package left through a dock that has no session, and that a first pass does not open; or one that has a session
+    of a delivery that comes in."""
 
     alarm: Literal["no-session"]
     state: Literal["raised"]
@@ -81,12 +82,13 @@ class UnreadCrossingAlarm(TypedDict):
 
 @strict
 class ClosedHoursAlarm(TypedDict):
-    """A package moved while the site was closed. `name`: the zone or portal."""
+    """The package `uid` moved while the site was closed. `name`: the zone or portal."""
 
     alarm: Literal["closed-hours"]
     state: Literal["raised"]
     since: Time
     name: Identifier
+    uid: Uid
     reason: str
     unsaid: Count
     evidence: GateEvidence

@@ -319,10 +319,11 @@ class CrossedUnread(TypedDict):
 
 @strict
 class CameBack(TypedDict):
-    """A package that had left came back through a dock that had no session."""
+    """A package that had left came back through a portal, which is that of `dock` if it is a dock's. No session of its
+    delivery is open there."""
 
     gate: Literal["came-back"]
-    dock: Identifier
+    dock: Identifier | None
     uid: Uid
     manifest: str | None
     delivery: str | None

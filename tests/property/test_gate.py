@@ -115,6 +115,39 @@ def test_restarts_at_any_step_change_nothing(story, data):
     assert json.dumps(plain.dump()) == json.dumps(broken.dump())
 
 
+vans = st.tuples(st.sampled_from(["M1", "M2"]), docks)
+voyages = st.lists(
+    st.one_of(
+        st.tuples(st.just("begin"), vans),
+        st.tuples(st.just("pass"), st.integers(1, 4), st.sampled_from(["out", "out", "in"]), docks),
+        st.tuples(st.just("close"), docks),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(voyages)
+def test_what_a_complete_verdict_counts_as_loaded_has_not_come_in_again(story):
+    """Whichever dock it comes back through, and whatever is loaded or received there."""
+    gate, away = Gate(config()), set()
+    for name, lines in (("M1", [1, 2]), ("M2", [3])):
+        gate.command(Command(at(0), "manifest", manifest_args(lines, name=name, dock=None)))
+    gate.command(Command(at(0), "manifest", manifest_args([4], name="M3", dock=None, direction="in")))
+    story = [*story, *(("close", dock) for dock in gate.docks())]
+    for t, (kind, *what) in enumerate(story, start=1):
+        item: Any = Command(at(10 * t), "gate.close", {"dock": what[0]})
+        if kind == "begin":
+            item = Command(at(10 * t), "gate.open", {"manifest": what[0][0], "dock": what[0][1]})
+        elif kind == "pass":
+            item = transit(10 * t, *what)
+            (away.add if what[1] == "out" else away.discard)(item.uid)
+        feed(gate, item)
+        for verdict in verdicts(elapse(gate, at(10 * t + 5))):
+            if verdict["complete"] and verdict["direction"] == "out":
+                assert {package["uid"] for package in verdict["matched"]} <= away
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=30))
 def test_verdicts_add_up_and_green_has_a_cause(story):

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import SECOND
 from gateway.events.envelope import ALARM, Fact
 from gateway.floor import Floor
-from gateway.inputs import Command, Input
-from tests.support.floor_scene import at, config, epc, of_type, read, run, standing, ticked
+from gateway.inputs import ClockStep, Command, Input
+from tests.support.floor_scene import at, config, epc, moved, of_type, read, run, standing, ticked, when
 
 ZONES = ["cage", "staging", "vault"]
 TAG = 7
@@ -42,6 +43,18 @@ def watched(reads: list[Any], until: float, *, name: str = "quarantine") -> list
 
 def stand(zone: str, start: float, end: float, rssi: int = -50, every: float = 0.5) -> list[Any]:
     return list(standing(start, end, "r1", ZONES.index(zone) + 1, TAG, rssi, every))
+
+
+def test_a_clock_that_is_set_forward_does_not_bring_it_back_to_its_place_for_longer():
+    """It is back in the cage for less than thirty seconds when the clock is set: the rest is waited for."""
+    jump = 3600
+    later = [moved(item, jump * SECOND) for item in ticked(stand("cage", 80, 140), 140) if when(item) > at(80)]
+    items = ticked([*stand("cage", 1, 20), *stand("vault", 20, 60), *stand("cage", 60, 80)], 80)
+    floor, step = Floor(site()), ClockStep(at(80 + jump), jump * SECOND, jump * SECOND, "set")
+    floor.feed(Command(at(0.5), "watch", {"list": "quarantine", "uids": [epc(TAG).hex().upper()]}))
+    facts = of_type(run([*items, step, *later], floor), ALARM)
+    (cleared,) = [fact for fact in facts if fact.data["state"] == "cleared"]
+    assert cleared.time == at(90 + jump), "it had moved at 60 s"
 
 
 def test_from_a_bad_place_to_a_worse_one_is_said_at_once():

@@ -216,11 +216,72 @@ def test_a_package_that_is_carried_out_with_no_session_and_no_manifest_is_an_ala
 def test_without_opening_on_a_pass_a_package_that_leaves_is_an_alarm():
     docks = [DOCKS[0] | {"open_on_pass": False}]
     gate = Gate(config(docks=docks))
-    facts = run(gate, [manifest(0, [1]), transit(2, 1), transit(3, 2), transit(4, 2, "in"), transit(70, 3)])
+    passes = [transit(2, 1), transit(3, 2), transit(4, 2, "in"), transit(5, 2), transit(6, 2, "in"), transit(70, 2)]
+    facts = run(gate, [manifest(0, [1]), *passes])
     assert [(alarm["alarm"], alarm["uid"], alarm["unsaid"]) for alarm in alarms(facts)] == [
         ("no-session", uid(1), 0),
-        ("no-session", uid(3), 1),
+        ("no-session", uid(2), 0),
+        ("no-session", uid(2), 1),
     ]
+
+
+def test_what_leaves_while_a_delivery_comes_in_is_an_alarm(gate):
+    facts = run(
+        gate,
+        [
+            manifest(0, [1, 2], direction="in"),
+            transit(2, 1, "in"),
+            transit(3, 7),  # a stranger
+            transit(4, 2),  # a line, but it never came in
+            transit(5, 1),  # what was received goes back: that is the session's own business
+        ],
+    )
+    assert [(alarm["alarm"], alarm["uid"]) for alarm in alarms(facts)] == [
+        ("no-session", uid(7)),
+        ("no-session", uid(2)),
+    ]
+    assert "while it was receiving" in alarms(facts)[0]["reason"]
+
+
+def test_through_whichever_portal_it_comes_back_it_is_on_no_van(gate):
+    facts = run(gate, [*opened(1, 2), transit(2, 1), command(3, "gate.close", dock="dock-1")])
+    facts = run(gate, [transit(20, 1, "in", dock="portal-x"), command(21, "gate.open", dock="dock-1")])
+    assert [(fact.data["gate"], fact.place, fact.data["dock"]) for fact in facts[-2:]] == [
+        ("came-back", "portal-x", None),
+        ("opened", "portal-1", "dock-1"),
+    ]
+    assert gate.state("dock-1")["session"]["counts"]["matched"] == 0
+
+
+def test_a_pass_that_ended_before_a_package_was_loaded_brings_it_not_back(gate):
+    run(gate, [*opened(1, 2), transit(9, 1), command(10, "gate.close", dock="dock-1")])
+    run(gate, [command(20, "gate.open", dock="dock-2", manifest="M1"), command(21, "gate.close", dock="dock-2")])
+    elapse(gate, at(40))
+    assert gate.passed(transit(5, 1, "in", dock="dock-2")) == []
+    run(gate, [command(50, "gate.open", dock="dock-1")])
+    assert gate.state("dock-1")["session"]["counts"]["matched"] == 1
+
+
+def test_who_looked_before_the_delivery_was_chosen_stands_in_its_verdict():
+    gate = Gate(config(), lambda portal, t: {"r1/1": max(0, t - at(2))})
+    look = {"dock": "dock-1", "by": "bob", "reason": "the van holds one box"}
+    facts = run(
+        gate,
+        [
+            *opened(1, 2),
+            command(3, "gate.close", dock="dock-1"),
+            command(20, "gate.open", dock="dock-1", manifest="M1"),
+            command(21, "gate.close", dock="dock-1"),
+            manifest(30, [], name="M2", delivery="A"),
+            manifest(30, [], name="M3", delivery="B"),
+            transit(31, 1, "in"),
+        ],
+    )
+    gate.input_changed("r1", 1, True, at(32))  # several deliveries wait: a session without one
+    facts += run(gate, [command(40, "gate.confirm", **look), command(41, "gate.open", dock="dock-1", manifest="M1")])
+    facts += run(gate, [command(42, "gate.confirm", **look), command(43, "gate.close", dock="dock-1")])
+    facts += elapse(gate, at(60))
+    assert len(verdicts(facts)[-1]["evidence"]["confirmed"]) == 2
 
 
 def test_a_refused_manifest_is_an_alarm_and_not_too_often(gate):
@@ -619,6 +680,28 @@ def test_events_alone_tell_what_has_left():
     lived, later = recovered(story, 1)
     assert later.dump()["shipped"] == lived.dump()["shipped"] != []
     assert later.state("dock-1")["last_verdict"] == lived.state("dock-1")["last_verdict"]
+
+
+def test_events_alone_tell_what_has_come_back():
+    story = [*opened(1, 2), transit(2, 1), command(3, "gate.close", dock="dock-1"), transit(20, 1, "in")]
+    lived, later = recovered([*story, command(21, "gate.open", dock="dock-1")], 2)
+    assert later.state("dock-1") == lived.state("dock-1")
+    assert later.state("dock-1")["session"]["counts"]["matched"] == 0
+
+
+def test_a_verdict_that_an_event_tells_of_is_that_which_was_given():
+    """Nobody was watching, which the start does not know: what was loaded is not complete by that."""
+    watcher, later = Watcher(), Gate(config())
+    lived = Gate(config(), watcher)
+    facts = run(lived, [*opened(1), transit(2, 1)])
+    later.load(json.loads(json.dumps(lived.dump())))
+    watcher.dark("r1/1", 60)
+    for fact in [*run(lived, [command(3, "gate.close", dock="dock-1")]), *elapse(lived, at(10))]:
+        later.apply(json.loads(json.dumps(fact.data)), fact.time)
+    assert verdicts(facts) == []
+    assert later.state("dock-1")["last_verdict"] == lived.state("dock-1")["last_verdict"]
+    assert later.state("dock-1")["lamp"] == lived.state("dock-1")["lamp"] == "red"
+    later.admit(command(20, "gate.open", dock="dock-1", manifest="M1"))
 
 
 def test_a_manifest_that_only_events_tell_of_is_not_trusted():

@@ -67,6 +67,27 @@ def test_what_has_been_loaded_is_the_verdicts_and_is_not_warned_of(gate):
     assert gate.state("dock-1")["lamp"] == "red"
 
 
+def test_what_comes_back_is_warned_of_again(gate):
+    hear(gate, 2, 9)
+    run(gate, [transit(3, 9)])
+    assert hear(gate, 3.1, 9) == []
+    run(gate, [transit(4, 9, "in")])
+    assert hear(gate, 4.1, 9) == [uid(9)]
+
+
+def test_what_a_person_answers_for_is_shown_no_longer():
+    gate = Gate(config())
+    run(gate, [manifest(0, {1: {"lab": None}}), command(1, "gate.open", dock="dock-1", by="ann")])
+    assert hear(gate, 2, 1) == [uid(1)]
+    run(gate, [command(3, "gate.override", dock="dock-1", uid=uid(1), by="bob", reason="paper seen")])
+    assert hear(gate, 3.1, 1) == []
+
+
+def test_what_was_in_order_is_looked_at_again_once_its_facts_are_too_old(gate):
+    assert hear(gate, 2, 1) == []
+    assert hear(gate, 5 * 3600, 1) == [uid(1)]
+
+
 def test_no_verdict_rests_on_a_warning(gate):
     other = Gate(config())
     run(other, [manifest(0, HELD), command(1, "gate.open", dock="dock-1", by="ann")])

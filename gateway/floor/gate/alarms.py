@@ -46,9 +46,9 @@ class Alarms:
         }
         return [alarm(MANIFESTS, t, data)]
 
-    def no_session(self, portal: str, dock: str, uid: str, t: int) -> list[Fact]:
-        """A package left through a dock that has no session."""
-        unsaid = self._again("no-session", dock, t)
+    def no_session(self, portal: str, dock: str, uid: str, t: int, *, receiving: bool = False) -> list[Fact]:
+        """A package left through a dock that has no session, or one of a delivery that comes in."""
+        unsaid = self._again("no-session", f"{dock}/{uid}", t)
         if unsaid is None:
             return []
         data: NoSessionAlarm = {
@@ -57,7 +57,8 @@ class Alarms:
             "since": rfc3339(t),
             "dock": dock,
             "uid": uid,
-            "reason": f"{uid} left through dock {dock} without a session",
+            "reason": f"{uid} left through dock {dock} "
+            + ("while it was receiving" if receiving else "without a session"),
             "unsaid": unsaid,
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }
@@ -81,7 +82,7 @@ class Alarms:
 
     def closed_hours(self, place: str, uid: str, t: int) -> list[Fact]:
         """A package moved while the site was closed."""
-        unsaid = self._again("closed-hours", place, t)
+        unsaid = self._again("closed-hours", f"{place}/{uid}", t)
         if unsaid is None:
             return []
         data: ClosedHoursAlarm = {
@@ -89,6 +90,7 @@ class Alarms:
             "state": "raised",
             "since": rfc3339(t),
             "name": place,
+            "uid": uid,
             "reason": f"{uid} moved at {place} while the site was closed",
             "unsaid": unsaid,
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
@@ -112,6 +114,11 @@ class Alarms:
             return None
         self._said.renew(key, [t, 0])
         return last[1] if last else 0
+
+    def redate(self, by: int) -> None:
+        """They were said `by` microseconds later than was thought."""
+        for said in self._said.values():
+            said[0] += by
 
     def dump(self) -> dict[str, list[int]]:
         """The state for a checkpoint, ready for JSON."""

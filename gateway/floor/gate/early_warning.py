@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Set
 from dataclasses import dataclass, field
 
-from gateway.clock import SECOND, rfc3339
+from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.session import Where
+from gateway.floor.gate.session import Session, Where
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.watchlists import WatchLists
 
@@ -38,9 +38,11 @@ class Warned:
 
 @dataclass(slots=True)
 class _Near:
-    """What is known of the packages near one dock, as long as `facts` are as they were."""
+    """What is known of the packages near one dock, as long as `facts` are as they were and not too old, `until` then.
+    `known` are those that are in order, or nothing to warn of, and have not passed."""
 
     facts: Hashable = None
+    until: int = NEVER
     known: set[bytes] = field(default_factory=set)
     warned: dict[bytes, Warned] = field(default_factory=dict)
 
@@ -59,15 +61,17 @@ class EarlyWarning:
         session = self._sessions.at(dock)
         if session is None or session.inbound or session.ending is not None:
             return None
-        return session.opened, session.key, session.last, self._catalogue.revision, self._watch_lists.epcs
+        answered = tuple(session.overrides)
+        return session.opened, session.key, answered, self._catalogue.revision, self._watch_lists.epcs
 
-    def _reason(self, dock: str, epc: bytes, t: int) -> str:
+    def _reason(self, near: _Near, session: Session, epc: bytes, t: int) -> str:
         """Why a package must not leave; nothing where it may, or is loaded and the verdict's business."""
-        session, uid = self._sessions.at(dock), epc.hex().upper()
-        tag = session.tags.get(uid) if session is not None else None
-        if session is None or (tag is not None and tag.where is Where.LOADED):
+        uid = epc.hex().upper()
+        tag = session.tags.get(uid)
+        if tag is not None and tag.where is Where.LOADED:
             return ""
         line, judgement = self._sessions.judges.judge(session, uid, t)
+        near.until = min(near.until, judgement.fresh_until)
         if line is None:
             return "on no manifest"
         answered_for = uid in session.overrides and not judgement.blocked
@@ -75,21 +79,23 @@ class EarlyWarning:
 
     def hear(self, dock: str, heard: Set[bytes], t: int) -> None:
         """The packages that the inside antennas of a dock hear now."""
-        near, facts = self._near[dock], self._facts(dock)
-        if facts is None:
+        near, session, facts = self._near[dock], self._sessions.at(dock), self._facts(dock)
+        if facts is None or session is None:
             near.facts, near.known, near.warned = None, set(), {}
             return
-        if facts != near.facts or len(near.known) > MAX_KNOWN:
-            near.facts, near.known = facts, set()
-            before, near.warned = near.warned, {}
-            for epc, warned in before.items():
-                if reason := self._reason(dock, epc, t):
-                    near.warned[epc] = Warned(warned.since, warned.heard, reason)
+        again = {epc for epc in near.warned if epc.hex().upper() in session.tags}
+        if facts != near.facts or t >= near.until or len(near.known) > MAX_KNOWN:
+            near.facts, near.until, near.known = facts, NEVER, set()
+            again = set(near.warned)
+        for epc in sorted(again):
+            near.warned[epc].reason = self._reason(near, session, epc, t)
+            if not near.warned[epc].reason:
+                del near.warned[epc]
         for epc in sorted(heard - near.known - near.warned.keys()):
-            reason = self._reason(dock, epc, t)
+            reason = self._reason(near, session, epc, t)
             if reason and len(near.warned) < MAX_WARNINGS:
                 near.warned[epc] = Warned(t, t, reason)
-            else:
+            elif epc.hex().upper() not in session.tags:
                 near.known.add(epc)
         for epc in heard & near.warned.keys():
             near.warned[epc].heard = t

@@ -17,7 +17,6 @@ from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.session import Ending, Session, Where
 from gateway.floor.gate.sessions import Sessions
-from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.watchlists import WatchLists
 
 _WHERE = {
@@ -37,10 +36,9 @@ Data = Mapping[str, Any]
 class FromEvents:
     """Applies events to a gate that was loaded from a checkpoint older than they are."""
 
-    def __init__(self, catalogue: Catalogue, sessions: Sessions, shipped: Shipped, watch_lists: WatchLists) -> None:
+    def __init__(self, catalogue: Catalogue, sessions: Sessions, watch_lists: WatchLists) -> None:
         self._catalogue = catalogue
         self._sessions = sessions
-        self._shipped = shipped
         self._watch_lists = watch_lists
 
     def apply(self, data: Data, t: int) -> None:
@@ -56,7 +54,7 @@ class FromEvents:
             case "verdict":
                 self._verdict(data, t)
             case "came-back":
-                self._shipped.forget(data["uid"])
+                self._sessions.unfinished.came_back(data["uid"], t, data["proof"])
             case "manifest-received" | "manifest-withdrawn":
                 self._manifest(data, t)
             case "overridden":
@@ -88,7 +86,7 @@ class FromEvents:
         session = self._session(data)
         if session is not None:
             session.ending = Ending(t, parse_rfc3339(data["closed"]), data["closed_by"], data["closed_why"])
-            self._sessions.finish(data["dock"], t)
+            self._sessions.finish(data["dock"], t, data["outcome"])
 
     def _manifest(self, data: Data, t: int) -> None:
         known = self._catalogue.known.get(data["manifest"])

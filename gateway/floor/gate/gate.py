@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.clock import SECOND
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.alarms import Alarms
+from gateway.floor.gate.at_docks import AtDocks, NoSession
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.closed_hours import ClosedHours
 from gateway.floor.gate.doors import Doors
@@ -35,24 +35,12 @@ from gateway.inputs import Command
 
 COMMANDS = commands.COMMANDS
 
-MAX_AHEAD = 300 * SECOND
-"""How far a handheld's clock may run before ours."""
-
-
-class NoSession(Refused):
-    """A command is about the session at a dock, where there is none."""
-
-    def __init__(self, command: str, dock: str, remedy: str = "") -> None:
-        super().__init__(f"{command}: dock {dock} has no session{remedy}")
-        self.dock = dock
-
 
 class Gate:
     """The gate of a configuration. `dark` tells for how long the antennas of a portal have not been watching,
     `whereabouts` where the tags are."""
 
     def __init__(self, config: Config, dark: Dark = always_watching, whereabouts: Whereabouts | None = None) -> None:
-        self._config = config
         self._docks = {dock.id: dock for dock in config.docks}
         self._at_portal = {dock.portal: dock.id for dock in config.docks}
         digest = config.digest()
@@ -73,7 +61,7 @@ class Gate:
             *(self._sessions.judges.product, self._sessions.taken, digest),
         )
         self._reports = reports
-        self._from_events = FromEvents(self._catalogue, self._sessions, self._shipped, self._watch_lists)
+        self._from_events = FromEvents(self._catalogue, self._sessions, self._watch_lists)
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
         self.closed_hours = ClosedHours(config, self._at_portal, self._sessions, self._alarms)
         self._saved: dict[str, int] = {}
@@ -88,13 +76,10 @@ class Gate:
             self._alarms,
             self.staging,
         )
+        readers = {reader.id for reader in config.readers}
         self._plans: Mapping[str, Plan] = {
             **knowledge.plans,
-            "gate.open": self._open,
-            "gate.close": self._close,
-            "gate.confirm": self._confirm,
-            "gate.override": self._override,
-            "reads": self._reads,
+            **AtDocks(self._docks, readers, self._catalogue, self._sessions).plans,
         }
 
     # ---- commands
@@ -122,105 +107,33 @@ class Gate:
             raise Refused(f"no command {command.name!r}: the gate takes {', '.join(COMMANDS)}")
         return plan(command)
 
-    def _open(self, command: Command) -> Action:
-        wanted = commands.read(commands.Open, command)
-        t = command.t
-        self._known_dock("gate.open", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is not None and session.key is not None:
-            raise Refused(
-                f"gate.open: dock {wanted.dock} has a session for delivery {session.key[1]} of manifest "
-                f"{session.key[0]}: close it first"
-            )
-        key = self._catalogue.meant(wanted, self._sessions.taken())
-        if session is not None:
-            return lambda: self._sessions.attach(wanted.dock, key, t, wanted.by)
-        return lambda: self._sessions.open(wanted.dock, key, t, wanted.by, "command")
-
-    def _close(self, command: Command) -> Action:
-        wanted = commands.read(commands.Close, command)
-        t = command.t
-        self._known_dock("gate.close", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.close", wanted.dock)
-        if session.ending is not None:
-            raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
-        return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
-
-    def _confirm(self, command: Command) -> Action:
-        wanted = commands.read(commands.Confirm, command)
-        t = command.t
-        self._known_dock("gate.confirm", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.confirm", wanted.dock)
-        if not self._sessions.unwatched(session, t):
-            raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
-        return lambda: self._sessions.confirm(wanted, t)
-
-    def _override(self, command: Command) -> Action:
-        wanted = commands.read(commands.Override, command)
-        t = command.t
-        self._known_dock("gate.override", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.override", wanted.dock, ": open one first")
-        if self._catalogue.line(wanted.uid, session.key) is None:
-            raise Refused(f"gate.override: {wanted.uid} is on no line of the delivery that is loaded here")
-        _, judgement = self._sessions.judges.judge(session, wanted.uid, t)
-        if judgement.blocked:
-            raise Refused(
-                f"gate.override: {wanted.uid} is {judgement.words()}: only what is not known can be answered for"
-            )
-        if not judgement.unknown:
-            raise Refused(f"gate.override: nothing about {wanted.uid} is unknown")
-        return lambda: self._sessions.override(wanted, judgement.unknown, t)
-
-    def _reads(self, command: Command) -> Action:
-        wanted = commands.read(commands.Reads, command)
-        t = command.t
-        self._known_dock("reads", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("reads", wanted.dock, ": open one first")
-        if any(reader.id == wanted.reader for reader in self._config.readers):
-            raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
-        when = t if wanted.time is None else wanted.time
-        if when > t + MAX_AHEAD:
-            raise Refused("reads: the time is in the future: set the handheld's clock")
-        if when < session.opened:
-            raise Refused("reads: they are older than the session: scan again")
-        return lambda: self._sessions.found(wanted, min(when, t), t)
-
-    def _known_dock(self, name: str, dock: str) -> None:
-        if dock not in self._docks:
-            raise Refused(f"{name}: no dock {dock!r}: docks are {', '.join(sorted(self._docks)) or 'none'}")
-
     # ---- what happens on the floor
 
     def passed(self, p: Pass) -> list[Fact]:
         """A tag passed a portal."""
         dock = self._at_portal.get(p.portal)
+        facts = self._sessions.came_in(dock, p) if p.direction is Direction.IN else []
         if dock is None:
-            return []
-        facts: list[Fact] = []
-        if self._sessions.at(dock) is None:
+            return facts
+        session = self._sessions.at(dock)
+        if session is None:
             facts += self._without_session(dock, p)
+        elif session.inbound and p.direction is Direction.OUT and p.uid not in session.tags:
+            facts += self._alarms.no_session(p.portal, dock, p.uid, p.end, receiving=True)
         return facts + self._sessions.passed(dock, p)
 
     def _without_session(self, dock: str, p: Pass) -> list[Fact]:
         """A first pass opens a session. What leaves without one, or on no manifest that could be meant, is an alarm."""
         if p.direction in (Direction.STANDING, Direction.TURNED_BACK):
             return []
-        facts = self._sessions.came_back(dock, p) if p.direction is Direction.IN else []
+        facts: list[Fact] = []
         key = self._catalogue.begun_by(dock, p.uid, p.direction, self._sessions.taken())
         outward = p.direction is Direction.OUT
         opens = self._docks[dock].open_on_pass
         if opens and (outward or key is not None):
             facts += self._sessions.open(dock, key, p.start, "gateway", "first pass")
         if outward and not (opens and key is not None):
-            facts += self._alarms.no_session(self._docks[dock].portal, dock, p.uid, p.end)
+            facts += self._alarms.no_session(p.portal, dock, p.uid, p.end)
         return facts
 
     @property
@@ -279,6 +192,8 @@ class Gate:
         """What happened at the docks was `by` microseconds later than was thought."""
         self._sessions.redate(by)
         self._signals.redate(by)
+        self._alarms.redate(by)
+        self._watch_lists.redate(by)
         self.staging.redate(by)
 
     def outputs(self) -> list[Switch]:

@@ -247,8 +247,8 @@ class Reports:
         }
         return gate(MANIFESTS, t, data)
 
-    def came_back(self, dock: str, uid: str, key: DeliveryKey, proof: PortalProof, t: int) -> Fact:
-        """A package that had left came back while the dock had no session."""
+    def came_back(self, portal: str, dock: str | None, uid: str, key: DeliveryKey, proof: PortalProof, t: int) -> Fact:
+        """A package that had left came back through a portal, perhaps that of a dock."""
         data: CameBack = {
             "gate": "came-back",
             "dock": dock,
@@ -258,7 +258,7 @@ class Reports:
             "proof": proof,
             "evidence": self._evidence(),
         }
-        return gate(self._portals[dock], t, data)
+        return gate(portal, t, data)
 
     def destroyed(self, said: Destroy, product: str, zone: str | None, t: int) -> Fact:
         """A package was destroyed before the eyes of a witness."""

@@ -7,6 +7,7 @@ unknown rule keeps a package from passing just as a blocking one does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -132,13 +133,21 @@ def coa(case: Case, config: GateConfig) -> Outcome:
 
 
 def _newest(results: Iterable[Result]) -> list[Result]:
-    """Of tests with the same name the one performed last: a package may fail, and pass when it is tested again."""
-    newest: dict[str, Result] = {}
-    for result in results:
-        before = newest.get(result.test)
-        if before is None or result.performed >= before.performed:
-            newest[result.test] = result
-    return list(newest.values())
+    """Of tests with the same name those performed last: a package may fail, and pass when it is tested again. One of
+    which the date is not known may be the newest, and so may each of two of the same date."""
+    results = list(results)
+    last: dict[str, str] = {}
+    for result in filter(_dated, results):
+        last[result.test] = max(result.performed, last.get(result.test, ""))
+    return [result for result in results if not _dated(result) or result.performed == last[result.test]]
+
+
+def _dated(result: Result) -> bool:
+    """Whether the date of a test can be compared with others as text."""
+    return _DATE.match(result.performed) is not None
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
 def _result(result: Result, case: Case) -> Outcome:
@@ -222,7 +231,7 @@ _FLAG_WORDS = {
 
 
 def quarantine(case: Case, config: GateConfig) -> Outcome:
-    """Its location is not a place of quarantine, and its lab state is none of those that mean quarantine."""
+    """Its location is not a place of quarantine, and no lab state that is known of it means quarantine."""
     if "quarantine" in case.watched:
         return Blocked("on the watch list")
     if case.line is None:
@@ -233,8 +242,9 @@ def quarantine(case: Case, config: GateConfig) -> Outcome:
     place = record.location.casefold()
     if any(word.casefold() in place for word in config.quarantine_locations):
         return Blocked(f"location {record.location}")
-    if record.lab_state in config.quarantine_lab_states:
-        return Blocked(f"lab state {record.lab_state}")
+    for lab_state in (record.lab_state, case.line.lab_state):
+        if lab_state in config.quarantine_lab_states:
+            return Blocked(f"lab state {lab_state}")
     stale = _freshness("package record", record.as_of, case, config)
     return Unknown(stale) if stale else HOLDS
 
@@ -354,18 +364,22 @@ def judge(case: Case, config: GateConfig, rules: Rules) -> Judgement:
 
 
 def _fresh_until(case: Case, config: GateConfig) -> int:
-    """When the next fact becomes too old or a result expires."""
+    """When the next fact becomes too old, one that lies in the future does not any more, or a result expires."""
     line = case.line
     if line is None:
         return NEVER
-    limit = micros(config.facts_max_age)
-    ends = [case.as_of + limit]
+    times = [case.as_of]
+    ends: list[int] = []
     if line.record is not None:
-        ends += [line.record.as_of + limit, line.record.lab_expires or NEVER]
+        times.append(line.record.as_of)
+        ends.append(line.record.lab_expires or NEVER)
         if isinstance(line.record.expires, int):
             ends.append(line.record.expires)
     if line.lab is not None:
-        ends += [line.lab.as_of + limit, *(result.expires or NEVER for result in line.lab.results)]
+        times.append(line.lab.as_of)
+        ends += [result.expires or NEVER for result in line.lab.results]
+    limit = micros(config.facts_max_age)
+    ends += [end for as_of in times for end in (as_of - MAX_AHEAD, as_of + limit)]
     return min((end for end in ends if end > case.now), default=NEVER)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -35,13 +34,12 @@ def dump_session(session: Session) -> dict[str, Any]:
 
 
 def load_session(dump: Mapping[str, Any]) -> Session:
-    """A session from its dump."""
+    """A session from its dump; its packages are yet to be counted."""
     tags = load_tags(dump["tags"])
     kept = {name: value for name, value in dump.items() if name not in ("tags", "key", "ending")}
     return Session(
         key=None if dump["key"] is None else (dump["key"][0], dump["key"][1]),
         tags=tags,
-        counts=Counter(tag.status for tag in tags.values() if tag.status is not None),
         ending=None if dump["ending"] is None else Ending(**dump["ending"]),
         **kept,
     )

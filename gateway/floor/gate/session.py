@@ -12,7 +12,7 @@ place and the judgement of the rules together give its status::
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -52,7 +52,8 @@ RED = (Status.EXTRA, Status.BLOCKED)
 
 @dataclass(slots=True)
 class Tag:
-    """A package that passed. `proof` is the pass, or the handheld's read, that decided where it is, ready for JSON."""
+    """A package that passed. `proof` is the pass, or the handheld's read, that decided where it is, ready for JSON.
+    `is_line` and `is_returned` are what it was counted as with its status: a line, and one that came back."""
 
     where: Where = Where.OUTSIDE
     loads: int = 0
@@ -64,6 +65,8 @@ class Tag:
     proof: PortalProof | HandheldProof | None = None
     status: Status | None = None
     judgement: Judgement | None = None
+    is_line: bool = False
+    is_returned: bool = False
 
     def place(self, where: Where, t: int, proof: PortalProof | HandheldProof) -> None:
         """It is there since `t`."""
@@ -116,6 +119,8 @@ class Session:
     why: OpenedWhy
     tags: dict[str, Tag] = field(default_factory=dict)
     counts: Counter[Status] = field(default_factory=Counter)
+    placed: int = 0  # lines that are not missing
+    came_back: int = 0  # packages that were loaded, or may have been, and are outside
     last: int = 0
     stale_at: int = 0
     beyond: int = 0  # packages that MAX_TAGS left out
@@ -192,15 +197,23 @@ class Session:
     def classify(self, tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) -> None:
         """Gives a package its status. `is_line`: this delivery names it; `is_known`: some delivery does."""
         status = _status(tag, judgement, is_line=is_line, is_known=is_known)
-        if tag.status is not None:
-            self.counts[tag.status] -= 1
-        if status is not None:
-            self.counts[status] += 1
-        tag.status, tag.judgement = status, judgement
+        self._count(tag, -1)
+        tag.status, tag.judgement, tag.is_line = status, judgement, is_line
+        tag.is_returned = tag.where is Where.OUTSIDE and tag.returns > 0
+        self._count(tag, 1)
 
-    def returned(self) -> list[str]:
-        """What was loaded, or may have been, and came back."""
-        return sorted(uid for uid, tag in self.tags.items() if tag.where is Where.OUTSIDE and tag.returns)
+    def _count(self, tag: Tag, by: int) -> None:
+        if tag.status is not None:
+            self.counts[tag.status] += by
+            self.placed += by * (tag.is_line and tag.status is not Status.MISSING)
+            self.came_back += by * tag.is_returned
+
+    def count_anew(self, lines: Container[str]) -> None:
+        """Counts the packages of a session that was saved: each has its status, and some are `lines`."""
+        for uid, tag in self.tags.items():
+            tag.is_line = uid in lines
+            tag.is_returned = tag.where is Where.OUTSIDE and tag.returns > 0
+            self._count(tag, 1)
 
 
 def _status(tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) -> Status | None:

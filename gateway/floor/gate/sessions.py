@@ -17,7 +17,7 @@ from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
 from gateway.events.gate_models import LineChanges, Sets
-from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Proven, RevisedWhy
+from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Outcome, Proven, RevisedWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
@@ -58,7 +58,7 @@ class Sessions:
         self._signals = signals
         self._reports = reports
         self._open: dict[str, Session] = {}
-        self._unfinished = Unfinished()
+        self.unfinished = Unfinished(shipped)
         self._last = LastVerdicts()
         self.judges = Judges(config, catalogue, shipped, watch_lists, stock, self._open)
 
@@ -98,7 +98,7 @@ class Sessions:
         )
         session.dark = dict(self._dark(self._docks[dock].portal, t))
         self._open[dock] = session
-        carried = self._unfinished.carry(session)
+        carried = self.unfinished.carry(session)
         facts = [self._reports.opened(session, t, carried)]
         self.judges.classify_all(session, t)
         self._show(session, t)
@@ -111,7 +111,7 @@ class Sessions:
         session.key = key
         session.inbound = manifest is not None and manifest.direction == "in"
         session.version = manifest.version if manifest else None
-        carried = self._unfinished.carry(session)
+        carried = self.unfinished.carry(session)
         facts = [self._reports.attached(session, t, by, carried)]
         facts += self._rejudge(session, t, "manifest")
         return facts
@@ -121,19 +121,26 @@ class Sessions:
     def passed(self, dock: str, p: Pass) -> list[Fact]:
         """A package passed the portal of a dock; nothing follows where the dock has no session."""
         session = self._open.get(dock)
-        if session is None:
-            return []
+        return [] if session is None else self._passed(session, p)
+
+    def _passed(self, session: Session, p: Pass) -> list[Fact]:
         tag = session.passed(p, is_line=self._catalogue.line(p.uid, session.key) is not None)
         return [] if tag is None else self._judged(session, p.uid, tag, p.end)
 
-    def came_back(self, dock: str, p: Pass) -> list[Fact]:
-        """A package that had left came back through a dock without a session: it is not on the van any more."""
+    def came_in(self, dock: str | None, p: Pass) -> list[Fact]:
+        """A package passed inward, perhaps at a dock: it is on no van any more, whichever was loaded with it. Of the
+        session at that dock the pass itself is the business."""
+        here = None if dock is None else self._open.get(dock)
+        facts: list[Fact] = []
+        for session in [self._open[name] for name in sorted(self._open)]:
+            known = session.tags.get(p.uid)
+            if session is not here and not session.inbound and known is not None and known.where is not Where.OUTSIDE:
+                facts += self._passed(session, p)
         key = self._shipped.key(p.uid, p.end)
-        if key is None:
-            return []
-        self._shipped.forget(p.uid)
-        self._unfinished.came_back(key, p)
-        return [self._reports.came_back(dock, p.uid, key, portal_proof(p), p.end)]
+        own = here is not None and not here.inbound and here.key == key
+        if key is not None and not own and self.unfinished.came_back(p.uid, p.end, portal_proof(p)):
+            facts.append(self._reports.came_back(p.portal, dock, p.uid, key, portal_proof(p), p.end))
+        return facts
 
     def recall(self, dock: str, uid: str, where: Where, t: int, item: Mapping[str, Any]) -> None:
         """Puts a package where an event says that it was decided to be, for a start that knows no more than that."""
@@ -219,14 +226,14 @@ class Sessions:
         if session.ending is not None and session.ending.why == why:
             session.ending = None
 
-    def finish(self, dock: str, t: int) -> list[Fact]:
-        """The verdict of a session that is ending."""
+    def finish(self, dock: str, t: int, said: Outcome | None = None) -> list[Fact]:
+        """The verdict of a session that is ending; `said` where an event says what it was."""
         session = self._open[dock]
         ending = session.ending
         assert ending is not None
         self.judges.classify_all(session, t)
         delivery = self._catalogue.delivery(session.key)
-        result = verdict.outcome(session, delivery, watched=self._watched(session, t))
+        result = said or verdict.outcome(session, delivery, watched=self._watched(session, t))
         done = result == "complete"
         manifest = self._catalogue.manifest(session.key)
         sets = self._sets(session, t)
@@ -251,21 +258,12 @@ class Sessions:
 
     def _remember(self, session: Session, t: int, *, done: bool) -> None:
         """What has left, what has come back, and where an unfinished delivery will go on."""
-        key = session.key or ("", "")
-        for uid, tag in sorted(session.tags.items()):
-            if session.inbound:
-                if tag.where is Where.LOADED:
-                    self._shipped.forget(uid)
-            elif tag.where is not Where.OUTSIDE:
-                if self._shipped.key(uid, t) is None:
-                    self._shipped.add(uid, key, t)
-            elif tag.returns:
-                self._shipped.forget(uid)
+        self.unfinished.shipped(session, t)
         if session.key is None or self._catalogue.delivery(session.key) is None:
             return
         if done:
             self._catalogue.mark_done(session.key, t)
-        self._unfinished.leave(session.key, session, self.unwatched(session, t))
+        self.unfinished.leave(session.key, session, self.unwatched(session, t))
 
     # ---- time
 
@@ -377,7 +375,7 @@ class Sessions:
         """The state for a checkpoint, ready for JSON."""
         return {
             "open": [dump_session(self._open[dock]) for dock in sorted(self._open)],
-            "unfinished": self._unfinished.dump(),
+            "unfinished": self.unfinished.dump(),
             "last": self._last.dump(),
         }
 
@@ -386,6 +384,7 @@ class Sessions:
         for content in dump["open"]:
             session = load_session(content)
             if session.dock in self._docks:
+                session.count_anew({uid for uid in session.tags if self._catalogue.line(uid, session.key) is not None})
                 self._open[session.dock] = session
-        self._unfinished.load(dump["unfinished"])
+        self.unfinished.load(dump["unfinished"])
         self._last.load(dump["last"], self._docks)

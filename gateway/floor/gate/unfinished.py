@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.events.gate_models import Sets
-from gateway.events.gate_parts import Confirmation, Override
+from gateway.events.gate_parts import Confirmation, Override, PortalProof
 from gateway.floor.bounded import Bounded
 from gateway.floor.gate import verdict
 from gateway.floor.gate.manifest import DeliveryKey
 from gateway.floor.gate.saved import dump_tags, load_tags
-from gateway.floor.gate.session import Session, Tag, Where, portal_proof
-from gateway.floor.passes import Pass
+from gateway.floor.gate.session import Session, Tag, Where
+from gateway.floor.gate.shipped import Shipped
 
 MAX_UNFINISHED = 16
 """Deliveries whose loads are remembered. Beyond it the oldest begins from nothing, and what has left with it is blocked
@@ -33,11 +33,25 @@ class _Left:
 
 
 class Unfinished:
-    """The loads of deliveries that had a session, the newest last, and who answers for what of a delivery."""
+    """The loads of deliveries that had a session, the newest last, and who answers for what of a delivery. `left` is
+    what has left with any of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: Shipped) -> None:
+        self._shipped = left
         self._left: Bounded[DeliveryKey, _Left] = Bounded(MAX_UNFINISHED)
         self._answered: Bounded[DeliveryKey, dict[str, Override]] = Bounded(MAX_ANSWERED)
+
+    def shipped(self, session: Session, t: int) -> None:
+        """What has left with a session that ends, and what has come back."""
+        for uid, tag in sorted(session.tags.items()):
+            if session.inbound:
+                if tag.where is Where.LOADED:
+                    self._shipped.forget(uid)
+            elif tag.where is not Where.OUTSIDE:
+                if self._shipped.key(uid, t) is None:
+                    self._shipped.add(uid, session.key or ("", ""), t)
+            elif tag.returns:
+                self._shipped.forget(uid)
 
     def leave(self, key: DeliveryKey, session: Session, unwatched: dict[str, int]) -> None:
         """Keeps what a session that ends leaves to the next one of its delivery."""
@@ -58,30 +72,33 @@ class Unfinished:
         for uid, tag in left.tags.items():
             tag.status = tag.judgement = None
             session.tags.setdefault(uid, tag)
-        session.before, session.confirmed = left.unwatched, left.confirmed
+        session.before, session.confirmed = left.unwatched, [*left.confirmed, *session.confirmed]
         return len(left.tags)
 
-    def came_back(self, key: DeliveryKey, p: Pass) -> None:
-        """A package of a delivery without a session is outside again."""
-        left = self._left.get(key)
-        if left is not None and p.uid in left.tags:
-            left.tags[p.uid].place(Where.OUTSIDE, p.end, portal_proof(p))
+    def came_back(self, uid: str, t: int, proof: PortalProof) -> bool:
+        """A package that had left is back since `t`; False where a delivery was loaded with it after that."""
+        tags = [tag for left in self._left.values() if (tag := left.tags.get(uid)) is not None]
+        if any(tag.where is not Where.OUTSIDE and tag.last > t for tag in tags):
+            return False
+        for tag in tags:
+            if tag.where is not Where.OUTSIDE:
+                tag.place(Where.OUTSIDE, t, proof)
+        self._shipped.forget(uid)
+        return True
 
     def dump(self) -> list[Any]:
         """The state for a checkpoint, ready for JSON."""
-        nothing = _Left({}, {}, [])
-        rows: list[Any] = []
-        for key in [*(key for key in self._answered if key not in self._left), *self._left]:
-            left = self._left.get(key, nothing)
-            rows.append([*key, dump_tags(left.tags), left.unwatched, left.confirmed, self._answered.get(key, {})])
-        return rows
+        answered = [[*key, {}, {}, [], overrides] for key, overrides in self._answered.items()]
+        loads = [[*key, dump_tags(left.tags), left.unwatched, left.confirmed, {}] for key, left in self._left.items()]
+        return answered + loads
 
     def load(self, dump: list[Any]) -> None:
         """Takes over what `dump` gave."""
         for manifest, delivery, tags, unwatched, confirmed, *more in dump:
-            self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed)))
             if more and more[0]:
                 self._answered.renew((manifest, delivery), dict(more[0]))
+            if tags or unwatched or confirmed or not (more and more[0]):
+                self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed)))
 
 
 _OUTLINE = (

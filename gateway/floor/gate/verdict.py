@@ -52,17 +52,14 @@ def outcome(session: Session, delivery: Delivery | None, *, watched: bool) -> Ou
 
 def tally(session: Session, delivery: Delivery | None) -> Tally:
     """How many packages are in each set."""
-    lines = [] if delivery is None else delivery.lines
-    placed = sum(
-        1 for line in lines if (tag := session.tags.get(line.uid)) is not None and tag.status is not Status.MISSING
-    )
+    lines = 0 if delivery is None else len(delivery.lines)
     return {
-        "lines": len(lines),
+        "lines": lines,
         "matched": session.counts[Status.MATCHED],
-        "missing": len(lines) - placed,
+        "missing": lines - session.placed,
         "extra": session.counts[Status.EXTRA],
         "blocked": session.counts[Status.BLOCKED],
-        "returned": len(session.returned()),
+        "returned": session.came_back,
         "undetermined": session.counts[Status.UNDETERMINED],
     }
 

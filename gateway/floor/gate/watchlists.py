@@ -9,7 +9,7 @@ from the list. Only tags on a list cost anything: the others are one look into a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.clock import micros, rfc3339
@@ -53,9 +53,27 @@ class _Entry:
     back: int = 0
     said: dict[str, int] = field(default_factory=dict)
 
+    def redate(self, by: int) -> None:
+        """What was seen of the tag was seen `by` microseconds later than was thought."""
+        self.raised += by if self.raised else 0
+        self.back += by if self.back else 0
+        self.said = {place: t + by for place, t in self.said.items()}
+
+    def dump(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON. (`asdict` takes ten times as long, of twenty thousand tags.)"""
+        return {
+            "reason": self.reason,
+            "as_of": self.as_of,
+            "raised": self.raised,
+            "count": self.count,
+            "zone": self.zone,
+            "back": self.back,
+            "said": self.said,
+        }
+
     @classmethod
     def load(cls, dump: Mapping[str, Any]) -> _Entry:
-        """What `asdict` gave; checkpoints of versions before have one time for all places."""
+        """What `dump` gave; checkpoints of versions before have one time for all places."""
         said = dump["said"]
         return cls(**{**dump, "said": dict(said) if isinstance(said, dict) else {dump["zone"]: said}})
 
@@ -226,10 +244,18 @@ class WatchLists:
         }
         return alarm(entry.zone, t, data)
 
+    def redate(self, by: int) -> None:
+        """Tags were seen, and alarms raised, `by` microseconds later than was thought."""
+        for tag in self._tags.values():
+            tag.custody = [[zone, first + by, last + by] for zone, first, last in tag.custody]
+            for entry in tag.lists.values():
+                entry.redate(by)
+        self.revision += 1
+
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint, ready for JSON."""
         return {
-            uid: [{name: asdict(entry) for name, entry in tag.lists.items()}, tag.custody]
+            uid: [{name: entry.dump() for name, entry in tag.lists.items()}, tag.custody]
             for uid, tag in self._tags.items()
         }
 

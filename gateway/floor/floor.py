@@ -8,8 +8,8 @@ depend on how the reads were cut into batches, nor on how often time was told.
 ::
 
     Batch ────────▶ windows ──Tick──▶ sightings ──▶ presence ──┐
-    ReaderUp, … ──▶ readers          timeline ──▶ watch        ├──▶ facts
-    Command ──────▶ pending          counts ───────────────────┘
+    ReaderUp, … ──▶ readers ─────────▶ antenna clocks ─────────┼──▶ facts
+    Command ──────▶ pending ─────────▶ counts, gate, books ────┘
 """
 
 from __future__ import annotations

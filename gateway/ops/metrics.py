@@ -184,7 +184,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "differences",
         "gauge",
-        "Packages of which what is seen and what books say does not agree, by state.",
+        "Packages of which what is seen and what books say does not agree: waiting, open, explained, closed.",
         _each(lambda s: s.differences),
         ("state",),
     ),

@@ -135,14 +135,19 @@ def of_nothing(kind: str, subject: str, config: Config) -> bool:
     return False
 
 
-_CAUSES = {
+CAUSES = {
     "reader-unreachable": "the reader could not be reached",
+    "link-cut": "the connection ended within a report",
+    "reader-buffer-overflow": "the reader's memory was full",
+    "reader-memory-full": "the reader's memory was full",
+    "held-back": "the gateway had no room and stopped reading",
     "gateway-crash": "the gateway stopped without warning",
     "journal-lost": "the machine lost what it kept in memory",
-    "ledger-full": "the disk was full",
-    "buffer-overflow": "the reader's memory was full",
+    "ledger-full": "the ledger was full",
+    "state-rebuilt": "an update could not read all that was saved",
     "tags-given-up": "there was no room for more tags",
 }
+"""Causes of losses, in words. A driver that is not ours may have others."""
 
 
 def _lost(losses: list[Unwatched]) -> str:
@@ -154,5 +159,5 @@ def _lost(losses: list[Unwatched]) -> str:
     start = rfc3339(first)
     return (
         f"{sure}{newest.what}{often} from {start[:10]} {start[11:19]}{until} UTC: "
-        f"{_CAUSES.get(newest.reason, newest.reason)}"
+        f"{CAUSES.get(newest.reason, newest.reason)}"
     )

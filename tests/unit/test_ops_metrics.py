@@ -123,7 +123,9 @@ def test_building_takes_no_snapshot():
     Metrics(not_yet)
 
 
-def test_every_metric_is_in_the_handbook():
-    handbook = (ROOT / "docs" / "operations.md").read_text()
-    listed = set(re.findall(r"`(rfid_gateway_\w+)", handbook.split("## Metrics")[1].split("\n## ")[0]))
-    assert listed == {family.full_name for family in FAMILIES} | {"rfid_gateway_info"}
+def test_every_metric_is_in_the_handbook_as_it_describes_itself():
+    handbook = (ROOT / "docs" / "operations.md").read_text().split("## Metrics")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(rfid_gateway_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", handbook, re.MULTILINE)
+    said = {name: (kind, labels.strip(), meaning) for name, kind, labels, meaning in rows}
+    assert said.pop("rfid_gateway_info")
+    assert said == {family.full_name: (family.kind, ", ".join(family.labels), family.help) for family in FAMILIES}

@@ -16,6 +16,7 @@ from drivers.api import AntennaStatus, Batch, ClockQuality, ReaderAlive, ReaderC
 from gateway import schemas
 from gateway.clock import SECOND
 from gateway.config import Config
+from gateway.config.base import Section
 from gateway.config.drivers import built_in
 from gateway.config.file import load
 from gateway.config.messages import models_in
@@ -69,7 +70,7 @@ def test_the_example_is_good_and_complete():
 
 
 def test_what_the_example_calls_a_default_is_one():
-    """Lines marked "default" alone state the value that is used when they are left out."""
+    """Lines marked "default" alone show the value that is used when they are left out; "default VALUE" names it."""
     lines = (CONFIG / "example.yaml").read_text().splitlines()
     root, _ = parse("\n".join(lines))
     wrong, looked_at = [], 0
@@ -83,13 +84,21 @@ def test_what_the_example_calls_a_default_is_one():
                 used = [json.loads(json.dumps(f.get_default(call_default_factory=True), default=str)) for f in fields]
                 if plain(value) not in used and plain(value) != "all":  # the word for every rule there is
                     wrong.append(f"line {node.key_lines[key]}: {key}: {plain(value)} is not {used}")
+            line = lines[node.key_lines[key] - 1].lstrip(" -")
+            said = re.search(r"# default:? (?:is )?([\w.:\"-]+)(?:[;,:]|$)", line)
+            if fields and said is not None and line.startswith(f"{key}:"):  # another value is shown than is used
+                looked_at += 1
+                used = [field.get_default(call_default_factory=True) for field in fields]
+                empty = any(not (dict(it) if isinstance(it, Section) else it) or it == type(it)() for it in used)
+                if said[1].strip('"') not in map(str, used) and not (said[1] in ("none", "empty", "never") and empty):
+                    wrong.append(f"line {node.key_lines[key]}: {key}: {said[1]} is not {used}")
             inner = [model for field in fields for model in models_in(field.annotation)]
             for item in value.items if isinstance(value, Sequence) else [value]:
                 look(item, inner)
 
     look(root, [Config])
     assert wrong == []
-    assert looked_at > 100
+    assert looked_at > 130
 
 
 def test_the_page_about_mqtt_names_every_topic_and_every_command():

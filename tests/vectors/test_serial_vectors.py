@@ -100,7 +100,7 @@ def test_wrong_frames_are_rejected_and_the_next_good_one_is_found(vector):
 
 
 @pytest.mark.parametrize("vector", [vector for vector in GOOD if vector.family in ("silion", "cf")], ids=name)
-def test_check_functions_of_families_without_a_driver(vector):
+def test_check_bytes_are_those_that_were_captured(vector):
     body, check = vector.frame[:-2], int.from_bytes(vector.frame[-2:], "big")
     assert check == (tm16(body[1:]) if vector.family == "silion" else mcrf4xx(body))
 

@@ -367,13 +367,10 @@ class Floor:
         and what the docks load: for a start whose journal is lost. Clock steps among them date what is kept anew, as
         they did then; returns by how many microseconds.
 
-        Reads that were waiting in open windows are given up: the events may rest on them already. Raises
-        `LedgerError` where a payload is not an event.
+        Reads that were waiting in open windows are given up, and so are commands that were carried out: the events may
+        rest on them already. Raises `LedgerError` where a payload is not an event.
         """
-        if payloads:
-            self._windows.clear()
-            self._reader_history.lose(self._windows.now)
-        by = self.rebuild(payloads, STEPS)
+        by = self._state().apply(payloads)
         self._limit += by // self._window if self._limit else 0
         return by
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from drivers.api import (
@@ -65,6 +66,11 @@ class Pending:
     def commands(self) -> list[Command]:
         """The commands that wait, in the order in which they will be carried out."""
         return [item for _, _, item in sorted(self._heap) if isinstance(item, Command)]
+
+    def forget(self, is_done: Callable[[Command], bool]) -> None:
+        """Commands that were carried out already wait no more."""
+        self._heap = [entry for entry in self._heap if not (isinstance(entry[2], Command) and is_done(entry[2]))]
+        heapify(self._heap)
 
     def redate(self, by: int) -> None:
         """Everything waits for a time `by` microseconds later."""

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from gateway.clock import parse_rfc3339
 from gateway.errors import LedgerError
-from gateway.events.envelope import CLOCK_STEP, COUNT, COUNT_SESSION, DIFFERENCE, GATE, HANDHELD, MOVEMENT
+from gateway.events.envelope import (
+    BOOK,
+    CLOCK_STEP,
+    COUNT,
+    COUNT_SESSION,
+    DIFFERENCE,
+    EXPECTED,
+    GATE,
+    HANDHELD,
+    MOVEMENT,
+)
 from gateway.events.former import in_todays_words
 from gateway.floor.books.books import Books
 from gateway.floor.counts.counts import Counts
+from gateway.floor.counts.handhelds import GATHER
 from gateway.floor.evidence import proof_from
 from gateway.floor.gate.docks import Docks
-from gateway.floor.migrations import Content
+from gateway.floor.migrations import STEPS, Content
 from gateway.floor.parts import Memory
 from gateway.floor.pending import Pending
 from gateway.floor.places import Places
@@ -27,6 +38,11 @@ from gateway.floor.readers.status import Readers
 from gateway.floor.snapshot import Checkpoint, rivals_part, seal, seal_json, versions
 from gateway.floor.tags import Foreign
 from gateway.floor.windows import Windows
+from gateway.inputs import Command
+
+_IN_EVENT_TIME = frozenset({MOVEMENT, COUNT, COUNT_SESSION, HANDHELD, EXPECTED, BOOK})
+_GATE_IN_EVENT_TIME = frozenset({"opened", "attached", "item", "verdict", "confirmed", "overridden", "came-back"})
+"""Types of events, and kinds of those of the gate, that are said when event time has come to them."""
 
 
 @dataclass(slots=True)
@@ -45,6 +61,8 @@ class State:
     books: Books
     pending: Pending
     position: int = 0
+    _reached: int = 0  # the newest time of an event that comes in event time, by those that were taken over
+    _counted: set[tuple[str, int]] = field(default_factory=set)  # zone and beginning of the counts among them
 
     def checkpoint(self) -> dict[str, bytes]:
         """The parts that changed since the last call; all of them on the first."""
@@ -60,7 +78,7 @@ class State:
         """The parts that changed, or all, for whoever has no time to take them at once: those that are to be taken now,
         and those that are to be taken before the next tick."""
         tags, expected = self.presence.tags, self.counts.expected
-        parts = {"expected": seal_json(expected.dump())} if expected.changed() or whole else {}
+        parts = {"expected": seal_json(expected.dump())} if whole or expected.changed() else {}
         parts |= self.docks.snapshot() if whole else self.docks.checkpoint()
         parts |= {name: seal_json(content) for name, content in self.books.checkpoint(whole=whole).items()}
         return parts | self._always(), self._later(tags.chunks() if whole else tags.changed())
@@ -140,6 +158,17 @@ class State:
             for room in rooms[section]:
                 room.redate(by)
 
+    def apply(self, payloads: Sequence[bytes]) -> int:
+        """Takes over from events, oldest first, what they say; what may be part of that already, reads in open windows
+        and commands that were carried out, is given up. Returns by how many microseconds all was dated anew. Raises
+        `LedgerError`."""
+        if payloads:
+            self.windows.clear()
+            self.reader_history.lose(self.windows.now)
+        by = self.rebuild(payloads, STEPS)
+        self.pending.forget(self._was_carried_out)
+        return by
+
     def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> int:
         """Takes over from events, oldest first, what they say about `sections`: what was said before a clock step is
         dated anew with the rest. Returns by how many microseconds. Raises `LedgerError`."""
@@ -158,13 +187,36 @@ class State:
                 event = orjson.loads(payload)
                 if event["type"] == CLOCK_STEP and (by := self._dates_anew(event["data"])):
                     self.redate(by, sections)
+                    self._reached += by if self._reached else 0
+                    self._counted = {(zone, started + by) for zone, started in self._counted}
                     redated += by
                 section, take = takers.get(event["type"], ("", None))
                 if take is not None and section in sections:
                     take(in_todays_words(event["data"]), parse_rfc3339(event["time"]))
+                self._heard(event, parse_rfc3339(event["time"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
         return redated
+
+    def _heard(self, event: Mapping[str, Any], t: int) -> None:
+        """How far event time had come, by an event: what is said at once, whatever event time is, says nothing."""
+        data = event["data"]
+        if event["type"] in _IN_EVENT_TIME or (event["type"] == GATE and data["gate"] in _GATE_IN_EVENT_TIME):
+            self._reached = max(self._reached, t)
+        if event["type"] == COUNT:
+            self._counted.add((data["zone"], parse_rfc3339(data["started"])))
+
+    def _was_carried_out(self, command: Command) -> bool:
+        """Whether a command that was waiting for event time was carried out before the newest of the events that were
+        taken over: all that comes of it is in them. What a set or a book holds is in none."""
+        match command.name:
+            case "count":
+                return (command.args["zone"], command.t) in self._counted
+            case "reads":
+                return command.t + GATHER < self._reached
+            case "expected" | "book":
+                return False
+        return command.t < self._reached
 
     def _dates_anew(self, step: Mapping[str, Any]) -> int:
         """By how many microseconds, whole windows, a clock step dates anew what is kept. A machine that was asleep

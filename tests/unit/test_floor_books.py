@@ -11,7 +11,7 @@ from gateway.errors import Refused
 from gateway.events.envelope import BOOK, DIFFERENCE, GENESIS, RECONCILIATION, Fact, seal
 from gateway.floor import Floor
 from gateway.floor.books.compare import IN_TRANSIT, NOWHERE, Entry, Seen, differ
-from gateway.inputs import Command, Input
+from gateway.inputs import Command, Input, Tick
 from tests.support.floor_scene import alive, at, config, epc, of_type, run, standing, ticked, up
 
 SOURCES = [
@@ -82,6 +82,16 @@ def test_a_difference_counts_when_it_has_outlived_the_lag():
     assert first.data["since"] == rfc3339(at(10))
     assert first.data["books"]["metrc"]["zone"] == "dock"
     assert first.data["seen"]["zone"] == "vault"
+
+
+def test_a_book_that_is_full_can_be_changed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gateway.floor.books.books.MAX_PACKAGES", 2)
+    floor = site()
+    run([said(1, "metrc", package(1), package(2)), Tick(at(5))], floor)
+    floor.admit(said(2, "metrc", package(2, "Dock"), mode="change"))
+    floor.admit(said(2, "metrc", package(3), removed=[uid(1)], mode="change"))
+    with pytest.raises(Refused, match="more than 2"):
+        floor.admit(said(2, "metrc", package(3), mode="change"))
 
 
 def test_what_agrees_within_the_lag_is_never_said():

@@ -19,8 +19,8 @@ from gateway.events.envelope import (
 )
 from gateway.floor import Floor
 from gateway.floor.counts import handhelds, sessions
-from gateway.inputs import Command, Input
-from tests.support.floor_scene import alive, at, config, epc, of_type, run, standing, ticked, up
+from gateway.inputs import Command, Input, Tick
+from tests.support.floor_scene import alive, at, config, epc, of_type, run, standing, ticked, up, when
 
 SHELF = [{"id": "vault"}, {"id": "dock", "departs_after": 20.0}, {"id": "shelf"}]
 
@@ -209,6 +209,42 @@ def test_a_session_goes_on_over_a_restart_and_over_a_power_cut():
     assert [read["uid"] for read in session["data"]["session"]["hand"]] == [uid(3)]
     lost.apply([seal(fact, "/rfid/s/g", "e", n, GENESIS).payload for n, fact in enumerate(facts, 1)])
     assert lost.counts.live("vault") is None
+
+
+def payloads(facts: list[Fact]) -> list[bytes]:
+    return [seal(fact, "/rfid/s/g", "e", n, GENESIS).payload for n, fact in enumerate(facts, 1)]
+
+
+def test_what_was_read_before_the_checkpoint_and_said_after_it_is_read_once():
+    items = ticked([*scene(), opened(20, "vault"), swept(30, 3, 3), swept(30.5, 5), closed(60, "vault")], 70)
+    floor, lost = Floor(config(zones=SHELF)), Floor(config(zones=SHELF))
+    before = [item for item in items if when(item) <= at(31.8)]
+    run(before, floor)
+    lost.restore(floor.checkpoint())
+    after = run([item for item in items if at(31.8) < when(item) <= at(40)], floor)
+    assert [fact.type for fact in after] == [HANDHELD]
+    lost.apply(payloads(after))
+    facts = run([item for item in items if when(item) > at(40)], lost)
+    (count,) = of_type(facts, COUNT)
+    assert {read["uid"]: read["reads"] for read in count.data["session"]["hand"]} == {uid(3): 2, uid(5): 1}
+    assert of_type(facts, HANDHELD) == []
+
+
+def test_a_count_that_was_closed_is_stated_although_the_power_was_cut_just_then():
+    items = ticked([*scene(), opened(20, "vault"), swept(30, 3), closed(60, "vault", note="all of it")], 70)
+    floor, lost = Floor(config(zones=SHELF)), Floor(config(zones=SHELF))
+    facts = run(items, floor)
+    lost.apply(payloads([fact for fact in facts if fact.type != COUNT]))
+    (count,) = of_type(run([Tick(at(61)), Tick(at(70))], lost), COUNT)
+    assert [read["uid"] for read in count.data["session"]["hand"]] == [uid(3)]
+    assert (count.data["rounds"]["ended_by"], count.data["session"]["note"]) == ("closed", "all of it")
+
+
+def test_foreign_tags_are_said_once_however_many_events_the_others_fill():
+    floor = Floor(config(zones=SHELF, tags={"include": ["1A4060"]}))
+    reads = Command(at(5), "reads", {"reader": "sled", "uids": [*map(uid, range(1_500)), "30" + "0" * 22]})
+    facts = of_type(run(ticked([reads], 10), floor), HANDHELD)
+    assert [fact.data["foreign"] for fact in facts] == [1, 0]
 
 
 def test_a_session_that_nobody_closes_is_closed_and_says_so(monkeypatch: pytest.MonkeyPatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drivers.api import AntennaStatus, ReaderDown, ReaderUp
 from gateway.clock import SECOND
 from gateway.config.counts import PlannedCount
-from gateway.events.envelope import COUNT, Fact
+from gateway.events.envelope import COUNT, GENESIS, Fact, seal
 from gateway.floor import Floor
 from gateway.floor.counts.plan import Calendar
 from gateway.inputs import Command, Input, Restart, Tick
@@ -141,6 +141,40 @@ def test_a_count_in_which_the_antennas_go_down_is_not_good_enough():
     state = plan_of(floor)
     assert (state["overdue"], state["last_done"]) == (True, None)
     assert state["why"] == "the zone was watched for 2% of its count only"
+
+
+def test_a_poor_count_that_an_event_tells_of_is_tried_again():
+    """The checkpoint is of the middle of the count; of its end only the event is left."""
+    floor, lost = Floor(config(counts=PLAN)), Floor(config(counts=PLAN))
+    items = ticked([*up(), *alive(0, 43, "r1"), *standing(1, 43, "r1", 1, 1), ReaderDown("r1", at(43), "cut")], 400)
+    run([item for item in items if when(item) <= at(60)], floor)
+    lost.restore(floor.checkpoint())
+    (fact,) = of_type(run([item for item in items if when(item) > at(60)], floor), COUNT)
+    lost.apply([seal(fact, "/rfid/s/g", "e", 1, GENESIS).payload])
+    assert plan_of(lost) == plan_of(floor) | {"why": plan_of(lost)["why"]}
+    assert lost.counts.plan.attempt < at(86_400)
+
+
+def test_a_count_by_hand_that_an_event_tells_of_is_one_for_the_plan():
+    site = config(zones=[{"id": "vault"}, {"id": "dock"}, {"id": "shelf"}], counts={
+        "time_zone": "America/Denver", "plan": [{"zone": "shelf", "every": "1d", "at": "15:14"}]
+    })  # fmt: skip
+    floor, lost = Floor(site), Floor(site)
+    by = {"by": "Dana"}
+    items = ticked([
+        *up(),
+        *alive(0, 100, "r1"),
+        Command(at(50), "count.open", {"zones": ["shelf"], **by}),
+        Command(at(55), "reads", {"reader": "sled", "uids": ["1A4060300048D3D000000007"], **by}),
+        Command(at(90), "count.close", {"zone": "shelf", **by}),
+    ], 120)  # fmt: skip
+    run([item for item in items if when(item) <= at(45)], floor)
+    lost.restore(floor.checkpoint())
+    after = run([item for item in items if when(item) > at(45)], floor)
+    lost.apply([seal(fact, "/rfid/s/g", "e", n, GENESIS).payload for n, fact in enumerate(after, 1)])
+    for counted_floor in (floor, lost):
+        state = counted_floor.zone_state("shelf")["count_plan"]
+        assert (state["overdue"], state["due"]) == (False, "2023-11-15T22:14:00.000000Z")
 
 
 def test_a_count_on_command_does_for_the_plan_where_it_is_overdue():

@@ -89,6 +89,15 @@ def test_time_in_which_it_did_not_watch_is_no_silence():
     assert said(items, LEARNT + 5 * HOUR) == []
 
 
+def test_reads_that_come_after_newer_ones_say_nothing_of_silence():
+    habits = Habits(Places(config(**DOOR)))
+    for second in (0, 100, 200):
+        habits.read(0, at(second), at(second))
+    before = habits.dump()
+    assert habits.read(0, at(200), at(150)) is None
+    assert habits.dump() == before
+
+
 INSIDE, OUTSIDE = 0, 1
 LOADS = 1200.0
 """Seconds from one load that goes through the door to the next."""

@@ -8,11 +8,11 @@ import pytest
 
 from drivers.api import AntennaStatus, ClockQuality, ReaderAlive, ReaderClock, ReaderCondition, ReaderDown, ReaderLoss
 from drivers.api import ReaderUp as Up
-from gateway.clock import rfc3339
-from gateway.events.envelope import ALARM, LOSS, Fact
+from gateway.clock import SECOND, rfc3339
+from gateway.events.envelope import ALARM, COUNT, LOSS, Fact
 from gateway.floor import Floor
-from gateway.inputs import Dropped, Input, Restart, Tick
-from tests.support.floor_scene import at, config, of_type, read, run, standing, ticked, up
+from gateway.inputs import ClockStep, Command, Dropped, Input, Restart, Tick
+from tests.support.floor_scene import alive, at, config, moved, of_type, read, run, standing, ticked, up, when
 
 
 def losses(items: list[Input], until: float = 300) -> list[tuple[str, str, str, str, bool]]:
@@ -124,6 +124,33 @@ def test_a_reader_that_stays_down_is_an_alarm_until_it_is_back():
         ("r1", "cleared", at(200)),
     ]
     assert alarms[0].data["reason"] == "no route to host"
+
+
+def test_an_antenna_that_was_lost_before_its_reader_was_up_is_lost_since_then():
+    items = [AntennaStatus("r1", at(1), 1, False, "cable"), *up(2), AntennaStatus("r1", at(5), 1, True)]
+    facts = of_type(run(ticked(items, 8)), ALARM)
+    assert [(fact.data["state"], fact.data["since"]) for fact in facts] == [
+        ("raised", rfc3339(at(1))),
+        ("cleared", rfc3339(at(1))),
+    ]
+
+
+def test_a_condition_that_ended_in_a_count_is_part_of_it_although_the_clock_was_set():
+    jump = 3600
+    items = ticked(
+        [
+            *up(),
+            *alive(0, 30, "r1"),
+            Command(at(5), "count", {"zone": "vault", "duration": 40.0}),
+            ReaderCondition("r1", at(10), "throttled", True),
+            ReaderCondition("r1", at(20), "throttled", False),
+        ],
+        30,
+    )
+    step = ClockStep(at(30 + jump), jump * SECOND, jump * SECOND, "set")
+    later = [moved(item, jump * SECOND) for item in ticked([], 60) if when(item) > at(30)]
+    (count,) = of_type(run([*items, step, *later]), COUNT)
+    assert count.data["quality"]["conditions"] == {"r1": ["throttled"]}
 
 
 def test_antennas_that_are_not_in_use_are_no_alarm():

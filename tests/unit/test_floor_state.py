@@ -8,13 +8,14 @@ import pytest
 
 from drivers.api import ReaderDown, ReaderUp
 from gateway.clock import SECOND, rfc3339
+from gateway.config import Config
 from gateway.errors import LedgerError
 from gateway.events.envelope import GENESIS, LOSS, MOVEMENT, Fact, seal
 from gateway.floor import Floor, migrations
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.table import CHUNK
 from gateway.floor.snapshot import Newer, Unreadable, seal_json, unseal
-from gateway.inputs import ClockStep, Restart, Tick
+from gateway.inputs import ClockStep, Command, Restart, Tick
 from tests.support.floor_scene import (
     alive,
     at,
@@ -248,6 +249,69 @@ def test_facts_can_be_sealed_and_have_the_same_id_on_every_run():
     assert first[0].topic() == "events/movement/vault"
     assert first[0].data["evidence"]["last"] <= rfc3339(at(3.5))
     assert first[0].data["epc"] == epc(1).hex().upper()
+
+
+def sealed(facts: list[Fact]) -> list[bytes]:
+    return [seal(fact, "/rfid/site/gw", "epoch", n, GENESIS).payload for n, fact in enumerate(facts, 1)]
+
+
+@pytest.mark.parametrize(
+    ("command", "waits"),
+    [
+        (("count", {"zone": "vault", "duration": 10.0}), False),
+        (("count", {"zone": "dock", "duration": 100.0}), True),  # of it no event tells
+        (("count.open", {"zones": ["vault"], "by": "Kim"}), False),
+        (("expected", {"zone": "vault", "uids": []}), True),  # no event holds the set
+    ],
+)
+def test_a_command_of_which_all_is_in_events_is_not_carried_out_again(command, waits):
+    """A command has the checkpoint go to disk, where it still waits for event time; then the power is cut."""
+    name, args = command
+    items = [*up(), *alive(0, 60, "r1"), *standing(1, 60, "r1", 1, 1), *standing(40, 50, "r2", 1, 2)]
+    items = ticked([*items, Command(at(30), name, args)], 60)
+    floor, again = Floor(config()), Floor(config())
+    run([item for item in items if when(item) <= at(30)], floor)
+    again.restore(floor.checkpoint())
+    after = run([item for item in items if when(item) > at(30)], floor)
+    again.apply(sealed(after))
+    assert [item.name for item in again._pending.commands()] == ([name] if waits else [])
+
+
+def test_what_events_say_has_departed_takes_no_room():
+    visits = [read for tag in range(50) for read in standing(1 + tag, 3 + tag, "r2", 1, tag)]
+    facts = run(ticked([*up(), *alive(0, 140, "r2"), *visits], 140))
+    floor = Floor(config())
+    floor.restore(floor.checkpoint())
+    floor.apply(sealed(facts))
+    run(ticked([], 300)[2_900:], floor)
+    tags = floor._presence.tags
+    assert (len(tags), len(tags.free)) == (0, len(tags.epcs))
+
+
+def test_tags_in_a_zone_that_is_configured_no_more_are_built_again_from_events():
+    """The checkpoint knows the zone; its presence could not be read."""
+    floor = Floor(config())
+    facts = run(ticked([*up(), *standing(1, 5, "r2", 1, 1), *standing(1, 5, "r1", 1, 2)], 8), floor)
+    without_dock = [{"id": "r1", "driver": "llrp", "antennas": [{"port": 1, "zone": "vault"}]}]
+    again = Floor(config(zones=[{"id": "vault"}], readers=without_dock))
+    again.restore(floor.checkpoint(), without=["presence"])
+    again.rebuild(sealed(facts), ["presence"])
+    assert again.inside(["vault", "dock"]) == {epc(1).hex().upper(): "dock", epc(2).hex().upper(): "vault"}
+
+
+def test_an_antenna_that_looks_at_a_zone_which_only_a_portal_led_to_goes_on_watching():
+    door = {"id": "door", "inside": "shelf", "outside": "vault"}
+    sides = [{"port": 1, "portal": "door", "side": "inside"}, {"port": 2, "portal": "door", "side": "outside"}]
+    zones = [{"id": "vault"}, {"id": "shelf"}]
+
+    def site(zone: str) -> Config:
+        r1 = {"id": "r1", "driver": "llrp", "antennas": [{"port": 1, "zone": zone}]}
+        return config(zones=zones, portals=[door], readers=[r1, {"id": "r2", "driver": "llrp", "antennas": sides}])
+
+    floor = Floor(site("vault"))
+    run(ticked([*up(), *alive(0, 8, "r1")], 8), floor)
+    again = floor.successor(site("shelf"))
+    assert again.zone_state("shelf")["antennas"] == {"r1/1": "watching"}
 
 
 def test_an_antenna_that_is_removed_and_added_again_watches_again():

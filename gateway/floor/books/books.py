@@ -105,8 +105,8 @@ class Books:
         twice = len({package.uid for package in wanted.packages}) < len(wanted.packages)
         if twice:
             raise Refused("book: a package is there twice")
-        held_now = len(self._books.get(wanted.book, ())) if wanted.mode == "change" else 0
-        if held_now + len(wanted.packages) > MAX_PACKAGES + held_now * (wanted.mode == "set"):
+        kept = self._books.get(wanted.book, {}).keys() if wanted.mode == "change" else set()
+        if len((kept | {package.uid for package in wanted.packages}) - set(wanted.removed)) > MAX_PACKAGES:
             raise Refused(f"book: more than {MAX_PACKAGES} packages")
         for package in wanted.packages:
             if package.zone is not None and package.zone not in self._ids:
@@ -130,7 +130,7 @@ class Books:
         for name in wanted.removed:
             now.pop(name, None)
         self._books[wanted.book], self._as_of[wanted.book] = now, wanted.as_of
-        self._changed["content"] = True
+        self._changed = {"content": True, "differences": True}
         self._next = t  # it is compared at the next moment
         changed = sorted(name for name, entry in now.items() if before.get(name) != entry)
         removed = sorted(before.keys() - now.keys())
@@ -187,6 +187,7 @@ class Books:
     def fire(self, t: int) -> list[Fact]:
         """Compares, where it is time to."""
         facts: list[Fact] = []
+        self._changed["differences"] = True
         if self._next <= t:
             self._next = (t // self._every + 1) * self._every
             facts += self.reconcile(t)
@@ -201,6 +202,7 @@ class Books:
     def skip(self, t: int) -> None:
         """Nobody was comparing up to `t`: once is enough for all that time."""
         self._next = max(self._next, t)
+        self._changed["differences"] = True
 
     def reconcile(self, t: int) -> list[Fact]:
         """Holds every package against every book; says what has begun to count, and what agrees again."""
@@ -214,13 +216,11 @@ class Books:
                 found[name] = what
         self._agree = len(known) - len(found)
         facts: list[Fact] = []
-        before = len(self.differences.lives)
 
         def say(name: str, life: Life, state: DifferenceState, by: str) -> None:
             facts.append(self._fact(name, life, state, by, t, known_here.get(name, NOWHERE)))
 
         self.differences.renew(found, t, say)
-        self._changed["differences"] = self._changed["differences"] or bool(facts) or before != len(found)
         return facts
 
     def _all_seen(self) -> dict[str, Seen]:
@@ -338,9 +338,10 @@ class Books:
         self.differences.redate(by)
         self._next += by if self._next else 0
         self._daily += by if self._daily else 0
+        self._changed["differences"] = True
 
     def checkpoint(self, *, whole: bool = False) -> dict[str, Any]:
-        """The parts that changed since the last call, or all."""
+        """The parts that changed since the last call; or all, and the next call gives none the less."""
         parts: dict[str, Any] = {}
         if self._changed["content"] or whole:
             parts["books/content"] = {"as_of": self._as_of, "books": self._books}
@@ -348,7 +349,8 @@ class Books:
             parts["books/differences"] = {
                 "lives": self.differences.dump(), "next": self._next, "daily": self._daily, "agree": self._agree,
             }  # fmt: skip
-        self._changed = {"content": False, "differences": False}
+        if not whole:
+            self._changed = {"content": False, "differences": False}
         return parts
 
     def load(self, content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.events.book_models import DifferenceState, What
@@ -31,6 +31,17 @@ class Life:
     state: DifferenceState = "open"
     owner: str | None = None
     note: str = ""
+
+    def dump(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON. (`asdict` takes ten times as long, of twenty thousand.)"""
+        return {
+            "what": self.what,
+            "since": self.since,
+            "said": self.said,
+            "state": self.state,
+            "owner": self.owner,
+            "note": self.note,
+        }
 
 
 Say = Callable[[str, Life, DifferenceState, str], None]
@@ -96,7 +107,7 @@ class Differences:
 
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint, ready for JSON."""
-        return {uid: asdict(life) for uid, life in self.lives.items()}
+        return {uid: life.dump() for uid, life in self.lives.items()}
 
     def load(self, dump: Mapping[str, Any]) -> None:
         """Takes over what `dump` gave."""

@@ -98,7 +98,7 @@ class ByHand:
         if session is None:
             return set()
         mine = {tag for tag in session.fresh if session.reads[tag].zone == zone}
-        session.fresh = [tag for tag in session.fresh if tag not in mine]
+        session.fresh = {tag: None for tag in session.fresh if tag not in mine}
         return {bytes.fromhex(tag) for tag in mine if self._comparison.held_in(tag) in (None, zone)}
 
     @property
@@ -118,10 +118,11 @@ class ByHand:
         """Takes over from an event what a handheld read for a session that is open."""
         session = self.sessions.get(data["session"] or "")
         when = parse_rfc3339(data["end"])
-        for tag in data["tags"] if session is not None else ():
-            reads = HandReads(reader=data["reader"], uids=[tag["uid"]], how=data["how"])
-            assert session is not None
-            session.take(tag["uid"], self._zone_for(session, reads, tag["uid"]), reads, tag["reads"], when)
+        more = self._handhelds.applied(data, when)
+        if session is not None and more:
+            reads = HandReads(reader=data["reader"], uids=list(more), how=data["how"])
+            for name, number in more.items():
+                session.take(name, self._zone_for(session, reads, name), reads, number, when)
 
     def redate(self, by: int) -> None:
         """All that was read was read `by` microseconds later than was thought."""

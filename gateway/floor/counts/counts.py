@@ -273,19 +273,21 @@ class Counts:
         t, session = count.round_start, self.by_hand.sessions.get(count.session)
         data = self._results.of(count, t, session)
         self.newest[count.zone] = outline(data)
-        by_hand = session is not None and bool(session.of(count.zone))
-        self._tick_off(count, t, 1.0 if by_hand else data["quality"]["duty"])
+        self._tick_off(data, count.start, t)
         return counted(count.zone, t, data)
 
-    def _tick_off(self, count: Running, t: int, duty: float) -> None:
-        """Tells the plan what became of a count."""
-        if count.trigger == "periodic":
+    def _tick_off(self, data: Mapping[str, Any], start: int, t: int) -> None:
+        """Tells the plan what became of a count, from the data of its event."""
+        zone, session = data["zone"], data.get("session")
+        by_hand = session is not None and bool(session["hand"] or session["through"])
+        duty = 1.0 if by_hand else data["quality"]["duty"]
+        if data["trigger"] == "periodic":
             return
         if duty >= GOOD_DUTY:
-            self.plan.counted(count.zone, count.start, t)
-        elif count.trigger == "calendar":
+            self.plan.counted(zone, start, t)
+        elif data["trigger"] == "calendar":
             why = f"the zone was watched for {duty:.0%} of its count only"
-            self.plan.overdue(count.zone, count.due, why, t + RETRY_POOR)
+            self.plan.overdue(zone, parse_rfc3339(data["scheduled"]), why, t + RETRY_POOR)
 
     # ---- state
 
@@ -308,15 +310,12 @@ class Counts:
         self._running = [count for count in self._running if (count.zone, count.trigger, count.start) != same]
         if data["zone"] in self._zones:
             self.newest[data["zone"]] = outline(data)
-            if data["trigger"] != "periodic" and data["quality"]["duty"] >= GOOD_DUTY:
-                self.plan.counted(data["zone"], start, end)
+            self._tick_off(data, start, end)
 
     def apply_session(self, data: Mapping[str, Any], t: int) -> None:
         """Takes over from an event that a session was opened or closed."""
-        self.by_hand.sessions.apply(data, parse_rfc3339(data["started"]))
+        self.by_hand.sessions.apply(data, parse_rfc3339(data["started"]), t)
         self._follow()
-        known = self.by_hand.sessions.get
-        self._running = [count for count in self._running if not count.session or known(count.session)]
 
     def dump(self) -> dict[str, Any]:
         """Everything but the expected sets, ready for JSON."""

@@ -6,7 +6,7 @@ It says that the tags were near the handheld. It moves none: a sled reads throug
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gateway.clock import NEVER, SECOND, rfc3339
@@ -105,14 +105,14 @@ class Handhelds:
         if not burst.waiting:
             return []
         names = sorted(burst.waiting)
-        facts = [
-            self._fact(reader, burst, {name: burst.waiting[name] for name in names[first : first + MOST]})
-            for first in range(0, len(names), MOST)
-        ]
+        facts = []
+        for first in range(0, len(names), MOST):
+            facts.append(self._fact(reader, burst, {name: burst.waiting[name] for name in names[first : first + MOST]}))
+            burst.foreign = 0
         if len(burst.said) + len(names) > MAX_TAGS:
             burst.said = {}
         burst.said |= burst.waiting
-        burst.waiting, burst.foreign = {}, 0
+        burst.waiting = {}
         burst.start = burst.last
         return facts
 
@@ -131,6 +131,21 @@ class Handhelds:
         }
         return handheld(reader, burst.last, data)
 
+    def applied(self, data: Mapping[str, Any], t: int) -> dict[str, int]:
+        """Takes over from an event what a handheld has read up to `t`: it is said. Returns how often each of its tags
+        was read beyond what was known of already."""
+        burst = self._bursts.get(data["reader"])
+        found = {tag["uid"]: tag["reads"] for tag in data["tags"]}
+        if burst is None or (burst.session, burst.how, burst.by) != (data["session"], data["how"], data["by"]):
+            burst = _Burst(data["by"], data["how"], data["session"], list(data["zones"]), t, t)
+        known = {uid: burst.waiting.pop(uid, 0) for uid in found}
+        if not burst.waiting:
+            burst.flush, burst.foreign = NEVER, 0
+        burst.start, burst.last = max(burst.start, t), max(burst.last, t)
+        burst.said = found if len(burst.said) + len(found) > MAX_TAGS else burst.said | found
+        self._bursts.renew(data["reader"], burst)
+        return {uid: reads - known[uid] for uid, reads in found.items() if reads > known[uid]}
+
     def redate(self, by: int) -> None:
         """They read `by` microseconds later than was thought."""
         for burst in self._bursts.values():
@@ -139,9 +154,12 @@ class Handhelds:
 
     def dump(self) -> list[list[Any]]:
         """The state for a checkpoint, ready for JSON."""
-        return [[reader, asdict(burst)] for reader, burst in self._bursts.items()]
+        names = [field.name for field in fields(_Burst)]
+        return [[reader, {name: getattr(burst, name) for name in names}] for reader, burst in self._bursts.items()]
 
     def load(self, dump: list[Any]) -> None:
         """Takes over what `dump` gave."""
         for reader, burst in dump:
-            self._bursts.renew(reader, _Burst(**burst))
+            self._bursts.renew(
+                reader, _Burst(**{**burst, "waiting": dict(burst["waiting"]), "said": dict(burst["said"])})
+            )

@@ -12,7 +12,7 @@ What a handheld read is remembered here by tag; the rounds of each zone are a co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from gateway.clock import NEVER, SECOND, rfc3339
@@ -46,6 +46,17 @@ class Read:
     last: int
     readers: list[str]
 
+    def dump(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON."""
+        return {
+            "zone": self.zone,
+            "how": self.how,
+            "reads": self.reads,
+            "first": self.first,
+            "last": self.last,
+            "readers": self.readers,
+        }
+
 
 @dataclass(slots=True)
 class Session:
@@ -59,7 +70,7 @@ class Session:
     devices: list[str] = field(default_factory=list)
     reads: dict[str, Read] = field(default_factory=dict)
     used: dict[str, int] = field(default_factory=dict)
-    fresh: list[str] = field(default_factory=list)
+    fresh: dict[str, None] = field(default_factory=dict)
     closed: int = 0
     closed_by: str = ""
     note: str = ""
@@ -79,8 +90,7 @@ class Session:
         if reads.reader in read.readers:
             read.readers.remove(reads.reader)
         read.readers.append(reads.reader)
-        if uid not in self.fresh:
-            self.fresh.append(uid)
+        self.fresh[uid] = None
 
     def of(self, zone: str) -> list[str]:
         """The tags that are counted to a zone, sorted."""
@@ -133,10 +143,16 @@ class Session:
         for read in self.reads.values():
             read.first, read.last = read.first + by, read.last + by
 
+    def dump(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON. (`asdict` takes ten times as long, of twenty thousand tags.)"""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return plain | {"reads": {uid: read.dump() for uid, read in self.reads.items()}, "fresh": list(self.fresh)}
+
     @classmethod
     def load(cls, dump: Mapping[str, Any]) -> Session:
-        """Takes over what `asdict` gave."""
-        return cls(**{**dump, "reads": {uid: Read(**read) for uid, read in dump["reads"].items()}})
+        """Takes over what `dump` gave."""
+        reads = {uid: Read(**{**read, "readers": list(read["readers"])}) for uid, read in dump["reads"].items()}
+        return cls(**{**dump, "reads": reads, "used": dict(dump["used"]), "fresh": dict.fromkeys(dump["fresh"])})
 
 
 class Sessions:
@@ -232,12 +248,13 @@ class Sessions:
         """Forgets sessions that are closed and of which no count is running."""
         self._open = {name: one for name, one in self._open.items() if not one.closed or name in running}
 
-    def apply(self, data: Mapping[str, Any], opened: int) -> None:
-        """Takes over from an event that a session was opened or closed."""
+    def apply(self, data: Mapping[str, Any], opened: int, t: int) -> None:
+        """Takes over from an event of the time `t` that a session was opened or closed."""
         zones = [zone for zone in data["zones"] if zone in self._zones]
-        if data["state"] == "closed":
-            self._open.pop(data["id"], None)
-        elif zones and data["id"] not in self._open:
+        session = self._open.get(data["id"])
+        if data["state"] == "closed" and session is not None:
+            session.closed, session.closed_by, session.note = t, data["by"], data["note"]
+        elif data["state"] == "opened" and zones and data["id"] not in self._open:
             self._open[data["id"]] = Session(
                 data["id"], zones, data["by"], opened, data["request"], list(data["devices"])
             )
@@ -249,7 +266,7 @@ class Sessions:
 
     def dump(self) -> list[dict[str, Any]]:
         """The state for a checkpoint, ready for JSON."""
-        return [asdict(session) for session in self._open.values()]
+        return [session.dump() for session in self._open.values()]
 
     def load(self, dump: Iterable[Mapping[str, Any]], running: set[str]) -> None:
         """Takes over the sessions of which a count is still running."""

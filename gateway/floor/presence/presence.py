@@ -58,8 +58,10 @@ class Presence(Whereabouts):
         self._due.queue(slot)
 
     def begin(self, t: int) -> None:
-        """Time has come to `t` at least, whatever the timers know: without it they would count from 1970."""
+        """Time has come to `t` at least, whatever the timers know: without it they would count from 1970. Tags may be
+        in zones, too, that only a checkpoint still speaks of."""
         self._due.now = max(self._due.now, t)
+        self.states.grow(len(self.places.zones))
 
     def fire(self, limit: int) -> Iterator[list[Fact]]:
         """Says, a piece at a time, what falls due before `limit` without another sighting, in the order of time."""
@@ -180,7 +182,7 @@ class Presence(Whereabouts):
         """Takes over from an event that the tag is gone."""
         slot = self.tags.slots.get(epc)
         if slot is not None:
-            self._due.discard(slot)
+            self._due.unpark(slot, self.tags.antenna[slot])
             self.forget(slot)
 
     def make_room(self, t: int) -> bool:

@@ -95,6 +95,11 @@ class States:
         self._count(before, zone, -1)
         self._count(after, zone if to is None else to, 1)
 
+    def grow(self, zones: int) -> None:
+        """Counts by so many zones from now on, where they were fewer."""
+        for counts in (self.present, self.unseen):
+            counts += [0] * (zones - len(counts))
+
     def recount(self, slots: Iterable[int], zone: Callable[[int], int], zones: int) -> None:
         """Counts anew by so many zones, after the table was restored."""
         self.present[:] = self.unseen[:] = [0] * zones

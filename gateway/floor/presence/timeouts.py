@@ -48,10 +48,6 @@ class Due:
         if self._waiting.unpark(slot, antenna):
             self._waiting.add(slot, self.now)
 
-    def discard(self, slot: int) -> None:
-        """The tag waits for nothing any more. For recoveries, not for every day."""
-        self._waiting.discard(slot)
-
     def dump(self) -> bytes:
         """Who waits, and for what; `now` is kept with the rest of presence."""
         return self._waiting.dump()

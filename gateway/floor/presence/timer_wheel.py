@@ -66,16 +66,8 @@ class Waiting:
         self._buckets = {number + buckets: slots for number, slots in self._buckets.items()}
         self._order = [number + buckets for number in self._order]
 
-    def discard(self, slot: int) -> None:
-        """The slot does not wait any more. Looks everywhere: it is for recoveries, not for every day."""
-        for bucket in self._buckets.values():
-            if slot in bucket:
-                bucket.remove(slot)
-        for slots in self._parked.values():
-            slots.discard(slot)
-
     def dump(self) -> bytes:
-        """The state for a checkpoint, ready for JSON."""
+        """The state for a checkpoint."""
         entries = [(_BUCKET, number * self._width, bucket) for number, bucket in self._buckets.items()]
         entries += [(_ANTENNA, antenna, array("I", sorted(slots))) for antenna, slots in self._parked.items()]
         return b"".join(

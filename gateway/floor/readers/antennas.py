@@ -110,9 +110,11 @@ class AntennaClock:
         return [self.total, self.since, [int(cause) for cause in self.causes]]
 
     def load(self, dump: Any, numbers: list[int], t: int) -> None:
-        """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``. One that was
-        not configured and is again stays dark until its reader comes up with it."""
-        for old, new in enumerate(numbers):
+        """Takes over, at time `t`, a dump in which antenna i is the one that is now called ``numbers[i]``; of several
+        that are one now, the first, which was configured. One that was not configured and is again stays dark until its
+        reader comes up with it."""
+        first = {new: old for old, new in reversed(list(enumerate(numbers)))}
+        for new, old in sorted(first.items()):
             retired = self.causes[new] & DarkCause.RETIRED
             self.total[new] = int(dump[0][old])
             self.since[new] = int(dump[1][old])

@@ -71,6 +71,11 @@ class Habit:
         self.last, self.at, self.others = max(self.last, watched), t, 0
         return is_burst
 
+    @property
+    def misses_others(self) -> bool:
+        """Whether it hears nothing of what others at its place read, and more of that than ever before."""
+        return self.others > max(FEWEST_OTHERS, WIDER * self.widest_others)
+
     def against(self, watched: int, *, holds: bool) -> bool:
         """Whether it is silent against its habit; `holds`: its place is known to hold something to be read."""
         silence = watched - self.last
@@ -78,7 +83,7 @@ class Habit:
             return False
         steady = holds and self.widest <= STEADY and silence > WIDER * self.widest
         known = self.last - self.began >= DAY
-        return steady or (known and self.others > max(FEWEST_OTHERS, WIDER * self.widest_others))
+        return steady or (known and self.misses_others)
 
 
 class Habits:
@@ -97,11 +102,13 @@ class Habits:
 
     def read(self, antenna: int, watched: int, t: int) -> Habit | None:
         """An antenna has reads in the window at `t`, when it had been watching for `watched`. Returns what its habit
-        was where it had been called silent."""
+        was where it had been called silent. Reads that come after newer ones say nothing more."""
+        habit = self.of.get(antenna)
+        if habit is not None and t <= habit.at:
+            return None
         if self._step > EVERY or self.due == NEVER:
             self._step, self.due = EVERY, (t // EVERY + 1) * EVERY
             self._looked = self._looked or t
-        habit = self.of.get(antenna)
         if habit is None:
             self.of[antenna] = Habit(watched, watched, t, burst=t, dense=1)
             return None

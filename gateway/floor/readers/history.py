@@ -76,6 +76,7 @@ class ReaderHistory:
         self.antenna_clock.grow(len(places.spots), DarkCause.READER)
         self.readers = {reader.id: ReaderPast() for reader in config.readers}
         self.habits = Habits(places)
+        self._lost: dict[int, int] = {}  # antennas that are lost, and since when
         self._places = places
         self._patience = min(2 * SECOND, micros(config.presence.shortest) // 2)
 
@@ -181,11 +182,11 @@ class ReaderHistory:
         antenna = self._places.ports[item.reader].get(item.antenna)
         if antenna is None or item.up != (DarkCause.ANTENNA in self.antenna_clock.causes[antenna]):
             return []  # not one of ours, or no news
-        since = item.t
+        since = self._lost.pop(antenna, item.t)
         if item.up:
-            since = self.antenna_clock.since[antenna]
             self.antenna_clock.lighten([antenna], DarkCause.ANTENNA, item.t)
         else:
+            self._lost[antenna] = since
             self.antenna_clock.darken([antenna], DarkCause.ANTENNA, item.t)
         state: AlarmState = "cleared" if item.up else "raised"
         return [self._alarm(item.reader, item.t, "antenna-down", state, since, item.reason, antenna=item.antenna)]
@@ -228,9 +229,13 @@ class ReaderHistory:
         facts = []
         for antenna in self.habits.found_silent(lambda number: t - self.antenna_clock.dark(number, t), t):
             spot, habit = self._places.spots[antenna], self.habits.of[antenna]
+            minutes = (t - self.antenna_clock.dark(antenna, t) - habit.last) // (60 * SECOND)
+            usual = f"and never for longer than {habit.widest / SECOND:.0f} s before"
+            if habit.misses_others:
+                usual = f"and others at its place have read something {habit.others} times meanwhile"
             reason = (
-                f"nothing read for {(t - habit.at) // (60 * SECOND)} min, and never for longer than "
-                f"{habit.widest / SECOND:.0f} s before: see whether its cable is loose, or what it read was taken away"
+                f"nothing read for {minutes} min of watching, {usual}: "
+                "see whether its cable is loose, or what it read was taken away"
             )
             facts.append(self._alarm(spot.reader, t, "antenna-silent", "raised", habit.at, reason, antenna=spot.port))
         return facts
@@ -276,9 +281,11 @@ class ReaderHistory:
         """Signs of life and outages were `by` microseconds later than was thought."""
         self.antenna_clock.redate(by)
         self.habits.redate(by)
+        self._lost = {antenna: since + by for antenna, since in self._lost.items()}
         for past in self.readers.values():
             past.sign += by if past.sign else 0
             past.down += by if past.down else 0
+            past.conditions = {name: end + by if end != NEVER else NEVER for name, end in past.conditions.items()}
 
     def conditions(self, reader: str, since: int) -> list[str]:
         """Conditions of the reader that lasted into the time after `since`."""
@@ -289,6 +296,7 @@ class ReaderHistory:
         return {
             "antenna_clock": self.antenna_clock.dump(),
             "habits": self.habits.dump(),
+            "lost": sorted(self._lost.items()),
             "readers": {reader: asdict(past) for reader, past in self.readers.items()},
         }
 
@@ -297,6 +305,7 @@ class ReaderHistory:
         self.antenna_clock.grow(len(self._places.spots), DarkCause.RETIRED)
         self.antenna_clock.load(dump["antenna_clock"], numbers, t)
         self.habits.load(dump["habits"], numbers)
+        self._lost = {numbers[antenna]: since for antenna, since in dump.get("lost", ())}
         for reader, past in dump["readers"].items():
             if reader in self.readers:
                 self.readers[reader] = ReaderPast(**(past | {"presumed": Presumed(past["presumed"])}))

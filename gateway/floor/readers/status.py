@@ -159,6 +159,8 @@ class Readers:
     def redate(self, by: int) -> None:
         """What is yet to come of what was delivered happened `by` microseconds later than was thought."""
         for now in self.readers.values():
+            if now.since:
+                now.since += by
             if now.delivered:
                 now.delivered += by
             if now.lost_from is not None:

@@ -69,6 +69,11 @@ def _register(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from gateway.service.imports import later, never
+
+    later("numpy")  # 11 MB, for portals and for a thousand reads a tick
+    never("rich")  # 3 MB, for coloured tracebacks; structlog takes it where a developer has it
+    never("greenlet")  # 1 MB, for context variables of structlog's that we do not use
     from gateway.run import serve  # not needed, and not light, for the other subcommands
 
     return serve(args.config)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from drivers.api import Batch
 from drivers.records import RecordFormat, Records
@@ -33,6 +33,9 @@ from gateway.floor.sighting_columns import (
     new_tags,
     view_of,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 FEW_READS = 1_000
 """Reads between two ticks from which columns are faster than the plain way."""

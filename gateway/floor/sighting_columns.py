@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from drivers.api import Batch
 from drivers.records import RecordFormat, Records
 from gateway.floor.levels import POWER, RANGE
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Ints: TypeAlias = "npt.NDArray[np.int64]"
 
 EPC_BYTES = 12
 """The length of an EPC that fits the columns: EPC-96. Others go the plain way."""
@@ -37,8 +39,6 @@ _CODES = {"B": "u1", "H": ">u2", "Q": ">u8", "b": "i1", "h": ">i2"}
 _VIEWS: WeakKeyDictionary[RecordFormat, np.dtype[Any] | None] = WeakKeyDictionary()
 
 _FEW_ROWS = 100
-
-_POWER = [np.frombuffer(table, np.int64) for table in POWER]
 
 
 def view_of(format: RecordFormat) -> np.dtype[Any] | None:
@@ -62,8 +62,9 @@ def _view(format: RecordFormat) -> np.dtype[Any] | None:
 
 def oldest(parts: Sequence[Records]) -> list[int]:
     """The earliest time of each of some records of one format, by the reader's clock."""
-    view, lengths = view_of(parts[0].format), list(map(len, parts))
-    if view is None or sum(lengths) < _FEW_ROWS:
+    lengths = list(map(len, parts))
+    view = view_of(parts[0].format) if sum(lengths) >= _FEW_ROWS else None
+    if view is None:
         return [min(int(row[4]) for row in records) for records in parts]
     times = np.frombuffer(b"".join([records.body for records in parts]), view)["time"]
     starts = list(accumulate(lengths[:-1], initial=0))
@@ -222,16 +223,15 @@ def new_tags(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
 def _hashes(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
     """A 64-bit hash of each EPC: multiplication by odd constants, high bits folded down."""
     hashes = np.zeros(len(epcs), np.uint64)
-    for word, factor in enumerate(_FACTORS[:3]):
+    *factors, last = map(np.uint64, _FACTORS)
+    for word, factor in enumerate(factors):
         hashes += epcs[:, word].astype(np.uint64) * factor
     hashes ^= hashes >> np.uint64(32)
-    hashes *= _FACTORS[3]
+    hashes *= last
     return hashes
 
 
-_FACTORS = tuple(
-    np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
-)
+_FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -311,7 +311,7 @@ def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequ
     if int(rssi.min()) < least or int(rssi.max()) > most:
         oddities.append((rssi < least) | (rssi > most))
         rssi = np.clip(rssi, least, most)
-    power = _POWER[unit][rssi]
+    power = np.frombuffer(POWER[unit], np.int64)[rssi]
     if "count" in (view.names or ()):
         counts = table["count"].astype(np.int64)
         counts[counts == 0] = 1

@@ -70,7 +70,7 @@ class Windows:
         self._columns = Columns()
         self._numbers = {reader: number for number, reader in enumerate(self.names[:MAX_READERS])}
         known = [(self._numbers[reader], port) for reader, port in apart if reader in self._numbers]
-        self._apart = np.array(sorted(key_of(number, port, 0) >> PORT_SHIFT for number, port in known), np.uint32)
+        self._apart = sorted(key_of(number, port, 0) >> PORT_SHIFT for number, port in known)
         self._since = self._before = 0  # reads since the last tick, and between the two before
         self._upper = self._lateness = max(lateness, 0)
         self._ahead = lateness + FUTURE
@@ -130,7 +130,7 @@ class Windows:
         if not self._columns.upper:
             return
         closed = [windows.closed for windows in self.readers.values()]
-        limits = Limits(self.width, self.now - PAST, self.now + self._ahead, closed, self._apart)
+        limits = Limits(self.width, self.now - PAST, self.now + self._ahead, closed, np.array(self._apart, np.uint32))
         for batches, found in self._columns.digest(limits):
             if found is None:
                 for _, batch in batches:

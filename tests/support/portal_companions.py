@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gateway.floor.portals.companions import ALONE, Companions, Trace, TraceTable
+from gateway.floor.portals.companions import Companions, Trace, TraceTable, alone
 
 
 def all_of(traces: Sequence[Trace]) -> Companions:
     """Companions, whoever they are."""
     news = tuple(sum(column) for column in zip(*(trace.news for trace in traces), strict=True))
-    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else ALONE
+    return Companions(len(traces), news, TraceTable(traces), np.arange(len(traces))) if traces else alone()

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.portals.companions import (
-    ALONE,
     AND_LONGER,
     OF_LOAD,
     SLACK,
     TIMES_AS_LONG,
     Trace,
     TraceTable,
+    alone,
     nearer,
     share_together,
     with_companions,
@@ -96,7 +96,7 @@ def test_being_together_is_mutual(start, length, other_start, other_length, stan
 
 
 def test_without_company_nothing_changes():
-    assert with_companions(USUAL, ALONE) is USUAL
+    assert with_companions(USUAL, alone()) is USUAL
 
 
 @pytest.mark.parametrize(("story", "expected"), [(OUT, "outward"), (IN, "inward"), (BACK, "turned_back")])
@@ -183,8 +183,8 @@ def test_what_another_portal_heard_as_well_may_have_passed_there(case):
 
 
 def test_without_company_a_tag_speaks_for_itself():
-    assert nearer(ONE, ALONE, lambda _: ONE.power)
-    assert not nearer(ONE, ALONE, lambda _: ONE.power // 3)
+    assert nearer(ONE, alone(), lambda _: ONE.power)
+    assert not nearer(ONE, alone(), lambda _: ONE.power // 3)
 
 
 def test_a_trace_is_dumped_and_loaded():

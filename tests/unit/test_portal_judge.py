@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.clock import SECOND
 from gateway.floor.passes import Direction
-from gateway.floor.portals.companions import ALONE, Trace
+from gateway.floor.portals.companions import Trace, alone
 from gateway.floor.portals.finding import BESIDE, Case, by_photo_eyes, crossing_of
 from gateway.floor.portals.judge import MOST, again, judge
 from gateway.floor.portals.photo_eyes import Crossing
@@ -220,7 +220,7 @@ def test_verdicts(name):
 
 @pytest.mark.parametrize("seconds", [1, 10, 20, 30, 60, 120, 300])
 def test_what_both_sides_saw_go_through_has_not_returned_however_long_it_waited(seconds):
-    verdict = judge(case(end=CASE.start + seconds * SECOND), ALONE, NEEDED)
+    verdict = judge(case(end=CASE.start + seconds * SECOND), alone(), NEEDED)
     assert verdict.direction in (Direction.OUT, Direction.UNDETERMINED)
 
 
@@ -258,7 +258,7 @@ def test_in_and_out_are_judged_alike(story, companions, photo_eyes, full, standi
 
 def test_where_half_of_the_antennas_work_a_direction_is_four_times_as_doubtful():
     whole, half = (
-        judge(case(likelihood=Likelihood(0.001, 0.98, 0.01), whole=share), ALONE, NEEDED) for share in (1, 0.5)
+        judge(case(likelihood=Likelihood(0.001, 0.98, 0.01), whole=share), alone(), NEEDED) for share in (1, 0.5)
     )
     assert 1 - half.confidence == pytest.approx(4 * (1 - whole.confidence))
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.clock import SECOND
 from gateway.floor.portals.walk_model import Likelihood
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 TOGETHER = 0.9
 """Of ten tags that come and go with others, nine are of their load."""
@@ -53,7 +56,7 @@ NEWS = 2**32
 
 STORIES = 4
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+Ints: TypeAlias = "npt.NDArray[np.int64]"
 
 
 @dataclass(slots=True, frozen=True)
@@ -130,7 +133,7 @@ class TraceTable:
         """The companions of a tag: those of the others that carry evidence and came and went as it did, so that the
         shorter of the two stays lies within the longer."""
         if one.standing:
-            return ALONE
+            return alone()
         start, end = one.start, one.end
         length = end - start
         longest, shortest = TIMES_AS_LONG * length + AND_LONGER, (length - AND_LONGER) / TIMES_AS_LONG
@@ -140,7 +143,7 @@ class TraceTable:
         chosen &= (as_long >= shortest) & (as_long <= longest) & ((common >= length) | (common >= as_long))
         chosen[self._own.get(one.epc, [])] = False
         rows = np.flatnonzero(chosen)
-        return Companions(len(rows), tuple(self._news[rows].sum(axis=0).tolist()), self, rows) if len(rows) else ALONE
+        return Companions(len(rows), tuple(self._news[rows].sum(axis=0).tolist()), self, rows) if len(rows) else alone()
 
     def louder(self, rows: Ints, heard: Hears) -> int:
         """By how many thousandths of a decibel the tags of some rows were louder here than in the portal which `heard`
@@ -167,8 +170,10 @@ class Companions:
         return [self.table.traces[row] for row in self.rows]
 
 
-ALONE = Companions(0, (0,) * STORIES, TraceTable([]), np.zeros(0, np.int64))
-"""Of a tag that has none."""
+@cache
+def alone() -> Companions:
+    """Of a tag that has none."""
+    return Companions(0, (0,) * STORIES, TraceTable([]), np.zeros(0, np.int64))
 
 
 def with_companions(prior: Likelihood, companions: Companions) -> Likelihood:

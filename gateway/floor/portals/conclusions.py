@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
-from gateway.floor.portals.companions import ALONE, Companions
+from gateway.floor.portals.companions import Companions, alone
 from gateway.floor.portals.early import WAYS, certainty, is_certain, is_revised
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged
@@ -50,24 +50,24 @@ class Conclusions:
         """The pass of a tag that is still read at `t`, where its direction has been certain for a while and nothing
         else that is known of the tag speaks against it; else nothing."""
         track = finding.track
-        verdict = judge(finding.case, ALONE, max(self._config.certainty, certainty(track, t)))
-        if not is_certain(track, verdict, t) or self._elsewhere(finding, ALONE):
+        verdict = judge(finding.case, alone(), max(self._config.certainty, certainty(track, t)))
+        if not is_certain(track, verdict, t) or self._elsewhere(finding, alone()):
             return []
         if self._last_passes.there(track.epc, self._place(verdict.direction)):
             return []
         track.way = verdict.direction
-        return self._passed(finding, verdict, ALONE)
+        return self._passed(finding, verdict, alone())
 
     def of_long(self, finding: Finding) -> tuple[list[Judged], bool]:
         """What is published of a tag that has been read for the longest time that a pass takes, and still is; and
         whether its pass is over by that."""
         track = finding.track
-        verdict = judge(finding.case, ALONE, self._config.certainty)
+        verdict = judge(finding.case, alone(), self._config.certainty)
         if track.way is not None:
             return self._revised(finding, verdict), True
         if verdict.direction in WAYS:
             track.doubt = 0.0
-            return self._passed(finding, verdict, ALONE), True
+            return self._passed(finding, verdict, alone()), True
         if verdict.direction is Direction.STANDING:
             return self._found_standing(finding, verdict), False
         if verdict.confidence >= LIKELY:

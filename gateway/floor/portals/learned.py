@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pkgutil import get_data
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from gateway.floor.portals.features import EVEN, ODD, Features
 from gateway.floor.portals.walk_model import DIGITS, Likelihood
 
-Array: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[np.float64]"
 
 WEIGHTS = "learned.json"
 """The file, in this package: as much a part of the code as any constant."""

@@ -22,16 +22,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.clock import MILLISECOND
 from gateway.floor.portals.standing_model import Heard, StandingModel
 from gateway.floor.portals.track import Sighting
 
-Array: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[np.float64]"
 
 SHORTEST = 250 * MILLISECOND
 """Time of one step. Shorter windows are put together: in it a walk changes the level, and most tags are read."""
@@ -130,7 +132,7 @@ class Likelihood:
 NOTHING = Likelihood(0.25, 0.25, 0.25, 0.25)
 """Of reads that say nothing."""
 
-_PLACES: Array = np.array([place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)])
+_PLACES = [place * STRIDE for place in range(-round(REACH / STRIDE), round(REACH / STRIDE) + 1)]
 _TRIED = list(product(APART, UNEVEN, HEADROOM))
 
 # A state is a matrix of probabilities. Its rows are the facing (inwards, then outwards) and the place, its columns the
@@ -138,6 +140,7 @@ _TRIED = list(product(APART, UNEVEN, HEADROOM))
 _SHAPE = (2, len(_PLACES), 2, len(_TRIED))
 
 
+@cache
 def _moves() -> Array:
     """What one step makes of a state, as a matrix. What would go beyond the reach stays at its end."""
     number = len(_PLACES)
@@ -150,17 +153,19 @@ def _moves() -> Array:
     return moves.reshape(2 * number, 2 * number)
 
 
+@cache
 def _far(sign: int) -> Array:
     """From where a pass may begin and end, by place and what is tried; `sign` is 1 for the inside."""
     nearest = np.array([max(FAR, apart) for apart, _, _ in _TRIED])
-    return np.asarray(sign * _PLACES[:, np.newaxis] > nearest - 1e-9, dtype=float)
+    return np.asarray(sign * np.array(_PLACES)[:, np.newaxis] > nearest - 1e-9, dtype=float)
 
 
+@cache
 def _beginning() -> Array:
     """Where a pass may begin: outside facing inwards, or inside facing outwards; by the weight of what is tried."""
     begin = np.zeros(_SHAPE)
-    begin[0, :, 0] = _FAR_OUT * _weights() / _FAR_OUT.sum(axis=0)
-    begin[1, :, 1] = _FAR_IN * _weights() / _FAR_IN.sum(axis=0)
+    begin[0, :, 0] = _far(-1) * _weights() / _far(-1).sum(axis=0)
+    begin[1, :, 1] = _far(1) * _weights() / _far(1).sum(axis=0)
     return begin.reshape(2 * len(_PLACES), -1)
 
 
@@ -173,43 +178,39 @@ def _weights() -> Array:
     return np.array(weights) / math.fsum(weights)
 
 
-def _levels(sign: int) -> Array:
-    """Decibels against the loudest that was heard, by place and what is tried; `sign` is 1 for the inside."""
+@cache
+def _levels(side: int) -> Array:
+    """Decibels against the loudest that was heard, by place and what is tried; `side` is 0 for the inside."""
+    sign = -1 if side else 1
     columns = []
     for apart, uneven, headroom in _TRIED:
-        along = _PLACES - sign * apart
+        along = np.array(_PLACES) - sign * apart
         columns.append(headroom + sign * uneven / 2 - FALL * np.log10(1 + (along / ASIDE) ** 2))
     return np.array(columns).T.copy()
-
-
-_MOVES = _moves()
-_FAR_IN, _FAR_OUT = _far(1), _far(-1)
-_BEGINNING = _beginning()
-_LEVELS = (_levels(1), _levels(-1))  # inside, outside
 
 
 def _stories(state: Array) -> tuple[float, float, float]:
     """How much of a state has gone in, out, and back."""
     inwards, outwards = state.reshape(_SHAPE)
-    inside = np.einsum("pct,pt->c", inwards, _FAR_IN)
-    outside = np.einsum("pct,pt->c", outwards, _FAR_OUT)
+    inside = np.einsum("pct,pt->c", inwards, _far(1))
+    outside = np.einsum("pct,pt->c", outwards, _far(-1))
     return float(inside[0]), float(outside[1]), float(outside[0] + inside[1])
 
 
-_unread = [_BEGINNING]  # by number of steps: the state where nothing is known
+_unread: list[Array] = []  # by number of steps: the state where nothing is known
 
 
 def _before_reading(steps: int) -> tuple[float, float, float]:
     """How probable the stories are after so many steps, before anything is read."""
     while len(_unread) <= steps:
-        _unread.append(_MOVES @ _unread[-1])
+        _unread.append(_moves() @ _unread[-1] if _unread else _beginning())
     return _stories(_unread[steps])
 
 
 @cache
 def _level_is(side: int, off: int) -> Array:
     """How probable it is that a side which reads the tag hears it at `off` dB below the loudest."""
-    z = (-off - _LEVELS[side]) / FADING_DB
+    z = (-off - _levels(side)) / FADING_DB
     density = (1 - STRAY) * np.exp(-z * z / 2) / (FADING_DB * math.sqrt(2 * math.pi)) + STRAY / STRAYS_DB
     return np.asarray(density)
 
@@ -218,7 +219,7 @@ def _level_is(side: int, off: int) -> Array:
 def _is_read(side: int, edge: int, tenths: int) -> Array:
     """How probable it is that a side reads the tag in a step, where it read nothing weaker than `edge` dB below, and so
     many tenths of the steps where it is loud."""
-    return np.clip(tenths / 10 / (1 + np.exp((-edge - _LEVELS[side]) / EDGE)), UNHEARD, None)
+    return np.clip(tenths / 10 / (1 + np.exp((-edge - _levels(side)) / EDGE)), UNHEARD, None)
 
 
 @lru_cache(512)
@@ -231,9 +232,9 @@ def _unheard(edge: int, inside: int, outside: int) -> Array:
 def _after_silence(edge: int, inside: int, outside: int) -> Array:
     """The state after SILENT steps in which neither side read the tag: where every pass begins."""
     unheard = _unheard(edge, inside, outside)[:, np.newaxis, :]
-    state = _BEGINNING.copy()
+    state = _beginning().copy()
     for step in range(SILENT):
-        state = _MOVES @ state if step else state
+        state = _moves() @ state if step else state
         weighed = state.reshape(_SHAPE)
         weighed *= unheard
     return state
@@ -255,7 +256,7 @@ class Walk:
     def take(self, seen: Array) -> None:
         """One more step, in which what was heard is so probable by place and what is tried."""
         self._steps += 1
-        self._state = _MOVES @ self._state
+        self._state = _moves() @ self._state
         weighed = self._state.reshape(_SHAPE)
         weighed *= seen[:, np.newaxis, :]
         if self._steps % RESCALED == 0:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.clock import SECOND
 from gateway.floor.presence.contest import (
@@ -31,9 +30,12 @@ from gateway.floor.presence.contest import (
 from gateway.floor.presence.rivals import Rivals, spread
 from gateway.floor.presence.rows import put_rows
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Seen: TypeAlias = tuple[Ints, Floats, npt.NDArray[np.bool_]]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Ints: TypeAlias = "npt.NDArray[np.int64]"
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+Seen: TypeAlias = "tuple[Ints, Floats, npt.NDArray[np.bool_]]"
 """Of sightings in tags' own zones: the times, the levels of the zones after them, and which are of a new window."""
 
 _ALMOST = 1 - 1e-9

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.floor.columns import Block
 from gateway.floor.levels import CENTI
@@ -27,12 +26,13 @@ from gateway.floor.presence.table import CHUNK_BITS, ROWS
 from gateway.floor.readers.antennas import LIT
 from gateway.floor.sighting_columns import PORT_SHIFT, READER_SHIFT, SightingColumns, among, distinct
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Ints: TypeAlias = "npt.NDArray[np.int64]"
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 _PRESENT, _SETTLING, _CONTESTED = int(State.PRESENT), int(State.SETTLING), int(State.CONTESTED)
-_SHARES = np.array([*SHARES, SHARES[-1]])  # from GAPS sightings on the weight stays
-_CENTI = np.array(CENTI)
 _PORTS = 256
 
 
@@ -119,6 +119,7 @@ class PlainSightings:
                     self._antenna[number, port] = antenna
             self._bit = np.array([spot.bit for spot in spots], np.uint32)
             self._zone = np.array(self._places.zone_of, np.int64)
+            self._shares = np.array([*SHARES, SHARES[-1]])  # from GAPS sightings on the weight stays
         self._lit = np.array(self._antenna_clock.since, np.int64) == LIT
         self._total = np.array(self._antenna_clock.total, np.int64)
         self._open = self._lit.copy()
@@ -173,7 +174,7 @@ class PlainSightings:
             level = rows["level"].astype(np.float64)
             better = level + (strength - level) * gap / (gap + gap + self._smoothing)
             mean = rows["mean"].astype(np.float64)
-            longer = mean + (gap - mean) * _SHARES[np.minimum(windows, GAPS)]
+            longer = mean + (gap - mean) * self._shares[np.minimum(windows, GAPS)]
             faded = rows["widest"].astype(np.float64) / (1.0 + gap / MEMORY)
         anew = states != _PRESENT  # for these the antenna is set anew with every sighting
         moved = homes != antennas
@@ -210,4 +211,4 @@ class _Sightings:
 
     def strengths(self, at: Ints) -> Ints:
         """The strongest RSSI, hundredths of a decibel."""
-        return np.asarray(self.columns.strongest[at] * _CENTI[self.columns.keys[at] & np.uint32(3)])
+        return np.asarray(self.columns.strongest[at] * np.array(CENTI)[self.columns.keys[at] & np.uint32(3)])

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from itertools import chain
+from functools import cached_property
+from itertools import chain, starmap
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.floor.presence.contest import Rival
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Ints: TypeAlias = "npt.NDArray[np.int64]"
 Views: TypeAlias = dict[int, Rival]
 """Zone number to that zone's view of a tag."""
 
 _FLOATS = ("lead", "level")
-LENT = np.dtype([(name, "f8" if name in _FLOATS else "i8") for name in Rival.__slots__])
+LENT = [(name, "d" if name in _FLOATS else "q") for name in Rival.__slots__]
 """A rival as a row: the values in the order of its slots. A checkpoint has them so: another order is another format."""
 
-_KEPT = LENT.newbyteorder("<")
+_KEPT = struct.Struct("<" + "".join(code for _, code in LENT))
 _COUNT = struct.Struct("<Q")
 
 _VALUES = attrgetter(*Rival.__slots__)
@@ -41,11 +44,23 @@ class Rivals(dict[int, Views]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = np.zeros(_FIRST_ROWS, LENT)
-        self.starts = np.zeros(0, np.int64)
-        self.counts = np.zeros(0, np.int64)
         self._used = 0
         self._lent: set[int] = set()
+
+    @cached_property
+    def rows(self) -> npt.NDArray[Any]:
+        """Those that are lent."""
+        return np.zeros(_FIRST_ROWS, LENT)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Where those of each slot begin."""
+        return np.zeros(0, np.int64)
+
+    @cached_property
+    def counts(self) -> Ints:
+        """How many of each slot are lent."""
+        return np.zeros(0, np.int64)
 
     def lend(self, slots: npt.NDArray[np.int64]) -> None:
         """Puts the rivals of some slots, each of which has some, into rows, where they are not there yet."""
@@ -140,18 +155,16 @@ class Rivals(dict[int, Views]):
         return (self._piece(slots[at : at + _PIECE]) for at in range(0, len(slots), _PIECE))
 
     def _piece(self, chosen: list[int]) -> bytes:
-        slots = np.array(chosen, np.int64)
-        lent = np.array([slot for slot in chosen if slot in self._lent], np.int64)
-        others = [super(Rivals, self).__getitem__(slot).values() for slot in slots.tolist() if slot not in self._lent]
-        counts = np.zeros(len(slots), np.int64)
-        here = np.array([slot in self._lent for slot in slots.tolist()], bool)
-        counts[here], counts[~here] = self.counts[lent], list(map(len, others))
-        rows = np.zeros(int(counts.sum()), LENT)
-        whose = np.repeat(here, counts)
-        rows[whose] = self.rows[spread(self.starts[lent], self.counts[lent])[0]]
-        rows[~whose] = list(map(_VALUES, chain.from_iterable(others)))
-        pieces = (slots.astype("<i8"), counts.astype("<i8"), rows.astype(_KEPT))
-        return b"".join([_COUNT.pack(len(slots)), *(piece.tobytes() for piece in pieces)])
+        rows = [self._values(slot) for slot in chosen]
+        numbers = struct.pack(f"<Q{2 * len(chosen)}q", len(chosen), *chosen, *map(len, rows))
+        return numbers + b"".join(starmap(_KEPT.pack, chain.from_iterable(rows)))
+
+    def _values(self, slot: int) -> list[tuple[Any, ...]]:
+        """Those of each view, lent or not, in the order of a dump."""
+        if slot not in self._lent:
+            return list(map(_VALUES, super().__getitem__(slot).values()))
+        start = self.starts[slot]
+        return list(self.rows[start : start + self.counts[slot]].tolist())
 
 
 def dumped(content: bytes) -> Iterator[tuple[int, list[list[Any]]]]:
@@ -165,13 +178,14 @@ def dumped(content: bytes) -> Iterator[tuple[int, list[list[Any]]]]:
         begin += _COUNT.size
         if number > (len(content) - begin) // 16:
             raise ValueError("the views of the zones are cut off")
-        slots, counts = np.frombuffer(content, "<i8", 2 * number, begin).reshape(2, number).tolist()
+        slots, counts = (struct.unpack_from(f"<{number}q", content, begin + at) for at in (0, 8 * number))
         begin += 16 * number
         total = sum(counts)
-        if min(counts, default=0) < 0 or total > (len(content) - begin) // _KEPT.itemsize:
+        if min(counts, default=0) < 0 or total > (len(content) - begin) // _KEPT.size:
             raise ValueError("the views of the zones are cut off")
-        rows = np.frombuffer(content, _KEPT, total, begin).tolist()
-        begin += total * _KEPT.itemsize
+        end = begin + total * _KEPT.size
+        rows = list(_KEPT.iter_unpack(content[begin:end]))
+        begin = end
         at = 0
         for slot, count in zip(slots, counts, strict=True):
             yield slot, list(map(list, rows[at : at + count]))

@@ -3,10 +3,12 @@ times as long as their bytes do: `take` reads them in one piece, `put_rows` writ
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def put_rows(table: Any, numbers: npt.NDArray[np.int64], rows: Any) -> None:

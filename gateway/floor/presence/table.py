@@ -15,8 +15,6 @@ import sys
 from array import array
 from collections.abc import Iterator
 
-import numpy as np
-
 from gateway.errors import LedgerError
 from gateway.floor.presence.states import State
 
@@ -48,8 +46,8 @@ _CODES = "".join(code for _, code in _HOT)
 ROW = struct.Struct(_CODES)
 """The hot columns of one tag, in the order of their names in `_HOT`; tag `slot` begins at ``slot * ROW.size``."""
 
-ROWS = np.dtype([(name, code) for name, code in _HOT])
-"""The same for numpy: `rows` as an array of this type is the table."""
+ROWS = list(_HOT)
+"""The same for numpy, as a type: `rows` as an array of this type is the table."""
 
 _BLANK = bytes(ROW.size)
 _FOREIGN = (">" if sys.byteorder == "little" else "<") + _CODES

@@ -8,11 +8,10 @@ read costs the wheel nothing.
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
-
-import numpy as np
 
 from gateway.errors import LedgerError
 
@@ -70,10 +69,7 @@ class Waiting:
         """The state for a checkpoint."""
         entries = [(_BUCKET, number * self._width, bucket) for number, bucket in self._buckets.items()]
         entries += [(_ANTENNA, antenna, array("I", sorted(slots))) for antenna, slots in self._parked.items()]
-        return b"".join(
-            _ENTRY.pack(kind, number, len(slots)) + np.asarray(slots, "<u4").tobytes()
-            for kind, number, slots in entries
-        )
+        return b"".join(_ENTRY.pack(kind, number, len(slots)) + _little(slots) for kind, number, slots in entries)
 
     def load(self, dump: bytes, numbers: list[int]) -> None:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
@@ -91,3 +87,11 @@ class Waiting:
             raise LedgerError(f"the timers of the tags are damaged ({error}): restore the ledger") from error
         self._order = list(self._buckets)
         heapify(self._order)
+
+
+def _little(slots: array[int]) -> bytes:
+    """The slots as they are in a dump: four bytes each, the lowest first."""
+    if sys.byteorder == "big":
+        slots = array("I", slots)
+        slots.byteswap()
+    return slots.tobytes()

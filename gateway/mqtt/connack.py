@@ -30,7 +30,7 @@ class Connack:
         return Features(
             version=settings.version,
             retain=settings.retain and self.number(properties.RETAIN_AVAILABLE, 1) != 0,
-            qos=min(settings.qos, self.number(properties.MAXIMUM_QOS, 1)),
+            qos=min(1, self.number(properties.MAXIMUM_QOS, 1)),  # what it says of the last will is of that alone
             wildcards=self.number(properties.WILDCARDS_AVAILABLE, 1) != 0,
             session=settings.session == 0 or self.number(properties.SESSION_EXPIRY, 1) != 0,
         )

@@ -8,7 +8,7 @@ is published again, because the broker may have lost it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from drivers.api import Log
@@ -34,6 +34,9 @@ _FORGET = b""
 
 _RETAIN_NOT_SUPPORTED = 0x9A
 
+_NAMED = 5
+"""Topics that a log line names."""
+
 
 class Board:
     """The newest payload of each topic below `base`. `quiet` says when nothing must be sent beside an event."""
@@ -41,7 +44,7 @@ class Board:
     def __init__(
         self, base: str, interval: float, log: Log, stats: MqttStats, quiet: Callable[[], bool] = lambda: False
     ) -> None:
-        self._base = base
+        self.base = base
         self._interval = interval  # seconds: a topic is published at most so often
         self._log = log
         self._stats = stats
@@ -54,6 +57,8 @@ class Board:
         self._unanswered: set[str] = set()  # topics of which the broker left a state unacknowledged
         self._suspects = Suspects()
         self._retain = True
+        self._elsewhere: dict[str, None] = {}  # topics that are not below the base and are to be forgotten
+        self._clearing = False  # one of them is awaited
 
     def set(self, topic: str, payload: bytes) -> None:
         """Puts `payload` on the board at `topic`, such as ``state/zone/vault``. The same again does nothing."""
@@ -74,7 +79,7 @@ class Board:
             return
         if topic in self._taken and self._retain and not self._quiet():
             self._payloads[topic] = payload
-            connection.send(self._base + topic, payload, qos=0, retain=True)
+            connection.send(self.base + topic, payload, qos=0, retain=True)
         else:
             self.set(topic, payload)
 
@@ -86,11 +91,20 @@ class Board:
         """Topics that were taken off and that the broker has not yet been made to forget."""
         return [topic for topic, payload in self._payloads.items() if payload == _FORGET]
 
+    def clear(self, topics: Iterable[str]) -> None:
+        """Makes the broker forget whole topics that are not below the base, once, before anything else is published."""
+        self._elsewhere.update(dict.fromkeys(topics))
+
+    def elsewhere(self) -> list[str]:
+        """Those that the broker has not yet been made to forget."""
+        return list(self._elsewhere)
+
     async def serve(self, connection: Connection) -> NoReturn:
         """Publishes the whole board, then every change, until the connection ends."""
         self._refused.clear()
         self._taken.clear()
         self._changed.update((topic, None) for topic in self._payloads if topic.startswith("state/"))
+        await self._clear_elsewhere(connection)
         while True:
             self._take_up_refused()
             if self._changed and not self._quiet():
@@ -102,6 +116,29 @@ class Board:
                 self._wake.clear()
                 await self._sleep()
 
+    async def _clear_elsewhere(self, connection: Connection) -> None:
+        """A broker may not let the gateway publish there, and say so, or end the connection: then that is left."""
+        for topic in self.elsewhere() if self._retain else ():
+            outcome = connection.send(topic, _FORGET, qos=min(1, connection.features.qos), retain=True)
+            self._clearing = not outcome.done()
+            await asyncio.wait([outcome], timeout=ACK_SECONDS)
+            if not outcome.done() or outcome.result().lost:
+                return  # the next connection goes on with it
+            self._clearing = False
+            del self._elsewhere[topic]
+            if not outcome.result().accepted:
+                self._leave_elsewhere(topic, str(outcome.result()))
+
+    def _leave_elsewhere(self, topic: str, reason: str) -> None:
+        self._log.warning(
+            "the MQTT broker does not let the gateway clear what it retained under its former root, site or name; "
+            "clear these topics with an empty retained message",
+            topics=[topic, *self._elsewhere][:_NAMED],
+            number=1 + len(self._elsewhere),
+            reason=reason,
+        )
+        self._elsewhere.clear()
+
     async def try_suspects(self, connection: Connection) -> None:
         """States that may have ended a connection, one at a time and before anything else is sent."""
         for topic in self._suspects.names:
@@ -112,6 +149,11 @@ class Board:
 
     def cut(self, blame: bool) -> None:
         """The connection has ended. `blame`: the broker ended it, and a state may have been the cause."""
+        if self._clearing and blame and self._elsewhere:
+            first = next(iter(self._elsewhere))
+            del self._elsewhere[first]
+            self._leave_elsewhere(first, "it ended the connection there")
+        self._clearing = False
         topic = self._suspects.cut(blame, asyncio.get_running_loop().time())
         if topic is None:
             return
@@ -120,12 +162,12 @@ class Board:
             self._suspects.forgive()
             self._log.warning(
                 "the MQTT broker ends the connection at retained messages: states are published without retain",
-                topic=self._base + topic,
+                topic=self.base + topic,
             )
         else:
             self._log.error(
                 "the MQTT broker ends the connection at a state: it is left out for half an hour",
-                topic=self._base + topic,
+                topic=self.base + topic,
                 bytes=len(self._payloads.get(topic, b"")),
             )
 
@@ -170,7 +212,7 @@ class Board:
 
     def _start(self, connection: Connection, topic: str) -> asyncio.Future[Outcome]:
         qos = 0 if topic in self._unanswered else min(1, connection.features.qos)
-        return connection.send(self._base + topic, self._payloads[topic], qos=qos, retain=self._retain)
+        return connection.send(self.base + topic, self._payloads[topic], qos=qos, retain=self._retain)
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:
         if not outcome.lost:
@@ -187,7 +229,7 @@ class Board:
             if not self._refused:  # once for as long as any is refused
                 self._log.error(
                     "the MQTT broker refuses states; they are sent again",
-                    topic=self._base + topic,
+                    topic=self.base + topic,
                     reason=str(outcome),
                 )
             self._refused[topic] = asyncio.get_running_loop().time() + RETRY_SECONDS

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
-import orjson
-
 from drivers.api import Item
 from gateway import __version__
 from gateway.clock import SECOND, micros
@@ -29,6 +27,7 @@ from gateway.recording.recorder import Recorder
 from gateway.service.disorder import Disorder
 from gateway.service.event_clock import EventClock
 from gateway.service.requests import Requests
+from gateway.service.retained_names import RetainedNames
 
 _CHECKPOINT_PRESSURE = 0.5
 """The other half of the journal is room for what comes until the checkpoint is on disk."""
@@ -93,8 +92,7 @@ class Pipeline:
         self._on_disk, self._going_to_disk = 0, 0
         self._released = asyncio.Event()
         self.requests = Requests()
-        self.retained: Sequence[str] = ()
-        """Topics that the broker may hold: a later run clears those that it does not say anew."""
+        self.retained = RetainedNames()
         self.checkpoints = 0
         self.checkpoint_attempts = 0
 
@@ -230,7 +228,7 @@ class Pipeline:
             "clean": "yes" if clean else "no",
             "floor_config": self._config.floor_json(),
             "release": __version__,
-            "retained": orjson.dumps(list(self.retained)).decode(),
+            "retained": self.retained.dump(),
             "requests": self.requests.dump(),
         }
         whole = self._whole or bool(self._ledger.standby_problem)

@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 
-import orjson
-
 from gateway.config import Config
 from gateway.events.envelope import Fact, event_time
 from gateway.floor import Floor
@@ -30,6 +28,7 @@ from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.event_clock import EventClock
 from gateway.service.pipeline import Pipeline
+from gateway.service.retained_names import RetainedNames
 from gateway.service.state_topics import topics
 
 _PAGE = 1_000
@@ -94,7 +93,7 @@ async def recover(
     clock.seed_age(int(found.meta.get("age", tail.last_tick)) or clock.now())
     if not found.fresh or tail.lost:
         retained = found.meta.get("retained")
-        pipeline.retained = topics(then) if retained is None else orjson.loads(retained)
+        pipeline.retained = RetainedNames(topics(then)) if retained is None else RetainedNames.load(retained)
         pipeline.go_on_from(tail.last_tick)
         clean = found.meta.get("clean") == "yes" and tail.replayed == 0
         lost = tail.lost and not clean

@@ -1,8 +1,7 @@
 """What is true now, for the retained topics: zones, readers, docks, open alarms. Published on change and after
 reconnects.
 
-A broker keeps a retained topic for ever. So the names of those that it may hold are saved with every checkpoint, and
-those that are of nothing in the configuration any more are cleared, by this run or by the next.
+Those that are of nothing in the configuration any more are cleared, see `retained_names`.
 """
 
 from __future__ import annotations
@@ -58,7 +57,9 @@ class StateTopics:
         self._readers = readers
         self._alarms = alarms
         self._said: dict[str, _Said] = {}  # of each reader
-        self._held = set(pipeline.retained)
+        pipeline.retained.at(board.base)
+        board.clear(pipeline.retained.former)
+        self._held = set(pipeline.retained.names)
         """What the broker may hold: of this run and, until it is said anew or cleared, of those before."""
         self._warned: dict[str, set[str]] = {}
 
@@ -70,7 +71,8 @@ class StateTopics:
         for topic in self._held.difference(wanted):
             self._board.remove(topic)
         self._held = set(wanted)
-        self._pipeline.retained = [*wanted, *self._board.leaving()]
+        self._pipeline.retained.names = [*wanted, *self._board.leaving()]
+        self._pipeline.retained.former = self._board.elsewhere()
 
     def update_warnings(self) -> None:
         """Puts on the board the docks at which other packages must not leave than a moment ago."""

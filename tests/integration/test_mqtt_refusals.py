@@ -88,6 +88,26 @@ async def test_where_retained_messages_end_connections_states_are_published_with
     assert numbers(broker.on("events/")) == list(range(1, 21))
 
 
+@pytest.mark.parametrize(("version", "answer"), [("5", 0), ("3.1.1", 0), ("5", 0x87), ("5", CLOSE), ("3.1.1", CLOSE)])
+async def test_what_a_gateway_had_retained_under_a_former_name_is_cleared_or_named(version: str, answer: int) -> None:
+    """A broker may not let it publish there; AWS IoT Core ends the connection at that."""
+    former = [f"rfid/v1/once/dock/state/zone/z{number}" for number in range(9)]
+
+    def puback(topic: str, payload: bytes) -> int:
+        return answer if "/once/" in topic else 0
+
+    with structlog.testing.capture_logs() as logs:
+        async with odd_broker(puback=puback) as broker, service(broker.port, twenty(), version=version) as mqtt:
+            mqtt.board.clear(former)
+            assert await mqtt.drain(60)
+            await until(lambda: not mqtt.board.elsewhere())
+    cleared = [topic for topic, payload in broker.taken if "/once/" in topic and payload == b""]
+    assert cleared == ([] if answer else former)
+    told = [entry["number"] for entry in logs if "former root, site or name" in entry["event"]]
+    assert told == ([9] if answer else [])
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
 @VERSIONS
 async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_acknowledged(version: str) -> None:
     def puback(topic: str, payload: bytes) -> int:

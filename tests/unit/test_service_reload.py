@@ -190,7 +190,7 @@ async def test_what_is_gone_is_not_retained(site: Site) -> None:
     retained = site.publishing.mqtt.retained()
     assert (retained["state/zone/dock"], retained["state/reader/r2"]) == (b"", b"")
     assert retained["state/zone/vault"]
-    assert set(site.pipeline.retained) == set(retained) - {"state/gateway", "state/ledger"}
+    assert set(site.pipeline.retained.names) == set(retained) - {"state/gateway", "state/ledger"}
 
 
 async def test_another_broker_is_told_everything(site: Site) -> None:

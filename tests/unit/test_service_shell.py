@@ -21,6 +21,7 @@ from gateway.readers.fleet import Readers
 from gateway.service.commands import Commands
 from gateway.service.monitor import Vitals
 from gateway.service.outputs import Lights
+from gateway.service.retained_names import RetainedNames
 from gateway.service.state_topics import StateTopics
 from tests.support.service_scene import Clock, FakeDrivers, FakeMqtt, config, storage
 
@@ -173,7 +174,7 @@ async def failing(port: int, state: bool) -> None:
 
 
 async def test_the_retained_topics_say_what_is_true_and_what_is_gone_is_cleared(site: Site) -> None:
-    site.pipeline.retained = ["state/zone/vault", "state/zone/once"]
+    site.pipeline.retained = RetainedNames(["state/zone/vault", "state/zone/once"])
     topics = StateTopics(site.mqtt.board, site.pipeline, site.ledger, site.readers, site.alarms)
     await site.steps(40)
     topics.update(site.config)
@@ -181,7 +182,24 @@ async def test_the_retained_topics_say_what_is_true_and_what_is_gone_is_cleared(
     assert orjson.loads(retained["state/zone/vault"])["population"] == 1
     assert orjson.loads(retained["state/reader/r1"])["status"] == "up"
     assert retained["state/zone/once"] == b""
-    assert "state/zone/once" in site.pipeline.retained, "until the broker has forgotten it"
+    assert "state/zone/once" in site.pipeline.retained.names, "until the broker has forgotten it"
+
+
+async def test_what_was_retained_under_a_former_name_is_to_be_cleared(site: Site) -> None:
+    site.pipeline.retained = RetainedNames(["state/zone/vault"], base="rfid/v1/once/dock/")
+    StateTopics(site.mqtt.board, site.pipeline, site.ledger, site.readers, site.alarms)
+    former = site.mqtt.board.elsewhere()
+    assert {"rfid/v1/once/dock/state/gateway", "rfid/v1/once/dock/state/zone/vault"} < set(former)
+    kept = RetainedNames.load(site.pipeline.retained.dump())
+    assert (kept.base, kept.former) == (site.mqtt.board.base, former)
+    kept.at("rfid/v1/once/dock/")
+    assert kept.former == [f"base/state/{name}" for name in ("gateway", "ledger", "alarms")], "it has its name again"
+
+
+def test_the_names_that_an_earlier_release_saved_are_of_no_former_name() -> None:
+    kept = RetainedNames.load('["state/zone/vault"]')
+    kept.at("rfid/v1/site/dock/")
+    assert (kept.names, kept.former) == (["state/zone/vault"], [])
 
 
 async def test_counts_alone_are_published_now_and_then_and_with_whatever_else_is_new(site: Site) -> None:

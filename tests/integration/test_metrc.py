@@ -178,6 +178,27 @@ async def test_lists_without_totals_end_with_a_page_that_is_not_full(metrc):
         assert len(await api.fetch_all("/transfers/v2/outgoing")) == 45
 
 
+@pytest.mark.parametrize("most", [1, 10, 19, 1000])
+@pytest.mark.parametrize("says", [{"Total", "PageSize"}, {"TotalRecords"}, {"PageSize"}])
+async def test_a_server_may_give_fewer_at_a_time_than_it_is_asked_for_or_all(metrc, most, says):
+    rows = [{"Id": number} for number in range(45)]
+
+    def page(path: str, query: dict[str, str]) -> dict[str, Any]:
+        first = (int(query["pageNumber"]) - 1) * most
+        whole = {"Data": rows[first : first + most], "Total": 45, "TotalRecords": 45, "TotalPages": -(-45 // most)}
+        return {key: value for key, value in (whole | {"PageSize": most}).items() if key in {*says, "Data"}}
+
+    metrc._find = page
+    async with client(metrc) as api:
+        assert [row["Id"] for row in await api.fetch_all("/transfers/v2/outgoing")] == list(range(45))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "latin-1"])
+def test_an_answer_in_another_encoding_costs_at_most_its_letters(encoding):
+    said = metrc_http._json('{"Label": "1A40", "Name": "Café"}'.encode(encoding))
+    assert said == {"Label": "1A40", "Name": "Café" if encoding != "latin-1" else "Caf\N{REPLACEMENT CHARACTER}"}
+
+
 async def test_lists_are_fetched_page_by_page(metrc):
     rows = [{"Id": number} for number in range(101)]
     metrc._find = lambda path, query: metrc._page(rows, query)

@@ -192,20 +192,22 @@ class MetrcClient:
         raise MetrcError(f"GET {path}: the list changes faster than it can be read: try again later")
 
     async def _pages(self, path: str, query: Query) -> list[Object] | None:
-        """None where the list changed between two pages. One without totals ends with a page that is not full, or with
-        one that is that before: then it was all on one."""
+        """None where the list changed between two pages. It ends once it has as many rows as it says, however few come
+        at a time; one without totals with a page that is not full, or with one that is that before: then it was all on
+        one."""
         rows: list[Object] = []
         last: list[Object] = []
         total: int | None = None
         for number in range(1, MAX_PAGES + 1):
             page = await self.get(path, {**query, "pageNumber": number, "pageSize": PAGE_SIZE})
-            data, records, pages = _page(path, page)
+            data, records, size = _page(path, page)
             if number > 1 and records != total:
                 return None
             total = records
             is_repeated = total is None and number > 1 and data == last
             rows, last = rows if is_repeated else rows + data, data
-            if is_repeated or (len(data) < PAGE_SIZE if pages is None else number >= pages):
+            is_last = len(data) < size if total is None else not data or len(rows) >= total
+            if is_repeated or is_last:
                 ids = [identity for row in rows if (identity := whole_number(row.get("Id"))) is not None]
                 whole = total is None or len(rows) == total
                 return rows if whole and len(ids) == len(set(ids)) else None
@@ -213,19 +215,20 @@ class MetrcClient:
 
 
 def _json(body: bytes) -> Any:
-    """The JSON in an answer; NaN and infinity, which are none and which some servers write, are null. Raises ValueError
-    or RecursionError."""
+    """The JSON in an answer, also in UTF-16; what cannot be decoded is a replacement character, and NaN and infinity,
+    which are no JSON and which some servers write, are null. Raises ValueError or RecursionError."""
+    text = body.decode(json.detect_encoding(body), "replace")
     try:
-        return orjson.loads(body)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
-        if not any(word in body for word in (b"NaN", b"Infinity")):
+        if not any(word in text for word in ("NaN", "Infinity")):
             raise
-        return json.loads(body, parse_constant=lambda _: None)
+        return json.loads(text, parse_constant=lambda _: None)
 
 
-def _page(path: str, page: Any) -> tuple[list[Object], int | None, int | None]:
-    """Rows, number of all rows, number of pages of Metrc's wrapper around a list; both None where it does not say, as
-    where there is no wrapper. A row that is no object is one that says nothing."""
+def _page(path: str, page: Any) -> tuple[list[Object], int | None, int]:
+    """Rows, number of all rows (None where nobody says), rows of a full page, of Metrc's wrapper around a list or of a
+    bare one. A row that is no object is one that says nothing."""
     if isinstance(page, list):
         page = Keys({"Data": page})
     if isinstance(page, Keys):
@@ -234,8 +237,8 @@ def _page(path: str, page: Any) -> tuple[list[Object], int | None, int | None]:
         if data is None and records == 0:
             data = []
         if isinstance(data, list):
-            pages = None if records is None else -(-records // PAGE_SIZE)
-            return [row if isinstance(row, Keys) else Keys({}) for row in data], records, pages
+            size = min(whole_number(page.get("PageSize")) or PAGE_SIZE, PAGE_SIZE)
+            return [row if isinstance(row, Keys) else Keys({}) for row in data], records, size
     raise MetrcError(f"GET {path}: the answer is not a page of a list as Metrc documents it", permanent=True)
 
 

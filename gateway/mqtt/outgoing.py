@@ -270,7 +270,8 @@ class Outgoing:
     def _exhausted(self, delivery: Delivery, answer: Answer, now: float) -> bool:
         limit = LIMITS[answer]
         long = now - delivery.refused_at
-        enough = delivery.refusals >= limit.refusals
+        lossy = answer is Answer.SILENCE and self.pace.lossy  # then it may be chance, several times in a row
+        enough = delivery.refusals >= limit.refusals * (2 if lossy else 1)
         others = self._taken > delivery.taken_before
         if answer is Answer.SILENCE:
             others = self._answered > delivery.first

@@ -27,6 +27,12 @@ SHARE = 0.1
 """Share of refusals in the answers of the last seconds below which they are not about the pace: it would fall without
 end where one event in twenty is bad."""
 
+IN_VAIN, ENOUGH = 4.0, 20
+"""How many times slower than before, over so many answers, with a share of refusals as before: then it is not the pace,
+and a share of up to `USUAL_MORE` above that is taken for usual. Not so above `TOO_MANY`."""
+
+USUAL_MORE, TOO_MANY = 0.2, 0.8
+
 GROWTH = 0.05
 """Share of the rate by which it grows in a second, at least by half an event per second."""
 
@@ -68,6 +74,9 @@ class Pace:
         self._filled_at = 0.0
         self._cut_at = -math.inf
         self._grown_at = 0.0
+        self._usual = 0.0  # share of refusals that slowing down has not changed
+        self._before: tuple[float, float] | None = None  # window and rate before the first of the last cuts
+        self._taken_slow = self._refused_slow = 0  # answers at a rate that is `IN_VAIN` times slower
         self._acknowledged: deque[tuple[int, int]] = deque(maxlen=_BUCKETS)  # (second, count)
         self._refused: deque[tuple[int, int]] = deque(maxlen=_BUCKETS)
 
@@ -75,6 +84,11 @@ class Pace:
     def slow(self) -> bool:
         """The broker does not take all that could be sent."""
         return self.rate != math.inf
+
+    @property
+    def lossy(self) -> bool:
+        """Events are passed over whatever the pace."""
+        return self._usual > 0
 
     def allows(self, now: float, outstanding: int) -> bool:
         """Whether one more event may be sent."""
@@ -105,6 +119,9 @@ class Pace:
             if not self._suspects:
                 self._ended_at_none(now)
         _count(self._acknowledged, now)
+        self._taken_slow += self._crawls
+        if self._usual and self._refused_lately(now) < SHARE / 2:
+            self._usual = 0.0
         widest, _ = self._limits(now)
         if self.window < widest:
             self.window = min(widest, self.window + 1.0 / self.window)
@@ -117,11 +134,35 @@ class Pace:
         is_telling = self._blame.refused(sequence, topic)
         if is_telling:
             _count(self._refused, now)
-            if sent_at > self._cut_at and self._refused_lately(now) >= SHARE:
+            self._refused_slow += self._crawls
+            limit = self._usual + USUAL_MORE if self._usual else SHARE
+            if sent_at > self._cut_at and self._refused_lately(now) >= limit and not self._in_vain(now):
                 self._slow_down(now)
         return is_telling
 
+    @property
+    def _crawls(self) -> bool:
+        return self._before is not None and self.rate <= self._before[1] / IN_VAIN
+
+    def _in_vain(self, now: float) -> bool:
+        """Whether as much is refused as before although the rate is far below that: then it goes back there."""
+        count = self._taken_slow + self._refused_slow
+        if self._before is None or count < ENOUGH:
+            return False
+        share = self._refused_slow / count
+        self._taken_slow = self._refused_slow = 0
+        if not SHARE <= share <= TOO_MANY:
+            return False
+        self._usual = share
+        (self.window, self.rate), self._before = self._before, None
+        self._cut_at = self._grown_at = now
+        return True
+
     def _slow_down(self, now: float) -> None:
+        if self._before is None or not self.slow:
+            measured = self._measured(now)
+            self._before = self.window, min(self.rate, float(measured) if measured > 1 else UNKNOWN)
+            self._taken_slow = self._refused_slow = 0
         measured = self._measured(now)
         known = float(measured) if measured > 1 else UNKNOWN  # nothing is known of a broker that was silent altogether
         self.rate = max(SLOWEST, min(self.rate, known) * DECREASE)

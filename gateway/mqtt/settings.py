@@ -106,9 +106,11 @@ def check_files(config: Config) -> str:
     if any(path is not None and out_of_reach(path) for path in named):
         return ""
     try:
-        read_settings(config, None)
+        password = read_settings(config, None).password
     except LinkError as error:
         return str(error)
+    if password is not None and len(password.splitlines()) > 1:
+        return f"the password file {config.mqtt.password_file} holds several lines: write the password alone into it"
     return ""
 
 

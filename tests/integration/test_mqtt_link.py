@@ -15,7 +15,7 @@ import structlog
 from gateway.errors import LinkError
 from gateway.mqtt.client import Client
 from gateway.mqtt.link import Link
-from gateway.mqtt.settings import Will, read_settings
+from gateway.mqtt.settings import Will, check_files, read_settings
 from gateway.mqtt.stats import MqttStats
 from tests.conftest import MakeBroker
 from tests.support import certificates
@@ -253,6 +253,30 @@ async def test_a_password_without_a_user_name_and_an_unreadable_one(tmp_path: Pa
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(LinkError, match="must hold one line"):
         await connect_once(1, username="gateway", password_file=str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("password", b"sesame\n", ""),
+        ("password", b"gateway\nsesame\n", "holds several lines: write the password alone into it"),
+        ("ca", b"no certificate", "cannot be used"),
+    ],
+)
+def test_the_check_looks_into_the_files_that_a_connection_needs(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    login = {"username": "gateway", "password_file": str(tmp_path / name)}
+    problem = check_files(config(1, **(login if name == "password" else {"tls": {"ca_file": str(tmp_path / name)}})))
+    assert said in problem
+    assert bool(problem) == bool(said)
+    assert "sesame" not in problem
+
+
+def test_what_only_the_service_can_read_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert not check_files(config(1, username="gateway", password_file="/run/credentials/gateway/password"))
 
 
 @pytest.mark.looptime

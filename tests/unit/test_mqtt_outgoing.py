@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,15 @@ def test_a_limit_of_messages_a_second_is_found_and_made_use_of(rate: float, answ
     assert not world.apart
     assert world.now < 2 * 400 / rate + 10
     assert len(world.sent) < 700
+
+
+@pytest.mark.parametrize("lost", [0.1, 0.2, 0.3, 0.4])
+def test_acknowledgements_that_are_lost_by_chance_at_any_pace_do_not_slow_events_down_for_long(lost: float) -> None:
+    random = Random(7)
+    world = deliver(2000, lambda now, event: None if random.random() < lost else 0, topics=7)
+    assert world.mark == 2000
+    assert world.now < 120
+    assert len(world.apart) <= 20, "chance may pass one over eight times"
 
 
 def test_the_rate_is_without_limit_again_when_the_trouble_is_over() -> None:

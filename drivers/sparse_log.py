@@ -30,7 +30,7 @@ class SparseLog:
             self._log.warning(event, **fields, times=times)
 
     def error(self, event: str, *, about: str | None = None, **fields: object) -> None:
-        """The same of an error."""
+        """Logs an error as `warning` does a warning."""
         if times := self._times(event, str(fields.get("reason", "")) if about is None else about):
             self._log.error(event, **fields, times=times)
 

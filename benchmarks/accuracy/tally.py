@@ -65,7 +65,7 @@ class Row:
 
     @property
     def passes(self) -> int:
-        """Those that were read at all."""
+        """How many passes were read at all."""
         return sum(self.results.values()) - self.results["unread"]
 
     @property

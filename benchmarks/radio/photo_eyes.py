@@ -25,7 +25,8 @@ class PhotoEye:
     dead: bool = False
 
     def edges(self, extents: Iterable[tuple[Path, float]], start: float, end: float) -> list[tuple[float, bool]]:
-        """Its changes. `extents`: what may interrupt it, as a path and half its length along x."""
+        """Times and states of the photo-eye's changes. `extents`: what may interrupt it, as a path and half its length
+        along x."""
         if self.dead:
             return []
         broken = _joined(sorted(span for path, half in extents for span in self._spans(path, half, start, end)))

@@ -76,7 +76,7 @@ class Path:
         return ((xb - xa) / (tb - ta), (yb - ya) / (tb - ta), (zb - za) / (tb - ta))
 
     def shifted(self, dx: float, dy: float, dz: float) -> Path:
-        """The same path beside this one, as that of another package in the same load, which does not turn."""
+        """A path beside this one, as that of another package in the same load, which does not turn."""
         return Path((t, x + dx, y + dy, z + dz) for t, x, y, z in self.points)
 
 

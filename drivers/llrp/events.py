@@ -31,7 +31,8 @@ def stamp_of(data: Element) -> tuple[Stamps, int]:
 
 @dataclass(slots=True, frozen=True)
 class When:
-    """Of an event: when it happened by our clock, when it arrived, and the time of the newest read before it."""
+    """The times of an event: when it happened by our clock, when it arrived, and the time of the newest read before
+    it."""
 
     t: int
     arrival: int

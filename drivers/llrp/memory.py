@@ -9,7 +9,7 @@ from drivers.llrp.rospec import Plainer
 
 @dataclass(slots=True)
 class Memory:
-    """One reader. Times are microseconds UTC."""
+    """What is known of one reader. Times are microseconds UTC."""
 
     ask_version: bool = True
     inputs: dict[int, bool] = field(default_factory=dict)

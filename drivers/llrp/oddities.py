@@ -10,7 +10,7 @@ _REPORT = "RO_ACCESS_REPORT"
 
 
 class Oddities:
-    """Of one connection. Times in monotonic seconds."""
+    """What could not be read on one connection. Times in monotonic seconds."""
 
     def __init__(self, peer: str, log: Log) -> None:
         self._peer = peer

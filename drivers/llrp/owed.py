@@ -24,8 +24,8 @@ question behind what it held has said everything by then."""
 
 
 class Owed:
-    """Of one connection. Times in monotonic seconds. `optional` takes the answers of the commands that may stay without
-    one: they only ask how the reader fares."""
+    """The deadlines of one connection. Times in monotonic seconds. `optional` takes the answers of the commands that
+    may stay without one: they only ask how the reader fares."""
 
     def __init__(
         self,

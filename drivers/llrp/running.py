@@ -20,7 +20,7 @@ FIRST = 10.0
 
 
 class Running:
-    """Of one connection. Times in monotonic seconds."""
+    """Whether our ROSpec runs, on one connection. Times in monotonic seconds."""
 
     def __init__(self, peer: str, specs: Specs) -> None:
         self._peer = peer

@@ -115,7 +115,7 @@ class LlrpSettings(DriverSettings):
         return self.peer
 
     def files(self) -> dict[str, FileUse]:
-        """Those of TLS."""
+        """The files of TLS that the settings name."""
         return {} if self.tls is None else self.tls.files()
 
     @property

@@ -95,12 +95,12 @@ class Setup:
         return E("GET_SUPPORTED_VERSION") if self._memory.ask_version else None
 
     def took_version(self, answer: Element) -> None:
-        """It speaks LLRP 1.1 or better, or says that it does not."""
+        """The reader says which versions of LLRP it speaks."""
         self._reader_version = answer["CurrentVersion"]
         self.version = VERSION_1_1 if answer["SupportedVersion"] >= VERSION_1_1 else VERSION_1_0_1
 
     def no_version(self, refusal: Refusal) -> None:
-        """It does not know the question, which came with LLRP 1.1."""
+        """The reader does not know the question, which came with LLRP 1.1."""
         self._log.debug("the reader speaks LLRP 1.0.1", answer=str(refusal))
 
     def ask_set_version(self) -> Element | None:
@@ -110,7 +110,7 @@ class Setup:
         return E("SET_PROTOCOL_VERSION", ProtocolVersion=self.version)
 
     def no_set_version(self, refusal: Refusal) -> None:
-        """It offered a version and refuses it."""
+        """The reader refuses a version that it has offered."""
         self.version = VERSION_1_0_1
         self._log.warning("the reader offers LLRP 1.1 and refuses it; going on with 1.0.1", reason=str(refusal))
 
@@ -119,11 +119,11 @@ class Setup:
         return E("GET_READER_CAPABILITIES", RequestedData=ALL)
 
     def took_capabilities(self, answer: Element) -> None:
-        """It can do this."""
+        """Takes what the reader can do."""
         self.reader = read_capabilities(answer)
 
     def no_capabilities(self, refusal: Refusal) -> None:
-        """It does not say; what every reader can do has to be enough."""
+        """The reader does not say what it can do: what every reader can do has to be enough."""
         self._log.warning("the reader does not tell its capabilities; going on without them", reason=str(refusal))
 
     def ask_extensions(self) -> Element | None:
@@ -131,7 +131,7 @@ class Setup:
         return E("IMPINJ_ENABLE_EXTENSIONS") if self.reader.is_impinj else None
 
     def no_extensions(self, refusal: Refusal) -> None:
-        """It refuses them."""
+        """The reader refuses the extensions of its vendor."""
         self.reader = replace(self.reader, extensions=False)
         self._log.warning("the reader refuses Impinj's extensions; going on without them", reason=str(refusal))
 
@@ -140,7 +140,7 @@ class Setup:
         return build_config_request(ALL)
 
     def took_look(self, answer: Element) -> None:
-        """It is this; a reader with another identification than ours is not ours."""
+        """Takes the reader's configuration; a reader with another identification than ours is not ours."""
         self.found, self.looked = answer, True
         identification = answer.find("Identification")
         wanted = self._settings.identification
@@ -153,7 +153,7 @@ class Setup:
             )
 
     def no_look(self, refusal: Refusal) -> None:
-        """It does not say."""
+        """The reader does not tell its configuration."""
         self.looked = True
         self._log.warning("the reader does not tell its configuration", reason=str(refusal))
 
@@ -185,7 +185,7 @@ class Setup:
         self._antennas = [replace(antenna, power=None) for antenna in self._antennas]
 
     def took_configure(self, _answer: Element) -> None:
-        """One part of it is in place."""
+        """One part of the configuration is in place."""
         self._config.popleft()
         self._is_whole = False
 

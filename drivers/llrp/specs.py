@@ -21,8 +21,8 @@ _DISABLED, _INACTIVE, _ACTIVE = 0, 1, 2
 
 
 class Specs:
-    """Of one connection. `build` makes our ROSpec, as plain as told. The attributes are valid once the ROSpecs of the
-    reader are known."""
+    """The ROSpecs and AccessSpecs of a reader, on one connection. `build` makes our ROSpec, as plain as told. The
+    attributes are valid once the ROSpecs of the reader are known."""
 
     def __init__(
         self, settings: LlrpSettings, memory: Memory, peer: str, log: Log, build: Callable[[Plainer], Element]
@@ -75,12 +75,12 @@ class Specs:
         self.foreign_access = found
 
     def no_access_specs(self, refusal: Refusal) -> None:
-        """It does not say."""
+        """The reader does not tell its AccessSpecs."""
         self._log.warning("the reader does not tell its AccessSpecs", reason=str(refusal))
         self._clears_access = self._settings.exclusive
 
     def took_rospecs(self, answer: Element) -> None:
-        """These: what of them is not ours is to go, and ours is to be as we want it."""
+        """Takes the reader's ROSpecs: what is not ours is to go, and ours is to be as we want it."""
         states = {rospec["ROSpecID"]: rospec["CurrentState"] for rospec in answer.all("ROSpec")}
         ours = self.rospec["ROSpecID"]
         if not is_ours(ours):
@@ -105,7 +105,7 @@ class Specs:
             self._plan_start(is_enabled=state != _DISABLED)
 
     def no_rospecs(self, refusal: Refusal) -> None:
-        """It does not say: ours is put in anew."""
+        """The reader does not tell its ROSpecs: ours is put in anew."""
         self._log.warning("the reader does not tell its ROSpecs; putting ours in anew", reason=str(refusal))
         ours = self.rospec["ROSpecID"]
         if self._clears_access:

@@ -83,7 +83,7 @@ def credential(path: Path) -> str:
 
 
 def exposed(path: Path) -> str:
-    """That everybody on this machine may read a secret or change it, or nothing."""
+    """Says that everybody on this machine may read or change a secret; empty where nobody else may."""
     try:
         mode = path.stat().st_mode
     except OSError:

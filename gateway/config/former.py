@@ -30,7 +30,7 @@ def in_todays_words(root: Mapping) -> list[Problem]:
 
 
 def saved_in_todays_words(content: Any) -> Any:
-    """The same for a configuration that the last run has saved, as plain data; only its former words are in it."""
+    """A configuration that the last run saved, as plain data, with former names replaced by today's."""
     for (*above, former), name in _NAMES.items():
         content = _renamed(content, tuple(above), former, name)
     return content

@@ -32,7 +32,7 @@ class WebConfig(Section):
 
     @property
     def needs_login(self) -> bool:
-        """Whether it has to be known who looks at the page."""
+        """Whether visitors of the pages have to log in."""
         return self.token_file is not None or (self.tls is not None and self.tls.client_ca_file is not None)
 
     @model_validator(mode="after")

@@ -145,7 +145,7 @@ class Columns:
 
     @property
     def is_full(self) -> bool:
-        """So many reads wait that they should be taken in before the next tick."""
+        """Whether so many reads wait that they should be taken in before the next tick."""
         return self._waiting_rows >= MANY
 
     def digest(self, limits: Limits) -> Iterator[tuple[list[tuple[int, Batch]], Digest | None]]:

@@ -91,7 +91,7 @@ class Pending:
 
     @property
     def number(self) -> int:
-        """Of the newest that was added, for `load`."""
+        """The number of the newest item that was added, for `load`."""
         return self._number
 
 

@@ -113,7 +113,7 @@ class ClosedWindow:
     sightings: ReadSightings = field(compare=False)
 
     def among(self, epcs: Set[bytes]) -> list[bytes]:
-        """Those of some EPCs that are here, sorted."""
+        """The EPCs of this window that are among `epcs`, sorted."""
         if type(self.sightings) is BlockSightings and self.sightings.block.found.isdisjoint(epcs):
             return []
         return sorted(epcs & self.sightings.keys())

@@ -249,7 +249,7 @@ class Digest:
     weight: float
 
     def batches(self) -> Iterator[tuple[int, list[int]]]:
-        """Which batches have odd reads, and which of theirs."""
+        """Each batch that has odd reads, by number, with the positions of these in it."""
         if self.odd is None:
             return
         ends = [*self.starts[1:].tolist(), len(self.odd)]

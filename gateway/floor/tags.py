@@ -84,7 +84,7 @@ class Foreign:
         self._seen.renew(epc, (kind, zone, t))
 
     def redate(self, by: int) -> None:
-        """They were seen `by` microseconds later than was thought."""
+        """Dates all remembered sightings `by` microseconds later: the clock was set."""
         for epc, (kind, zone, t) in self._seen.items():
             self._seen[epc] = (kind, zone, t + by)
 

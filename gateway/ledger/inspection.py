@@ -32,8 +32,8 @@ _MARKER = "-damaged"
 
 
 class Inspection:
-    """Of the events up to `upto` in `db`, the ledger at `path`, for one thread. `finding` says what is wrong, in words
-    for the operator, as soon as something is."""
+    """A look at every event up to `upto` in `db`, the ledger at `path`, by one thread. `finding` says what is wrong,
+    in words for the operator, as soon as something is."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, upto: int) -> None:
         self._db = db

@@ -88,7 +88,7 @@ class Journal:
 
     @property
     def position(self) -> int:
-        """Of the last input appended, or where numbering began."""
+        """The position of the last input appended, or where numbering began."""
         return self._next - 1
 
     @property

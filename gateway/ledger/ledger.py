@@ -59,7 +59,7 @@ class LedgerStats:
 
 
 class Ledger:
-    """Build it inside a running event loop: callbacks are called there.
+    """The ledger, in front of its one thread. Build it inside a running event loop: callbacks are called there.
 
     `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
     over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
@@ -210,7 +210,7 @@ class Ledger:
         return await self._writer.ask(lambda store: store.quarantine.topics())
 
     async def quarantined_on(self, topic: str, after: int, limit: int) -> list[Event]:
-        """These events on `topic` behind the sequence number `after`, in order."""
+        """The events in quarantine on `topic` behind the sequence number `after`, in order."""
         await self.flush()
         return await self._writer.ask(lambda store: store.quarantine.on_topic(topic, after, limit))
 
@@ -291,7 +291,7 @@ class Ledger:
         return self._facts_put - self._facts_done > _BUSY_FACTS
 
     def stats(self) -> LedgerStats:
-        """Its figures as they are now."""
+        """The figures of the ledger as they are now."""
         last, marks = self._last, self._marks
         return LedgerStats(
             epoch=self._epoch,

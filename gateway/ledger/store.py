@@ -66,7 +66,7 @@ class Append:
 
 @dataclass(slots=True, frozen=True)
 class PackedAppend:
-    """The same, `number` of them, in a fraction of the memory: for facts that must wait."""
+    """An `Append` of `number` facts, packed into a fraction of the memory: for facts that must wait."""
 
     content: bytes
     number: int
@@ -74,7 +74,7 @@ class PackedAppend:
 
     @staticmethod
     def pack(append: Append) -> PackedAppend:
-        """Of an `Append`, some ten times smaller."""
+        """Packs an `Append`, some ten times smaller."""
         rows = [(fact.type, fact.place, fact.time, fact.data) for fact in append.facts]
         return PackedAppend(zlib.compress(pickle.dumps(rows, 5), 1), len(rows), append.position)
 

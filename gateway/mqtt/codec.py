@@ -102,6 +102,6 @@ class Packed:
 
 
 def outcome(code: bytes) -> Outcome:
-    """Of the reason code in an acknowledgement; without one it is a yes."""
+    """What the reason code of an acknowledgement means; without a code the message was taken."""
     value = code[0] if code else 0
     return ACCEPTED if value in (0, 1, 0x10) else Outcome(value, answers.name(value))

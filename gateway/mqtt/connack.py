@@ -36,8 +36,8 @@ class Connack:
         )
 
     def plain(self, five: bool, keepalive: int) -> Packet:
-        """The same for the codec, which fails at what is odd: with nothing but the keep-alive, and that where the
-        broker wants one that is shorter than ours of `keepalive` seconds."""
+        """The answer to the login as the codec can read it, which fails at what is odd: with nothing but the
+        keep-alive, and that where the broker wants one that is shorter than ours of `keepalive` seconds."""
         shorter = self.number(properties.SERVER_KEEP_ALIVE, keepalive, 1)
         named = bytes([properties.SERVER_KEEP_ALIVE]) + shorter.to_bytes(2, "big") if shorter < keepalive else b""
         return Packet(CONNACK, b"\0\0" + (bytes([len(named)]) + named if five else b""))

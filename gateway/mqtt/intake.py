@@ -184,7 +184,8 @@ class Intake:
         message.acknowledge()
 
     def _take_ack(self, message: Message) -> None:
-        """It may be retained: it only ever says more than before, and reaches a gateway that was away."""
+        """Takes the mark of the backend. It may be retained, since it only ever says more than before: so it reaches a
+        gateway that was away."""
         if not message.payload:  # that is how a retained one is cleared
             return
         try:

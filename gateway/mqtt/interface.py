@@ -215,7 +215,7 @@ class Outbox(Protocol):
         ...
 
     def stats(self) -> Standing:
-        """Its figures as they are now."""
+        """The figures of the ledger as they are now."""
         ...
 
     async def read(self, after: int, limit: int, max_bytes: int) -> list[Event]:
@@ -242,7 +242,7 @@ class Outbox(Protocol):
         ...
 
     async def quarantined_on(self, topic: str, after: int, limit: int) -> list[Event]:
-        """These events on `topic` behind the sequence number `after`, in order."""
+        """The events in quarantine on `topic` behind the sequence number `after`, in order."""
         ...
 
     async def released(self, limit: int) -> list[Event]:

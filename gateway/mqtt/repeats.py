@@ -50,7 +50,7 @@ class Answers(_Newest[str]):
         return answer
 
     def remember(self, name: str, request: str | None, payload: bytes, answer: bytes) -> None:
-        """This was the answer to the request, where it has a name."""
+        """Keeps the answer to a request that has a name."""
         if request is not None:
             self._put(request, _digest(name, payload), answer)
 
@@ -67,7 +67,7 @@ class Seen(_Newest[int]):
         return answer if message.again and message.packet_id and digest == _digest_of(message) else None
 
     def remember(self, message: Message, answer: bytes) -> None:
-        """This was the answer to the packet, where it has an id."""
+        """Keeps the answer to a packet that has an id."""
         if message.packet_id:
             self._put(message.packet_id, _digest_of(message), answer)
 

@@ -48,7 +48,7 @@ class Suspects:
         return False
 
     def awaits(self, names: Iterable[str]) -> None:
-        """These were sent."""
+        """Notes that these names were sent and wait for an answer."""
         self._awaited.update(dict.fromkeys(names))
 
     def answered(self, name: str) -> None:

@@ -45,7 +45,7 @@ class Waiting:
         return fresh
 
     def every(self) -> list[Delivery]:
-        """All of them."""
+        """Every event that waits, in no order."""
         every = [*(delivery for _, _, delivery in self._again), *self._fresh]
         return [delivery for delivery in every if delivery.stage is Stage.WAITING]
 

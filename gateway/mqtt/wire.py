@@ -148,7 +148,7 @@ class Pipe:
         return -1
 
     def setblocking(self, blocking: bool) -> None:
-        """It never blocks."""
+        """Does nothing: this socket never blocks."""
 
     def close(self) -> None:
         """Nothing is to be closed."""

@@ -95,7 +95,7 @@ class Deadline:
             self._tries, self._tried = (mark, tries), now
 
     def late(self, now: float) -> list[str]:
-        """Why it is late, in words; empty where it is not."""
+        """Why the part is late at `now`, in words; empty where it is not."""
         stood = now - self._moved
         return [self.why.format(seconds=f"{stood:.0f} s")] if stood > self.limit else []
 
@@ -106,7 +106,8 @@ class Deadline:
 
 @dataclass(slots=True)
 class Deadlines:
-    """All of them. `window` is the width of a window in seconds: event time moves from one to the next."""
+    """The deadlines of everything that must move. `window` is the width of a window in seconds: event time moves from
+    one to the next."""
 
     window: float
     event_time: Deadline = field(init=False)

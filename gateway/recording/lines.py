@@ -139,7 +139,7 @@ class _Group:
 
     @property
     def position(self) -> int | None:
-        """Of the batch, where its lines have one."""
+        """The position of the batch, where its lines have one."""
         return self._first.n
 
     def _add(self, read: _Read) -> None:

@@ -66,7 +66,8 @@ class Recorder:
 
     @property
     def position(self) -> int:
-        """Of the last input that is in the file, which the kernel keeps if the process is killed, or is left out."""
+        """The position of the last input that is in the file or left out; the kernel keeps the file if the process is
+        killed."""
         return self._left_out[-1] if self._left_out else self._position
 
     @property

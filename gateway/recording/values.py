@@ -66,7 +66,7 @@ def string(record: Mapping[str, Any], key: str, default: str | None = None) -> s
 
 
 def word(record: Mapping[str, Any], key: str, words: list[str]) -> str:
-    """One of some words. Raises Wrong."""
+    """The text under `key`, which must be one of `words`. Raises Wrong."""
     value = record.get(key)
     if value not in words:
         raise Wrong(f'"{key}" is {_shown(record, key)}: it must be one of {", ".join(words)}')

@@ -57,7 +57,7 @@ class Sender(Protocol):
         """Events in quarantine are to be sent again."""
 
     def resend(self, first: int, last: int) -> None:
-        """These events are to be sent again."""
+        """Sends the events `first` to `last` again."""
 
 
 class DeliveryCommands:

@@ -115,7 +115,7 @@ class Pipeline:
 
     @property
     def checkpoint_due(self) -> bool:
-        """It is time for a checkpoint, or the journal is so full that it should not wait for its time."""
+        """Whether it is time for a checkpoint, or the journal is so full that it should not wait for its time."""
         pressed = self._journal.problem or self._journal.pressure >= _CHECKPOINT_PRESSURE
         return bool(pressed) or self._facts >= _EVENTS or self._last_tick >= self._checkpoint_at
 
@@ -135,7 +135,7 @@ class Pipeline:
 
     @property
     def position(self) -> int:
-        """Of the newest input, in the journal."""
+        """The position of the newest input in the journal."""
         return self._position
 
     @property

@@ -26,7 +26,8 @@ _HISTORY = 2.0
 
 
 class Storage:
-    """Build it inside a running event loop; `open` it, then use its parts, then `close` it.
+    """Ledger, journal and history of a gateway. Build it inside a running event loop; `open` it, use its parts,
+    `close` it.
 
     `committed` hears up to which sequence events are on disk, `stop` why the gateway must be started anew.
     """

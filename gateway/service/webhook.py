@@ -184,7 +184,7 @@ FORMS = {"alertmanager": alertmanager, "ntfy": ntfy}
 
 
 def webhooks(config: Config, history: History, log: Logger) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-    """Those that are configured, each with its name, ready to run."""
+    """The webhooks that are configured, each with its name, ready to run."""
     source = source_of(config.site, config.gateway)
     for webhook in config.alarms.webhooks:
         yield f"webhook {webhook.name}", Webhook(webhook, history, config.history_file, source, log).run()

@@ -309,3 +309,19 @@ def test_markup_is_in_templates_and_not_in_code():
 def test_markup_in_code_is_found():
     assert all(map(MARKUP.search, ('"<td class=x>"', "f'<div>{x}</div>'", '"</p>"', '"<svg/>"')))
     assert not any(map(MARKUP.search, ("a < b > c", "<name>", "list<- text", "(?P<code>x)", "x <a_b> y")))
+
+
+RIDDLE = re.compile(r"(?:It|Its|They|Their|Them|These|Those|Of|The same, |The same for|All of them)\b")
+"""Beginnings of docstrings that do not say what the thing is."""
+
+
+def test_docstrings_begin_with_what_the_thing_is():
+    named = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [
+        f"{name}.{node.name}: {said}"
+        for root in ("gateway", "drivers", "benchmarks", "demo")
+        for name, path in modules(root).items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, named) and node.name[0] != "_" and RIDDLE.match(said := ast.get_docstring(node) or "")
+    ]
+    assert not found, "name the thing in the first words"

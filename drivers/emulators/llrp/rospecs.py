@@ -117,7 +117,7 @@ class RoSpec:
 
     @property
     def report_spec(self) -> Element | None:
-        """Its ROReportSpec, where it has one."""
+        """The ROReportSpec, where the ROSpec has one."""
         return self.element.find("ROReportSpec")
 
     def described(self) -> Element:

@@ -30,7 +30,7 @@ class StartKind(IntEnum):
 
 
 class StopKind(IntEnum):
-    """Of a ROSpec; of an AISpec, which also has `TAG_OBSERVATION`."""
+    """Kind of the stop trigger of a ROSpec, or of an AISpec, which also has `TAG_OBSERVATION`."""
 
     NULL = 0
     DURATION = 1

@@ -30,7 +30,7 @@ class Module(Protocol):
         ...
 
     async def reply_if_any(self, op: Op, data: bytes = b"") -> Reply:
-        """The same for a command that not every module knows: one without an answer is refused."""
+        """Sends a command that not every module knows: one without an answer is refused."""
         ...
 
     def row(self, tag: TagRead, time: int, antenna: int = 0) -> None:

@@ -309,7 +309,7 @@ class Books:
         return {"product": found.product if found else None, "batch": found.batch if found else None}
 
     def figure(self) -> Reconciliation:
-        """How it stands, in numbers."""
+        """How many packages agree, and how many do not, by state and kind."""
         said = self.differences.said()
         kinds: dict[str, int] = {}
         for life in said.values():
@@ -334,7 +334,7 @@ class Books:
         self._changed["differences"] = True
 
     def redate(self, by: int) -> None:
-        """It all was `by` microseconds later than was thought."""
+        """Dates all remembered times `by` microseconds later: the clock was set."""
         self.differences.redate(by)
         self._next += by if self._next else 0
         self._daily += by if self._daily else 0

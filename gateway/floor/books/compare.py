@@ -41,8 +41,8 @@ Views: TypeAlias = Mapping[str, Entry | None]
 
 
 def differ(seen: Seen, views: Views, blind: frozenset[str]) -> list[What]:
-    """How they do not agree; nothing where they do. Of the zones `blind`, which no antenna looks at, it cannot be said
-    that nothing is seen there."""
+    """In which ways what is seen and what the books say of a package do not agree; empty where they do. Of the zones
+    `blind`, which no antenna looks at, it cannot be said that nothing is seen there."""
     found: list[What] = []
     entries = [entry for entry in views.values() if entry is not None]
     if not entries:

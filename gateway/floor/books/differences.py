@@ -77,7 +77,7 @@ class Differences:
                 say(uid, life, "open", GATEWAY)
 
     def said(self) -> dict[str, Life]:
-        """Those that have outlived the lag."""
+        """The differences that have outlived the lag, by UID."""
         return {uid: life for uid, life in self.lives.items() if life.said}
 
     def by_state(self) -> dict[str, int]:

@@ -147,7 +147,7 @@ class Handhelds:
         return {uid: reads - known[uid] for uid, reads in found.items() if reads > known[uid]}
 
     def redate(self, by: int) -> None:
-        """They read `by` microseconds later than was thought."""
+        """Dates all remembered reads `by` microseconds later: the clock was set."""
         for burst in self._bursts.values():
             burst.start, burst.last = burst.start + by, burst.last + by
             burst.flush += by if burst.flush != NEVER else 0

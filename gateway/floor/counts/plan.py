@@ -132,7 +132,8 @@ class Plan:
         return {zone: task.due for zone, task in sorted(self._tasks.items())}
 
     def state(self, zone: str) -> dict[str, Any] | None:
-        """How it stands with a zone, ready for JSON; None where it is not planned."""
+        """When a zone is due, and whether its count is overdue and why, ready for JSON; None where it is not in the
+        plan."""
         entry, task = self._entries.get(zone), self._tasks.get(zone)
         if entry is None or task is None:
             return None

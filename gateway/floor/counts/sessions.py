@@ -137,7 +137,7 @@ class Session:
         }
 
     def redate(self, by: int) -> None:
-        """It all happened `by` microseconds later than was thought."""
+        """Dates all sessions `by` microseconds later: the clock was set."""
         self.opened += by
         self.closed += by if self.closed else 0
         for read in self.reads.values():

@@ -116,7 +116,7 @@ class Alarms:
         return last[1] if last else 0
 
     def redate(self, by: int) -> None:
-        """They were said `by` microseconds later than was thought."""
+        """Dates all remembered alarms `by` microseconds later: the clock was set."""
         for said in self._said.values():
             said[0] += by
 

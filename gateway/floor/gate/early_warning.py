@@ -104,11 +104,11 @@ class EarlyWarning:
             del near.warned[epc]
 
     def at(self, dock: str) -> dict[str, Warned]:
-        """What is shown at a dock, by UID."""
+        """The warnings shown at a dock, by UID."""
         return {epc.hex().upper(): warned for epc, warned in self._near[dock].warned.items()}
 
     def state(self, dock: str) -> list[dict[str, str]]:
-        """The same, ready for JSON."""
+        """The warnings shown at a dock, ready for JSON."""
         return [
             {"uid": uid, "since": rfc3339(warned.since), "reason": warned.reason}
             for uid, warned in sorted(self.at(dock).items())

@@ -42,7 +42,8 @@ class FromEvents:
         self._watch_lists = watch_lists
 
     def apply(self, data: Data, t: int) -> None:
-        """One event, oldest first. Raises KeyError, ValueError or TypeError where it is none of the gate's."""
+        """Takes in one event of the gate; events come oldest first. Raises KeyError, ValueError or TypeError where it
+        is none of the gate's."""
         kind: GateKind = data["gate"]
         match kind:
             case "opened":

@@ -89,7 +89,7 @@ class Reports:
         now: Status | None,
         ready: bool,
     ) -> Fact:
-        """It was decided where a package is: it was in the set `before` and is in the set `now`."""
+        """The event of a package that came from the set `before` into the set `now`."""
         more: ItemDecided = {
             **self._of(session),
             "gate": "item",
@@ -313,7 +313,7 @@ def outline(session: Session, delivery: Delivery | None, *, ready: bool, dark: M
 
 
 def session_id(session: Session) -> str:
-    """The same for the same session on every replay."""
+    """The id of a session, the same on every replay."""
     return f"{session.dock}/{rfc3339(session.opened)}"
 
 

@@ -231,7 +231,7 @@ _FLAG_WORDS = {
 
 
 def quarantine(case: Case, config: GateConfig) -> Outcome:
-    """Its location is not a place of quarantine, and no lab state that is known of it means quarantine."""
+    """The package's location is not a place of quarantine, and no lab state that is known of it means quarantine."""
     if "quarantine" in case.watched:
         return Blocked("on the watch list")
     if case.line is None:
@@ -250,7 +250,7 @@ def quarantine(case: Case, config: GateConfig) -> Outcome:
 
 
 def shipped_once(case: Case, config: GateConfig) -> Outcome:
-    """It has not left already, under this manifest or another."""
+    """The package has not left already, under this manifest or another."""
     return Blocked(case.shipped) if case.shipped else HOLDS
 
 

@@ -69,7 +69,7 @@ class Tag:
     is_returned: bool = False
 
     def place(self, where: Where, t: int, proof: PortalProof | HandheldProof) -> None:
-        """It is there since `t`."""
+        """Notes where the package is since `t`, and by which proof."""
         self.loads += where is Where.LOADED
         self.returns += where is Where.OUTSIDE and self.where is not Where.OUTSIDE
         self.where, self.last, self.proof = where, t, proof
@@ -233,7 +233,7 @@ Dark: TypeAlias = Callable[[str, int], Mapping[str, int]]
 
 
 def always_watching(portal: str, t: int) -> Mapping[str, int]:
-    """Of a floor that does not say."""
+    """The answer of a floor that watches everything: no antenna was dark."""
     return {}
 
 

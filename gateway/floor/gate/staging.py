@@ -40,7 +40,7 @@ class Whereabouts(Protocol):
 
 
 class Blind:
-    """Of a gate without a floor."""
+    """The whereabouts for a gate without a floor: no tag is anywhere."""
 
     def seen(self, uid: str) -> tuple[str, int] | None:
         """Nothing was."""

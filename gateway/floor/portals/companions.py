@@ -85,7 +85,7 @@ class Trace:
         return self.start <= end and start <= self.end
 
     def redated(self, by: int) -> Trace:
-        """The same, `by` microseconds later."""
+        """The trace, `by` microseconds later."""
         return replace(self, start=self.start + by, end=self.end + by)
 
     def dump(self) -> list[Any]:
@@ -166,7 +166,7 @@ class Companions:
 
     @property
     def traces(self) -> list[Trace]:
-        """They themselves."""
+        """The traces of the companions."""
         return [self.table.traces[row] for row in self.rows]
 
 

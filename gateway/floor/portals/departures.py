@@ -52,8 +52,8 @@ class Departures:
         return min((finding.trace.start for finding in (*self._waiting, *self._in_turn)), default=NEVER)
 
     def release(self, young: int, t: int) -> None:
-        """It is the turn of those that nothing which is still open can belong to (it was read from `young` on), or that
-        have waited long enough, and of those that were there with them."""
+        """Gives the tags their turn that nothing which is still open can belong to (it was read from `young` on), or
+        that have waited long enough, and those that were there with them."""
         ready = [f.trace for f in self._waiting if young > f.trace.end or t >= f.closed + self._hold]
         if not ready:
             return
@@ -88,7 +88,7 @@ class Departures:
         return any(trace.overlaps(start, end) for trace in self._traces())
 
     def not_judged(self, start: int, end: int) -> Iterator[bytes]:
-        """Those of them that were there at some time between the two."""
+        """EPCs of the tags that are not judged yet and were there at some time between the two."""
         return (f.trace.epc for f in (*self._waiting, *self._in_turn) if f.trace.overlaps(start, end))
 
     def heard(self, trace: Trace) -> int:

@@ -54,7 +54,7 @@ class Judged:
 
     @property
     def confidence(self) -> float:
-        """That of the direction, from 0 to 1."""
+        """Confidence of the direction, from 0 to 1."""
         return self.verdict.confidence
 
     @property

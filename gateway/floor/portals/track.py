@@ -135,7 +135,7 @@ class Track:
         return min(self.last + wait, self.since + longest)
 
     def redate(self, by: int) -> None:
-        """It was read `by` microseconds later than was thought."""
+        """Dates all reads `by` microseconds later: the clock was set."""
         self.first += by
         self.last += by
         self.since += by

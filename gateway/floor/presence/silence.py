@@ -122,7 +122,7 @@ class Gone:
         return self._gaps.pop(epc, None)
 
     def redate(self, by: int) -> None:
-        """They were seen `by` microseconds later than was thought."""
+        """Dates all remembered sightings `by` microseconds later: the clock was set."""
         for epc, gaps in self._gaps.items():
             self._gaps[epc] = replace(gaps, last=gaps.last + by)
 

@@ -61,7 +61,7 @@ class Habit:
     dense: int = 0
 
     def read(self, watched: int, t: int) -> bool:
-        """It read at `t`, when it had been watching for `watched` microseconds in all. Whether that makes a burst."""
+        """Notes a read at `t`, after `watched` microseconds of watching in all. Returns whether it begins a burst."""
         if t - self.at > PAUSE or not self.burst:
             self.burst, self.dense = t, 0
         is_burst = self.dense + 1 == DENSE and t - self.burst <= BRIEF

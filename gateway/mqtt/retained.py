@@ -96,7 +96,7 @@ class Board:
         self._elsewhere.update(dict.fromkeys(topics))
 
     def elsewhere(self) -> list[str]:
-        """Those that the broker has not yet been made to forget."""
+        """Former topics that the broker has not yet been made to forget."""
         return list(self._elsewhere)
 
     async def serve(self, connection: Connection) -> NoReturn:

@@ -324,4 +324,4 @@ def test_docstrings_begin_with_what_the_thing_is():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, named) and node.name[0] != "_" and RIDDLE.match(said := ast.get_docstring(node) or "")
     ]
-    assert not found, "name the thing in the first words"
+    assert not found, f"say in the first words what the thing is: {found}"

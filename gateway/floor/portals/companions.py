@@ -172,7 +172,7 @@ class Companions:
 
 @cache
 def alone() -> Companions:
-    """Of a tag that has none."""
+    """The companions of a tag that has none."""
     return Companions(0, (0,) * STORIES, TraceTable([]), np.zeros(0, np.int64))
 
 

@@ -49,7 +49,7 @@ class Rivals(dict[int, Views]):
 
     @cached_property
     def rows(self) -> npt.NDArray[Any]:
-        """Those that are lent."""
+        """The rows of the table that are lent."""
         return np.zeros(_FIRST_ROWS, LENT)
 
     @cached_property

@@ -213,7 +213,10 @@ class FrontDoor:
 async def listening(host: str, port: int, backlog: int) -> list[socket.socket]:
     """Listening sockets on every address of `host`; with port 0 on one, where the system likes. Raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError as error:
+        raise OSError(f"{host!r} is the name of no host ({error})") from error
     sockets: list[socket.socket] = []
     try:
         for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):

@@ -49,8 +49,7 @@ class App:
     """One gateway. `run` until `stop`; `reload` at any time between."""
 
     def __init__(self, config: Config, logs: Logs, path: Path | None = None) -> None:
-        self.config = config
-        self.logs = logs
+        self.config, self.logs = config, logs
         self.clock = EventClock()
         self.ready = asyncio.Event()
         self._log: Logger = logs.logger
@@ -138,6 +137,7 @@ class App:
         await self._stopping.wait()
         self._log.info("stopping", reason=self._why)
         self.notifier.stopping("stopping: readers first, then what they gave is published")
+        await self._reload.close()  # or it would start readers again
         await self.readers.stop()
         self.commands.close()
         for task in background:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, less) has gone: nothing is wrong and nobody is there to be told.
         sys.stderr.close()
         return 0
+    except KeyboardInterrupt:
+        return 130  # as shells say that somebody pressed Ctrl-C
+    except OSError as error:
+        print(f"rfid-gateway: {error}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            sys.stdout.close()  # what could not be written would be tried, and complained of, once more
+        return 1
 
 
 def _parser(*, all: bool = True) -> argparse.ArgumentParser:

@@ -42,8 +42,9 @@ def parse_rfc3339(text: str) -> int:
     return micros_of(datetime.fromisoformat(text))
 
 
+EARLIEST = micros_of(datetime(1, 1, 2, tzinfo=UTC))
 LATEST = micros_of(datetime(9999, 12, 30, tzinfo=UTC))
-"""The last time that can be written down in every time zone."""
+"""The first and the last time that can be written down in every time zone."""
 
 
 def read_rfc3339(value: object) -> int:

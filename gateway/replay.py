@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drivers.api import Batch
 from drivers.records import Records
-from gateway.clock import micros
+from gateway.clock import LATEST, micros
 from gateway.config import Config
 from gateway.config.file import load
 from gateway.errors import Refused
@@ -61,7 +61,7 @@ def _ticked(items: Iterable[Input], grid: int) -> Iterator[Input]:
     """The items, with a tick whenever the newest time among them has passed a point of the grid."""
     newest = 0
     for item in items:
-        newest = max(newest, _time(item))
+        newest = max(newest, min(_time(item), LATEST))
         tick = newest // grid * grid
         if tick:
             yield Tick(tick)

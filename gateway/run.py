@@ -60,7 +60,8 @@ def spare_collector() -> None:
 
 
 async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
-    config = config or await _waited_for(path, logs)
+    again = asyncio.Event()
+    config = config or await _waited_for(path, logs, again)
     if config is None:
         return
     logs.configure(config.log)
@@ -71,12 +72,15 @@ async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
     loop.add_signal_handler(signal.SIGTERM, app.stop, "SIGTERM")
     loop.add_signal_handler(signal.SIGINT, app.stop, "SIGINT")
     loop.add_signal_handler(signal.SIGHUP, app.reload)
+    if again.is_set():
+        app.reload()
     await app.run()
 
 
-async def _waited_for(path: Path, logs: Logs) -> Config | None:
-    """The configuration once it is right; None where the service is stopped before."""
-    stopping, wanted = asyncio.Event(), asyncio.Event()
+async def _waited_for(path: Path, logs: Logs, wanted: asyncio.Event) -> Config | None:
+    """The configuration once it is right; None where the service is stopped before. `wanted` is set where the file is
+    to be read once more, for it may have changed while it was read."""
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, stopping.set)

@@ -72,7 +72,11 @@ def _more_than_a_host(text: str) -> str:
     try:
         ipaddress.ip_address(bare.partition("%")[0])
     except ValueError:
-        return "is a host with a port: write the host alone, and the port under its own key" if ":" in text else ""
+        if ":" in text:
+            return "is a host with a port: write the host alone, and the port under its own key"
+        if not all(0 < len(part) < 64 for part in text.removesuffix(".").split(".")):
+            return "is the name of no host: between its dots are 1 to 63 characters"
+        return ""
     return "" if bare == text else f"is an address in brackets: write {bare}"
 
 

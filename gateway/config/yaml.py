@@ -45,6 +45,8 @@ _PREFIXED_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _NO_SPACE = re.compile(r"(- )?[A-Za-z_]{1,40}:[^\s:]\S{0,80}")
+_LONG_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
+_LAST_CHARACTER = 0x10FFFF
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True,
@@ -112,6 +114,8 @@ def parse(text: str) -> tuple[Node, list[Problem]]:
         raise
     except YAMLError as error:
         raise YamlError(_syntax_problem(error, text)) from None
+    except Exception as error:  # of the parser, which does not know all that it may be given
+        raise YamlError(_unforeseen(error, text)) from None
 
 
 def plain(node: Node) -> Any:
@@ -246,6 +250,14 @@ def _syntax_problem(error: YAMLError, text: str) -> Problem:
                 return Problem(line - 1, "", f"no space after the colon: write `{before.replace(':', ': ', 1)}`")
         return Problem(line, "", _syntax(error))
     return Problem(1, "", f"cannot be read as YAML: {error}")
+
+
+def _unforeseen(error: Exception, text: str) -> Problem:
+    """What the parser fails at: an escape that is no character, as far as is known."""
+    for number, written in enumerate(text.splitlines(), 1):
+        if any(int(code, 16) > _LAST_CHARACTER for code in _LONG_ESCAPE.findall(written)):
+            return Problem(number, "", "an escape beyond \\U0010FFFF is no character: write the character itself")
+    return Problem(1, "", f"cannot be read as YAML ({type(error).__name__}): look for escapes in double quotes")
 
 
 def _syntax(error: MarkedYAMLError) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.clock import parse_rfc3339
+from gateway.clock import LATEST, parse_rfc3339
 from gateway.errors import Refused
 from gateway.history.answers import Alarms, Answer, Batch, Counts, Trail, Where, Zone
 from gateway.history.questions import MAX_ENTRIES, MAX_LISTED, MAX_PACKAGES, MAX_TAGS, Questions
@@ -20,14 +20,21 @@ def moment(text: str) -> int:
     try:
         if len(text) <= 40:
             t = parse_rfc3339(text)
-            if 0 <= t < 1 << 60:
+            if 0 <= t <= LATEST:
                 return t
     except (ValueError, TypeError, OverflowError):
         pass
     raise Refused(f"{text[:40]!r} is not a time: write it as 2026-02-14T09:00:00Z")
 
 
-_Moment = Annotated[int, BeforeValidator(lambda value: value if isinstance(value, int) else moment(str(value)))]
+def _moment(value: object) -> int:
+    """A time as text, or in microseconds. Raises `Refused`."""
+    if type(value) is int and 0 <= value <= LATEST:
+        return value
+    return moment(str(value))
+
+
+_Moment = Annotated[int, BeforeValidator(_moment)]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 

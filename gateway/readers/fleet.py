@@ -21,7 +21,7 @@ from gateway.readers.supervisor import Supervisor
 class _Running:
     config: ReaderConfig
     supervisor: Supervisor
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None = None  # none while it waits for the one in its place to stop
 
 
 class Readers:
@@ -50,13 +50,18 @@ class Readers:
         return running.supervisor
 
     async def apply(self, configs: Iterable[ReaderConfig]) -> None:
-        """Makes the running readers those of `configs`: unchanged ones go on, changed ones are down meanwhile. Raises,
-        with nothing changed, where a driver cannot be built."""
+        """Makes the running readers those of `configs`: unchanged ones go on, changed ones are down meanwhile. From the
+        first moment on those of `configs`, and no others, are there to be asked. Raises, with nothing changed, where a
+        driver cannot be built."""
         wanted = {config.id: config for config in configs}
         leaving = [running for running in self._running.values() if wanted.get(running.config.id) != running.config]
         staying = self._running.keys() - {running.config.id for running in leaving}
         built = [self._build(config) for config in wanted.values() if config.id not in staying]
-        await self._stop(leaving)
+        for running in leaving:
+            del self._running[running.config.id]
+        for config, supervisor, _ in built:
+            self._running[config.id] = _Running(config, supervisor)
+        await self._stopped(leaving)
         for running in leaving:
             if running.config.id in wanted:
                 running.supervisor.say_down("its configuration has changed")
@@ -64,11 +69,11 @@ class Readers:
             if self._held:
                 supervisor.pause()
             task = self._group.create_task(supervisor.run(driver), name=f"reader {config.id}")
-            self._running[config.id] = _Running(config, supervisor, task)
+            self._running[config.id].task = task
 
     async def stop(self) -> None:
-        """Stops every reader in order, all at the same time."""
-        await self._stop(list(self._running.values()))
+        """Stops every reader in order, all at the same time. They can still be asked, and are stopped."""
+        await self._stopped(list(self._running.values()))
 
     def poll(self) -> None:
         """Takes what has gathered on links that are read once for each tick."""
@@ -102,10 +107,10 @@ class Readers:
         )
         return config, supervisor, factory(config.driver).build(context, settings_for(config))
 
-    async def _stop(self, leaving: list[_Running]) -> None:
+    async def _stopped(self, leaving: list[_Running]) -> None:
+        tasks = [running.task for running in leaving if running.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for running in leaving:
-            running.task.cancel()
-        await asyncio.gather(*(running.task for running in leaving), return_exceptions=True)
-        for running in leaving:
-            self._running.pop(running.config.id)
             self._log.info("reader stopped", reader=running.config.id)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from drivers.api import Batch, Driver, DriverError, Item, ReaderDown, ReaderLoss, ReaderUp
-from gateway.clock import LATEST
+from gateway.clock import EARLIEST, LATEST
 from gateway.ops.logs import Logger
 from gateway.readers.outage import Outage
 
@@ -76,6 +76,8 @@ class Supervisor:
     def hear(self, item: Item) -> None:
         """The driver's sink: passes on, and notes that the reader is up."""
         if type(item) is Batch:  # most of what comes
+            if not EARLIEST <= item.arrival <= LATEST:
+                raise DriverError("its driver gave a Batch whose arrival is no time")
             if not -LATEST <= item.offset <= LATEST:
                 item.offset = LATEST  # so that each of its reads is misdated, and none too large a number
             self._sink(item)
@@ -211,6 +213,6 @@ class Supervisor:
 
 def _refuse_impossible(item: Item) -> None:
     """Raises `DriverError` where a driver names a time that cannot be written down: one of another maker may."""
-    for name in ("t", "start", "end", "offset"):
-        if not -LATEST <= getattr(item, name, 0) <= LATEST:
+    for name, first in (("t", EARLIEST), ("start", EARLIEST), ("end", EARLIEST), ("offset", -LATEST)):
+        if not first <= getattr(item, name, 0) <= LATEST:
             raise DriverError(f"its driver gave a {type(item).__name__} whose {name} is no time")

@@ -45,6 +45,9 @@ _USUAL = 4 << 20
 
 _LEVEL = 3
 
+_UNSAID = -1
+"""What zstandard says of a frame that does not name the size of its content."""
+
 _EPC_BYTES = 62
 """The longest EPC that Gen2 knows."""
 
@@ -124,6 +127,9 @@ def decode_body(head: bytes, packed: bytes) -> Iterator[bytes | tuple[int, Batch
     if zlib.crc32(packed) != _HEADER.unpack_from(head)[7]:
         raise Broken("it is not what was written")
     try:
+        # Of a frame that names its size so much is made room for, whatever is asked for.
+        if zstandard.frame_content_size(packed) not in (header.size, _UNSAID):
+            raise Broken("its size is wrong")
         body = zstandard.ZstdDecompressor().decompress(packed, max_output_size=header.size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Broken(str(error)) from error

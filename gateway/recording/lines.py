@@ -24,7 +24,7 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
-from gateway.clock import MILLISECOND
+from gateway.clock import EARLIEST, LATEST, MILLISECOND
 from gateway.errors import Refused
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, StepCause, Tick
 from gateway.recording import values
@@ -90,7 +90,7 @@ def _parse(line: bytes | str) -> tuple[int | None, _Read | Input | Gap]:
     if "gap" in record:
         gap = values.mapping(record, "gap")
         first = values.integer(gap, "first", 0, 1 << 62)
-        return position, Gap(values.time(record, "t"), first, values.integer(gap, "last", first, 1 << 62))
+        return position, Gap(values.moment(record, "t"), first, values.integer(gap, "last", first, 1 << 62))
     try:
         return position, _interpret(record)
     except values.Inexact:
@@ -151,7 +151,7 @@ class _Group:
 
     def batch(self) -> Batch:
         first = self._first
-        arrival = first.at if first.at is not None else self._high
+        arrival = first.at if first.at is not None else max(EARLIEST, min(self._high, LATEST))
         return Batch(first.reader, arrival, self._rows, 0, first.unit, first.phase, self._tids)
 
 
@@ -171,7 +171,7 @@ def _read(record: Mapping[str, Any]) -> _Read:
         phase=phase,
         tid=values.binary(record, "tid") if "tid" in record else None,
         n=values.integer(record, "n", 0, 1 << 62) if "n" in record else None,
-        at=values.time(record, "at") if "at" in record else None,
+        at=values.moment(record, "at") if "at" in record else None,
     )
 
 
@@ -199,7 +199,7 @@ def _other(record: Mapping[str, Any]) -> Input:
 def _tick(record: Mapping[str, Any]) -> Input:
     if record["tick"] is not True:
         raise values.Wrong('"tick" is always true')
-    return Tick(values.time(record, "t"))
+    return Tick(values.moment(record, "t"))
 
 
 def _command(record: Mapping[str, Any]) -> Input:
@@ -208,18 +208,18 @@ def _command(record: Mapping[str, Any]) -> Input:
     args = {key: value for key, value in content.items() if key != "name"}
     if args.keys() == {"args"} and type(args["args"]) is dict:
         args = args["args"]
-    return Command(values.time(record, "t"), name, args)
+    return Command(values.moment(record, "t"), name, args)
 
 
 def _restart(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "restart")
     return Restart(
-        t=values.time(record, "t"),
-        since=values.time(content, "since"),
+        t=values.moment(record, "t"),
+        since=values.moment(content, "since"),
         clean=values.flag(content, "clean"),
         journal_lost=values.flag(content, "journal_lost", False),
         rebuilt=values.strings(content, "rebuilt"),
-        kept=values.time(content, "kept") if "kept" in content else 0,
+        kept=values.moment(content, "kept") if "kept" in content else 0,
     )
 
 
@@ -227,35 +227,40 @@ def _dropped(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "dropped")
     first = values.integer(content, "first", 1, 1 << 62)
     last = values.integer(content, "last", first, 1 << 62)
-    return Dropped(values.time(record, "t"), first, last, values.time(content, "start"), values.time(content, "end"))
+    return Dropped(
+        values.moment(record, "t"), first, last, values.moment(content, "start"), values.moment(content, "end")
+    )
 
 
 def _clock_step(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "clock_step")
-    by, jump = values.time(content, "by"), values.time(content, "jump")
+    by, jump = values.moment(content, "by"), values.moment(content, "jump")
     cause = cast(StepCause, values.word(content, "cause", list(get_args(StepCause))))
     if jump < 0:
         raise values.Wrong('"jump" is negative: event time never goes back')
-    return ClockStep(values.time(record, "t"), by, jump, cause)
+    return ClockStep(values.moment(record, "t"), by, jump, cause)
 
 
 def _input_change(record: Mapping[str, Any]) -> Input:
     port = values.integer(record, "gpi", 0, 65535)
-    return InputChange(values.string(record, "reader"), values.time(record, "t"), port, values.flag(record, "state"))
+    return InputChange(values.string(record, "reader"), values.moment(record, "t"), port, values.flag(record, "state"))
 
 
 def _clock(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "clock")
     quality = values.word(content, "quality", [quality.value for quality in ClockQuality])
     return ReaderClock(
-        values.string(record, "reader"), values.time(record, "t"), ClockQuality(quality), values.time(content, "offset")
+        values.string(record, "reader"),
+        values.moment(record, "t"),
+        ClockQuality(quality),
+        values.moment(content, "offset"),
     )
 
 
 def _condition(record: Mapping[str, Any]) -> Input:
     return ReaderCondition(
         reader=values.string(record, "reader"),
-        t=values.time(record, "t"),
+        t=values.moment(record, "t"),
         condition=values.string(record, "condition"),
         active=values.flag(record, "active"),
         detail=values.string(record, "detail", ""),
@@ -266,16 +271,16 @@ def _loss(record: Mapping[str, Any]) -> Input:
     content = values.mapping(record, "loss")
     return ReaderLoss(
         reader=values.string(record, "reader"),
-        t=values.time(record, "t"),
-        start=values.time(content, "start"),
-        end=values.time(content, "end"),
+        t=values.moment(record, "t"),
+        start=values.moment(content, "start"),
+        end=values.moment(content, "end"),
         cause=values.string(content, "cause"),
         certain=values.flag(content, "certain", True),
     )
 
 
 def _status(record: Mapping[str, Any]) -> Input:
-    reader, t = values.string(record, "reader"), values.time(record, "t")
+    reader, t = values.string(record, "reader"), values.moment(record, "t")
     if "antenna" in record:
         up = values.word(record, "status", ["up", "down"]) == "up"
         return AntennaStatus(
@@ -292,11 +297,11 @@ def _status(record: Mapping[str, Any]) -> Input:
 
 
 def _lateness(record: Mapping[str, Any]) -> Input:
-    return Lateness(values.time(record, "t"), values.time(record, "lateness"))
+    return Lateness(values.moment(record, "t"), values.moment(record, "lateness"))
 
 
 def _room(record: Mapping[str, Any]) -> Input:
-    return Room(values.time(record, "t"), values.integer(record, "room", 1, 1 << 40))
+    return Room(values.moment(record, "t"), values.integer(record, "room", 1, 1 << 40))
 
 
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Input]] = {

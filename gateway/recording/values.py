@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, cast
 
-from gateway.clock import SECOND
+from gateway.clock import EARLIEST, LATEST, SECOND
 
 # A float holds microseconds exactly up to here (the year 2106); beyond, a line is read again with decimals.
 _EXACT_SECONDS = 2.0**32
@@ -54,6 +54,14 @@ def time(record: Mapping[str, Any], key: str) -> int:
     if type(value) is float and abs(value) >= _EXACT_SECONDS:
         raise Inexact
     micros: int = round(value * SECOND)
+    return micros
+
+
+def moment(record: Mapping[str, Any], key: str) -> int:
+    """As `time`, of a time or a span that can be written down: only what a reader says of its reads may be wilder."""
+    micros = time(record, key)
+    if not EARLIEST <= micros <= LATEST:
+        raise Wrong(f'"{key}" is {_shown(record, key)}: it must be a time in seconds, before 9999-12-30')
     return micros
 
 

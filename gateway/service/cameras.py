@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
 from typing import Annotated, Any
 
 import orjson
@@ -12,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.clock import SECOND, rfc3339
 from gateway.config.cameras import CameraConfig, FrigateConfig
-from gateway.config.files import MAX_TOKEN, read_text
 from gateway.errors import Refused
 from gateway.floor.gate.commands import Who
 from gateway.floor.gate.manifest import Text, Time
+from gateway.service.outgoing import Answered, post
 from gateway.text import printable, validated
 
 TIMEOUT = 15.0
@@ -56,34 +54,17 @@ async def export(cameras: list[CameraConfig], args: dict[str, Any]) -> dict[str,
     url = f"{frigate.url.rstrip('/')}/api/export/{frigate.camera}/start/{first}/end/{last}"
     name = f"{wanted.camera} {rfc3339(wanted.start)[:19]} {wanted.note or wanted.by}"[:100]
     content = {"playback": "realtime", "source": "recordings", "name": name}
-    answer = await asyncio.to_thread(_post, frigate, url, orjson.dumps(content))
+    answer = await asyncio.to_thread(_ask, frigate, url, orjson.dumps(content))
     return {"camera": wanted.camera, "start": rfc3339(wanted.start), "end": rfc3339(wanted.end), "export": answer}
 
 
-def _post(frigate: FrigateConfig, url: str, content: bytes) -> str:
-    headers = {"Content-Type": "application/json", "User-Agent": "rfid-gateway"}
+def _ask(frigate: FrigateConfig, url: str, content: bytes) -> str:
     try:
-        if frigate.token_file is not None:
-            headers["Authorization"] = f"Bearer {read_text(frigate.token_file, MAX_TOKEN).strip()}"
-        request = urllib.request.Request(url, content, headers, method="POST")
-        with _OPENER.open(request, timeout=TIMEOUT) as answer:
-            said = orjson.loads(answer.read(MAX_ANSWER))
-    except urllib.error.HTTPError as error:
-        with error:
-            why = printable(error.read(300).decode("utf-8", "replace"), 200)
-        raise Refused(f"camera.export: Frigate refuses with status {error.code}: {why}") from None
+        said = orjson.loads(post(url, content, frigate.token_file, TIMEOUT, MAX_ANSWER))
+    except Answered as error:
+        raise Refused(f"camera.export: Frigate refuses with status {error.status}: {error.words}") from None
     except (OSError, ValueError) as error:
-        raise Refused(
-            f"camera.export: Frigate cannot be asked ({getattr(error, 'reason', error)}): try again"
-        ) from None
+        raise Refused(f"camera.export: Frigate cannot be asked ({error}): try again") from None
     if not isinstance(said, dict) or said.get("success") is not True:
         raise Refused(f"camera.export: Frigate did not begin: {printable(str(said), 200)}")
     return printable(str(said.get("export_id", "")), 100)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))

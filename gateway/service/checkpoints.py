@@ -34,13 +34,13 @@ class Checkpoints:
     async def take(self, *, clean: bool = False) -> bool:
         """One checkpoint, `clean` at the end of an orderly stop; whether it is saved. It is taken in slices, between
         which reads are heard."""
+        refused = self._ledger.refused
         position = self._pipeline.begin_checkpoint(clean=clean)
         try:
             for _ in self._pipeline.slices():
                 await asyncio.sleep(0)
         finally:
             self._pipeline.finish_checkpoint()
-        refused = self._ledger.refused
         try:
             await self._ledger.flush()
         except LedgerError as error:

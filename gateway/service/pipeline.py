@@ -8,6 +8,7 @@ memory-backed storage, the recorder and the ledger have threads of their own.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -38,6 +39,9 @@ _PRECIOUS = 60 * SECOND
 _EVENTS = 20_000
 """Facts from which a checkpoint is due before its time, and goes to disk: the ledger keeps all that are newer than that
 one, and a start recognises all of them."""
+
+_AWAITED = 16
+"""Checkpoints on their way to disk that are remembered: there are more only where the disk fails."""
 
 _SLICE = 64
 """Parts of a checkpoint that are taken at a time, at most."""
@@ -89,7 +93,8 @@ class Pipeline:
         self._whole = True
         self._begun: _Begun | None = None
         self._unsaved = False
-        self._on_disk, self._going_to_disk = 0, 0
+        self._on_disk = 0
+        self._going_to_disk: deque[int] = deque(maxlen=_AWAITED)  # positions of checkpoints, oldest first
         self._released = asyncio.Event()
         self.requests = Requests()
         self.retained = RetainedNames()
@@ -237,7 +242,7 @@ class Pipeline:
             self._disk_at = self._last_tick + micros(self._config.ledger.disk_every)
             self._precious_at = self._last_tick + _PRECIOUS
             self._precious, self._facts = False, 0
-            self._going_to_disk = self._position
+            self._going_to_disk.append(self._position)
         self._checkpoint_at = self._last_tick + micros(self._config.ledger.checkpoint_every)
         self._whole = False
         self._unsaved = True
@@ -277,7 +282,8 @@ class Pipeline:
     def release(self, position: int) -> None:
         """The ledger holds a checkpoint up to `position`: the journal need not keep what came before it."""
         self._unsaved = False
-        self._on_disk = self._going_to_disk
+        while self._going_to_disk and self._going_to_disk[0] <= position:
+            self._on_disk = self._going_to_disk.popleft()
         self._released.set()
         self._released = asyncio.Event()
         self.checkpoints += 1

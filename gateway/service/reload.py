@@ -2,17 +2,16 @@
 
 ::
 
-    SIGHUP ──▶ read ──▶ compare ──▶ log, floor, broker, readers ──▶ the new configuration is in force
+    SIGHUP ──▶ read ──▶ compare ──▶ log, floor, readers, broker ──▶ the new configuration is in force
                  │                        │ one of them fails
                  ▼                        ▼
-            the present one goes on  ◀── each that was changed is changed back, the last one first
+            the present one goes on  ◀── log, floor and readers are changed back
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,6 +45,8 @@ _FIXED = (
     "books",
     "web",
 )
+
+_REFUSED = "the configuration was not reloaded; the present one stays"
 
 
 @dataclass(slots=True, frozen=True)
@@ -96,6 +97,8 @@ class Reload:
         self._log = log
         self._notifier = notifier
         self._status = status
+        self._one = asyncio.Lock()
+        self._closed = False
         self.wanted = asyncio.Event()
 
     def ask(self) -> None:
@@ -106,9 +109,16 @@ class Reload:
         """While the start is refused: the configuration for the next attempt, read again where that was asked for."""
         if self.wanted.is_set() and self._path is not None:
             self.wanted.clear()
-            with suppress(ConfigError):
+            try:
                 return await asyncio.to_thread(partial(load, self._path, starting=True))
+            except ConfigError as error:
+                self._log.error(_REFUSED, problems=error.problems)
         return config
+
+    async def close(self) -> None:
+        """The gateway stops: returns when no reload is under way any more, and none begins from here on."""
+        async with self._one:
+            self._closed = True
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong is said; it never comes out."""
@@ -121,21 +131,21 @@ class Reload:
 
     async def attempt(self) -> bool:
         """Reads the file and applies it; whether it is in force now."""
-        if self._path is None:
-            return False
+        async with self._one:
+            return self._path is not None and not self._closed and await self._attempt(self._path)
+
+    async def _attempt(self, path: Path) -> bool:
         try:
-            wanted = await asyncio.to_thread(load, self._path)
+            wanted = await asyncio.to_thread(load, path)
             change = compare(self._parts.config, wanted)
             for section in change.needs_restart:
                 self._log.warning("a change takes effect at the next start only", section=section)
             await self._apply(change)
         except ConfigError as error:
-            self._log.error("the configuration was not reloaded; the present one stays", problems=error.problems)
+            self._log.error(_REFUSED, problems=error.problems)
             return False
         except Exception as error:
-            self._log.error(
-                "the configuration was not reloaded; the present one stays", reason=f"{type(error).__name__}: {error}"
-            )
+            self._log.error(_REFUSED, reason=f"{type(error).__name__}: {error}")
             return False
         self._log.info(
             "the configuration was reloaded",
@@ -146,21 +156,24 @@ class Reload:
         return True
 
     async def _apply(self, change: Change) -> None:
-        """Every step comes with the one that takes it back; where a step fails, those before it are taken back."""
+        """All of it, or nothing: where a step fails, what came before it is taken back."""
         parts, before, after = self._parts, self._parts.config, change.config
-        async with AsyncExitStack() as undo:
-            undo.callback(setattr, parts, "config", before)
-            parts.config = after
-            undo.callback(parts.logs.configure, before.log)
-            parts.logs.configure(after.log)
-            if change.floor:
-                parts.pipeline.reconfigure(after)
-                undo.callback(parts.pipeline.reconfigure, before)
+        try:
+            await self._put_in_force(after, floor=change.floor)
             if change.mqtt:
-                undo.push_async_callback(parts.publishing.replace, before)
                 await parts.publishing.replace(after)
-            undo.push_async_callback(parts.readers.apply, before.readers)
-            await parts.readers.apply(after.readers)
-            undo.pop_all()
+        except BaseException:
+            await self._put_in_force(before, floor=change.floor)
+            raise
         parts.lights.restart()
         parts.publishing.configured()
+
+    async def _put_in_force(self, config: Config, *, floor: bool) -> None:
+        """Configuration, floor and readers. Nothing comes in between before all of them know the same readers and
+        zones: states are published, and pages made, while readers are being stopped."""
+        parts = self._parts
+        parts.config = config
+        parts.logs.configure(config.log)
+        if floor:
+            parts.pipeline.reconfigure(config)
+        await parts.readers.apply(config.readers)

@@ -17,8 +17,9 @@ from gateway.service.grounded import Grounded
 
 
 async def configured(path: Path, logs: Logs, stopping: asyncio.Event, wanted: asyncio.Event) -> Config | None:
-    """The configuration at `path`, as soon as it is right; None where `stopping` came first. Until then the gateway is
-    *failing*, by what the file still says about broker and pages. `wanted`: the file is to be read again at once."""
+    """The configuration at `path`, as soon as it is right; None where `stopping` came first, also while the file was
+    read. Until then the gateway is *failing*, by what the file still says about broker and pages. `wanted`: the file is
+    to be read again at once; where it is set in the end, that came while the file was read."""
     notifier = Notifier(os.environ, logs.logger)
     shown: Config | None = None
     grounded: Grounded | None = None
@@ -26,7 +27,8 @@ async def configured(path: Path, logs: Logs, stopping: asyncio.Event, wanted: as
         while not stopping.is_set():
             wanted.clear()
             try:
-                return await asyncio.to_thread(partial(load, path, starting=True))
+                config = await asyncio.to_thread(partial(load, path, starting=True))
+                return None if stopping.is_set() else config
             except ConfigError as error:
                 known = await asyncio.to_thread(remains, path)
                 if grounded is None or known != shown:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Coroutine, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,13 +19,13 @@ import orjson
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.config.alarms import WebhookConfig
-from gateway.config.files import MAX_TOKEN, read_text
 from gateway.errors import Refused
 from gateway.events.envelope import source_of
 from gateway.history.answers import Notice, Source
 from gateway.history.history import History
 from gateway.history.questions import Questions
 from gateway.ops.logs import Logger
+from gateway.service.outgoing import Answered, post
 
 TIMEOUT = 10.0
 """Seconds for one request."""
@@ -94,21 +92,13 @@ class Webhook:
 
     def _post(self, url: str, content: bytes) -> tuple[str, bool]:
         """Why it was not taken, and whether another time may help; nothing where it was taken."""
-        headers = {"Content-Type": "application/json", "User-Agent": "rfid-gateway"}
         try:
-            if self._config.token_file is not None:
-                token = read_text(self._config.token_file, MAX_TOKEN).strip()
-                if not token.isascii() or not token.isprintable():
-                    return "its token_file holds no token", True
-                headers["Authorization"] = f"Bearer {token}"
-            request = urllib.request.Request(url, content, headers, method="POST")
-            with _OPENER.open(request, timeout=TIMEOUT):
-                return "", False
-        except urllib.error.HTTPError as error:
-            with error:
-                return f"HTTP status {error.code}", error.code >= 500 or error.code in _LATER
-        except (OSError, UnicodeDecodeError) as error:  # of the socket, of TLS, of the file; URLError is an OSError
-            return str(getattr(error, "reason", error)), True
+            post(url, content, self._config.token_file, TIMEOUT)
+        except Answered as error:
+            return str(error), error.status >= 500 or error.status in _LATER
+        except OSError as error:  # of the socket, of TLS, of the file
+            return str(error), True
+        return "", False
 
     def _read(self) -> Source | None:
         try:
@@ -120,16 +110,6 @@ class Webhook:
         fresh = self._mark.with_name(self._mark.name + ".new")
         fresh.write_text(sent.model_dump_json())
         os.replace(fresh, self._mark)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other: nothing is sent to where the configuration does not say."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
 
 
 def alertmanager(notice: Notice, source: str, url: str) -> tuple[str, Any] | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from drivers.api import Log
+from gateway.clock import LATEST
 from gateway.errors import Refused
 from gateway.inputs import Submit
 from gateway.text import printable
@@ -207,6 +208,13 @@ class WatchedFolder:
             seen.settled = True
             await self._refuse(file, str(refusal))
             return
+        except Exception as error:  # whatever is in a file, readers are worth more
+            seen.settled = True
+            self._log.error(
+                "a file could not be taken; this is a fault in the gateway", file=file.shown, exc_info=error
+            )
+            await self._refuse(file, f"a fault in the gateway ({type(error).__name__}): keep its log, and this file")
+            return
         if any(isinstance(answer, dict) and answer.get("saved") is False for answer in answers):
             self._log.warning("the disk has not taken a file yet: it stays in its folder", file=file.shown)
             return
@@ -248,6 +256,8 @@ class WatchedFolder:
         """What is in a file; None where the file is not what it was. Raises Refused."""
         if self._purpose.foreign is not None and file.ending not in self._purpose.endings:
             raise Refused(self._purpose.foreign)
+        if not 0 <= file.modified <= LATEST:
+            raise Refused("was last changed before 1970 or after 9999-12-30: set the clock there, and save it again")
         content = self._content(file)
         return None if content is None else self._purpose.read(file, content)
 
@@ -286,8 +296,8 @@ class WatchedFolder:
         stem = os.fsencode(file.stem)[:_STEM_BYTES].decode(errors="ignore")
         os.replace(path, done / f"{stem}.{file.changed}{file.ending}")
         self._report_of(file).unlink(missing_ok=True)
-        kept = sorted(done.iterdir(), key=lambda path: (path.lstat().st_mtime_ns, path.name))
-        for path in kept[: -self._purpose.keep]:
+        kept = sorted((path.lstat().st_mtime_ns, path.name, path) for path in done.iterdir() if not _is_folder(path))
+        for _, _, path in kept[: -self._purpose.keep]:
             path.unlink()
 
     async def _refuse(self, file: WatchedFile, reason: str) -> None:
@@ -315,6 +325,10 @@ class WatchedFolder:
 
 def _nobody(trouble: str) -> None:
     """Hears of troubles where nobody else does."""
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(path.lstat().st_mode)
 
 
 def _ending(name: str) -> str:

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -47,7 +47,7 @@ class Guard:
 
     def _who(self, request: Request) -> str | None:
         if not self._config.needs_login:
-            if not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or ""):
+            if not is_loopback(_split(f"//{request.headers.get('host', '')}").hostname or ""):
                 raise HTTPException(421, "Without a login the page is served on this machine only: use 127.0.0.1.")
             return LOCAL
         subject: str | None = request.scope.get("state", {}).get("subject")
@@ -76,7 +76,7 @@ class Guard:
 
     def check_origin(self, request: Request, csrf: str) -> None:
         """Raises HTTPException 403 where an action does not come from a page of ours."""
-        origin = urlsplit(request.headers.get("origin", "")).netloc
+        origin = _split(request.headers.get("origin", "")).netloc
         site = request.headers.get("sec-fetch-site", "same-origin")
         cookie = request.cookies.get(self._name(_VISITOR), "")
         genuine = _SECRET.fullmatch(cookie) and hmac.compare_digest(_csrf(cookie).encode(), csrf.encode())
@@ -116,6 +116,14 @@ class Guard:
             return cookie
         fresh: str = request.scope.setdefault("rfid.visitor", secrets.token_urlsafe(24))
         return fresh
+
+
+def _split(address: str) -> SplitResult:
+    """An address in its parts; empty ones for what is none, such as ``//[``: anybody may send that."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _nothing() -> None:

@@ -30,7 +30,7 @@ class Settings(DriverSettings):
 
 
 class FakeDriver:
-    """A reader that is up at once and says what the test lets it say."""
+    """A reader that is up at once and says what the test lets it say. It leaves once it is `let_go`."""
 
     def __init__(self, context: DriverContext, settings: Settings) -> None:
         if settings.refused:
@@ -39,12 +39,17 @@ class FakeDriver:
         self.paused = False
         self.outputs: dict[int, bool] = {}
         self.cut: asyncio.Future[NoReturn] | None = None
+        self.let_go = asyncio.Event()
+        self.let_go.set()
 
     async def run(self) -> NoReturn:
         """Up until `cut` says otherwise."""
         self.cut = asyncio.get_running_loop().create_future()
         self.context.sink(ReaderUp(self.context.reader, self.context.now()))
-        await self.cut
+        try:
+            await self.cut
+        finally:
+            await self.let_go.wait()
         raise AssertionError("unreachable: the future has an exception")
 
     async def set_output(self, port: int, state: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +166,54 @@ async def test_a_power_cut_forgets_what_no_event_says_and_says_so(tmp_path: Path
     assert lost["start"] == rfc3339(T0), "it begins with the checkpoint that is on disk"
     again_arrived = [event["data"]["uid"] for event in said if event["data"].get("movement") == "arrived"]
     assert sorted(again_arrived) == sorted(arrived), "what has arrived does not arrive again"
+
+
+async def test_one_that_was_refused_before_anybody_asked_lets_nothing_go() -> None:
+    """The ledger's thread may have looked at it before the last slice gives way."""
+    told: list[str] = []
+
+    class QuickLedger:
+        refused = 0
+
+        async def flush(self) -> None:
+            """Everything is written."""
+
+    class OneSlice:
+        def begin_checkpoint(self, *, clean: bool) -> int:
+            return 7
+
+        def slices(self) -> Iterator[None]:
+            ledger.refused += 1
+            yield
+
+        def finish_checkpoint(self) -> None:
+            """It is taken."""
+
+        def not_saved(self, *, refused: bool = False) -> None:
+            told.append(f"not saved, refused: {refused}")
+
+        def release(self, position: int) -> None:
+            told.append(f"released up to {position}")
+
+    ledger: Any = QuickLedger()
+    pipeline: Any = OneSlice()
+    assert not await Checkpoints(pipeline, ledger, pytest.fail).take()
+    assert told == ["not saved, refused: True"]
+
+
+async def test_who_waits_for_the_disk_waits_for_the_checkpoint_that_goes_there(site: Site) -> None:
+    """A reload takes one that goes to disk while another, which rests in memory, waits for its commit."""
+    site.live(11, 1)
+    assert await site.checkpoints.take()
+    site.live(11, 1)
+    in_memory = site.pipeline.begin_checkpoint()
+    site.pipeline.finish_checkpoint()
+    site.live(1, 2)
+    on_disk = site.pipeline.checkpoint()
+    waiting = asyncio.ensure_future(site.pipeline.safe(in_memory))
+    site.pipeline.release(in_memory)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    site.pipeline.release(on_disk)
+    await asyncio.wait_for(waiting, 60)

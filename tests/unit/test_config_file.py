@@ -638,6 +638,7 @@ def test_a_secret_that_all_may_read_does_not_pass_the_check_and_is_said_at_the_s
     [
         ("host: broker.local", "host: mqtts://broker.local", "4: mqtt.host: is more than a host: write its name or"),
         ("host: broker.local", "host: broker.local:8883", "4: mqtt.host: is a host with a port: write the host alone"),
+        ("host: broker.local", "host: broker..local", "4: mqtt.host: is the name of no host: between its dots"),
         ("host: broker.local", 'host: "[::1]"', "4: mqtt.host: is an address in brackets: write ::1"),
         ("host: 10.0.0.5", "host: http://10.0.0.5", "19: readers[0].host: is more than a host: write its name or"),
         (
@@ -799,6 +800,11 @@ def test_without_any_driver_installed(tmp_path, monkeypatch):
         (b"- site\n", "1: must be a group of keys: start from config/example.yaml"),
         (b"site: a\ngateway: \xff\n", "2: byte 0xFF is not UTF-8: save the file as UTF-8"),
         (b"site: a\n" + b"#" * MAX_BYTES, f"1: longer than {MAX_BYTES} bytes: is this the right file?"),
+        (
+            b'site: a\ngateway: "\\U00110000"\n',
+            "2: an escape beyond \\U0010FFFF is no character: write the character itself",
+        ),
+        (b'site: "\\UFFFFFFFF"\n', "1: an escape beyond \\U0010FFFF is no character: write the character itself"),
         (b"[" * 60_000, f"1: {'[0]' * 17}: nested more than 16 deep: look for a stray [ or {{"),
         (b"a: " + b"{a: " * 60_000, f"1: {'.'.join('a' * 16)}: nested more than 16 deep: look for a stray [ or {{"),
         (b"a: &a [x, x]\nb: &b [*a, *a]\n", "1: a: anchors and aliases (& and *) are not used here: "

@@ -160,3 +160,9 @@ async def test_without_descriptors_it_rests_and_goes_on(log, monkeypatch):
 )
 def test_what_an_address_is_counted_under(address, place):
     assert same_place(address) == place
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "nowhere.invalid"])
+async def test_what_names_no_host_is_an_address_that_cannot_be_used(host):
+    with pytest.raises(OSError, match=r"no host|[Nn]ame"):
+        await listening(host, 0, 1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway.errors import HistoryError, Refused
 from gateway.history import schema
 from gateway.history.answers import Stay, Unwatched
-from gateway.history.asking import moment
+from gateway.history.asking import moment, read
 from gateway.history.history import set_aside
 from gateway.history.identify import retail_id
 from gateway.history.questions import MAX_TAGS
@@ -243,10 +243,18 @@ def test_what_a_count_said_of_each_tag(history: History) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-14T09:00:00", "9" * 60, "2026-02-30T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-02-14T09:00:00", "9" * 60, "2026-02-30T00:00:00Z", "9999-12-31T23:59:59-14:00"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="is not a time"):
         moment(text)
+
+
+@pytest.mark.parametrize("at", [-1, True, 10**30, 1 << 62, 1.5])
+def test_a_number_that_is_no_time_is_refused(at: object) -> None:
+    with pytest.raises(Refused, match="is not a time"):
+        read("zone", {"zone": "vault", "at": at})
 
 
 # ---- equal events, equal rows

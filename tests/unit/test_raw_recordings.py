@@ -227,6 +227,13 @@ def test_a_block_that_says_that_it_is_huge_is_not_unpacked() -> None:
         list(blocks.decode_body(head + struct.pack("<I", zlib.crc32(head)), packed))
 
 
+def test_what_says_within_that_it_is_huge_is_not_made_room_for() -> None:
+    frame = struct.pack("<IBBQ", 0xFD2FB528, 0b11000000, 0, 1 << 40) + b"\1\0\0"  # RFC 8878, 3.1.1: so many bytes
+    head = blocks._HEADER.pack(blocks.MAGIC, 1, bytes(16), 1, 1, 10, len(frame), zlib.crc32(frame))
+    with pytest.raises(blocks.Broken, match="its size is wrong"):
+        list(blocks.decode_body(head + struct.pack("<I", zlib.crc32(head)), frame))
+
+
 # ---- many lines at once
 
 

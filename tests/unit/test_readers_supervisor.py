@@ -13,7 +13,7 @@ import structlog
 
 from drivers.api import Batch, ClockQuality, DriverError, Item, ReaderClock, ReaderDown, ReaderLoss, ReaderUp
 from drivers.backoff import delays
-from gateway.clock import SECOND
+from gateway.clock import EARLIEST, LATEST, SECOND
 from gateway.events.envelope import LOSS
 from gateway.floor import Floor
 from gateway.readers.supervisor import STEADY, ConnectionState, Supervisor, probation
@@ -254,3 +254,18 @@ async def test_an_offset_beyond_all_time_misdates_the_reads_and_no_more():
     floor = Floor(config())
     run(ticked(bench.items, 5), floor)
     assert floor.stats.misdated == floor.stats.reads > 0
+
+
+@pytest.mark.parametrize("wrong", [LATEST + 1, EARLIEST - 1, 1 << 70])
+async def test_times_that_cannot_be_written_down_reach_nobody(wrong: int) -> None:
+    heard: list[Item] = []
+    supervisor = Supervisor("r1", heard.append, lambda: iter([1.0]), lambda: 0, structlog.testing.CapturingLogger())
+    for item in (
+        ReaderLoss("r1", 0, wrong, 0, "x", True),
+        ReaderLoss("r1", 0, 0, wrong, "x", True),
+        ReaderDown("r1", wrong, "x"),
+        Batch("r1", wrong, []),
+    ):
+        with pytest.raises(DriverError, match="is no time"):
+            supervisor.hear(item)
+    assert heard == []

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from drivers.api import Batch, ClockQuality, InputChange, ReaderClock, ReaderLoss, ReaderUp, RssiUnit
+from gateway.clock import LATEST
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 from gateway.recording.read import RecordError, encode, open_reads, read_items
 from tests.unit.test_journal import ONE_OF_EACH
@@ -141,11 +142,12 @@ def test_reads_without_positions_are_grouped_within_bounds() -> None:
     "t", [0, 1, -1, 999_999, -1_500_000, 1_700_000_000_000_001, (1 << 32) * 1_000_000 + 1, (1 << 63) + 12_345]
 )
 def test_any_time_that_a_reader_may_claim_is_exact(t: int) -> None:
-    loss = ReaderLoss("a", 5, t, t + 1, "overflow")
-    batch = Batch("a", t, [(EPC, 1, -61, 0, t, 1)])
-    command = Command(t, "count", {"share": 0.5})
-    assert list(read_items([encode(Tick(t)), encode(loss), encode(batch, 1), encode(command)])) == [
-        Tick(t),
+    batch = Batch("a", 5, [(EPC, 1, -61, 0, t, 1)])
+    said = min(t, LATEST)  # what cannot be written down is refused of everything but a read
+    loss = ReaderLoss("a", 5, said - 1, said, "overflow")
+    command = Command(said, "count", {"share": 0.5})
+    assert list(read_items([encode(Tick(said)), encode(loss), encode(batch, 1), encode(command)])) == [
+        Tick(said),
         loss,
         batch,
         command,
@@ -168,6 +170,10 @@ READ = '"reader": "a", "antenna": 1, "epc": "AA", "rssi": -60.5'
         ('{"t": true, "tick": true}', '"t" is True'),
         ('{"t": NaN, "tick": true}', "not JSON"),
         ('{"t": 1e300, "tick": true}', '"t" is 1e+300'),
+        ('{"t": 1e12, "tick": true}', "it must be a time in seconds, before 9999-12-30"),
+        ('{"t": -1e11, "reader": "a", "status": "down"}', "it must be a time in seconds, before 9999-12-30"),
+        (f'{{"t": 1.0, {READ}, "at": 3e11}}', "it must be a time in seconds, before 9999-12-30"),
+        ('{"t": 1.0, "lateness": 3e13}', "it must be a time in seconds, before 9999-12-30"),
         ('{"t": 1.0, "tick": 1}', '"tick" is always true'),
         (f'{{"t": 1.0, {READ.replace("AA", "XY")}}}', "\"epc\" is 'XY': it must be up to 62 bytes"),
         (f'{{"t": 1.0, {READ.replace("AA", "AAA")}}}', "string of hex digits"),
@@ -232,3 +238,12 @@ def test_errors_of_the_caller_are_not_taken_for_ours(tmp_path: Path) -> None:
     path.write_bytes(encode(Tick(T)))
     with pytest.raises(BrokenPipeError), open_reads(path):
         raise BrokenPipeError
+
+
+def test_a_wild_time_of_a_read_is_no_time_at_which_it_came() -> None:
+    lines = [f'{{"t": 3e13, {READ}, "n": 1, "at": 5.0}}', f'{{"t": 3e13, {READ}}}']
+    first, second = read_items(lines)
+    assert isinstance(first, Batch)
+    assert (first.rows[0][4], first.arrival) == (3 * 10**19, 5_000_000)
+    assert isinstance(second, Batch)
+    assert second.arrival == LATEST

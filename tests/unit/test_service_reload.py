@@ -252,3 +252,62 @@ async def test_what_a_removed_reader_said_last_disturbs_nobody(site: Site) -> No
         site.clock.pass_(0.25)
         site.pipeline.tick()
     assert site.pipeline.floor.zone_state("vault")["population"] == 0
+
+
+ONE_READER: dict[str, Any] = {
+    "zones": [{"id": "vault"}],
+    "readers": [{"id": "r1", "driver": "fake", "antennas": [{"port": 1, "zone": "vault"}]}],
+}
+TWO_READERS: dict[str, Any] = {
+    "readers": [
+        {"id": "r1", "driver": "fake", "antennas": [{"port": 1, "zone": "vault"}]},
+        {"id": "r3", "driver": "fake", "antennas": [{"port": 1, "zone": "dock"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize("changes", [ONE_READER, TWO_READERS, TWO_READERS | {"mqtt": {"host": "elsewhere"}}])
+async def test_while_a_reader_takes_its_time_to_leave_states_are_those_of_the_new_configuration(
+    site: Site, changes: dict[str, Any]
+) -> None:
+    await asyncio.sleep(0)
+    leaving = site.drivers["r2"]
+    leaving.let_go.clear()
+    reloading = asyncio.create_task(site.reload(**changes))
+    async with asyncio.timeout(60):
+        while [reader.id for reader in site.config.readers] == ["r1", "r2"]:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.001)
+    site.publishing.configured()
+    known = [reader.id for reader in site.config.readers]
+    assert [site.readers.get(reader).reader for reader in known] == known
+    assert [supervisor.reader for supervisor in site.readers] == known
+    leaving.let_go.set()
+    assert await reloading
+    site.publishing.configured()
+
+
+async def test_a_gateway_that_stops_waits_for_the_reload_and_begins_none(site: Site) -> None:
+    await asyncio.sleep(0)
+    leaving = site.drivers["r2"]
+    leaving.let_go.clear()
+    reloading = asyncio.create_task(site.reload(**TWO_READERS))
+    async with asyncio.timeout(60):
+        while site.config.readers[1].id == "r2":  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.001)
+    closing = asyncio.create_task(site.reloading.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    leaving.let_go.set()
+    assert await reloading
+    await asyncio.wait_for(closing, 60)
+    assert not await site.reload(**ONE_READER)
+    assert [reader.id for reader in site.config.readers] == ["r1", "r3"]
+    await site.readers.stop()
+    assert {supervisor.connection for supervisor in site.readers} == {"stopped"}
+
+
+async def test_a_wrong_file_while_the_start_is_refused_is_said(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "load", lambda path, starting: _raise(ConfigError(["gateway.yaml:3: no"])))
+    site.reloading.ask()
+    assert await site.reloading.at_start(site.config) is site.config
+    assert "gateway.yaml:3: no" in site.said("error")

@@ -31,6 +31,8 @@ class Settings:
 def read(file: WatchedFile, content: bytes) -> Contents:
     """The commands are the lines of the file."""
     lines = content.decode("ascii", errors="surrogateescape").split()
+    if "fault" in lines:
+        lines.append(str(1 / 0))
     if not lines or "bad" in lines:
         raise Refused(f"{file.stem}: bad {lines}")
     return Contents([("note", {"text": line, "modified": file.modified}) for line in lines], {"lines": len(lines)})
@@ -232,6 +234,25 @@ async def test_no_more_files_than_a_round_can_take_are_looked_at(site, monkeypat
 # ---- what is refused
 
 
+async def test_whatever_a_file_does_to_us_the_next_one_is_taken(site, logs):
+    site.put("a.csv", "fault")
+    site.put("b.csv", "one")
+    await site.looks()
+    assert site.texts() == ["one"]
+    assert "a fault in the gateway (ZeroDivisionError)" in site.report("a.csv")
+    assert "a file could not be taken; this is a fault in the gateway" in events(logs, "error")
+
+
+@pytest.mark.parametrize("modified", [-1.0, 3e11])
+async def test_a_file_of_a_time_that_is_none_is_refused(site, modified):
+    path = site.put("a.csv", "one", modified)
+    if path.stat().st_mtime != modified:
+        pytest.skip("this file system has no such time")
+    await site.looks()
+    assert site.texts() == []
+    assert "set the clock there" in site.report("a.csv")
+
+
 async def test_a_refused_file_stays_and_is_tried_again_when_it_has_changed(site, logs):
     site.put("a.csv", "bad")
     await site.looks(4)
@@ -351,6 +372,19 @@ async def test_done_does_not_grow_without_end(site):
         site.put("a.csv", "one", AT + number)
         await site.looks()
     assert site.files("done") == [f"a.{AT + number}000000000.csv" for number in (2, 3, 4)]
+
+
+async def test_folders_in_done_keep_no_file_from_being_put_away(site, logs):
+    (site.directory / "done").mkdir()
+    for year in range(3):
+        folder = site.directory / "done" / f"{year}"
+        folder.mkdir()
+        os.utime(folder, (year, year))
+    for number in range(5):
+        site.put("a.csv", "one", AT + number)
+        await site.looks()
+    assert len(site.files("done")) == 6
+    assert events(logs, "error") == []
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "仓", "📦"])

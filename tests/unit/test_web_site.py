@@ -115,7 +115,7 @@ async def test_on_this_machine_without_tokens_it_is_somebody_local(gateway):
     assert gateway.asked[0][2] == "local"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.5:8420", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.5:8420", "", "[", "::1]"])
 async def test_without_tokens_a_foreign_name_gets_nothing(gateway, host):
     async with Browser(gateway, tokens=False) as browser:
         for path in ("/", "/docks/dock-1", "/events?view=docks"):
@@ -360,3 +360,7 @@ async def test_too_many_streams_are_refused(ana, monkeypatch):
 async def test_there_are_no_other_views(ana, view):
     assert (await ana.get(f"/events?view={view}")).status_code == 404
     assert ana.app.state.hub.streams == 0
+
+
+async def test_an_origin_that_is_no_address_is_foreign(ana):
+    assert (await ana.act(origin="http://[")).status_code == 403

@@ -1,0 +1,45 @@
+"""The command line ends with a message, whatever happens to it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.ledgers import ROOT
+
+CONFIG = """\
+site: plant
+gateway: gw
+zones: [{id: vault}]
+readers: [{id: r, driver: llrp, host: 127.0.0.1, antennas: [{port: 1, zone: vault}]}]
+"""
+READS = '{"t": 1700000000.5, "reader": "r", "antenna": 1, "epc": "1A4060300048D3D006913126", "rssi": -61.5}\n'
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(CONFIG)
+    (tmp_path / "reads.jsonl").write_text(READS)
+    return [sys.executable, "-m", "gateway", "replay", "--config", str(file)]
+
+
+def test_a_full_disk_is_said(command: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*command, str(tmp_path / "reads.jsonl")], stdout=full, stderr=-1, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (1, b"rfid-gateway: [Errno 28] No space left on device\n")
+
+
+def test_somebody_presses_ctrl_c(command: list[str]) -> None:
+    with subprocess.Popen([*command, "-"], stdin=-1, stdout=subprocess.DEVNULL, stderr=-1, cwd=ROOT) as waiting:
+        assert waiting.stdin is not None
+        assert waiting.stderr is not None
+        waiting.stdin.write(READS.encode() * 5_000)  # more than a pipe holds: it reads
+        waiting.stdin.flush()
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(60) == 130
+        assert waiting.stderr.read() == b""

@@ -284,7 +284,9 @@ class Floor:
                 facts += self._portals.news(item)
         for window in closed:
             self._reader_history.sign(window.reader, start)
-            facts += self._reader_history.seen(window.reader, window.port, start)
+            if again := self._reader_history.seen(window.reader, window.port, start):
+                self._readers.reads_again(window.reader, window.port)
+                facts += again
         self._fall_due(start, facts)  # what a sign of life has confirmed
         self._sightings.take(closed, start)
         self._say(self._presence.said(), facts)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 import gateway
 from gateway.errors import LedgerError
 from gateway.floor.migrations import STEPS, Content, migrated, version
@@ -72,7 +74,10 @@ def unseal(name: str, part: bytes) -> bytes:
 
 def seal_json(content: Any) -> bytes:
     """A part whose body is `content` as JSON."""
-    return seal(json.dumps(content, separators=(",", ":")).encode())
+    try:
+        return seal(orjson.dumps(content))
+    except TypeError:  # a number beyond 64 bits
+        return seal(json.dumps(content, separators=(",", ":")).encode())
 
 
 def rivals_part(number: int) -> str:

@@ -135,6 +135,15 @@ def test_an_antenna_that_was_lost_before_its_reader_was_up_is_lost_since_then():
     ]
 
 
+def test_an_antenna_that_reads_again_is_not_down_for_those_who_look_at_its_reader():
+    floor = Floor(config())
+    items = [*up(), AntennaStatus("r1", at(2), 1, False, "cable"), *standing(5, 8, "r1", 1, 1)]
+    run(ticked(items, 4), floor)
+    assert floor.reader_state("r1")["antennas_down"] == {"1": "cable"}
+    run([item for item in ticked(items, 10) if when(item) > at(4)], floor)
+    assert floor.reader_state("r1")["antennas_down"] == {}
+
+
 def test_a_condition_that_ended_in_a_count_is_part_of_it_although_the_clock_was_set():
     jump = 3600
     items = ticked(

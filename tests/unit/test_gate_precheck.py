@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway.events.gate_models import GateData
-from gateway.floor.gate import Gate, precheck
+from gateway.floor.gate import Gate, in_turn, precheck
 from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid
 
 GATE_EVENT: TypeAdapter[Any] = TypeAdapter(GateData)
@@ -67,6 +67,23 @@ def test_a_restart_repeats_nothing():
     older = json.loads(json.dumps(gate.dump()))
     del older["docks"]["prechecks"]
     Gate(config()).load(older)
+
+
+def test_many_deliveries_are_looked_at_a_portion_at_a_time(monkeypatch):
+    """Whether it is restarted between portions or not."""
+    monkeypatch.setattr(in_turn, "LINES", 3)
+    gate = Gate(config())
+    run(gate, [manifest(0, [2 * n, 2 * n + 1], name=f"M{n}", dock=None) for n in range(5)])
+    first = prechecks(run(gate, [command(10, "watch", list="hold", uids=[uid(n) for n in range(10)])]))
+    assert [said["manifest"] for said in first] == ["M0", "M1"]
+    again = Gate(config())
+    again.load(json.loads(json.dumps(gate.dump())))
+    second = prechecks(run(gate, [manifest(10.1, {"9": {}, "8": {"lab": None}}, name="M4", dock=None, version=2)]))
+    assert [said["manifest"] for said in second] == ["M4"], "a manifest that comes is looked at at once"
+    rest = elapse(gate, at(11))
+    assert [said["manifest"] for said in prechecks(rest)] == ["M2", "M3"]
+    assert [said["manifest"] for said in prechecks(elapse(again, at(11)))] == ["M2", "M3", "M4"]
+    assert gate.due > at(60)
 
 
 def test_a_long_delivery_is_said_in_parts(monkeypatch):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from gateway.events.gate_models import GateData
-from gateway.floor.gate import Gate
+from gateway.floor.gate import Gate, in_turn
 from gateway.floor.gate.likely import likely_errors
 from tests.support.gate_scene import at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
 
@@ -63,6 +63,18 @@ def test_what_is_staged_and_what_is_not_and_what_stands_there_on_no_manifest(gat
     assert [(line["uid"], line["zone"]) for line in said["not_staged"]] == [(uid(2), "vault"), (uid(3), None)]
     assert [line["uid"] for line in said["extras"]] == [uid(9)]
     assert gate.state("dock-1")["lamp"] == "off", "it is no verdict"
+
+
+def test_many_deliveries_are_looked_at_a_portion_at_a_time(gate, whereabouts, monkeypatch):
+    monkeypatch.setattr(in_turn, "LINES", 3)
+    run(gate, [manifest(0, [2 * n, 2 * n + 1], name=f"M{n}") for n in range(5)])
+    first = staging(gate.fire(at(10)))
+    again = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
+    again.load(json.loads(json.dumps(gate.dump())))
+    assert [said["manifest"] for said in first] == ["M0", "M1"]
+    for one in (gate, again):
+        assert [said["manifest"] for said in staging(elapse(one, at(12)))] == ["M2", "M3", "M4"]
+        assert one.staging.due > at(60)
 
 
 def test_it_is_said_again_a_moment_after_the_last_move_and_not_otherwise(gate, whereabouts):

@@ -148,6 +148,11 @@ class Catalogue:
         """The line of a package in a delivery."""
         return None if key is None else self._owners.get(uid, {}).get(key)
 
+    def lines(self, key: DeliveryKey) -> int:
+        """How many lines a delivery has."""
+        delivery = self.delivery(key)
+        return 0 if delivery is None else len(delivery.lines)
+
     def is_done(self, key: DeliveryKey) -> bool:
         """Whether a delivery has been shipped or received."""
         known = self.known.get(key[0])

@@ -194,6 +194,7 @@ class Gate:
         self._signals.redate(by)
         self._alarms.redate(by)
         self._watch_lists.redate(by)
+        self._prechecks.redate(by)
         self.staging.redate(by)
 
     def outputs(self) -> list[Switch]:

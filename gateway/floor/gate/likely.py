@@ -13,6 +13,9 @@ MOST = 100
 FEWEST_DIGITS = 2
 """Digits in which two UIDs may differ: one that was mistyped, or two that were swapped."""
 
+_ONES = int("1" * 124, 16)
+"""The lowest bit of every digit of the longest UID."""
+
 Named: TypeAlias = tuple[str, str]
 """UID and product; the product empty where it is not known."""
 
@@ -20,10 +23,12 @@ Named: TypeAlias = tuple[str, str]
 def likely_errors(missing: Sequence[Named], extra: Sequence[Named]) -> list[LikelyError]:
     """Each package once: those whose UIDs differ in one or two digits first, then those of one product."""
     found: list[tuple[int, int, str, str]] = []
+    others = [(other, int(other, 16), len(other), _folded(product)) for other, product in extra[:MOST]]
     for line, product in missing[:MOST]:
-        for other, other_product in extra[:MOST]:
-            same = bool(product) and _folded(product) == _folded(other_product)
-            digits = _differing(line, other)
+        number, length, folded = int(line, 16), len(line), _folded(product)
+        for other, its_number, its_length, its_product in others:
+            same = folded == its_product and bool(folded)
+            digits = _differing(number ^ its_number) if length == its_length else FEWEST_DIGITS + 1
             if digits <= FEWEST_DIGITS or same:
                 found.append((min(digits, FEWEST_DIGITS + 1), not same, line, other))
     pairs: list[LikelyError] = []
@@ -37,14 +42,11 @@ def likely_errors(missing: Sequence[Named], extra: Sequence[Named]) -> list[Like
     return pairs
 
 
-def _differing(one: str, other: str) -> int:
-    """In how many hexadecimal digits two UIDs of the same length differ."""
-    if len(one) != len(other):
-        return max(len(one), len(other))
-    bits = int(one, 16) ^ int(other, 16)
+def _differing(bits: int) -> int:
+    """In how many hexadecimal digits two UIDs differ, of which `bits` are the bits that do."""
     bits |= bits >> 1
     bits |= bits >> 2
-    return (bits & int("1" * len(one), 16)).bit_count()
+    return (bits & _ONES).bit_count()
 
 
 def _folded(product: str) -> str:

@@ -19,6 +19,7 @@ from gateway.events.gate_parts import Item, PrecheckWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.in_turn import InTurn
 from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
 from gateway.floor.gate.reports import MANIFESTS
 from gateway.floor.gate.session import Session
@@ -60,27 +61,34 @@ class Prechecks:
         self._judges = judges
         self._digest = digest
         self._said: dict[DeliveryKey, _Said] = {}
+        self._in_turn: InTurn[PrecheckWhy] = InTurn()
 
     def of(self, manifest: Manifest, t: int) -> list[Fact]:
         """The deliveries of a manifest that was received."""
         keys = [(manifest.manifest, delivery.delivery) for delivery in manifest.deliveries]
-        return self._look(keys, t, "manifest")
+        self._in_turn.remove(keys)
+        return self._look([(key, "manifest") for key in keys], t)
 
     def of_packages(self, uids: Collection[str], t: int) -> list[Fact]:
         """The deliveries that name one of these packages, which a watch list names, or does not any more."""
         keys = {key for uid in uids for key in self._catalogue.owners(uid)}
-        return self._look(sorted(keys), t, "watch list")
+        return self._portion(sorted(keys), t, "watch list")
 
     def all(self, t: int, why: PrecheckWhy) -> list[Fact]:
         """Every delivery that is known."""
         keys = [*self._catalogue.deliveries("out"), *self._catalogue.deliveries("in")]
-        return self._look(keys, t, why)
+        return self._portion(keys, t, why)
 
-    def _look(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
+    def _portion(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
+        """Looks at these when it is their turn, and at those whose turn it is."""
+        self._in_turn.add(keys, why)
+        return self._look(self._in_turn.portion(self._catalogue.lines, t), t)
+
+    def _look(self, keys: Iterable[tuple[DeliveryKey, PrecheckWhy]], t: int) -> list[Fact]:
         self._said = {key: said for key, said in self._said.items() if self._catalogue.delivery(key) is not None}
         facts: list[Fact] = []
         loading = self._loading()
-        for key in keys:
+        for key, why in keys:
             manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
             if manifest is None or delivery is None or self._catalogue.is_done(key) or key in loading:
                 continue
@@ -139,15 +147,19 @@ class Prechecks:
 
     @property
     def due(self) -> int:
-        """When the next fact becomes too old."""
-        return min((said.stale for said in self._said.values()), default=NEVER)
+        """When the next fact becomes too old, or more is to be looked at."""
+        return min(self._in_turn.due, min((said.stale for said in self._said.values()), default=NEVER))
 
     def fire(self, t: int) -> list[Fact]:
         """Says anew what rests on facts that have become too old by `t`."""
         keys = [key for key, said in self._said.items() if said.stale <= t]
         for key in keys:
             self._said[key] = replace(self._said[key], stale=NEVER)
-        return self._look(keys, t, "facts too old") if keys else []
+        return self._portion(keys, t, "facts too old") if keys or self._in_turn.due <= t else []
+
+    def redate(self, by: int) -> None:
+        """What waits for its turn is due `by` microseconds later."""
+        self._in_turn.redate(by)
 
     def outlines(self) -> list[dict[str, Any]]:
         """Every delivery in a few words, with what was found last; those that are done come last."""
@@ -174,10 +186,13 @@ class Prechecks:
         items, _ = self._items(key, manifest, delivery, t)
         return self.outline(key) | {"items": items}
 
-    def dump(self) -> list[list[Any]]:
+    def dump(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return [[*key, *astuple(said)] for key, said in self._said.items()]
+        return {"said": [[*key, *astuple(said)] for key, said in self._said.items()], "in_turn": self._in_turn.dump()}
 
-    def load(self, dump: Iterable[Any]) -> None:
-        """Takes over what `dump` gave."""
+    def load(self, dump: Any) -> None:
+        """Takes over what `dump` gave; checkpoints of versions before have what was said alone."""
+        if isinstance(dump, dict):
+            self._in_turn.load(dump["in_turn"])
+            dump = dump["said"]
         self._said = {(manifest, delivery): _Said(*said) for manifest, delivery, *said in dump}

@@ -18,6 +18,7 @@ from gateway.events.gate_models import Staged
 from gateway.events.gate_parts import LikelyError, NotStaged, StagedExtra
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
+from gateway.floor.gate.in_turn import InTurn
 from gateway.floor.gate.likely import likely_errors
 from gateway.floor.gate.manifest import Delivery, DeliveryKey
 from gateway.floor.gate.reports import MANIFESTS
@@ -64,7 +65,8 @@ class Staging:
         digest: str,
     ) -> None:
         self.zones = frozenset(zones)
-        self.due = NEVER
+        self._settled = NEVER
+        self._in_turn: InTurn[None] = InTurn()
         self._catalogue = catalogue
         self._whereabouts = whereabouts
         self._product = product
@@ -75,26 +77,34 @@ class Staging:
     def moved(self, zones: Collection[str | None], t: int) -> None:
         """A tag came to one of these zones or went from it; or a manifest came."""
         if self.zones and (not zones or not self.zones.isdisjoint(zones)):
-            self.due = min(self.due, t + SETTLE)
+            self._settled = min(self._settled, t + SETTLE)
+
+    @property
+    def due(self) -> int:
+        """When it is looked what has changed, or at more of it."""
+        return min(self._settled, self._in_turn.due)
 
     def fire(self, t: int) -> list[Fact]:
         """What has changed, if it is time."""
         if self.due > t:
             return []
-        self.due = NEVER
+        if self._settled <= t:
+            self._settled = NEVER
+            self._in_turn.add(self._catalogue.deliveries("out"), None)
         here = self._whereabouts.inside(self.zones)
+        extra = self._on_no_manifest(here)
         facts: list[Fact] = []
-        said: dict[DeliveryKey, str] = {}
         loading = self._loading()
-        for key in self._catalogue.deliveries("out"):
-            if key in loading or self._catalogue.is_done(key):
+        self._said = {key: said for key, said in self._said.items() if self._catalogue.delivery(key) is not None}
+        for key, _ in self._in_turn.portion(self._catalogue.lines, t):
+            before = self._said.pop(key, None)
+            if key in loading or self._catalogue.is_done(key) or self._catalogue.delivery(key) is None:
                 continue
-            data = self._data(key, here)
+            data = self._data(key, here, extra)
             plain = {**data, "not_staged": [[line["uid"], line["zone"]] for line in data["not_staged"]]}
-            said[key] = hashlib.sha256(orjson.dumps(plain)).hexdigest()[:32]
-            if self._said.get(key) != said[key]:
+            self._said[key] = hashlib.sha256(orjson.dumps(plain)).hexdigest()[:32]
+            if before != self._said[key]:
                 facts.append(gate(MANIFESTS, t, data))
-        self._said = said
         return facts
 
     def of(self, key: DeliveryKey) -> Staged | None:
@@ -102,9 +112,10 @@ class Staging:
         manifest = self._catalogue.manifest(key)
         if not self.zones or manifest is None or manifest.direction == "in":
             return None
-        return self._data(key, self._whereabouts.inside(self.zones))
+        here = self._whereabouts.inside(self.zones)
+        return self._data(key, here, self._on_no_manifest(here))
 
-    def _data(self, key: DeliveryKey, here: Mapping[str, str]) -> Staged:
+    def _data(self, key: DeliveryKey, here: Mapping[str, str], extra: list[StagedExtra]) -> Staged:
         manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
         assert manifest is not None
         assert delivery is not None
@@ -114,7 +125,6 @@ class Staging:
             seen = self._whereabouts.seen(line.uid)
             zone, last = (None, None) if seen is None else (seen[0], rfc3339(seen[1]))
             missing.append({"uid": line.uid, "product": line.product, "zone": zone, "last": last})
-        extra = self._on_no_manifest(here)
         return {
             "gate": "staging",
             "manifest": key[0],
@@ -145,14 +155,17 @@ class Staging:
 
     def redate(self, by: int) -> None:
         """What is due is due `by` microseconds later."""
-        if self.due != NEVER:
-            self.due += by
+        self._settled += by if self._settled != NEVER else 0
+        self._in_turn.redate(by)
 
     def dump(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return {"due": self.due, "said": [[*key, said] for key, said in self._said.items()]}
+        said = [[*key, said] for key, said in self._said.items()]
+        return {"due": self._settled, "said": said, "in_turn": self._in_turn.dump()}
 
     def load(self, dump: Mapping[str, Any]) -> None:
-        """Takes over what `dump` gave."""
-        self.due = dump["due"]
+        """Takes over what `dump` gave; checkpoints of versions before have no turns."""
+        self._settled = dump["due"]
+        if "in_turn" in dump:
+            self._in_turn.load(dump["in_turn"])
         self._said = {(manifest, delivery): said for manifest, delivery, said in dump["said"]}

@@ -107,6 +107,10 @@ class Readers:
                 return [_loss(item.reader, item.t, item.cause, item.start, item.end, item.certain)]
         return []
 
+    def reads_again(self, reader: str, port: int) -> None:
+        """An antenna reads, whatever was said of it before."""
+        self.readers[reader].antennas_down.pop(port, None)
+
     def _up(self, item: ReaderUp, now: ReaderNow) -> list[Fact]:
         facts = []
         if now.lost_from is not None and not item.held:

@@ -36,9 +36,9 @@ def zones_parts(zones: Iterable[Mapping[str, Any]]) -> dict[str, Markup]:
 
 def _zone(zone: Mapping[str, Any]) -> dict[str, Any]:
     """A zone with what its antennas do that do not watch, in words."""
-    deaf = ", ".join(f"{name} {words}" for name, words in zone["antennas"].items() if words != "watching")
+    dark = ", ".join(f"{name} {words}" for name, words in zone["antennas"].items() if words != "watching")
     count = zone["last_count"]
-    return {**zone, "deaf": deaf, "last_count": None if count is None else {"confidence": None, **count}}
+    return {**zone, "dark": dark, "last_count": None if count is None else {"confidence": None, **count}}
 
 
 def readers_parts(

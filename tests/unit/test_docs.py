@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -15,6 +16,7 @@ import pytest
 
 from drivers import backoff
 from drivers.llrp import transport as llrp
+from drivers.serial import family
 from gateway import cli
 from gateway.clock import SECOND
 from gateway.config import Config, yaml
@@ -142,6 +144,38 @@ def test_targets_of_make_that_the_pages_name_exist():
     named = {target for page in PAGES for target in re.findall(r"[`=.a-z-]*make ([a-z-]+)`", page.read_text())}
     assert named
     assert named <= known
+
+
+def test_modules_that_the_pages_run_exist():
+    run = re.compile(r"python -m ((?:gateway|benchmarks|tests)[\w.]*)")
+    paths = {ROOT / name.replace(".", "/") for page in PAGES for name in run.findall(page.read_text())}
+    assert paths
+    assert [it for it in paths if not it.with_suffix(".py").exists() and not (it / "__main__.py").exists()] == []
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "decisions" / "dependencies.md").read_text()
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *(line for lines in extras.values() for line in lines), *extras]
+    assert [name for line in needed if (name := re.split("[><=]", line)[0]) not in page] == []
+
+
+def test_how_many_families_of_serial_readers_there_are():
+    many = f"{word(len(family.families()))} families of"
+    assert many in (ROOT / "README.md").read_text()
+    assert many in (ROOT / "docs" / "serial.md").read_text()
+
+
+def test_the_memory_of_the_unit_is_that_of_the_table():
+    table = (ROOT / "docs" / "reliability.md").read_text().split("| megabytes |")[1].split("\n\n")[0]
+    rows = [int(number) for number in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)]
+    assert sum(rows[:-1]) == rows[-1]
+    unit = (ROOT / "systemd" / "rfid-gateway.service").read_text()
+    added = unit.split("# The bounds added up")[1].split("# Above High")[0]
+    said = [int(number) * (2 if twice else 1) for twice, number in re.findall(r"(twice )?\b(\d+) MB", added)]
+    assert len(said) >= 5
+    assert abs(sum(said) - rows[-1]) <= 5
 
 
 def test_rules_and_kinds_of_the_gate_are_on_its_page():

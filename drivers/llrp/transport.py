@@ -77,6 +77,7 @@ class LlrpProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
+        self._take_rest()
         reason = f"the link broke ({exc})" if exc else "the reader closed the connection"
         self._end(DriverError(f"{self._peer}: {reason} while {self._session.state}"), orderly=exc is None)
 
@@ -130,6 +131,7 @@ class LlrpProtocol(asyncio.Protocol):
 
     def fail(self, error: DriverError) -> None:
         """Ends the connection for a reason from outside it."""
+        self._take_rest()
         self._end(error, orderly=False)
 
     # Inside
@@ -150,6 +152,15 @@ class LlrpProtocol(asyncio.Protocol):
                 if self._early and self._session.is_up:
                     self._give_early()
         return not others
+
+    def _take_rest(self) -> None:
+        """Takes what the reader had sent before the connection ended: nobody else will."""
+        if self._reading is None or self._is_over:
+            return
+        for data in self._reading.rest():
+            self._guard(self._take, data)
+            if self._is_over:
+                return
 
     def _gather(self, size: int) -> None:
         """A reader that is set up and tells its own times may be read a little later: nothing depends on when."""

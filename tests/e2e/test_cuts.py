@@ -71,7 +71,11 @@ async def test_a_gateway_that_is_held_up_does_not_hang_up(make_daemon, broker, t
 async def arrivals(daemon: Daemon, subscriber: Subscriber, expected: int) -> list[str]:
     """The UIDs that arrived, once there are as many as `expected` or none has come for long; the gateway is stopped."""
     try:
-        await until(lambda: len(subscriber.messages) >= expected, 60)
+        await until(
+            lambda: len(subscriber.messages) >= expected,
+            60,
+            lambda: f"{len(subscriber.messages)} of {expected} messages came:\n{daemon.log[-4000:]}",
+        )
     finally:
         await daemon.stop()
     return [uid for movement, uid in movements(events_of(subscriber)) if movement == "arrived"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -175,3 +177,26 @@ async def test_an_output_whose_link_breaks() -> None:
         await rig.until(lambda: rig.of(ReaderAlive), "alive")
         with pytest.raises(Exception, match="the link ended before the output was switched"):
             await rig.driver.set_output(1, True)
+
+
+async def test_what_a_reader_sent_before_its_link_broke_is_taken() -> None:
+    held, gone = asyncio.Event(), asyncio.Event()
+
+    async def breaks(reader: FakeReader) -> None:
+        await reader.set_up()
+        await held.wait()
+        reader.writer.write(b"".join(encode(report(serial)) for serial in range(100)))
+        plug = reader.writer.get_extra_info("socket")
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+        reader.writer.transport.abort()
+        await asyncio.sleep(0)  # the transport closes its socket in the next turn of the loop
+        gone.set()
+
+    async with scripted(breaks) as port, Rig(host="127.0.0.1", port=port).running() as rig:
+        await rig.until(lambda: rig.of(ReaderAlive), "alive")
+        rig.driver.pause()
+        held.set()
+        await gone.wait()
+        with pytest.raises(Exception, match="the link ended before the output was switched"):
+            await rig.driver.set_output(1, True)
+        assert rig.epcs == [serial.to_bytes(12, "big") for serial in range(100)]

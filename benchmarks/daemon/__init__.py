@@ -32,6 +32,7 @@ class Case:
     load: dict[str, Any]
     recording: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 8.0
 
 
 CEILING = {"per_message": 100, "rate": 40_000, "joined": True}
@@ -45,7 +46,7 @@ CASES = (
     Case("10 reads a message, 2 % strays from next door", {"per_message": 10, "strays": 0.02}),
     Case("10 reads a message, 10 % strays", {"per_message": 10, "strays": 0.1}),
     Case("10 reads a message, recorded", {"per_message": 10}, recording=True),
-    Case("2.5 M reads/s, 100 reads a message", CEILING, extra={"journal": {"max_bytes": 1 << 29}}),
+    Case("2.5 M reads/s, 100 reads a message", CEILING, extra={"journal": {"max_bytes": 1 << 29}}, seconds=30.0),
     Case("a quiet site: 1 reader, 20 reads/s", {"readers": 1, "rate": 20, "per_message": 1, "fresh": 1.0}),
 )
 
@@ -60,12 +61,16 @@ def measure(cases: Sequence[Case] = CASES) -> Iterator[str]:
     for case in cases:
         checkouts = [ROOT, *([Path(other)] if other else [])]
         load = Load(port=0, **case.load)
-        made = [run(Setup(load, checkout, recording=case.recording, extra=case.extra)) for checkout in checkouts]
+        made = [
+            run(Setup(load, checkout, seconds=case.seconds, recording=case.recording, extra=case.extra))
+            for checkout in checkouts
+        ]
         mine = made[0]
         against = f"{made[1].cost / mine.cost:.1f} x" if len(made) > 1 else "-"
         name = case.name + (f" ({mine.recorded:.0f} bytes a read)" if case.recording else "")
         fewer = mine.was_held_back or mine.reads < 0.97 * load.readers * load.rate
         name += f", {mine.reads / 1e6:.2f} M came" if fewer else ""
+        name += f", {mine.late:,} late" if mine.late else ""
         yield (
             f"| {name} | {mine.cpu:.0%} | {mine.cost:.2f} us | {mine.p50:.2f} s | {mine.p99:.2f} s | "
             f"{mine.memory >> 20} MB | {against} |"

@@ -52,7 +52,7 @@ class Figures:
     cpu: float
     reads: float  # a second, as the gateway counted them
     offered: float  # a second, as the readers sent them
-    late: int
+    late: int  # reads, while it was measured
     p50: float
     p99: float
     arrivals: int
@@ -104,7 +104,7 @@ def run(setup: Setup) -> Figures:
             cpu=(after["cpu"] - before["cpu"]) / seconds,
             reads=(after["reads"] - before["reads"]) / seconds,
             offered=offered / (setup.settle + seconds),
-            late=int(after["late"]),
+            late=int(after["late"] - before["late"]),
             p50=statistics.median(latencies) if latencies else float("nan"),
             p99=latencies[int(len(latencies) * 0.99)] if latencies else float("nan"),
             arrivals=len(latencies),

@@ -150,7 +150,7 @@ class Columns:
 
     def digest(self, limits: Limits) -> Iterator[tuple[list[tuple[int, Batch]], Digest | None]]:
         """Takes in what waits: for each format the batches, and what they came to; None: they are to go the plain way,
-        all of them, and with a digest those reads that it calls odd."""
+        all of them. With a digest those reads that it calls odd are, and its late ones are not taken in yet."""
         waiting, self._waiting = self._waiting, {}
         few, self._waiting_rows = self._waiting_rows < FEW_READS, 0
         for (format, unit), batches in waiting.items():
@@ -160,7 +160,7 @@ class Columns:
                 continue
             found = digest(view, unit, [reader for reader, _ in batches], [batch for _, batch in batches], limits)
             parts = list(found.windows())
-            if any(self._weights.get(number, 0.0) + found.weight >= EXACT for number, _ in parts):
+            if max((self._weights.get(number, 0.0) for number, _ in parts), default=0.0) + found.weight >= EXACT:
                 yield batches, None
                 continue
             for number, part in parts:

@@ -237,8 +237,8 @@ _FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FE
 @dataclass(slots=True, frozen=True, eq=False)
 class Digest:
     """What records came to. `numbers` and `rows` are the window and the sighting of each read, `reads` what each batch
-    stands for, `newest` its highest window. `odd` marks reads that are to go the plain way; None where there are
-    none. `weight` is not less than any sum over these rows."""
+    stands for, `newest` its highest window. `odd` marks reads that are to go the plain way, `late` those of the others
+    that are late; None where there are none. `weight` is not less than any sum over these rows."""
 
     numbers: Ints
     rows: SightingColumns
@@ -246,6 +246,7 @@ class Digest:
     reads: list[int]
     newest: list[int]
     odd: npt.NDArray[np.bool_] | None
+    late: npt.NDArray[np.bool_] | None
     weight: float
 
     def batches(self) -> Iterator[tuple[int, list[int]]]:
@@ -258,11 +259,15 @@ class Digest:
             if odd:
                 yield batch, odd
 
-    def windows(self) -> Iterator[tuple[int, SightingColumns]]:
-        """The reads that are not odd, by window."""
+    def windows(self, *, late: bool = False) -> Iterator[tuple[int, SightingColumns]]:
+        """The reads that are in time, or those that are late, by window; none that is odd."""
         numbers, rows = self.numbers, self.rows
-        if self.odd is not None:
-            kept = np.flatnonzero(~self.odd)
+        masks = [mask for mask in (self.odd, self.late) if mask is not None]
+        if late and self.late is None:
+            return
+        if masks:
+            chosen = masks[-1] if late else ~np.logical_or.reduce(masks)
+            kept = np.flatnonzero(chosen)
             if not len(kept):
                 return
             numbers, rows = numbers[kept], rows.at(kept)
@@ -278,9 +283,9 @@ class Digest:
 
 @dataclass(slots=True, frozen=True)
 class Limits:
-    """What makes a read odd. `closed` is by reader number below which window it is late; `earliest` and `latest` are
-    between which times it can have been made; `apart` are keys, without the unit, of antennas that always go the plain
-    way."""
+    """What makes a read odd or late. `closed` is by reader number below which window it is late; `earliest` and
+    `latest` are between which times it can have been made; `apart` are keys, without the unit, of antennas that always
+    go the plain way."""
 
     width: int
     earliest: int
@@ -326,9 +331,11 @@ def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequ
         if apart.any():
             oddities.append(apart)
     closed = np.array([limits.closed[reader] for reader in readers], np.int64)
-    if (np.minimum.reduceat(numbers, starts) < closed).any():
-        oddities.append(numbers < np.repeat(closed, lengths))
+    behind = (np.minimum.reduceat(numbers, starts) < closed).any()
+    late = numbers < np.repeat(closed, lengths) if behind else None
     odd = np.logical_or.reduce(oddities) if oddities else None
+    if late is not None and odd is not None:
+        late &= ~odd
     inside = numbers if odd is None else np.where(odd, 0, numbers)
     return Digest(
         numbers,
@@ -344,6 +351,7 @@ def digest(view: np.dtype[Any], unit: int, readers: Sequence[int], batches: Sequ
         np.add.reduceat(counts, starts).tolist(),
         np.maximum.reduceat(inside, starts).tolist(),
         odd,
+        late,
         float(power.sum(dtype=np.float64)) * limits.width,
     )
 

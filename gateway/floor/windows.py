@@ -8,7 +8,7 @@ behind the watermark is closed and handed on: what it holds are sightings.
 Where much is read the same sums are made by whole columns instead (columns.py); a window's sightings are then found
 there.
 
-Reads for a window that is closed already are kept in the same form and handed on with the next, marked late.
+Reads for a window that is closed already are added up likewise and handed on with the next, marked late.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ from gateway.floor import columns
 from gateway.floor.columns import Block, BlockSightings, Columns, dumped, merge
 from gateway.floor.levels import POWER, RANGE, UNITS
 from gateway.floor.reader_windows import ORDER, AntennaSightings, ClosedWindow, ReaderWindows, Store, WindowMode
-from gateway.floor.sighting_columns import MAX_READERS, PORT_SHIFT, Limits, add_sighting, distinct, key_of, parts_of
+from gateway.floor.sighting_columns import (
+    MAX_READERS,
+    PORT_SHIFT,
+    Limits,
+    add_sighting,
+    dictionaries,
+    distinct,
+    group,
+    key_of,
+    parts_of,
+)
 from gateway.floor.stats import FloorStats
 
 FUTURE = 60 * SECOND
@@ -143,8 +153,19 @@ class Windows:
             self._stats.reads += sum(found.reads)
             for at, odd in found.batches():
                 batch = batches[at][1]
-                rows = list(batch.rows)
-                self._fill(self.readers[batch.reader], replace(batch, rows=[rows[row] for row in odd]))
+                all_rows = list(batch.rows)
+                self._fill(self.readers[batch.reader], replace(batch, rows=[all_rows[row] for row in odd]))
+            for number, rows in found.windows(late=True):
+                self._put(number, dictionaries(group(rows)), late=True)
+
+    def _put(self, number: int, sightings: dict[int, AntennaSightings], *, late: bool = False) -> None:
+        """Adds sightings of a window, by key, to dictionaries."""
+        for key, found in sightings.items():
+            reader, port, unit = parts_of(key)
+            windows = self.readers[self.names[reader]]
+            store = windows.stale if late else windows.open
+            into = store.setdefault((number, unit), {}).setdefault(port, {})
+            self._sightings += sum([add_sighting(into, epc, sums) for epc, sums in found.items()])
 
     def _take(self, windows: ReaderWindows, batch: Batch) -> None:
         """Adds the reads of a batch to dictionaries, and counts them."""
@@ -252,11 +273,7 @@ class Windows:
     def _spill(self, readers: Collection[int]) -> None:
         """Puts what some readers have in columns into dictionaries."""
         for number, sightings in self._columns.spill(readers):
-            for key, found in sightings.items():
-                reader, port, unit = parts_of(key)
-                ports = self.readers[self.names[reader]].open.setdefault((number, unit), {})
-                into = ports.setdefault(port, {})
-                self._sightings += sum([add_sighting(into, epc, sums) for epc, sums in found.items()])
+            self._put(number, sightings)
 
     def redate(self, by: int) -> None:
         """Everything was read `by` microseconds, a multiple of `width`, later than was thought."""

@@ -2,7 +2,7 @@
 
 Everything that can make a read, a window or a tag unusual occurs: late and misdated reads, held reads, readers and
 antennas that go down, portals, foreign tags, antennas of the same zone, strays from other zones, antennas that nobody
-configured, counts of 0, clocks that are off, restarts, sudden leaps of time.
+configured, counts of 0, clocks that are off, restarts, sudden leaps of time, a gateway that has fallen behind.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ class _Maker:
         late, misdated = (0.0, 0.0) if self.calm else (chance.choice([0, 0.02, 0.2]), chance.choice([0, 0.005]))
         offset = chance.choice([0, 0, 123_456, -999])
         rate = chance.choice([30, 200, 800])
+        stuck, free = self.span() if chance.random() < 0.3 else (0, 0)  # meanwhile the gateway takes nothing
         t = START
         while t < START + 22 * SECOND:
             step = chance.randrange(20_000, 200_000)
@@ -183,7 +184,7 @@ class _Maker:
                 else:
                     body.append(pack.pack(tag, port, rssi, made, chance.choice([1] * 10 + [0, 2, 7, 65_535])))
             unit = RssiUnit.CENTI_DBM if fine else RssiUnit.DBM
-            arrival = t + chance.randrange(30_000)
+            arrival = (free if stuck < t < free else t) + chance.randrange(30_000)
             yield arrival, Batch(reader, arrival, Records(format, b"".join(body)), offset, unit)
 
 

@@ -24,7 +24,7 @@ from gateway.clock import wall
 from tests.support.claims import some
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
-SETTINGS = {"region": "NA", "reply_timeout": 0.25}
+SETTINGS = {"region": "NA", "reply_timeout": 0.4}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)

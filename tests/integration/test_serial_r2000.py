@@ -20,7 +20,7 @@ from drivers.emulators.serial.r2000 import R2000
 from drivers.serial.r2000 import FACTORY
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
-SETTINGS = {"reply_timeout": 0.15}
+SETTINGS = {"reply_timeout": 0.4}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)

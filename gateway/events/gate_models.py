@@ -15,6 +15,7 @@ from gateway.events.base import Count, FromWords, Time, Uid, strict
 from gateway.events.gate_parts import (
     ClosedWhy,
     GateEvidence,
+    HandheldProof,
     Item,
     Lengths,
     LikelyError,
@@ -319,15 +320,15 @@ class CrossedUnread(TypedDict):
 
 @strict
 class CameBack(TypedDict):
-    """A package that had left came back through a portal, which is that of `dock` if it is a dock's. No session of its
-    delivery is open there."""
+    """A package that had left came back through a portal, which is that of `dock` if it is a dock's, or was found by a
+    handheld outside the van. No session of its delivery is open there."""
 
     gate: Literal["came-back"]
     dock: Identifier | None
     uid: Uid
     manifest: str | None
     delivery: str | None
-    proof: PortalProof
+    proof: Annotated[PortalProof | HandheldProof, Field(discriminator="source")]
     evidence: GateEvidence
 
 

@@ -240,6 +240,15 @@ def test_a_count_that_was_closed_is_stated_although_the_power_was_cut_just_then(
     assert (count.data["rounds"]["ended_by"], count.data["session"]["note"]) == ("closed", "all of it")
 
 
+def test_what_was_read_for_a_zone_that_is_configured_no_more_is_counted_to_another():
+    items = ticked([*scene(), opened(20, "shelf", "vault"), swept(30, 7), swept(45, 8), closed(60, "vault")], 80)
+    floor = Floor(config(zones=SHELF))
+    run([item for item in items if when(item) <= at(40)], floor)
+    facts = run([item for item in items if when(item) > at(40)], floor.successor(config(zones=SHELF[:2])))
+    (count,) = of_type(facts, COUNT)
+    assert [read["uid"] for read in count.data["session"]["hand"]] == [uid(7), uid(8)]
+
+
 def test_foreign_tags_are_said_once_however_many_events_the_others_fill():
     floor = Floor(config(zones=SHELF, tags={"include": ["1A4060"]}))
     reads = Command(at(5), "reads", {"reader": "sled", "uids": [*map(uid, range(1_500)), "30" + "0" * 22]})

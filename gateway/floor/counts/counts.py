@@ -255,7 +255,7 @@ class Counts:
             read = (epcs[slot] for slot in by_zone[zone] if last[slot] >= start)
             passing = (epc for seen, epc in near[zone] if seen >= start)
             if count.session:
-                read = (epc for epc in {*read, *self.by_hand.fresh(count.session, count.zone)})
+                read = (epc for epc in sorted({*read, *self.by_hand.fresh(count.session, count.zone)}))
             count.close_round(t, read, passing, self._watched.dark(count.zone, t))
 
     def live(self, zone: str) -> dict[str, Any] | None:

@@ -229,9 +229,10 @@ class Sessions:
         if wanted.zone is not None:
             fitting = [self.at(wanted.zone)]
         else:
-            own = [one for one in self._open.values() if wanted.reader in one.devices]
-            fitting = [*(own or [one for one in self._open.values() if not one.devices])]
-        able = [one for one in fitting if one is not None and not one.closed and one.opened - LEEWAY <= when]
+            unclosed = [one for one in self._open.values() if not one.closed]
+            own = [one for one in unclosed if wanted.reader in one.devices]
+            fitting = [*(own or [one for one in unclosed if not one.devices])]
+        able = [one for one in fitting if one is not None and one.opened - LEEWAY <= when]
         return max(able, key=lambda one: (one.opened, one.id), default=None)
 
     @property
@@ -269,9 +270,14 @@ class Sessions:
         return [session.dump() for session in self._open.values()]
 
     def load(self, dump: Iterable[Mapping[str, Any]], running: set[str]) -> None:
-        """Takes over the sessions of which a count is still running."""
+        """Takes over the sessions of which a count is still running, and of their zones those that are still there:
+        what was read for another is counted to the first."""
         sessions = [Session.load(entry) for entry in dump]
         self._open = {session.id: session for session in sessions if session.id in running}
+        for session in self._open.values():
+            session.zones = [zone for zone in session.zones if zone in self._zones]
+            for read in session.reads.values():
+                read.zone = read.zone if read.zone in session.zones else session.zones[0]
 
 
 def _fact(session: Session, t: int, state: Literal["opened", "closed"], by: str, note: str) -> Fact:

@@ -27,7 +27,7 @@ from gateway.events.gate_models import (
     StockChanged,
     Verdict,
 )
-from gateway.events.gate_parts import GateEvidence, Item, Outcome, PortalProof, Proven, RevisedWhy, Tally
+from gateway.events.gate_parts import GateEvidence, HandheldProof, Item, Outcome, PortalProof, Proven, RevisedWhy, Tally
 from gateway.events.gate_parts import Set as SetName
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
@@ -247,7 +247,15 @@ class Reports:
         }
         return gate(MANIFESTS, t, data)
 
-    def came_back(self, portal: str, dock: str | None, uid: str, key: DeliveryKey, proof: PortalProof, t: int) -> Fact:
+    def came_back(
+        self,
+        portal: str,
+        dock: str | None,
+        uid: str,
+        key: DeliveryKey,
+        proof: PortalProof | HandheldProof,
+        t: int,
+    ) -> Fact:
         """A package that had left came back through a portal, perhaps that of a dock."""
         data: CameBack = {
             "gate": "came-back",

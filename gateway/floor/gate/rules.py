@@ -256,12 +256,12 @@ def shipped_once(case: Case, config: GateConfig) -> Outcome:
 
 def expired(case: Case, config: GateConfig) -> Outcome:
     """No date has come after which it must not be sold or used. A package without such a date has no limit."""
-    record = None if case.line is None else case.line.record
-    if record is None or record.expires is None:
+    if case.line is None:
         return HOLDS
-    if record.expires == "unknown":
+    record = case.line.record
+    if record is None or record.expires == "unknown":
         return Unknown("expiration date")
-    if record.expires <= case.now:
+    if record.expires is not None and record.expires <= case.now:
         return Blocked(f"since {rfc3339(record.expires)[:10]}")
     stale = _freshness("package record", record.as_of, case, config)
     return Unknown(stale) if stale else HOLDS

@@ -24,6 +24,7 @@ from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Override, Reads
 from gateway.floor.gate.manifest import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, outline
+from gateway.floor.gate.returns import Returns
 from gateway.floor.gate.saved import dump_session, load_session
 from gateway.floor.gate.session import RED, Dark, Ending, Session, Tag, Where, in_seconds, portal_proof, unwatched
 from gateway.floor.gate.shipped import Shipped
@@ -53,12 +54,12 @@ class Sessions:
     ) -> None:
         self._docks = {dock.id: dock for dock in config.docks}
         self._catalogue = catalogue
-        self._shipped = shipped
         self._dark = dark
         self._signals = signals
         self._reports = reports
         self._open: dict[str, Session] = {}
         self.unfinished = Unfinished(shipped)
+        self._returns = Returns(self._open, shipped, self.unfinished, reports)
         self._last = LastVerdicts()
         self.judges = Judges(config, catalogue, shipped, watch_lists, stock, self._open)
 
@@ -131,16 +132,8 @@ class Sessions:
         """A package passed inward, perhaps at a dock: it is on no van any more, whichever was loaded with it. Of the
         session at that dock the pass itself is the business."""
         here = None if dock is None else self._open.get(dock)
-        facts: list[Fact] = []
-        for session in [self._open[name] for name in sorted(self._open)]:
-            known = session.tags.get(p.uid)
-            if session is not here and not session.inbound and known is not None and known.where is not Where.OUTSIDE:
-                facts += self._passed(session, p)
-        key = self._shipped.key(p.uid, p.end)
-        own = here is not None and not here.inbound and here.key == key
-        if key is not None and not own and self.unfinished.came_back(p.uid, p.end, portal_proof(p)):
-            facts.append(self._reports.came_back(p.portal, dock, p.uid, key, portal_proof(p), p.end))
-        return facts
+        facts = [fact for session in self._returns.loaded_with(p.uid, here) for fact in self._passed(session, p)]
+        return facts + self._returns.came_back(here, p.portal, dock, p.uid, p.end, portal_proof(p))
 
     def recall(self, dock: str, uid: str, where: Where, t: int, item: Mapping[str, Any]) -> None:
         """Puts a package where an event says that it was decided to be, for a start that knows no more than that."""
@@ -160,9 +153,14 @@ class Sessions:
         proof: HandheldProof = {"source": "handheld", "reader": reads.reader, "time": rfc3339(when), "by": reads.by}
         facts: list[Fact] = []
         for uid in dict.fromkeys(reads.uids):
-            tag = session.found(uid, where, when, proof)
-            if tag is not None:
-                facts += self._judged(session, uid, tag, t)
+            others = self._returns.loaded_with(uid, session) if where is Where.OUTSIDE else []
+            for one in [*others, session]:
+                tag = one.found(uid, where, when, proof)
+                if tag is not None:
+                    facts += self._judged(one, uid, tag, t)
+            if where is Where.OUTSIDE:
+                portal = self._docks[session.dock].portal
+                facts += self._returns.came_back(session, portal, session.dock, uid, when, proof)
         return facts
 
     def _judged(self, session: Session, uid: str, tag: Tag, t: int) -> list[Fact]:

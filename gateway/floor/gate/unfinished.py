@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.events.gate_models import Sets
-from gateway.events.gate_parts import Confirmation, Override, PortalProof
+from gateway.events.gate_parts import Confirmation, HandheldProof, Override, PortalProof
 from gateway.floor.bounded import Bounded
 from gateway.floor.gate import verdict
 from gateway.floor.gate.manifest import DeliveryKey
@@ -75,7 +75,7 @@ class Unfinished:
         session.before, session.confirmed = left.unwatched, [*left.confirmed, *session.confirmed]
         return len(left.tags)
 
-    def came_back(self, uid: str, t: int, proof: PortalProof) -> bool:
+    def came_back(self, uid: str, t: int, proof: PortalProof | HandheldProof) -> bool:
         """A package that had left is back since `t`; False where a delivery was loaded with it after that."""
         tags = [tag for left in self._left.values() if (tag := left.tags.get(uid)) is not None]
         if any(tag.where is not Where.OUTSIDE and tag.last > t for tag in tags):

@@ -113,7 +113,31 @@ def says(code: int) -> Callable[[bytes], list[bytes]]:
     return lambda frame: [r2.frame_of(1, frame[3], bytes([code]))]
 
 
+def buffered(stale: bytes) -> Callable[[bytes], list[bytes]]:
+    """A reader with a buffer alone, in which there is something from before."""
+    buffer = [stale]
+
+    def answer(frame: bytes) -> list[bytes]:
+        if frame[3] == r2.Cmd.BUFFERED:
+            buffer.extend((EPC, EPC))
+            return [r2.frame_of(1, r2.Cmd.BUFFERED, bytes(9))]
+        taken = [
+            len(buffer).to_bytes(2, "big") + bytes([len(epc) + 4]) + b"\x30\x00" + epc + b"\x12\x34\x40\x8c\x02"
+            for epc in buffer
+        ]
+        buffer.clear()
+        return [r2.frame_of(1, r2.Cmd.TAKE_BUFFER, record) for record in taken or [b"\x38"]]
+
+    return answer
+
+
 R2000 = {
+    "reads into its buffer alone": Oddity(
+        but(SESSION, of_r2000, x8B=says(0x41), x89=says(0x41), **dict.fromkeys(("x80", "x91"), buffered(EPC[::-1])))
+    ),
+    "reads into its buffer and says nothing to the rest": Oddity(
+        but(SESSION, of_r2000, x8B=lambda _: [], x89=lambda _: [], **dict.fromkeys(("x80", "x91"), buffered(b"")))
+    ),
     "has no RSSI": Oddity(but(SESSION, of_r2000, x8B=round_of(TAG))),
     "has phase": Oddity(but(SESSION, of_r2000, x8B=round_of(TAG + b"\x37\x01\x02"))),
     "ends a round with more than others": Oddity(but(SESSION, of_r2000, x8B=round_of(TAG + b"\x37", bytes(9)))),

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from drivers.api import DriverContext, DriverError
 from drivers.serial.link import Link
+from drivers.serial.r2000.buffer import is_record, read_record
 from drivers.serial.r2000.frames import (
     BROADCAST,
     LEN_ANTENNA,
@@ -41,7 +42,7 @@ ROUND_PER_ANTENNA = 0.1
 FAST_PORTS = 4
 SILENT_ROUNDS = 3
 """Rounds without an end after which a reader is taken not to know them; a damaged answer costs one."""
-PLAIN_ROUND = b"\x01"
+ONE_ROUND = b"\x01"
 MAX_PORT = 16
 HARMLESS: frozenset[int] = frozenset({Code.NO_ANTENNA, Code.INVENTORY, Code.NO_TAG})
 
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     FAST = "fast"  # over up to four antennas, switched by the reader
     SESSION = "session"  # on the working antenna, in the session of the settings
     PLAIN = "plain"  # on the working antenna
+    BUFFERED = "buffered"  # on the working antenna, into a buffer that is taken out afterwards
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,8 +70,10 @@ class R2000Session(Session[R2000Settings]):
     def __init__(self, link: Link, context: DriverContext, settings: R2000Settings, running: asyncio.Event) -> None:
         super().__init__(link, context, settings, running)
         self._address = settings.address
-        self._kinds = [*Kind] if self._may_switch_fast() else [Kind.SESSION, Kind.PLAIN]
+        self._kinds = [*Kind] if self._may_switch_fast() else [Kind.SESSION, Kind.PLAIN, Kind.BUFFERED]
         self._proven = False  # a round of the first of these kinds has ended well
+        self._left_over = True  # what is in its buffer may be of long ago
+        self._records = 0  # taken out of the buffer so far
         self._silent = 0  # rounds in a row that had no end
         self._working = 0
         self._power: int | None = None
@@ -105,10 +109,25 @@ class R2000Session(Session[R2000Settings]):
                 antenna = self._working or antenna  # of more than four ports the report has only the low two bits
             self.rows.append((epc, antenna, rssi, channel + 1, now, 1))
             return True
+        if is_record(frame):
+            return self._record(frame, now)
         if frame[3] in ROUNDS and frame[1] == LEN_ANTENNA and frame[5] == Code.NO_ANTENNA:
             self._missing.add(frame[4] + 1)
             return True
         return self.answer(frame)
+
+    def _record(self, frame: bytes, now: int) -> bool:
+        try:
+            (epc, antenna, rssi, channel), reads, records = read_record(frame)
+        except ValueError as error:
+            self.puzzled(str(error), frame)
+            return False
+        if not self._left_over:
+            self.rows.append((epc, self._working or antenna, rssi, channel + 1, now, reads))
+        self._records += 1
+        if self._records >= records:
+            self.answer(frame)
+        return True
 
     def _mine(self, frame: bytes) -> bool:
         return frame[2] in (self._address, BROADCAST) or self._address == BROADCAST
@@ -248,8 +267,13 @@ class R2000Session(Session[R2000Settings]):
             return
         elif round_.kind is Kind.SESSION:
             request = session_round(self._address, self.settings.session)
+        elif round_.kind is Kind.PLAIN:
+            request = frame_of(self._address, Cmd.REALTIME, ONE_ROUND)
         else:
-            request = frame_of(self._address, Cmd.REALTIME, PLAIN_ROUND)
+            request = frame_of(self._address, Cmd.BUFFERED, ONE_ROUND)
+            if self._left_over:
+                await self._take_buffer()
+                self._left_over = False
         self._missing.clear()
         cmd = request[3]
         patience = self.settings.reply_timeout + ROUND_PER_ANTENNA * len(round_.ports)
@@ -261,9 +285,21 @@ class R2000Session(Session[R2000Settings]):
         )
         self._silent = 0 if end is not None else self._silent + 1
         if end is not None:
+            if round_.kind is Kind.BUFFERED and end[1] != LEN_ERROR:
+                await self._take_buffer()
             await self._ended(round_, end)
         elif self._silent >= SILENT_ROUNDS and not self._proven:
             self._simpler("it does not answer")
+
+    async def _take_buffer(self) -> None:
+        """What the last round has read, out of the buffer; what does not come whole is left in it or lost."""
+        self._records = 0
+        await self.exchange(
+            frame_of(self._address, Cmd.TAKE_BUFFER),
+            self._is(Cmd.TAKE_BUFFER),
+            patience=self.settings.reply_timeout,
+            extend=True,
+        )
 
     def _simpler(self, why: str) -> None:
         """The reader does not know this kind of round: from now on it is asked for another."""

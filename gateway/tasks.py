@@ -28,6 +28,18 @@ async def run_together(*work: Coroutine[Any, Any, object]) -> None:
         raise
 
 
+async def to_its_end(work: Coroutine[Any, Any, None], seconds: float) -> None:
+    """Waits for a coroutine that must not be left half done. Where the running task is cancelled meanwhile, it is given
+    so many seconds more to end, and CancelledError is raised after that."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=seconds)
+        task.cancel()
+        raise
+
+
 def loop_time() -> float:
     """The clock of the running event loop, in seconds."""
     return asyncio.get_running_loop().time()

@@ -29,7 +29,7 @@ from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.mqtt.suspects import Suspects
-from gateway.tasks import loop_time
+from gateway.tasks import loop_time, to_its_end
 from gateway.text import validated
 
 MAX_PAYLOAD = 1 << 20
@@ -61,6 +61,10 @@ MAX_RESPONSE_TOPIC = 1_024
 
 HANDLER_SECONDS = 30.0
 """For one command. The next ones wait for it."""
+
+FINISH_SECONDS = 5.0
+"""For the command that is being carried out when the broker of the configuration changes: the broker has it still, and
+sends it again, to be answered and not to be carried out twice."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -169,7 +173,7 @@ class Intake:
             if kind.startswith("cmd/"):
                 while len(self._answering) >= MAX_ANSWERING and not self._paused:
                     await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
-                await self._take_command(kind.removeprefix("cmd/"), message)
+                await to_its_end(self._take_command(kind.removeprefix("cmd/"), message), FINISH_SECONDS)
                 continue
             if kind == "ack":
                 self._take_ack(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -83,6 +84,39 @@ async def answers_to(*messages: Message, handler: Any = None) -> tuple[list[tupl
     with contextlib.suppress(asyncio.CancelledError):
         await running
     return connection.sent, stats
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_command_under_way_when_the_broker_changes_is_not_carried_out_again(
+    ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FINISH_SECONDS", 60.0 if ends else 0.01)
+    begun, may_end, known, carried_out = asyncio.Event(), asyncio.Event(), repeats.Repeats(), []
+
+    async def slow(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        await may_end.wait()
+        carried_out.append(name)
+        return {}
+
+    def serving(message: Message) -> tuple[Recorder, asyncio.Task[Any]]:
+        it = Intake(BASE, slow, lambda epoch, sequence: None, structlog.get_logger(), MqttStats(), repeats=known)
+        it._connection = connection = Recorder()  # type: ignore[assignment]
+        it.receive(message)
+        return connection, asyncio.create_task(it.run())
+
+    message = Message(BASE + "cmd/output", b"{}", packet_id=7)
+    _, before = serving(message)
+    await begun.wait()
+    before.cancel()
+    asyncio.get_running_loop().call_soon(may_end.set if ends else lambda: None)
+    with pytest.raises(asyncio.CancelledError):
+        await before
+    may_end.set()
+    connection, after = serving(replace(message, again=True))
+    await until(lambda: connection.sent)
+    after.cancel()
+    assert carried_out == ["output"]
 
 
 class Deaf(Recorder):

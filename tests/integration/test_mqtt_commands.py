@@ -316,8 +316,11 @@ async def test_three_thousand_commands_at_once_are_all_answered(broker: Broker, 
     assert len({orjson.loads(message.payload)["request"] for message in backend.on(DEFAULT)}) == 3000
 
 
-async def test_a_command_that_was_not_done_when_the_gateway_ended_is_done_by_the_next_one(broker: Broker) -> None:
+async def test_a_command_that_was_not_done_when_the_gateway_ended_is_done_by_the_next_one(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was never acknowledged, so the broker has it still."""
+    monkeypatch.setattr("gateway.mqtt.intake.FINISH_SECONDS", 0.1)
     begun = asyncio.Event()
 
     async def never(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def _tags(number: int) -> str:
             LedgerConfig(file=Path(folder) / "ledger.db"),
             "/rfid/bench/gateway",
             on_commit=lambda sequence: None,
-            on_dropped=lambda first, last, start, end: None,
+            on_dropped=lambda first, last, start, end: False,
             on_error=print,
             now=lambda: START,
             standby=Path(memory) / "standby.db",

@@ -133,7 +133,7 @@ async def _ledger(path: Path, *, history: bool) -> float:
             committed.set()
 
     ledger = Ledger(
-        LedgerConfig(file=path), SOURCE, on_commit=on_commit, on_dropped=lambda *_: None, on_error=print,
+        LedgerConfig(file=path), SOURCE, on_commit=on_commit, on_dropped=lambda *_: False, on_error=print,
         now=lambda: START,
     )  # fmt: skip
     found = ledger.start()

@@ -100,7 +100,7 @@ def _ledger(path: Path, on_commit: Callable[[int], None]) -> Ledger:
         LedgerConfig(file=path),
         "/rfid/bench/gateway",
         on_commit=on_commit,
-        on_dropped=lambda first, last, start, end: None,
+        on_dropped=lambda first, last, start, end: False,
         on_error=print,
         now=lambda: START,
     )

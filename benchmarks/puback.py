@@ -61,7 +61,7 @@ async def _round(folder: Path, port: int, mqtt: dict[str, Any]) -> tuple[float, 
         LedgerConfig(file=folder / "ledger.db"),
         source_of(config.site, config.gateway),
         on_commit=wake,
-        on_dropped=lambda *_: None,
+        on_dropped=lambda *_: False,
         on_error=print,
         now=clock.wall,
     )

@@ -18,11 +18,12 @@ from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Event, Fact
 from gateway.ledger.marks import Marks
+from gateway.ledger.operations import Append, GiveUp, Operation, PackedAppend
 from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.retention import Range
 from gateway.ledger.states import Checkpoint
-from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, PackedAppend
+from gateway.ledger.store import OpenedLedger
 from gateway.ledger.writer import Progress, Writer
 
 __all__ = ["Ledger", "LedgerStats", "OpenedLedger", "Quarantined"]
@@ -62,11 +63,11 @@ class Ledger:
     """The ledger, in front of its one thread. Build it inside a running event loop: callbacks are called there.
 
     `on_commit(sequence)`: events up to `sequence` are on disk. `on_dropped(first, last, start, end)`: the ledger is
-    over its limit and gives up these undelivered events; the callback must state the loss by `append` before it
-    returns, and loss and deletion are one commit. `on_error(LedgerError)`: a commit failed and will be tried again.
-    `on_finding(finding)`: the file is damaged, as `finding` says. `age` is the time by which `max_age` is measured,
-    `now` where nothing is said. `standby` is a file in memory-backed storage for checkpoints that need not go to disk;
-    without it all do.
+    over its limit and gives up these undelivered events; the callback states the loss by `append` before it returns
+    True, and loss and deletion are one commit. False: not now, and it is asked again. `on_error(LedgerError)`: a commit
+    failed and will be tried again. `on_finding(finding)`: the file is damaged, as `finding` says. `age` is the time by
+    which `max_age` is measured, `now` where nothing is said. `standby` is a file in memory-backed storage for
+    checkpoints that need not go to disk; without it all do.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Ledger:
         source: str,
         *,
         on_commit: Callable[[int], None],
-        on_dropped: Callable[[int, int, int, int], None],
+        on_dropped: Callable[[int, int, int, int], bool],
         on_error: Callable[[LedgerError], None],
         now: Callable[[], int],
         age: Callable[[], int] | None = None,
@@ -325,13 +326,21 @@ class Ledger:
 
     def _excess(self, range_: Range) -> None:
         """Lets the loss be stated, and gives the events up in the commit that holds the statement."""
-        held = self._held = []
+        held: list[Operation] = []
+        self._held, stated = held, False
         try:
-            self._on_dropped(range_.first, range_.last, range_.start, range_.end)
+            stated = self._on_dropped(range_.first, range_.last, range_.start, range_.end)
         finally:
             self._held = None
             self._writer.put(held)
-        self._put(GiveUp(range_.first, range_.last))
+            if not stated:
+                self._writer.excess_waits()
+        if stated:
+            self.give_up(range_.first, range_.last)
+
+    def give_up(self, first: int, last: int) -> None:
+        """Gives up events whose loss has been stated. Where they are gone already nothing changes."""
+        self._put(GiveUp(first, last))
 
     def _progress(self, progress: Progress) -> None:
         if progress.finding != self.finding:

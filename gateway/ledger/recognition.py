@@ -34,7 +34,8 @@ class Recognition:
     """The events behind the last checkpoint that have not been stated again. Each is recognised once.
 
     There may be a million of them, where a kill met a flood: of each only two hashes and a number are kept in memory.
-    `events` gives sequence numbers and payloads in order.
+    `events` gives sequence numbers and payloads in order. One that cannot be read is not recognised: it is stated
+    again, and the broker never sees the damaged one.
     """
 
     def __init__(self, events: Iterable[tuple[int, bytes]], source: str) -> None:
@@ -44,11 +45,16 @@ class Recognition:
         self._waiting: dict[int, int] = {}  # hash of the id to place in the two
         self._twice: defaultdict[int, list[int]] = defaultdict(list)  # further places of the same id
         self._alike: defaultdict[int, list[tuple[int, int]]] | None = None  # what is said to (place, hash of the id)
-        for place, (sequence, payload) in enumerate(events):
-            event = orjson.loads(payload)
+        for sequence, payload in events:
+            try:
+                event = orjson.loads(payload)
+                said = _said(event["type"], event["subject"], in_todays_words(event["data"]))
+                identity = int(event["id"][:16], 16)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+            place = len(self._sequences)
             self._sequences.append(sequence)
-            self._said.append(_hash(_said(event["type"], event["subject"], in_todays_words(event["data"]))))
-            identity = int(event["id"][:16], 16)
+            self._said.append(_hash(said))
             if self._waiting.setdefault(identity, place) != place:
                 self._twice[identity].append(place)
         self.restated = 0

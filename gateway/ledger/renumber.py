@@ -18,18 +18,22 @@ _UNDELIVERED = (
 )
 
 
-def renumber(db: sqlite3.Connection, source: str, epoch: str, settled: int) -> int:
+def renumber(db: sqlite3.Connection, source: str, epoch: str, settled: int) -> tuple[int, int]:
     """Gives the undelivered events, those behind `settled` and in quarantine, their places in `epoch`, in one
-    transaction; returns how many they are."""
+    transaction; returns how many they are, and how many are gone because they cannot be read."""
     (checkpoint,) = db.execute("SELECT checkpoint_sequence FROM ledger").fetchone()
-    number = included = 0
+    number = included = unread = 0
     prevhash = GENESIS
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute("CREATE TEMP TABLE renumbered AS SELECT * FROM event WHERE 0")
         for sequence, identity, topic, time, position, payload in db.execute(_UNDELIVERED, (settled,)):
-            old = orjson.loads(payload)
-            fact = Fact(old["type"], old["subject"], parse_rfc3339(old["time"]), old["data"])
+            try:
+                old = orjson.loads(payload)
+                fact = Fact(old["type"], old["subject"], parse_rfc3339(old["time"]), old["data"])
+            except (ValueError, KeyError, TypeError):
+                unread += 1
+                continue
             number += 1
             included = number if checkpoint is not None and sequence <= checkpoint else included
             event = seal(fact, source, epoch, number, prevhash)
@@ -49,4 +53,4 @@ def renumber(db: sqlite3.Connection, source: str, epoch: str, settled: int) -> i
     except BaseException:
         db.execute("ROLLBACK")
         raise
-    return number
+    return number, unread

@@ -20,11 +20,22 @@ _ATTEMPTS = 64
 """Places in the file that cannot be read and are stepped over, each time twice as far."""
 
 
+_QUARANTINED = (
+    "SELECT sequence, id, topic, time, payload FROM event "
+    "WHERE sequence <= ? AND sequence IN (SELECT sequence FROM quarantine) ORDER BY sequence LIMIT ?"
+)
+
+
 def salvage(path: Path) -> list[Saved]:
-    """The events that were not published yet, in order, as far as the file gives them."""
+    """The events that the broker has not taken, in order, as far as the file gives them: those in quarantine, and those
+    that were not published yet."""
     saved: list[Saved] = []
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
         after = _published(connection)
+        with contextlib.suppress(sqlite3.Error):
+            for sequence, identity, topic, time, payload in connection.execute(_QUARANTINED, (after, MOST)):
+                if _whole(sequence, identity, payload):
+                    saved.append((identity, topic, time, payload))
         for attempt in range(_ATTEMPTS):
             try:
                 for sequence, identity, topic, time, payload in connection.execute(
@@ -60,6 +71,7 @@ def _whole(sequence: int, identity: bytes, payload: bytes) -> bool:
     """Whether an event is what was written, as far as it says itself."""
     try:
         event = orjson.loads(payload)
-        return bool(event["sequence"] == sequence and event["id"] == identity.hex())
+        # What was saved before, from another file, stands up to 0 and has the number of its own epoch.
+        return bool((sequence <= 0 or event["sequence"] == sequence) and event["id"] == identity.hex())
     except (ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -75,9 +75,15 @@ class States:
         return Saved(self.parts(), position, sequence, meta)
 
     def parts(self) -> dict[str, bytes]:
-        """The state as of the newest checkpoint on disk."""
-        rows = self._db.execute("SELECT key, value, packed FROM part")
-        return {key: _unpack(value) if packed else value for key, value, packed in rows}
+        """The state as of the newest checkpoint on disk. A part that cannot be unpacked is empty, which is no part of
+        anything: it is built again from the events."""
+        found: dict[str, bytes] = {}
+        for key, value, packed in self._db.execute("SELECT key, value, packed FROM part"):
+            try:
+                found[key] = _unpack(value) if packed else value
+            except zstandard.ZstdError:
+                found[key] = b""
+        return found
 
     # ---- in the transaction of a group of operations
 

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import secrets
 import sqlite3
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import gmtime, strftime
-from typing import TypeAlias
 
 from gateway.config import LedgerConfig
 from gateway.errors import Damaged, LedgerError
-from gateway.events.envelope import GENESIS, Event, Fact, checked, seal
+from gateway.events.envelope import GENESIS, Event, checked, seal
 from gateway.ledger import inspection, lock, schema
 from gateway.ledger.inspection import Inspection
 from gateway.ledger.marks import Marks
+from gateway.ledger.operations import Append, GiveUp, Operation, PackedAppend
 from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.renumber import renumber
@@ -54,44 +52,6 @@ class OpenedLedger:
     fresh: bool
     clean: bool
     damage: str = ""
-
-
-@dataclass(slots=True, frozen=True)
-class Append:
-    """Facts that the floor stated about the input at `position`."""
-
-    facts: Sequence[Fact]
-    position: int
-
-
-@dataclass(slots=True, frozen=True)
-class PackedAppend:
-    """An `Append` of `number` facts, packed into a fraction of the memory: for facts that must wait."""
-
-    content: bytes
-    number: int
-    position: int
-
-    @staticmethod
-    def pack(append: Append) -> PackedAppend:
-        """Packs an `Append`, some ten times smaller."""
-        rows = [(fact.type, fact.place, fact.time, fact.data) for fact in append.facts]
-        return PackedAppend(zlib.compress(pickle.dumps(rows, 5), 1), len(rows), append.position)
-
-    def unpack(self) -> Append:
-        """The `Append` as it was."""
-        return Append([Fact(*row) for row in pickle.loads(zlib.decompress(self.content))], self.position)
-
-
-@dataclass(slots=True, frozen=True)
-class GiveUp:
-    """Events that go to make room; the loss has been stated by the operations before."""
-
-    first: int
-    last: int
-
-
-Operation: TypeAlias = Append | PackedAppend | Checkpoint | GiveUp | SetApart | Delivered
 
 
 class Store:
@@ -139,6 +99,8 @@ class Store:
                 return self._load(now, saved)
             except BaseException:
                 self._connection.close()
+                if self._standby is not None:
+                    self._standby.close()  # the next attempt is to find what is in it
                 raise
         except sqlite3.Error as error:
             raise schema.explain(error, self._path) from error
@@ -234,7 +196,7 @@ class Store:
         """The size of the file and of its write-ahead log."""
         size = 0
         for path in (self._path, f"{self._path}-wal"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 size += os.stat(path).st_size
         return size
 
@@ -284,12 +246,13 @@ class Store:
         if seen <= newest and not claimed:
             return ""
         self.epoch = _new_epoch(now)
-        number = renumber(self._connection, self._source, self.epoch, self.marks.settled)
+        number, unread = renumber(self._connection, self._source, self.epoch, self.marks.settled)
         self.marks = self._read_marks()
         ended = "lacked events" if claimed else f"ends at event {newest}"
         return (
             f"{self._path} {ended}, and {seen} had been committed: it was put back from an older copy, or its "
             f"write-ahead log was cut off; {number} events that were not delivered go on with new numbers"
+            f"{f', and {unread} cannot be read' if unread else ''}"
         )
 
     def _begin_epoch(self, now: int, saved: list[Saved]) -> None:
@@ -297,14 +260,20 @@ class Store:
 
         Events that were saved from the epoch before stand in front of it, up to row 0: they are published first.
         """
-        epoch = _new_epoch(now)
-        self._connection.execute(
-            "INSERT INTO ledger (only, epoch, source, clean) VALUES (1, ?, ?, 1)", (epoch, self._source)
-        )
-        before = -len(saved)
+        db, before = self._connection, -len(saved)
         rows = ((before + n, identity, topic, t, 0, body) for n, (identity, topic, t, body) in enumerate(saved, 1))
-        self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._connection.execute("UPDATE ledger SET published = ?, acknowledged = ?, given_up = ?", (before,) * 3)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute(
+                "INSERT INTO ledger (only, epoch, source, clean, published, acknowledged, given_up, stored) "
+                "VALUES (1, ?, ?, 1, ?, ?, ?, ?)",
+                (_new_epoch(now), self._source, before, before, before, len(saved)),
+            )
+            db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
 
     def _read_marks(self) -> Marks:
         db = self._connection
@@ -315,6 +284,8 @@ class Store:
         marks.delivered = acknowledged if self._by_acknowledgement else published
         marks.quarantined = db.execute("SELECT COUNT(*) FROM quarantine").fetchone()[0]
         self.retention.settled_moved(marks, before=0)
+        (oldest,) = db.execute("SELECT MIN(sequence) FROM event").fetchone()
+        marks.trimmed = min(0, (oldest or 0) - 1)  # those that were saved from an epoch before stand up to 0
         newest = db.execute("SELECT sequence, payload FROM event ORDER BY sequence DESC LIMIT 1").fetchone()
         self._prevhash = GENESIS
         if newest is not None and newest[0] > 0:

@@ -23,9 +23,10 @@ from gateway.config import LedgerConfig
 from gateway.errors import Damaged, LedgerError
 from gateway.ledger import inspection
 from gateway.ledger.marks import Marks
+from gateway.ledger.operations import Append, GiveUp, Operation, PackedAppend
 from gateway.ledger.retention import Range
 from gateway.ledger.schema import explain
-from gateway.ledger.store import Append, GiveUp, OpenedLedger, Operation, PackedAppend, Store
+from gateway.ledger.store import OpenedLedger, Store
 
 # Commits follow each other by at least this much. It costs an event 10 ms at most, and at 500 events/s it makes groups
 # of five where the disk is fast: each commit writes at least two pages of 4 kB, however little is in it.
@@ -131,6 +132,10 @@ class Writer:
                 self._marks_since = monotonic()
                 self._wake.notify()
 
+    def excess_waits(self) -> None:
+        """A loss could not be stated now: it is looked for again with the next commit."""
+        self._excess_stated = False
+
     def hurry(self) -> None:
         """Commits at once what is queued, even while waiting to try again after an error."""
         with self._wake:
@@ -169,9 +174,18 @@ class Writer:
         self._report(0, 0, 0.0)
         if self._store.inspection is not None:
             self._inspect_at = monotonic() + inspection.PACE
-        while self._turn():
+        while self._goes_on():
             pass
         self._finish()
+
+    def _goes_on(self) -> bool:
+        """One turn; False when it is time to end. Whatever fails in it is said, and the next one is taken: nobody else
+        has the file."""
+        try:
+            return self._turn()
+        except Exception as error:
+            self._failed(error)
+            return True
 
     def _turn(self) -> bool:
         """Waits for something to do and does it; False when it is time to end."""

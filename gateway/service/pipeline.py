@@ -227,6 +227,7 @@ class Pipeline:
         """Begins to take the floor's state, which `slices` go on with; returns the position up to which it holds."""
         self.finish_checkpoint()
         meta = {
+            "epoch": self._ledger.epoch,
             "journal": self._journal.id,
             "last_tick": str(self._last_tick),
             "age": str(self._clock.age()),

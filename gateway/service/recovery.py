@@ -21,7 +21,7 @@ from gateway.floor import Floor
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.snapshot import Unreadable
-from gateway.inputs import ClockStep, Command, Restart, Room, Tick
+from gateway.inputs import ClockStep, Command, Dropped, Restart, Room, Tick
 from gateway.ledger.journal import Journal, JournalState
 from gateway.ledger.ledger import Ledger, OpenedLedger
 from gateway.ops.logs import Logger
@@ -164,18 +164,29 @@ async def _replay(floor: Floor, found: OpenedLedger, state: JournalState, ledger
         tail.kept = tail.last_tick
         async for events in _committed(ledger, found.checkpoint_sequence):
             tail.kept += floor.apply([payload for _, payload in events])
-            tail.last_tick = max([tail.last_tick, *(event_time(payload) for _, payload in events)])
+            tail.last_tick = max([tail.last_tick, *(_time_of(payload) for _, payload in events)])
         journal.begin(found.position)
         return tail
+    same_numbers = found.meta.get("epoch") == found.epoch
     for position, item in journal.read(after=found.position):
         say = partial(_say, ledger, position)
         say(floor.feed(item, say))
         tail.replayed += 1
+        if isinstance(item, Dropped) and same_numbers:  # whose loss is stated, now or before
+            ledger.give_up(item.first, item.last)
         if isinstance(item, Command):
             tail.commands.append(item)
         if isinstance(item, Tick | ClockStep | Restart):
             tail.last_tick = max(tail.last_tick, item.t)
     return tail
+
+
+def _time_of(payload: bytes) -> int:
+    """The time of an event, 0 where it cannot be read."""
+    try:
+        return event_time(payload)
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _say(ledger: Ledger, position: int, facts: list[Fact]) -> None:

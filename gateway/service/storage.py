@@ -49,6 +49,7 @@ class Storage:
         self._stop = stop
         self._committed = committed
         self._failing = False
+        self._recovered = False
         self._clock = clock
         self._log = log
         self._sparse = SparseLog(log)
@@ -89,6 +90,7 @@ class Storage:
         self.pipeline = await recover(
             config, found, self.ledger, journal, recorder, self._clock, self._log, memory.room(config)
         )
+        self._recovered = True
         self.history.zones = lambda: self.pipeline.zones
         await self.ledger.flush()
         last = int(found.meta.get("last_tick", 0))
@@ -130,10 +132,13 @@ class Storage:
         if isinstance(error, Damaged) and self._config.ledger.on_damage == "set-aside":
             self._stop("the ledger is damaged: the next start sets it aside")
 
-    def _dropped(self, first: int, last: int, start: int, end: int) -> None:
-        """The ledger was full and gives up these events."""
+    def _dropped(self, first: int, last: int, start: int, end: int) -> bool:
+        """The ledger was full and gives up these events; not before the pipeline is there, which says so."""
+        if not self._recovered:
+            return False
         self._log.error("the ledger is full: its oldest events were given up", first=first, last=last)
         self.pipeline.dropped(first, last, start, end)
+        return True
 
     async def history_caught_up(self) -> None:
         """The history holds every event, or has had its time: what it does not hold it takes in at the next start."""

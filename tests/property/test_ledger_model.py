@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.config import LedgerConfig
+from gateway.ledger.operations import Append, GiveUp, Operation
 from gateway.ledger.quarantine import Delivered, SetApart
-from gateway.ledger.store import Append, Checkpoint, GiveUp, Operation, Store
+from gateway.ledger.states import Checkpoint
+from gateway.ledger.store import Store
 from tests.support.ledgers import SOURCE, START, facts
 
 MAX_EVENTS = 1000

@@ -52,7 +52,7 @@ class Victim:
             LedgerConfig(file=directory / "ledger.db"),
             SOURCE,
             on_commit=lambda sequence: None,
-            on_dropped=lambda *range_: None,
+            on_dropped=lambda *range_: False,
             on_error=lambda error: sys.exit(f"unexpected: {error}"),
             now=lambda: START,
             standby=directory / "journal" / "standby.db",

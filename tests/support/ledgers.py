@@ -50,10 +50,11 @@ class TestLedger(Ledger):
             standby=standby,
         )
 
-    def _state_loss(self, first: int, last: int, start: int, end: int) -> None:
+    def _state_loss(self, first: int, last: int, start: int, end: int) -> bool:
         """As the floor does."""
         self.dropped.append((first, last, start, end))
         self.append([Fact(LOSS, "ledger", end, {"first": first, "last": last})], 0)
+        return True
 
     async def numbers(self) -> list[int]:
         """The sequence numbers of every event that can be read."""

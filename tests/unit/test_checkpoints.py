@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,47 @@ async def test_who_waits_for_the_disk_waits_for_the_checkpoint_that_goes_there(s
     assert not waiting.done()
     site.pipeline.release(on_disk)
     await asyncio.wait_for(waiting, 60)
+
+
+async def test_events_whose_loss_was_stated_before_a_crash_are_given_up_behind_it(tmp_path: Path) -> None:
+    """The statement was journalled, and the process killed before it and the deletion were on disk."""
+    log, clock = structlog.testing.CapturingLogger(), Clock()
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    async with storage(config(before), clock, log) as (kept, pipeline):
+        pipeline.take(ReaderUp("r1", clock.t))
+        site = Site(before, clock, kept, pipeline)
+        site.live(20, *range(10))
+        assert await site.checkpoints.take()
+        assert kept.ledger.stats().sequence >= 10
+        pipeline.dropped(1, 5, T0, T0)
+        await kept.ledger.flush()
+        shutil.copytree(before, after)
+    async with storage(config(after), clock, log) as (kept, pipeline):
+        await kept.ledger.flush()
+        assert [sequence for sequence, _ in await kept.ledger.committed(0, 1, 1 << 20)] == [6]
+        lost = [event["data"] for event in await events(kept) if event["data"].get("cause") == "ledger-full"]
+        assert len(lost) == 1, "it is stated once"
+
+
+@pytest.mark.parametrize("epoch", ["", "20260101T000000Z-00000000"])
+async def test_numbers_of_another_epoch_give_nothing_up(tmp_path: Path, epoch: str) -> None:
+    log, clock = structlog.testing.CapturingLogger(), Clock()
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    async with storage(config(before), clock, log) as (kept, pipeline):
+        pipeline.take(ReaderUp("r1", clock.t))
+        site = Site(before, clock, kept, pipeline)
+        site.live(20, *range(10))
+        pipeline.checkpoint()
+        pipeline.dropped(1, 5, T0, T0)
+        await kept.ledger.flush()
+        shutil.copytree(before, after)
+    with sqlite3.connect(next(after.glob("**/ledger.db"))) as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    db.close()
+    for standby in after.glob("**/standby.db*"):
+        standby.unlink()
+    async with storage(config(after), clock, log) as (kept, pipeline):
+        await kept.ledger.flush()
+        assert [sequence for sequence, _ in await kept.ledger.committed(0, 1, 1 << 20)] == [1]

@@ -77,7 +77,7 @@ class Release:
             config.ledger,
             source_of(config.site, config.gateway),
             on_commit=lambda sequence: None,
-            on_dropped=lambda *dropped: None,
+            on_dropped=lambda *dropped: False,
             on_error=lambda error: None,
             now=lambda: now,
             standby=config.journal.directory / "standby.db",

@@ -49,6 +49,9 @@ RETRY = 10.0
 TIDY_EVERY, TIDY_REST = 86_400.0, 0.5
 """Seconds between two looks at what is too old, and between two portions of one."""
 
+DAMAGES = 3
+"""Times that SQLite has called the file damaged, after which it is set aside and made again: it does not heal."""
+
 ANSWER_TIME = 10.0
 """Seconds that a question may take before it is given up."""
 
@@ -104,6 +107,10 @@ class History:
         self.noticed = 0
         """Goes up when the file is opened, and with every portion that says something of alarms or losses."""
         self.problem = ""
+        self._renewed = False
+        self._damages = 0
+        self._damage: sqlite3.Error | None = None
+        """What an answer met, for `run` to deal with."""
 
     def wake(self) -> None:
         """There are new events in the ledger, or may be."""
@@ -116,6 +123,7 @@ class History:
                 try:
                     await self._follow()
                 except Exception as error:  # whatever it is, events are worth more than answers
+                    self._damages += _is_damage(error)
                     before, self.problem = self.problem, f"{self._path}: {str(error) or type(error).__name__}"
                     if self.problem != before:
                         self._log.error("the history cannot be written; it is tried again", reason=self.problem)
@@ -148,6 +156,9 @@ class History:
                     await work
                 raise Refused(f"the history took more than {ANSWER_TIME:.0f} s: ask for less") from None
             except (HistoryError, sqlite3.Error) as error:
+                if isinstance(error, sqlite3.Error) and _is_damage(error):
+                    self._damage = error
+                    self.wake()
                 raise Refused(f"the history cannot be asked now: {error}") from error
 
     async def asked(self, name: str, args: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -177,6 +188,9 @@ class History:
             while True:
                 await self._stand_back()
                 self._wake.clear()
+                if self._damage is not None:
+                    damage, self._damage = self._damage, None
+                    raise damage
                 began = monotonic()
                 portion = await self._read(self.sequence, PORTION, PORTION_BYTES)
                 if portion:
@@ -229,18 +243,23 @@ class History:
     def _open(self) -> Store:
         """Opens the file in the thread that writes; one that cannot be used is set aside and made again."""
         try:
-            return Store(self._path)
+            if self._damages < DAMAGES:
+                return Store(self._path)
+            reason = self.problem
         except HistoryError as error:
             reason = str(error)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # locked, full, not to be opened: nothing that a new file would mend
             reason = str(error)
-        kept = set_aside(self._path)
+        kept, self._damages, self._renewed = set_aside(self._path), 0, True
         self._log.error("the history is made again from the ledger", reason=reason, kept=str(kept))
         return Store(self._path)
 
     def _answer(self, question: Callable[[Questions], _T]) -> _T:
+        if self._renewed:
+            self._close_reader()  # it has the file that was set aside
+            self._renewed = False
         if self._reader is None:
             self._reader = schema.open_reader(self._path)
         try:
@@ -253,6 +272,12 @@ class History:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether SQLite says that what is in the file is damaged, and not that it cannot be had just now."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def set_aside(path: Path) -> Path:

@@ -60,6 +60,23 @@ def set_aside(path: Path, now: int) -> Path:
     return path.with_name(name)
 
 
+def successor(path: Path) -> Path:
+    """Where the ledger is made that comes after the one at `path`."""
+    return path.with_name(f"{path.name}.next")
+
+
+def take_place(path: Path) -> None:
+    """Puts the successor in the place of a ledger that was set aside, where that is not done yet."""
+    if not path.exists() and successor(path).exists():
+        successor(path).rename(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, with what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def _published(connection: sqlite3.Connection) -> int:
     try:
         return int(connection.execute("SELECT published FROM ledger").fetchone()[0])

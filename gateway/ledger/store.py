@@ -26,7 +26,7 @@ from gateway.ledger.quarantine import Delivered, Quarantine, SetApart
 from gateway.ledger.recognition import Recognition
 from gateway.ledger.renumber import renumber
 from gateway.ledger.retention import Range, Retention
-from gateway.ledger.salvage import Saved, salvage, set_aside
+from gateway.ledger.salvage import Saved, remove, salvage, set_aside, successor, take_place
 from gateway.ledger.standby import Standby
 from gateway.ledger.states import Checkpoint, States
 from gateway.ledger.witness import Witness
@@ -76,27 +76,46 @@ class Store:
         self._lock = lock.lock(self._path.with_name(self._path.name + ".lock"), str(self._path))
         try:
             try:
+                take_place(self._path)
                 if found := inspection.known(self._path):
                     raise schema.damaged(self._path, found)
-                return self._open(now, [])
+                opened = self._open(now)
+                remove(successor(self._path))  # of an attempt that was broken off, before the file was put right
+                return opened
             except Damaged as damage:
                 if self._settings.on_damage == "stop":
                     raise
                 saved = salvage(self._path)
+                self._make_successor(now, saved)
                 kept = set_aside(self._path, now)
+                take_place(self._path)
                 words = f"{damage}. It is kept as {kept.name}; {len(saved)} events of it are published first"
-                return replace(self._open(now, saved), damage=words)
+                return replace(self._open(now), damage=words)
         except BaseException:
             os.close(self._lock)
             raise
 
-    def _open(self, now: int, saved: list[Saved]) -> OpenedLedger:
+    def _make_successor(self, now: int, saved: list[Saved]) -> None:
+        """The ledger that comes after a damaged one, whole before that is moved: where the disk is full, or the process
+        killed, what was saved is still there at the next attempt."""
+        path = successor(self._path)
+        remove(path)
+        try:
+            self._connection = schema.connect(path)
+            try:
+                self._begin_epoch(now, saved)
+            finally:
+                self._connection.close()
+        except sqlite3.Error as error:
+            raise schema.explain(error, path) from error
+
+    def _open(self, now: int) -> OpenedLedger:
         self.inspection = None  # of the file that was set aside, if there was one
         try:
             self._connection = schema.connect(self._path)
             self._inode = self._path.stat().st_ino
             try:
-                return self._load(now, saved)
+                return self._load(now)
             except BaseException:
                 self._connection.close()
                 if self._standby is not None:
@@ -200,10 +219,10 @@ class Store:
                 size += os.stat(path).st_size
         return size
 
-    def _load(self, now: int, saved: list[Saved]) -> OpenedLedger:
+    def _load(self, now: int) -> OpenedLedger:
         db = self._connection
         if db.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0:
-            self._begin_epoch(now, saved)
+            self._begin_epoch(now, [])
         epoch, source, clean = db.execute("SELECT epoch, source, clean FROM ledger").fetchone()
         if source != self._source:
             raise LedgerError(

@@ -1,7 +1,7 @@
 """Switches the outputs that the gate wants: stack lights, buzzers, interlocks on the readers' general purpose outputs.
 
 A light that could not be switched is tried again for as long as it should be otherwise, and every output of a reader
-is set anew when the reader is back: a light must not tell of yesterday.
+is set anew when the reader is back: a light must not tell of yesterday. No reader waits for another, which may be slow.
 """
 
 from __future__ import annotations
@@ -46,14 +46,22 @@ class Lights:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            for place, level in list(self._wanted.items()):
+        at_work: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                for reader in {reader for reader, _ in self._wanted}:
+                    if reader not in at_work or at_work[reader].done():
+                        at_work[reader] = group.create_task(self._switch_all(reader), name=f"outputs of {reader}")
+
+    async def _switch_all(self, reader: str) -> None:
+        """Until every output of a reader is as it ought to be."""
+        while wanted := [(place, level) for place, level in self._wanted.items() if place[0] == reader]:
+            for place, level in wanted:
                 await self._switch(place, level)
-            if self._wanted:
+            if any(place[0] == reader for place in self._wanted):
                 await asyncio.sleep(_AGAIN)
-                self._changed.set()
 
     async def _switch(self, place: tuple[str, int], level: bool) -> None:
         reader, port = place

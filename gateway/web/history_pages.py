@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -164,7 +165,9 @@ class HistoryPages:
             found = await whole(question, partial(self._ask, question), asked)
             if found is None:
                 raise HTTPException(400, "That is too much for one file: ask for a part of it, with at or before.")
-            return downloads.answer(f"{question}-{name}" if key is not None else question, *make(found))
+            # In a thread: a hundred thousand lines take seconds.
+            title = f"{question}-{name}" if key is not None else question
+            return await asyncio.to_thread(downloads.answer, title, *make(found))
 
         return download
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError
+from gateway.ledger import store as store_module
 from gateway.ledger.inspection import note
 from gateway.ledger.store import Store
 from tests.support.ledgers import SECOND, SOURCE, START, TestLedger, facts, until
@@ -70,8 +71,8 @@ async def test_an_epoch_begins_with_all_that_was_saved_or_not_at_all(path: Path)
     store = Store(LedgerConfig(file=path), SOURCE)
     saved = Cut([(b"\0" * 32, "topic", START, b"{}")] * 3)
     with pytest.raises(KeyboardInterrupt):
-        store._open(START, saved)
-    connection = sqlite3.connect(path)
+        store._make_successor(START, saved)
+    connection = sqlite3.connect(path.with_name("ledger.db.next"))
     assert connection.execute("SELECT COUNT(*) FROM ledger").fetchone()[0] == 0
     connection.close()
 
@@ -197,3 +198,31 @@ async def test_what_was_saved_leaves_as_all_events_do(path: Path) -> None:
     await until(lambda: ledger.stats().stored == 1, 60)
     assert [sequence for sequence, _ in await ledger.committed(-100, 100, 1 << 20)] == [2]
     await ledger.close()
+
+
+@pytest.mark.parametrize("step", ["_make_successor", "set_aside", "take_place", "_open"])
+async def test_what_was_saved_is_there_wherever_the_setting_aside_was_broken_off(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """By a kill, or a disk that is full."""
+    ledger = TestLedger(path)
+    ledger.start()
+    ledger.append(facts(1, 5), 5)
+    await ledger.close()
+    spoil(path)
+    with monkeypatch.context() as patch:
+        calls = iter([False, True] if step == "take_place" else [True])
+
+        def fails(*args: Any) -> None:
+            if next(calls):
+                raise OSError(28, "No space left on device")
+
+        patch.setattr(Store if step.startswith("_") else store_module, step, fails)
+        with pytest.raises(OSError, match="No space left"):
+            Store(LedgerConfig(file=path, on_damage="set-aside"), SOURCE).open(START)
+    ledger = TestLedger(path, on_damage="set-aside")
+    ledger.start()
+    events = await ledger.read(ledger.stats().published, 100, 1 << 20)
+    assert [orjson.loads(event.payload)["data"]["number"] for event in events] == [1, 2, 3, 4, 5]
+    await ledger.close()
+    assert not path.with_name("ledger.db.next").exists()

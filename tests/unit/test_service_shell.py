@@ -251,6 +251,32 @@ async def test_an_output_is_switched_again_until_it_is_as_wanted_and_said_once()
     assert len(log.calls) == 1
 
 
+@pytest.mark.looptime
+async def test_a_reader_that_does_not_answer_keeps_no_light_of_another_dark() -> None:
+    switched: list[tuple[str, float]] = []
+
+    def driver_of(reader: str) -> SimpleNamespace:
+        async def set_output(port: int, state: bool) -> None:
+            await asyncio.sleep(20 if reader == "slow" else 0)
+            switched.append((reader, asyncio.get_running_loop().time() - began))
+
+        return SimpleNamespace(driver=SimpleNamespace(set_output=set_output))
+
+    gate = SimpleNamespace(outputs=lambda: [("slow", 1, True), ("quick", 1, True)])
+    lights = Lights(lambda: gate, SimpleNamespace(get=driver_of), QUIET())  # type: ignore[arg-type,return-value]
+    running = asyncio.ensure_future(lights.run())
+    began = asyncio.get_running_loop().time()
+    lights.look()
+    await asyncio.sleep(5)
+    gate.outputs = lambda: [("quick", 1, False)]
+    lights.look()
+    await asyncio.sleep(30)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert [(reader, round(when)) for reader, when in switched] == [("quick", 0), ("quick", 5), ("slow", 20)]
+
+
 # ---- health and metrics
 
 

@@ -22,6 +22,8 @@ NEEDED = 0.9
 OUT, IN, BACK = Likelihood(0.0, 0.995, 0.005), Likelihood(0.995, 0.0, 0.005), Likelihood(0.0005, 0.0005, 0.999)
 PERHAPS = Likelihood(0.02, 0.75, 0.15, 0.08)
 """Out is not certain enough by itself."""
+ALMOST = Likelihood(0.0, 0.9, 0.1)
+"""Out is certain enough (0.947), where it was seen often enough."""
 
 
 def side(*powers: float, start: float = 0.0) -> Profile:
@@ -100,6 +102,41 @@ VERDICTS = {
         "undetermined",
         None,
         None,
+    ),
+    "almost certain, and seen in three windows by a side": (
+        case(likelihood=ALMOST, outside=side(5, 9, 5, start=2)),
+        [],
+        "undetermined",
+        "out",
+        "too close to call",
+    ),
+    "almost certain, and seen in four windows by each side": (
+        case(likelihood=ALMOST, outside=side(5, 9, 9, 5, start=2)),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
+    "almost certain, seen in three windows, with the photo-eyes": (
+        case(likelihood=ALMOST, outside=side(5, 9, 5, start=2), photo_eyes=Direction.OUT),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
+    "almost certain, seen in three windows, and its load went out": (
+        case(likelihood=ALMOST, outside=side(5, 9, 5, start=2)),
+        load(OUT),
+        "out",
+        None,
+        "both sides",
+    ),
+    "certain, and seen in two windows by a side": (
+        case(outside=side(9, 9, start=2)),
+        [],
+        "out",
+        None,
+        "both sides",
     ),
     "seen in two windows, its load went out": (
         case(likelihood=PERHAPS, inside=side(1), outside=side(1)),

@@ -60,6 +60,10 @@ SWELL = 4.0
 LEAST_WINDOWS = 4
 """Windows that a side must have seen the tag in: a second is the least in which something is seen to come and go."""
 
+SURE_OF_FEW = 0.97
+"""Least posterior of a direction of a tag by itself that a side saw in less than LEAST_WINDOWS: what stands there and
+is read now and then shows one side and then the other by chance."""
+
 UNLIKE = 10**1.5
 """Largest factor of received power (15 dB) between the sides of a tag that is said to have turned back: beyond that a
 bad cable or a metal package looks the same."""
@@ -123,7 +127,7 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     by_itself = max(alone.inward, alone.outward) >= needed
     seen_back = not by_itself and walked_alone.turned_back >= SURELY_BACK  # no load takes along what was seen to turn
     likely = sure >= needed and not seen_back
-    if likely and _was_there(case, way, companions) and (not stays or _changed_sides(case, way)):
+    if likely and _was_there(case, way, companions, sure) and (not stays or _changed_sides(case, way)):
         return Verdict(
             way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=companions.number
         )
@@ -214,10 +218,13 @@ def _parts(side: Profile, at: float) -> tuple[float, float]:
     return before, math.fsum(entry.power for entry in side.bins) - before
 
 
-def _was_there(case: Case, way: Direction, companions: Companions) -> bool:
-    """Whether there is more to show that a tag was on both sides than one read."""
+def _was_there(case: Case, way: Direction, companions: Companions, sure: float) -> bool:
+    """Whether there is more to show that a tag was on both sides than one read, and more than a few where it is not
+    quite `sure` which way it went."""
+    if companions.number >= MANY or case.photo_eyes is way:
+        return True
     fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
-    return fewest >= TWICE or companions.number >= MANY or case.photo_eyes is way
+    return fewest >= (TWICE if sure >= SURE_OF_FEW else LEAST_WINDOWS)
 
 
 def _windows(case: Case) -> int:

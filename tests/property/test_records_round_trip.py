@@ -19,11 +19,13 @@ from drivers.api import (
     Row,
     RssiUnit,
 )
+from gateway.clock import EARLIEST, LATEST
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Tick
 from gateway.ledger.segment import Header, Segment, encode_header, encode_record
 from gateway.recording.read import RecordError, encode, read_items
 
-times = st.integers(-(10**15), (1 << 63) - 1)
+reader_times = st.integers(-(10**15), (1 << 63) - 1)
+times = st.integers(EARLIEST, LATEST)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ports = st.integers(0, 65535)
 flags = st.booleans()
@@ -38,7 +40,7 @@ json = st.recursive(
 def batches(draw: st.DrawFn) -> Batch:
     unit, phase = draw(st.sampled_from(RssiUnit)), draw(flags)
     rssi = st.integers(-128, 127) if unit is RssiUnit.DBM else st.integers(-32768, 32767)
-    columns = [st.binary(max_size=62), ports, rssi, ports, times, st.integers(1, 65535)]
+    columns = [st.binary(max_size=62), ports, rssi, ports, reader_times, st.integers(1, 65535)]
     if phase:
         columns += [st.integers(0, 65535), st.integers(-32768, 32767)]
     rows: list[Row] = draw(st.lists(st.tuples(*columns), min_size=1, max_size=5))

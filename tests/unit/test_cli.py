@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -34,12 +38,27 @@ def test_a_full_disk_is_said(command: list[str], tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"rfid-gateway: [Errno 28] No space left on device\n")
 
 
+def _until_it_waits(process: subprocess.Popen[bytes]) -> None:
+    """Until a process has taken all that was written to it, and sleeps until more comes."""
+    assert process.stdin is not None
+    deadline = time.monotonic() + 60
+    while _unread(process.stdin) or Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
+        assert time.monotonic() < deadline, "it does not read"
+        time.sleep(0.01)
+
+
+def _unread(pipe: IO[bytes]) -> int:
+    """Bytes in a pipe that nobody has read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_somebody_presses_ctrl_c(command: list[str]) -> None:
     with subprocess.Popen([*command, "-"], stdin=-1, stdout=subprocess.DEVNULL, stderr=-1, cwd=ROOT) as waiting:
         assert waiting.stdin is not None
         assert waiting.stderr is not None
         waiting.stdin.write(READS.encode() * 5_000)  # more than a pipe holds: it reads
         waiting.stdin.flush()
+        _until_it_waits(waiting)  # Python forgets a signal that comes just before it begins to wait
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(60) == 130
         assert waiting.stderr.read() == b""

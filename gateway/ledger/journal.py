@@ -194,8 +194,12 @@ class Journal:
                 os.close(descriptor)
         self._file = self._lock = -1
 
+    def _files(self) -> list[Path]:
+        """The segments that are there, in order. What is called otherwise is none of ours."""
+        return sorted(path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+
     def _find(self) -> JournalState:
-        paths = sorted(self._directory.glob(f"*{_SUFFIX}"))
+        paths = self._files()
         torn = self._drop_unfinished(paths)
         if not paths:
             self._discard(0)
@@ -259,7 +263,7 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-        for path in self._directory.glob(f"*{_SUFFIX}"):
+        for path in self._files():
             path.unlink()
         self._segments.clear()
         self._used = 0

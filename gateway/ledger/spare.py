@@ -33,7 +33,8 @@ class Spares:
     def open(self) -> None:
         """Takes over what the last process left, and one at least."""
         self._in_memory = _is_tmpfs(self._directory)
-        self._paths = [path for path in sorted(self._directory.glob(f"*{_SUFFIX}")) if not path.stat().st_size]
+        ours = [path for path in sorted(self._directory.glob(f"*{_SUFFIX}")) if path.stem.isdecimal()]
+        self._paths = [path for path in ours if not path.stat().st_size]
         self._made = max((int(path.stem) for path in self._paths), default=0)
         self.fill(1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from gateway.recording.blocks import HEADER_BYTES, Broken, Header, decode_body, 
 _PREFIX = "reads-"
 _SUFFIXES: Mapping[str, str] = {"raw": ".raw", "lines": ".jsonl"}
 _NAME_TIME = "%Y%m%dT%H%M%S.%fZ"
+_NAME = re.compile(_PREFIX + r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z")
 
 # Sixteen files, so that deleting the oldest gives up a sixteenth, each of a size that an editor still opens.
 _FILES = 16
@@ -155,9 +157,9 @@ class Recording:
 
 
 def recordings(directory: Path) -> list[Path]:
-    """The files of a recording, oldest first."""
+    """The files of a recording, oldest first. What is called otherwise is somebody's own, such as a copy."""
     found = [path for suffix in _SUFFIXES.values() for path in directory.glob(f"{_PREFIX}*{suffix}")]
-    return sorted(found, key=lambda path: path.stem)
+    return sorted((path for path in found if _NAME.fullmatch(path.stem)), key=lambda path: path.stem)
 
 
 def _last_block(path: Path) -> tuple[int, Header | None]:

@@ -42,13 +42,14 @@ class Alarms:
         self._losses: list[Unwatched] = []
         self.known = False
         """Whether the history has been asked at all: before that, nothing is known of alarms."""
+        self._problem = ""  # why the history could not be asked
         self._history = history
         self._changed = changed
         self._log = log
 
     def problem(self) -> str:
         """Why it is not known which alarms are open; nothing where it is."""
-        return self._history.problem
+        return self._history.problem or self._problem
 
     def by_state(self) -> dict[str, int]:
         """How many are raised, and of how many somebody has taken note. Those that are not kept count as raised."""
@@ -91,9 +92,11 @@ class Alarms:
                     for notice in notices:
                         self._say(notice)
                     await self._look()
+                self._problem = ""
                 await self._history.until_noticed(noticed)
-            except Refused as error:
-                self._log.error("it is not known which alarms are open; it is tried again", reason=str(error))
+            except Exception as error:  # whatever it is, events are worth more than answers
+                self._problem = str(error) if isinstance(error, Refused) else repr(error)
+                self._log.error("it is not known which alarms are open; it is tried again", reason=self._problem)
                 await asyncio.sleep(RETRY)
 
     async def _news(self, after: Source | None) -> list[Notice]:

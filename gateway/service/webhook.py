@@ -66,9 +66,10 @@ class Webhook:
                         sent = notice.event
                         await asyncio.to_thread(self._write, sent)
                 await self._history.until_noticed(noticed)
-            except (Refused, OSError) as error:
+            except Exception as error:  # whatever it is, events are worth more than answers
+                reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
                 self._log.error(
-                    "alarms cannot be sent now; it is tried again", webhook=self._config.name, reason=str(error)
+                    "alarms cannot be sent now; it is tried again", webhook=self._config.name, reason=reason
                 )
                 await asyncio.sleep(LONGEST_PAUSE / 10)
 

@@ -489,3 +489,15 @@ def test_a_journal_that_cannot_begin_anew_says_so_until_it_can(tmp_path: Path) -
     journal.append(Tick(T))
     assert journal.problem == ""
     journal.close()
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    others = [tmp_path / "copy.journal", tmp_path / "copy.spare"]
+    for other in others:
+        other.write_bytes(b"")
+    journal = Journal(JournalConfig(directory=tmp_path, max_bytes=1 << 20))
+    assert journal.open().lost == ""
+    journal.append(Tick(1))
+    journal.begin(7)
+    journal.close()
+    assert [other.exists() for other in others] == [True, True]

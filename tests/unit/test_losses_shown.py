@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.clock import SECOND, rfc3339
+from gateway.errors import Refused
 from gateway.service import alarms as service
 from gateway.service.alarms import Alarms
 from tests.support import history_events as make
@@ -63,3 +64,23 @@ async def test_what_is_lost_again_and_again_is_said_once(tmp_path: Path, monkeyp
     assert "reads of r1 lost 3 times from" in often
     assert f" {first} to {last} UTC" in often
     assert "reads of r2 lost from" in once
+
+
+@pytest.mark.parametrize("error", [Refused("the history took more than 10 s"), ValueError("a row that is odd")])
+async def test_alarms_that_cannot_be_asked_for_are_said_and_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    history = History(tmp_path / "history.db")
+    monkeypatch.setattr(service, "RETRY", 0.0)
+    problems: list[str] = []
+
+    async def failing(self: Alarms) -> None:
+        if not problems:
+            problems.append("")
+            raise error
+        problems.append(self.problem())
+
+    monkeypatch.setattr(Alarms, "_look", failing)
+    follower = await followed(history, monkeypatch)
+    assert problems[1] == (str(error) if isinstance(error, Refused) else repr(error))
+    assert follower.problem() == ""

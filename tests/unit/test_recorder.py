@@ -18,6 +18,7 @@ from gateway.config import JournalConfig, RecordingConfig
 from gateway.inputs import Command, Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.recording import recorder as recorder_module
+from gateway.recording.files import Recording, recordings
 from gateway.recording.read import encode, open_reads, read_items
 from gateway.recording.recorder import Recorder
 
@@ -311,3 +312,17 @@ def test_a_position_of_many_lines_is_cut_off_whole(tmp_path: Path) -> None:
     again.close()
     assert again.recorded() == [*inputs(1, 2), big]
     assert encode(big, 3) in path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["reads-incident", "reads-20260101T000000.000000Z (copy)", "reads-"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".raw"])
+def test_what_somebody_keeps_beside_a_recording_is_left_alone(tmp_path: Path, name: str, suffix: str) -> None:
+    kept = tmp_path / f"{name}{suffix}"
+    kept.write_bytes(b"of somebody's own")
+    recording = Recording(RecordingConfig(directory=tmp_path), lambda: T)
+    recording.open()
+    recording.continue_last()
+    recording.write(b"a block", "00")
+    recording.close()
+    assert kept.read_bytes() == b"of somebody's own"
+    assert len(recordings(tmp_path)) == 1

@@ -11,9 +11,11 @@ from gateway.events.envelope import Fact
 from gateway.floor.evidence import Evidence
 from gateway.floor.places import Places
 from gateway.floor.portals.last_passes import LastPasses
+from gateway.floor.portals.learned import learned
 from gateway.floor.portals.phases import Phases
 from gateway.floor.portals.portal import Portal
 from gateway.floor.portals.reports import OnPass, OnUnread, Reports
+from gateway.floor.portals.walk_model import prepare
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.antennas import AntennaClock
 from gateway.inputs import Restart
@@ -37,6 +39,9 @@ class Portals:
             portal.id: Portal(portal, places, antenna_clock, self._reports, self._last_passes, width)
             for portal in config.portals
         }
+        if self._portals:
+            prepare()
+            learned()
         for portal in self._portals.values():
             portal.others = [other for other in self._portals.values() if other is not portal]
         self.of_antenna = {

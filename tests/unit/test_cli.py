@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -52,6 +53,15 @@ def _unread(pipe: IO[bytes]) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
+@pytest.fixture
+def attentive() -> Iterator[None]:
+    """What is started is told of SIGINT, also where these tests run in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("attentive")
 def test_somebody_presses_ctrl_c(command: list[str]) -> None:
     with subprocess.Popen([*command, "-"], stdin=-1, stdout=subprocess.DEVNULL, stderr=-1, cwd=ROOT) as waiting:
         assert waiting.stdin is not None

@@ -48,20 +48,20 @@ class Story:
             await asyncio.sleep(8)
 
     async def _load(self) -> None:
-        self._watcher.note(f"a manifest of {len(LOADED)} packages comes; {uid(ON_HOLD)[-6:]} is on hold")
+        await self._say(f"a manifest of {len(LOADED)} packages comes; {uid(ON_HOLD)[-6:]} is on hold")
         await self._command("manifest", manifest(wall()))
         for number in (*LOADED, EXTRA):
             self._stage.put(uid(number), DOCK)
         await asyncio.sleep(2.0)
         await self._command("gate.open", {"dock": "dock-1", "manifest": MANIFEST, "delivery": "1", "by": "ana"})
-        self._watcher.note(f"the van is loaded, with that one and with {uid(EXTRA)[-6:]}, which is on no manifest")
+        await self._say(f"the van is loaded, with that one and with {uid(EXTRA)[-6:]}, which is on no manifest")
         for number in (*LOADED, EXTRA):
             self._stage.carry_out(uid(number))
             await asyncio.sleep(1.0)
         await self._until(lambda: len(self._watcher.gate("item")) >= 4, "all four are judged: STOP")
 
     async def _put_right(self) -> None:
-        self._watcher.note("both are brought back, and the manifest is corrected")
+        await self._say("both are brought back, and the manifest is corrected")
         for number in (ON_HOLD, EXTRA):
             self._stage.carry_in(uid(number), DOCK)
             await asyncio.sleep(1.0)
@@ -72,7 +72,7 @@ class Story:
 
     async def _walk_out(self) -> None:
         gone = uid(QUARANTINED[-1])
-        self._watcher.note(f"{gone[-6:]} walks out of quarantine")
+        await self._say(f"{gone[-6:]} walks out of quarantine")
         listed = {"list": "quarantine", "uids": [uid(number) for number in QUARANTINED], "by": "ana"}
         await self._command("watch", listed)
         self._stage.put(gone, DOCK)
@@ -87,9 +87,14 @@ class Story:
         gone = uid(QUARANTINED[0])
         self._stage.take_away(gone)
         await asyncio.sleep(2.0)
-        self._watcher.note(f"{gone[-6:]} was destroyed, before a witness")
+        await self._say(f"{gone[-6:]} was destroyed, before a witness")
         said: dict[str, Any] = {"uid": gone, "weight": 453.6, "unit": "Grams", "method": "ground and mixed with soil"}
         await self._command("destroy", said | {"by": "ana", "witness": "ben", "photo": "photos/0017.jpg"})
+
+    async def _say(self, text: str) -> None:
+        """Tells what people do, a moment before they do it: the clocks of readers are some milliseconds apart."""
+        self._watcher.note(text)
+        await asyncio.sleep(0.2)
 
     async def _command(self, name: str, args: dict[str, Any]) -> None:
         await self._client.publish(f"{self._base}cmd/{name}", orjson.dumps(args), qos=1)

@@ -138,6 +138,7 @@ def test_shorter_timeouts_are_faster_and_falser(leaving):
     assert false[0] > false[1] > false[2]
 
 
+@pytest.mark.slow
 def test_counts_are_held_against_the_shelf():
     scene = BY_NAME["shelf of 97, 1 antenna"]
     trial = scene.build(Random("shelf"))
@@ -156,6 +157,7 @@ def test_counts_are_held_against_the_shelf():
     assert 70 < outcome.read <= 97
 
 
+@pytest.mark.slow
 def test_the_same_trial_twice_is_the_same_outcome():
     scene = BY_NAME["two ways at once"]
     first = play(scene, 0, "1")

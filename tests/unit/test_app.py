@@ -103,6 +103,7 @@ async def moves(app: App) -> list[str]:
     return [event["movement"] for event in found if "movement" in event]
 
 
+@pytest.mark.slow
 async def test_from_the_first_read_to_an_orderly_stop_and_on(site: Site) -> None:
     async with site.running(site.app()) as app:
         await until(lambda: len(site.drivers.built) == 2, 60)
@@ -121,6 +122,7 @@ async def test_from_the_first_read_to_an_orderly_stop_and_on(site: Site) -> None
     assert site.logs.said("error") == ""
 
 
+@pytest.mark.slow
 async def test_an_alarm_about_what_is_configured_no_more_ends(site: Site) -> None:
     async with site.running(site.app()) as app:
         await until(lambda: len(site.drivers.built) == 2, 60)

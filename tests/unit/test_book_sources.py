@@ -137,6 +137,7 @@ async def test_a_pull_that_is_interrupted_half_way_changes_nothing(
         assert len(bench.taken) == 1
 
 
+@pytest.mark.slow
 async def test_it_goes_on_for_ever_and_says_what_is_wrong_once(tmp_path: Path) -> None:
     bench = Bench("metrc")
     async with FakeMetrc(NOTHING | {"packages": {"active": [record(A)], "onhold": [], "intransit": []}}) as fake:

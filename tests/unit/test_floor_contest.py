@@ -27,6 +27,7 @@ def noisy_border(seed: int, seconds: int) -> list:
     return items
 
 
+@pytest.mark.slow
 def test_a_tag_that_two_zones_hear_alike_moves_now_and_then_only():
     """There is nothing in the reads by which it could be told where it is."""
     stories = [story(run(ticked(noisy_border(seed, 3000), 3000, SECOND))) for seed in range(3)]

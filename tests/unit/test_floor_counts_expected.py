@@ -252,6 +252,7 @@ def test_long_differences_are_cut_and_their_digest_is_not(monkeypatch):
     assert missing["sha256"] == expected["sha256"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_uids_are_taken_and_kept():
     floor = Floor(config())
     command = Command(at(1), "expected", {"zone": "vault", "uids": [f"{n:024X}" for n in range(100_000)]})

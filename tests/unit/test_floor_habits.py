@@ -73,6 +73,7 @@ def test_nothing_is_said_of_what_was_watched_for_too_short():
     assert said(seen(2, 2 * HOUR, "r1", 1, 7), 6 * HOUR) == []
 
 
+@pytest.mark.slow
 def test_a_shelf_that_was_emptied_is_silent_with_reason():
     items = [*seen(2, LEARNT, "r1", 1, 7), *seen(LEARNT, LEARNT + 3 * HOUR, "r2", 1, 7)]
     assert said(items, LEARNT + 3 * HOUR) == []

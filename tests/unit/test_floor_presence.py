@@ -107,6 +107,7 @@ def test_not_seen_then_seen_again_then_departed_only_where_silence_means_departu
 
 
 @pytest.mark.parametrize(("every", "low", "high"), [(0.25, 20, 25), (1.0, 30, 37), (5.0, 70, 100), (20.0, 80, 110)])
+@pytest.mark.slow
 def test_the_departure_window_follows_the_tags_own_read_rate(every, low, high):
     items = [*up(), *alive(0, 2500, "r1"), *standing(1, 100 * every, "r1", 1, 7, every=every)]
     facts = run(ticked(items, 100 * every + 400))
@@ -114,6 +115,7 @@ def test_the_departure_window_follows_the_tags_own_read_rate(every, low, high):
     assert low <= gone.data["evidence"]["expected_within_s"] <= high
 
 
+@pytest.mark.slow
 def test_flapping_is_bounded_by_arithmetic():
     """Gaps that grow as nastily as they can: each just a little longer than what is expected."""
     settings = PresenceConfig(shortest=15.0, longest=300.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gateway.events.envelope import LOSS, Fact
 from gateway.floor import Floor
 from gateway.floor.presence.timeouts import PIECE
@@ -68,6 +70,7 @@ def test_less_room_while_it_runs_gives_up_as_many_strays_and_more_room_is_used()
     assert floor.stats.tags == MOST
 
 
+@pytest.mark.slow
 def test_very_much_is_handed_on_in_pieces():
     site = config(presence={"shortest": 5.0})
     floor, whole = Floor(site), Floor(site)

@@ -283,6 +283,7 @@ def _lives(draw: st.DrawFn) -> list[Any]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=_lives(), portion=st.integers(1, 7), at=st.integers(0, 40), data=st.data())
+@pytest.mark.slow
 def test_portions_make_no_difference_and_zones_are_those_of_a_plain_look(
     tmp_path_factory: pytest.TempPathFactory, facts: list[Any], portion: int, at: int, data: st.DataObject
 ) -> None:

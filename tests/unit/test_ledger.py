@@ -151,6 +151,7 @@ async def test_marks_are_kept_and_never_go_back(path: Path) -> None:
     await again.close()
 
 
+@pytest.mark.slow
 async def test_published_is_written_within_a_second_or_so_without_other_commits(path: Path) -> None:
     ledger = TestLedger(path)
     ledger.start()

@@ -211,6 +211,7 @@ async def test_quarantined_events_outlive_delivered_ones(path: Path) -> None:
     await ledger.close()
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_while_the_disk_takes_nothing(path: Path) -> None:
     """The child lowers the limit on file sizes under its own ledger, and lifts it again."""
     other = run_module("full_disk", path)

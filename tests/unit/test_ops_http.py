@@ -115,6 +115,7 @@ async def test_a_fault_in_a_page_is_logged_and_hidden(server):
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
 
 
+@pytest.mark.slow
 async def test_a_crowd_that_says_nothing_gives_way(server):
     """Twice as many as there is room for, which send nothing: a request gets its answer within a moment."""
     idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2 * MAX_CONNECTIONS)]

@@ -75,6 +75,7 @@ def weak_inside() -> list[Any]:
     return ticked(sorted(reads, key=when), 125)
 
 
+@pytest.mark.slow
 def test_what_was_learned_survives_a_restart_and_says_the_same():
     items = weak_inside()
     whole, floor, other = Floor(portal_site()), Floor(portal_site()), Floor(portal_site())

@@ -58,6 +58,7 @@ def state(floor: Floor) -> Any:
 @pytest.mark.parametrize(
     "cut", [pytest.param(cut, marks=() if number % 6 == 0 else pytest.mark.slow) for number, cut in enumerate(CUTS)]
 )
+@pytest.mark.slow
 def test_a_portal_is_taken_up_where_it_was_put_down(cut):
     floor, rest = floor_at(cut)
     other = Floor(portal_site(photo_eyes=True))

@@ -281,6 +281,7 @@ OPPOSITE = {Direction.IN: Direction.OUT, Direction.OUT: Direction.IN}
 
 
 @given(STORIES, COMPANY, PHOTO_EYES, st.booleans(), st.booleans())
+@pytest.mark.slow
 def test_in_and_out_are_judged_alike(story, companions, photo_eyes, full, standing):
     """Everything the other way round gives the opposite, as sure."""
     one = judge(case(likelihood=story, photo_eyes=photo_eyes, full=full, standing=standing), all_of(companions), NEEDED)

@@ -83,6 +83,7 @@ def test_features_are_finite_and_likelihoods_are_shares(found, turned, gone):
 
 
 @given(sightings, pairs)
+@pytest.mark.slow
 def test_the_order_of_looks_does_not_matter(found, turned):
     story = likelihood(found, INSIDE, WINDOW)
     one = features(found, turned, INSIDE, story, gone=True)

@@ -62,6 +62,7 @@ def test_a_tag_that_was_across_and_came_back_has_returned(points):
 
 
 @pytest.mark.parametrize("wait", [8, 60])
+@pytest.mark.slow
 def test_a_tag_that_waits_before_the_door_and_goes_through_has_not_returned(wait):
     site = portal_site(portals=[{"id": "door", "inside": "vault", "outside": "dock", "longest": 120}])
     facts = judged(carried([(0, 5), (3, 2), (3 + wait, 2), (8 + wait, -5)]), until=wait + 60, site=site)

@@ -135,6 +135,7 @@ async def test_waits_grow_until_a_connection_has_stood_a_while(seconds: float):
         ),
     ],
 )
+@pytest.mark.slow
 async def test_a_week_of_a_reader_that_fails_soon_after_each_set_up_is_few_events(seconds: float, held: bool):
     flapping = stands(seconds, held=held)
 

@@ -56,6 +56,7 @@ def test_both_judges_find_a_tag_that_is_carried(judge):
     assert timeline(trial, found, []).count("<rect") == 2 + 2 + 2  # truth, floor, legend
 
 
+@pytest.mark.slow
 def test_silence_is_weighed_against_the_timeout_that_is_as_late():
     trial = Trial("room", TAG, [*reads(0, 60, 1, 2), *reads(100, 160, 1, 2)], [(T0, "a")], T0 + 160 * SECOND)
     fixed = [silence.of_timeout(trial, timeout) for timeout in (10, 30, 60)]
@@ -74,6 +75,7 @@ def test_without_recordings_it_says_so(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(not files.FOLDER.exists(), reason=f"no recordings of real readers in {files.FOLDER}")
+@pytest.mark.slow
 def test_a_count_misses_nothing_that_it_read():
     from benchmarks.recordings.counts import walks
 

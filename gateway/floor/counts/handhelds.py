@@ -6,13 +6,14 @@ It says that the tags were near the handheld. It moves none: a sled reads throug
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.events.count_models import HandheldReads
 from gateway.events.envelope import Fact, handheld
 from gateway.floor.bounded import Bounded
+from gateway.floor.by_name import by_name
 from gateway.floor.counts.commands import HandReads
 
 GATHER = 2 * SECOND
@@ -154,8 +155,7 @@ class Handhelds:
 
     def dump(self) -> list[list[Any]]:
         """The state for a checkpoint, ready for JSON."""
-        names = [field.name for field in fields(_Burst)]
-        return [[reader, {name: getattr(burst, name) for name in names}] for reader, burst in self._bursts.items()]
+        return [[reader, by_name(burst)] for reader, burst in self._bursts.items()]
 
     def load(self, dump: list[Any]) -> None:
         """Takes over what `dump` gave."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.events.count_models import EndedBy, Trigger
+from gateway.floor.by_name import by_name
 
 QUIET_ROUNDS = 4
 """Rounds in a row without a new tag that end a count. A tag that every other round sees is missed by four in one case
@@ -144,7 +145,7 @@ class Running:
 
     def dump(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        plain = by_name(self)
         tags = [[epc.hex() for epc in self.tags], list(self.tags.values())]
         return plain | {"tags": tags, "near": sorted(epc.hex() for epc in self.near)}
 

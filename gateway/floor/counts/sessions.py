@@ -12,13 +12,14 @@ What a handheld read is remembered here by tag; the rounds of each zone are a co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.clock import NEVER, SECOND, rfc3339
 from gateway.errors import Refused
 from gateway.events.count_models import CountSession, Device, How, SessionData
 from gateway.events.envelope import Fact, count_session
+from gateway.floor.by_name import by_name
 from gateway.floor.counts.commands import CloseCount, HandReads, OpenCount
 from gateway.inputs import Command
 
@@ -45,17 +46,6 @@ class Read:
     first: int
     last: int
     readers: list[str]
-
-    def dump(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON."""
-        return {
-            "zone": self.zone,
-            "how": self.how,
-            "reads": self.reads,
-            "first": self.first,
-            "last": self.last,
-            "readers": self.readers,
-        }
 
 
 @dataclass(slots=True)
@@ -144,9 +134,11 @@ class Session:
             read.first, read.last = read.first + by, read.last + by
 
     def dump(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON. (`asdict` takes ten times as long, of twenty thousand tags.)"""
-        plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        return plain | {"reads": {uid: read.dump() for uid, read in self.reads.items()}, "fresh": list(self.fresh)}
+        """The fields by name, ready for JSON."""
+        return by_name(self) | {
+            "reads": {uid: by_name(read) for uid, read in self.reads.items()},
+            "fresh": list(self.fresh),
+        }
 
     @classmethod
     def load(cls, dump: Mapping[str, Any]) -> Session:

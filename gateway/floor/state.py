@@ -190,10 +190,11 @@ class State:
                     self._reached += by if self._reached else 0
                     self._counted = {(zone, started + by) for zone, started in self._counted}
                     redated += by
+                t = parse_rfc3339(event["time"])
                 section, take = takers.get(event["type"], ("", None))
                 if take is not None and section in sections:
-                    take(in_todays_words(event["data"]), parse_rfc3339(event["time"]))
-                self._heard(event, parse_rfc3339(event["time"]))
+                    take(in_todays_words(event["data"]), t)
+                self._heard(event, t)
             except (ValueError, KeyError, TypeError) as error:
                 raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
         return redated

@@ -12,6 +12,7 @@ from gateway.errors import Refused
 from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.knowledge import Action, Plan
+from gateway.floor.gate.session import Session
 from gateway.floor.gate.sessions import Sessions
 from gateway.inputs import Command
 
@@ -63,10 +64,7 @@ class AtDocks:
     def _close(self, command: Command) -> Action:
         wanted = commands.read(commands.Close, command)
         t = command.t
-        self._known_dock("gate.close", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.close", wanted.dock)
+        session = self._session("gate.close", wanted.dock)
         if session.ending is not None:
             raise Refused(f"gate.close: the session at dock {wanted.dock} is ending already")
         return lambda: self._sessions.end(wanted.dock, t, wanted.by, "command")
@@ -74,10 +72,7 @@ class AtDocks:
     def _confirm(self, command: Command) -> Action:
         wanted = commands.read(commands.Confirm, command)
         t = command.t
-        self._known_dock("gate.confirm", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.confirm", wanted.dock)
+        session = self._session("gate.confirm", wanted.dock)
         if not self._sessions.unwatched(session, t):
             raise Refused(f"gate.confirm: dock {wanted.dock} was watched all the time: there is nothing to confirm")
         return lambda: self._sessions.confirm(wanted, t)
@@ -85,10 +80,7 @@ class AtDocks:
     def _override(self, command: Command) -> Action:
         wanted = commands.read(commands.Override, command)
         t = command.t
-        self._known_dock("gate.override", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("gate.override", wanted.dock, ": open one first")
+        session = self._session("gate.override", wanted.dock, ": open one first")
         if self._catalogue.line(wanted.uid, session.key) is None:
             raise Refused(f"gate.override: {wanted.uid} is on no line of the delivery that is loaded here")
         _, judgement = self._sessions.judges.judge(session, wanted.uid, t)
@@ -103,10 +95,7 @@ class AtDocks:
     def _reads(self, command: Command) -> Action:
         wanted = commands.read(commands.Reads, command)
         t = command.t
-        self._known_dock("reads", wanted.dock)
-        session = self._sessions.at(wanted.dock)
-        if session is None:
-            raise NoSession("reads", wanted.dock, ": open one first")
+        session = self._session("reads", wanted.dock, ": open one first")
         if wanted.reader in self._readers:
             raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
         when = t if wanted.time is None else wanted.time
@@ -115,6 +104,14 @@ class AtDocks:
         if when < session.opened:
             raise Refused("reads: they are older than the session: scan again")
         return lambda: self._sessions.found(wanted, min(when, t), t)
+
+    def _session(self, name: str, dock: str, remedy: str = "") -> Session:
+        """The session at a dock. Raises `NoSession`, and `Refused` where there is no such dock."""
+        self._known_dock(name, dock)
+        session = self._sessions.at(dock)
+        if session is None:
+            raise NoSession(name, dock, remedy)
+        return session
 
     def _known_dock(self, name: str, dock: str) -> None:
         if dock not in self._docks:

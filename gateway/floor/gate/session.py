@@ -198,8 +198,11 @@ class Session:
         """Gives a package its status. `is_line`: this delivery names it; `is_known`: some delivery does."""
         status = _status(tag, judgement, is_line=is_line, is_known=is_known)
         self._count(tag, -1)
-        tag.status, tag.judgement, tag.is_line = status, judgement, is_line
-        tag.is_returned = tag.where is Where.OUTSIDE and tag.returns > 0
+        tag.status, tag.judgement = status, judgement
+        self._enter(tag, is_line=is_line)
+
+    def _enter(self, tag: Tag, *, is_line: bool) -> None:
+        tag.is_line, tag.is_returned = is_line, tag.where is Where.OUTSIDE and tag.returns > 0
         self._count(tag, 1)
 
     def _count(self, tag: Tag, by: int) -> None:
@@ -211,9 +214,7 @@ class Session:
     def count_anew(self, lines: Container[str]) -> None:
         """Counts the packages of a session that was saved: each has its status, and some are `lines`."""
         for uid, tag in self.tags.items():
-            tag.is_line = uid in lines
-            tag.is_returned = tag.where is Where.OUTSIDE and tag.returns > 0
-            self._count(tag, 1)
+            self._enter(tag, is_line=uid in lines)
 
 
 def _status(tag: Tag, judgement: Judgement, *, is_line: bool, is_known: bool) -> Status | None:

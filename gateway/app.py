@@ -156,8 +156,8 @@ class App:
         yield "watchdog", self.notifier.watchdog(self.vitals.health.progress)
         yield "lights", self.lights.run()
         yield "alarms", self.alarms.run()
-        yield from webhooks(self.config, self.history, self._log)
         commands, trouble = self.commands, self.page.trouble
+        yield from webhooks(self.config, self.history, self._log, trouble)
         yield from sources(self.config, commands.submit, commands.identifiers, self._now, self._log, trouble)
         yield from serving(self.page, self.config.web, self._log)
 

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 SECOND = 1_000_000
 MILLISECOND = 1_000
 
+CLOCK_AHEAD = 300 * SECOND
+"""How far the clock of whoever dates what he sends (a handheld, a door, a feed) may run before ours."""
+
 _SINCE_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from gateway.clock import SECOND, rfc3339
+from gateway.clock import CLOCK_AHEAD, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
 from gateway.events.envelope import Fact, access, alarm, gate
@@ -24,9 +24,6 @@ from gateway.text import printable
 COMMANDS = ("alarm.acknowledge", "alarm.over", "access", "output.switched")
 OUTPUTS = "outputs"
 """The commands that become events and nothing else; and where those about outputs belong."""
-
-MAX_AHEAD = 300 * SECOND
-"""How far another system's clock may run before ours."""
 
 ENDLESS = frozenset({"manifest-refused", "no-session", "unread-crossing", "closed-hours"})
 """Alarms about something that happened, which nothing but a person can end: taking note of one clears it."""
@@ -100,7 +97,7 @@ def _facts(command: Command) -> list[Fact]:
 
 def _access(said: Access, t: int) -> Fact:
     when = t if said.time is None else said.time
-    if when > t + MAX_AHEAD:
+    if when > t + CLOCK_AHEAD:
         raise Refused("access: the time is in the future: set the clock of the access-control system")
     return access(
         said.door,

@@ -1,7 +1,8 @@
 """Alarms sent to where people are woken: Alertmanager, or ntfy. In order, none left out, across restarts.
 
-The queue is the history itself: a small file beside it says up to where everything has been sent. What cannot be
-delivered is tried again with growing pauses and holds up nothing but itself; what the other side refuses for good is
+The queue is the history itself: a small file beside it says up to where everything has been sent. What is not taken is
+tried again with growing pauses, for as long as it takes: the other side is away, or somebody has to mend its address or
+the token. Only where the content of one is refused and one that came later is taken, is it the alarm's own fault: it is
 logged and passed over.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from drivers.sparse_log import SparseLog
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.config.alarms import WebhookConfig
@@ -25,6 +28,7 @@ from gateway.history.answers import Notice, Source
 from gateway.history.history import History
 from gateway.history.questions import Questions
 from gateway.ops.logs import Logger
+from gateway.ops.troubles import Troubles
 from gateway.service.outgoing import Answered, post
 
 TIMEOUT = 10.0
@@ -36,70 +40,122 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 STANDS = 7 * 86_400 * SECOND
 """Microseconds for which an alarm that is not cleared stands in Alertmanager, which forgets it otherwise."""
 
-_LATER = frozenset({408, 425, 429})
-"""Refusals that another time may not meet."""
+_CONTENT = frozenset({400, 413, 422, 431})
+"""Answers that may be about one alarm. Every other that is no success is about all of them."""
+
+_REMEDIES: Mapping[int, str] = {
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308), ": it redirects, which is not followed: write the address it redirects to"
+    ),
+    **dict.fromkeys((401, 403), ": look at its token_file, and at what the token may do there"),
+    **dict.fromkeys((404, 405, 410), ": look at its url"),
+}
+
+TOGETHER = 20
+"""Notices that are read from the history at a time, and of which one is looked for that is taken."""
+
+
+class Outcome(Enum):
+    """What became of a notice."""
+
+    TAKEN = auto()
+    UNSAID = auto()  # the form has no words for it
+    NOT_NOW = auto()  # nothing would be taken now
+    CONTENT = auto()  # not as it is
 
 
 class Webhook:
-    """Sends what the history says of alarms to one address. `run` until cancelled."""
+    """Sends what the history says of alarms to one address. `run` until cancelled. `troubles` hear why nothing is
+    taken, until something is."""
 
-    def __init__(self, config: WebhookConfig, history: History, path: Path, source: str, log: Logger) -> None:
+    def __init__(
+        self, config: WebhookConfig, history: History, path: Path, source: str, log: Logger, troubles: Troubles
+    ) -> None:
         self._config = config
         self._history = history
         self._mark = path.with_name(f"{path.name}-webhook-{config.name}")
         self._source = source
         self._log = log
+        self._sparse = SparseLog(log)
+        self._troubles = troubles
+        self._why = ""
 
     async def run(self) -> None:
         """Follows the history. The first time it begins with what comes: what was before, nobody waits for."""
         await self._history.until(0)
         sent = await asyncio.to_thread(self._read)
+        pause = FIRST_PAUSE
         while True:
             noticed = self._history.noticed
             try:
                 if sent is None:
                     sent = await self._history.ask(Questions.newest) or Source(epoch="", sequence=0)
                     await asyncio.to_thread(self._write, sent)
-                while notices := await self._history.ask(partial(Questions.notices, after=sent, limit=20)):
-                    for notice in notices:
-                        await self._deliver(notice)
-                        sent = notice.event
-                        await asyncio.to_thread(self._write, sent)
+                while notices := await self._history.ask(partial(Questions.notices, after=sent, limit=TOGETHER)):
+                    if (done := await self._first_taken(notices)) is None:
+                        await asyncio.sleep(pause)
+                        pause = min(pause * 2, LONGEST_PAUSE)
+                        continue
+                    pause = FIRST_PAUSE
+                    sent = done.event
+                    await asyncio.to_thread(self._write, sent)
                 await self._history.until_noticed(noticed)
             except Exception as error:  # whatever it is, events are worth more than answers
                 reason = str(error) if isinstance(error, Refused | OSError) else repr(error)
-                self._log.error(
+                self._sparse.error(
                     "alarms cannot be sent now; it is tried again", webhook=self._config.name, reason=reason
                 )
                 await asyncio.sleep(LONGEST_PAUSE / 10)
 
-    async def _deliver(self, notice: Notice) -> None:
+    async def _first_taken(self, notices: Sequence[Notice]) -> Notice | None:
+        """The first of `notices` that is taken, or needs not be; those before it are passed over for their content.
+        None where none is."""
+        refused: list[Notice] = []
+        for notice in notices:
+            match await self._send(notice):
+                case Outcome.TAKEN:
+                    self._pass_over(refused)
+                    self._troubles.say(self._part, "")
+                    return notice
+                case Outcome.UNSAID if not refused:
+                    return notice
+                case Outcome.CONTENT:
+                    refused.append(notice)
+                case Outcome.NOT_NOW:
+                    break
+        self._sparse.warning(
+            "alarms are not taken where they are sent; they are kept, and sent again later",
+            webhook=self._config.name,
+            reason=self._why,
+        )
+        self._troubles.say(self._part, f"alarms are kept and not sent: {self._why}")
+        return None
+
+    @property
+    def _part(self) -> str:
+        return f"webhook {self._config.name}"
+
+    def _pass_over(self, refused: Sequence[Notice]) -> None:
+        for notice in refused:
+            self._log.error(
+                "an alarm was refused where a later one was taken, and is passed over",
+                webhook=self._config.name, alarm=notice.kind, about=notice.subject,
+            )  # fmt: skip
+
+    async def _send(self, notice: Notice) -> Outcome:
         body = FORMS[self._config.form](notice, self._source, self._config.url)
         if body is None:
-            return
+            return Outcome.UNSAID
         url, content = body
-        pause = FIRST_PAUSE
-        while True:
-            why, again = await asyncio.to_thread(self._post, url, orjson.dumps(content))
-            if not why:
-                return
-            detail = {"webhook": self._config.name, "alarm": notice.kind, "about": notice.subject, "reason": why}
-            if not again:
-                self._log.error("an alarm was refused where it was sent, and is passed over", **detail)
-                return
-            self._log.warning("an alarm could not be sent; it is tried again", seconds=pause, **detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    def _post(self, url: str, content: bytes) -> tuple[str, bool]:
-        """Why it was not taken, and whether another time may help; nothing where it was taken."""
         try:
-            post(url, content, self._config.token_file, TIMEOUT)
+            await asyncio.to_thread(post, url, orjson.dumps(content), self._config.token_file, TIMEOUT)
         except Answered as error:
-            return str(error), error.status >= 500 or error.status in _LATER
+            self._why = f"{error}{_REMEDIES.get(error.status, '')}"
+            return Outcome.CONTENT if error.status in _CONTENT else Outcome.NOT_NOW
         except OSError as error:  # of the socket, of TLS, of the file
-            return str(error), True
-        return "", False
+            self._why = str(error)
+            return Outcome.NOT_NOW
+        return Outcome.TAKEN
 
     def _read(self) -> Source | None:
         try:
@@ -164,8 +220,10 @@ FORMS = {"alertmanager": alertmanager, "ntfy": ntfy}
 """A form makes the address and the content of a request, or nothing where it has no words for a notice."""
 
 
-def webhooks(config: Config, history: History, log: Logger) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
-    """The webhooks that are configured, each with its name, ready to run."""
+def webhooks(
+    config: Config, history: History, log: Logger, troubles: Troubles
+) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """The webhooks that are configured, each with its name, ready to run. `troubles` hear what is wrong with them."""
     source = source_of(config.site, config.gateway)
     for webhook in config.alarms.webhooks:
-        yield f"webhook {webhook.name}", Webhook(webhook, history, config.history_file, source, log).run()
+        yield f"webhook {webhook.name}", Webhook(webhook, history, config.history_file, source, log, troubles).run()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.api import Log
-from gateway.clock import rfc3339
+from gateway.clock import CLOCK_AHEAD, rfc3339
 from gateway.config.drops import AccessConfig
 from gateway.errors import Refused
 from gateway.floor.gate.commands import read
-from gateway.floor.statements import MAX_AHEAD, Access
+from gateway.floor.statements import Access
 from gateway.inputs import Command, Submit
 from gateway.sources.table import SHEETS, Table, plain_name
 from gateway.sources.times import read_time
@@ -44,7 +44,7 @@ def _read(file: WatchedFile, content: bytes, *, config: AccessConfig) -> Content
         args |= {"source": row.text(columns.source) or file.shown} if columns.source in table else {}
         with row.named():
             time = read_time(row.text(columns.time), config.time_zone)
-            if time is None or time > file.modified + MAX_AHEAD:
+            if time is None or time > file.modified + CLOCK_AHEAD:
                 raise Refused("has no time, or one after the file was written: correct it, or access.time_zone")
             args["time"] = rfc3339(time)
             read(Access, Command(file.modified, "access", args))

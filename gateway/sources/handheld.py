@@ -16,7 +16,7 @@ import orjson
 
 from drivers.api import Log
 from drivers.sparse_log import SparseLog
-from gateway.clock import SECOND, read_rfc3339, rfc3339, wall
+from gateway.clock import CLOCK_AHEAD, SECOND, read_rfc3339, rfc3339, wall
 from gateway.config import Config
 from gateway.config.base import IDENTIFIER_PATTERN
 from gateway.config.drops import HandheldsConfig
@@ -32,9 +32,9 @@ MAX_BYTES = 64 << 10
 MAX_REPEATS = 100
 """Reads of one tag that one record may stand for in the count of reads."""
 
-OLDEST, AHEAD = 3_600 * SECOND, 300 * SECOND
-"""How old a message may be, as the broker keeps those of a gateway that was away, and how far a sled's clock may run
-before ours. Outside of that the sled's clock is wrong, and its reads are of now."""
+OLDEST = 3_600 * SECOND
+"""How old a message may be, as the broker keeps those of a gateway that was away. Where it is older, or further ahead
+than CLOCK_AHEAD, the sled's clock is wrong, and its reads are of now."""
 
 _EPC = re.compile(r"(?:[0-9A-Fa-f]{4}){1,31}")
 _NAME = re.compile(IDENTIFIER_PATTERN)
@@ -100,7 +100,7 @@ def _time(given: Any, now: int) -> str | None:
         said = read_rfc3339(given)
     except ValueError:
         return None
-    return rfc3339(min(said, now)) if now - OLDEST <= said <= now + AHEAD else None
+    return rfc3339(min(said, now)) if now - OLDEST <= said <= now + CLOCK_AHEAD else None
 
 
 class Sleds:

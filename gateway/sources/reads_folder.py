@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.api import Log
-from gateway.clock import rfc3339
+from gateway.clock import CLOCK_AHEAD, rfc3339
 from gateway.config.drops import ReadsColumns, ReadsFolderConfig
 from gateway.errors import Refused
-from gateway.floor.counts.by_hand import MAX_AHEAD
 from gateway.floor.counts.commands import HandReads
 from gateway.floor.gate.commands import MAX_UIDS, read
 from gateway.inputs import Command, Submit
@@ -43,7 +42,7 @@ def _read(file: WatchedFile, content: bytes, *, columns: ReadsColumns) -> Conten
         uid = row.identifier(columns.uid).upper()
         with row.named():
             said = read(HandReads, Command(file.modified, "reads", {"reader": reader, "uids": [uid], "time": time}))
-            if said.time is not None and said.time > file.modified + MAX_AHEAD:
+            if said.time is not None and said.time > file.modified + CLOCK_AHEAD:
                 raise Refused("the time is after that at which the file was written: set the handheld's clock")
         found.setdefault((reader, time), []).append(uid)
     if not found:

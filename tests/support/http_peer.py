@@ -23,7 +23,7 @@ def http_peer(answer: Callable[[str, dict[str, str], Any], Answer]) -> Iterator[
             status, said = answer(self.path, dict(self.headers), body)
             content = b"" if said is None else json.dumps(said).encode()
             self.send_response(status)
-            if status == 302:
+            if 300 <= status < 400:
                 self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -55,8 +55,12 @@ async def positions(site: Site) -> tuple[int, int]:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    clock = Clock()
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, clock: Clock) -> AsyncIterator[Site]:
     async with storage(config(tmp_path), clock, structlog.testing.CapturingLogger()) as (kept, pipeline):
         pipeline.take(ReaderUp("r1", clock.t))
         yield Site(tmp_path, clock, kept, pipeline)
@@ -220,12 +224,13 @@ async def test_who_waits_for_the_disk_waits_for_the_checkpoint_that_goes_there(s
     await asyncio.wait_for(waiting, 60)
 
 
-async def test_events_whose_loss_was_stated_before_a_crash_are_given_up_behind_it(tmp_path: Path) -> None:
-    """The statement was journalled, and the process killed before it and the deletion were on disk."""
-    log, clock = structlog.testing.CapturingLogger(), Clock()
+@pytest.fixture
+async def dropped_and_killed(tmp_path: Path, clock: Clock) -> Path:
+    """What a gateway leaves that is killed when it has journalled that events 1 to 5 are given up, and neither that nor
+    the deletion is on disk."""
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()
-    async with storage(config(before), clock, log) as (kept, pipeline):
+    async with storage(config(before), clock, structlog.testing.CapturingLogger()) as (kept, pipeline):
         pipeline.take(ReaderUp("r1", clock.t))
         site = Site(before, clock, kept, pipeline)
         site.live(20, *range(10))
@@ -234,31 +239,35 @@ async def test_events_whose_loss_was_stated_before_a_crash_are_given_up_behind_i
         pipeline.dropped(1, 5, T0, T0)
         await kept.ledger.flush()
         shutil.copytree(before, after)
-    async with storage(config(after), clock, log) as (kept, pipeline):
-        await kept.ledger.flush()
-        assert [sequence for sequence, _ in await kept.ledger.committed(0, 1, 1 << 20)] == [6]
+    return after
+
+
+def _checkpoint_of(epoch: str, directory: Path) -> None:
+    """The last checkpoint of the ledger in `directory` is of this epoch, and the standby is gone."""
+    with sqlite3.connect(next(directory.glob("**/ledger.db"))) as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    db.close()
+    for standby in directory.glob("**/standby.db*"):
+        standby.unlink()
+
+
+async def _first_number(kept: Storage) -> int:
+    await kept.ledger.flush()
+    ((sequence, _),) = await kept.ledger.committed(0, 1, 1 << 20)
+    return sequence
+
+
+async def test_events_whose_loss_was_stated_before_a_crash_are_given_up_behind_it(
+    dropped_and_killed: Path, clock: Clock
+) -> None:
+    async with storage(config(dropped_and_killed), clock, structlog.testing.CapturingLogger()) as (kept, _):
+        assert await _first_number(kept) == 6
         lost = [event["data"] for event in await events(kept) if event["data"].get("cause") == "ledger-full"]
         assert len(lost) == 1, "it is stated once"
 
 
 @pytest.mark.parametrize("epoch", ["", "20260101T000000Z-00000000"])
-async def test_numbers_of_another_epoch_give_nothing_up(tmp_path: Path, epoch: str) -> None:
-    log, clock = structlog.testing.CapturingLogger(), Clock()
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    async with storage(config(before), clock, log) as (kept, pipeline):
-        pipeline.take(ReaderUp("r1", clock.t))
-        site = Site(before, clock, kept, pipeline)
-        site.live(20, *range(10))
-        pipeline.checkpoint()
-        pipeline.dropped(1, 5, T0, T0)
-        await kept.ledger.flush()
-        shutil.copytree(before, after)
-    with sqlite3.connect(next(after.glob("**/ledger.db"))) as db:
-        db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
-    db.close()
-    for standby in after.glob("**/standby.db*"):
-        standby.unlink()
-    async with storage(config(after), clock, log) as (kept, pipeline):
-        await kept.ledger.flush()
-        assert [sequence for sequence, _ in await kept.ledger.committed(0, 1, 1 << 20)] == [1]
+async def test_numbers_of_another_epoch_give_nothing_up(dropped_and_killed: Path, clock: Clock, epoch: str) -> None:
+    _checkpoint_of(epoch, dropped_and_killed)
+    async with storage(config(dropped_and_killed), clock, structlog.testing.CapturingLogger()) as (kept, _):
+        assert await _first_number(kept) == 1

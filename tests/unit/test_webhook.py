@@ -14,6 +14,7 @@ import structlog
 
 from gateway.config.alarms import AlarmsConfig, WebhookConfig
 from gateway.history.history import History
+from gateway.ops.troubles import Troubles
 from gateway.service import webhook as webhooks
 from gateway.service.webhook import Webhook
 from tests.support import history_events as make
@@ -25,17 +26,25 @@ EVIL = '"}]\r\nX-Injected: 1\n<script>\x1b[2J'
 
 
 class Receiver:
-    """A server that answers with the next of `answers` (200 when there are none left) and keeps what it was sent."""
+    """A server that answers with the next of `answers` (`always`, or 200, when there are none left) and keeps what it
+    took. What has the word that it `dislikes` is answered with `status`."""
 
     def __init__(self) -> None:
         self.url = ""
         self.answers: list[int] = []
+        self.always = 0
+        self.dislikes, self.status = "", 0
+        self.refused = 0
         self.got: list[tuple[str, dict[str, str], Any]] = []
 
     def reply(self, *request: Any) -> Answer:
-        status = self.answers.pop(0) if self.answers else 200
+        status = self.answers.pop(0) if self.answers else self.always or 200
+        if self.dislikes and self.dislikes in json.dumps(request[2]):
+            status = self.status
         if status == 200:
             self.got.append(request)
+        else:
+            self.refused += 1
         return status, None
 
 
@@ -51,6 +60,7 @@ class Site:
 
     def __init__(self, folder: Path, receiver: Receiver, form: str = "ntfy", **more: Any) -> None:
         self.events: list[tuple[int, bytes]] = []
+        self.troubles = Troubles()
         self._folder = folder
         url = f"{receiver.url}/{'api/v2/alerts' if form == 'alertmanager' else 'topic'}"
         self._config = WebhookConfig.model_validate({"name": "night", "url": url, "form": form, **more})
@@ -75,7 +85,9 @@ class Site:
         self.history = History(path, EPOCH, read, log)
         tasks = [asyncio.create_task(self.history.run())]
         await self.history.until(len(self.events))  # what the history takes in later is news
-        tasks.append(asyncio.create_task(Webhook(self._config, self.history, path, "site/gw", log).run()))
+        tasks.append(
+            asyncio.create_task(Webhook(self._config, self.history, path, "site/gw", log, self.troubles).run())
+        )
         await until(lambda: (self._folder / "history.db-webhook-night").exists())
         yield self
         for task in tasks:
@@ -91,6 +103,7 @@ def said(state: str, second: float, reason: str = "QA-17", **more: Any) -> Any:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(webhooks, "LONGEST_PAUSE", 0.2)
     monkeypatch.setattr("gateway.history.history.GATHER", 0.0)
 
 
@@ -125,15 +138,41 @@ async def test_what_was_before_is_nobodys_news_and_a_restart_repeats_nothing(
     assert [content["title"].endswith("cleared") for _, _, content in receiver.got] == [True, False, True]
 
 
-@pytest.mark.parametrize("status", [400, 404, 302])
-async def test_what_is_refused_for_good_holds_up_nothing(tmp_path: Path, receiver: Receiver, status: int) -> None:
-    receiver.answers = [status]
+@pytest.mark.parametrize("status", [302, 307, 401, 403, 404, 405, 409, 451])
+async def test_until_somebody_mends_it_an_alarm_is_kept(tmp_path: Path, receiver: Receiver, status: int) -> None:
+    """The token, the address, or what stands in between: all alarms would be refused, and each is worth the wait."""
+    receiver.always = status
     site = Site(tmp_path, receiver)
     async with site.running():
         site.say(said("raised", 1), said("cleared", 2))
+        await until(lambda: receiver.refused >= 4 and bool(site.troubles.words()))
+        assert f"HTTP status {status}" in site.troubles.words()[0]
+        receiver.always = 0
+        await until(lambda: len(receiver.got) == 2 and not site.troubles.words())
+    titles = [content["title"] for _, _, content in receiver.got]
+    assert titles == ["watch-list at dock", "watch-list at dock, cleared"]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_one_whose_content_is_refused_holds_up_nothing(tmp_path: Path, receiver: Receiver, status: int) -> None:
+    receiver.dislikes, receiver.status = "QA-17", status
+    site = Site(tmp_path, receiver)
+    async with site.running():
+        site.say(said("raised", 1), said("acknowledged", 2, by="Dana"), said("cleared", 3, "all well"))
         await until(lambda: len(receiver.got) == 1)
-    assert receiver.got[0][0] == "/"
+        await until(lambda: site.noted == 3)
     assert receiver.got[0][2]["title"] == "watch-list at dock, cleared"
+
+
+async def test_where_the_content_of_all_is_refused_none_is_passed_over(tmp_path: Path, receiver: Receiver) -> None:
+    """As by a server that is spoken to in the wrong way, or on the wrong port."""
+    receiver.always = 400
+    site = Site(tmp_path, receiver)
+    async with site.running():
+        site.say(said("raised", 1), said("cleared", 2))
+        await until(lambda: receiver.refused >= 4)
+        receiver.always = 0
+        await until(lambda: len(receiver.got) == 2)
 
 
 async def test_alertmanager_is_told_when_it_began_and_ended(tmp_path: Path, receiver: Receiver) -> None:

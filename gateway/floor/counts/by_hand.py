@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.clock import SECOND, parse_rfc3339
+from gateway.clock import CLOCK_AHEAD, parse_rfc3339
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import Fact
@@ -21,9 +21,6 @@ from gateway.inputs import Command
 
 GATEWAY = "gateway"
 """Who closes a session that nobody has closed."""
-
-MAX_AHEAD = 300 * SECOND
-"""How far a handheld's clock may run before ours."""
 
 
 class ByHand:
@@ -51,7 +48,7 @@ class ByHand:
     def _admit_reads(self, wanted: HandReads, t: int, waiting: Sequence[Command]) -> None:
         if wanted.reader in self._readers:
             raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
-        if wanted.time is not None and wanted.time > t + MAX_AHEAD:
+        if wanted.time is not None and wanted.time > t + CLOCK_AHEAD:
             raise Refused("reads: the time is in the future: set the handheld's clock")
         self.sessions.admit_reads(wanted, waiting)
 

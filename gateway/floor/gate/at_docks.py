@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.clock import SECOND
+from gateway.clock import CLOCK_AHEAD
 from gateway.errors import Refused
 from gateway.floor.gate import commands
 from gateway.floor.gate.catalogue import Catalogue
@@ -15,9 +15,6 @@ from gateway.floor.gate.knowledge import Action, Plan
 from gateway.floor.gate.session import Session
 from gateway.floor.gate.sessions import Sessions
 from gateway.inputs import Command
-
-MAX_AHEAD = 300 * SECOND
-"""How far a handheld's clock may run before ours."""
 
 
 class NoSession(Refused):
@@ -99,7 +96,7 @@ class AtDocks:
         if wanted.reader in self._readers:
             raise Refused(f"reads: {wanted.reader} is a reader of the gateway: a handheld has an id of its own")
         when = t if wanted.time is None else wanted.time
-        if when > t + MAX_AHEAD:
+        if when > t + CLOCK_AHEAD:
             raise Refused("reads: the time is in the future: set the handheld's clock")
         if when < session.opened:
             raise Refused("reads: they are older than the session: scan again")

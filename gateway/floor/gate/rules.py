@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from gateway.clock import NEVER, SECOND, micros, rfc3339
+from gateway.clock import CLOCK_AHEAD, NEVER, micros, rfc3339
 from gateway.config.gate import GateConfig
 from gateway.errors import ConfigError
 from gateway.floor.gate.manifest import DeliveryKey, Flag, Line, Result
-
-MAX_AHEAD = 300 * SECOND
-"""How far the clock of whoever gathered the facts may run before ours."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -379,13 +376,13 @@ def _fresh_until(case: Case, config: GateConfig) -> int:
         times.append(line.lab.as_of)
         ends += [result.expires or NEVER for result in line.lab.results]
     limit = micros(config.facts_max_age)
-    ends += [end for as_of in times for end in (as_of - MAX_AHEAD, as_of + limit)]
+    ends += [end for as_of in times for end in (as_of - CLOCK_AHEAD, as_of + limit)]
     return min((end for end in ends if end > case.now), default=NEVER)
 
 
 def _freshness(what: str, as_of: int, case: Case, config: GateConfig) -> str:
     """Nothing where a fact is fresh, else what is wrong with its time."""
-    if as_of > case.now + MAX_AHEAD:
+    if as_of > case.now + CLOCK_AHEAD:
         return f"{what}: as of {rfc3339(as_of)}, which is in the future"
     if case.now - as_of >= micros(config.facts_max_age):
         return f"{what}: as of {rfc3339(as_of)}, which is too long ago"

@@ -38,7 +38,11 @@ FEWEST_OTHERS = 24
 """Bursts of others that are too few to say anything."""
 
 EVERY, SELDOM = 60 * SECOND, 3600 * SECOND
-"""Microseconds of event time from one inspection to the next: at first, and at most where nothing is read meanwhile."""
+"""Microseconds of event time from one inspection to the next: at first, and where nothing is read meanwhile."""
+
+IDLE = 64
+"""Where nothing has been read for more than so many hours, that time divided by it is what passes until the next
+inspection: event time that jumps by decades has some hundreds of them to make up for, and not one for every hour."""
 
 WEEK = 7 * 86_400 * SECOND
 
@@ -125,6 +129,7 @@ class Habits:
         has been watching in all."""
         faded = math.exp((self._looked - t) / WEEK)
         found = []
+        newest = max((habit.at for habit in self.of.values()), default=t)
         for antenna in sorted(self._antennas & self.of.keys()):
             habit = self.of[antenna]
             habit.widest *= faded
@@ -134,7 +139,7 @@ class Habits:
                 habit.silent = True
                 found.append(antenna)
         self._looked, self.due = t, t + self._step
-        self._step = min(2 * self._step, SELDOM)
+        self._step = min(2 * self._step, max(SELDOM, (t - newest) // IDLE))
         return found
 
     def silent(self, antenna: int) -> bool:

@@ -14,9 +14,11 @@ from gateway.events.models import PassEvidence
 Set: TypeAlias = Literal["matched", "missing", "extra", "blocked", "returned", "undetermined"]
 Outcome: TypeAlias = Literal["complete", "incomplete", "mismatch"]
 OpenedWhy: TypeAlias = Literal["command", "door", "first pass"]
-PrecheckWhy: TypeAlias = Literal["manifest", "watch list", "stock", "facts too old"]
-ClosedWhy: TypeAlias = Literal["command", "door", "idle"]
-RevisedWhy: TypeAlias = Literal["manifest", "manifest withdrawn", "watch list", "facts too old", "override"]
+PrecheckWhy: TypeAlias = Literal["manifest", "watch list", "stock", "facts too old", "configuration"]
+ClosedWhy: TypeAlias = Literal["command", "door", "idle", "dock removed"]
+RevisedWhy: TypeAlias = Literal[
+    "manifest", "manifest withdrawn", "watch list", "facts too old", "override", "configuration"
+]
 
 
 @strict

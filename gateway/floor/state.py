@@ -136,7 +136,7 @@ class State:
             "presence": presence,
             "portals": lambda content: self.portals.load(content["portals"], numbers),
             "counts": lambda content: self.counts.load(content["counts"], content["expected"], self.position),
-            "gate": self.docks.restore,
+            "gate": lambda content: self.docks.restore(content, self.position),
             "books": self.books.load,
         }
         for section, load in loaders.items():

@@ -27,6 +27,7 @@ class Lights:
         self._readers = readers
         self._log = log
         self._wanted: dict[tuple[str, int], bool] = {}
+        self._unlit = gate().outputs_unlit()
         self._changed = asyncio.Event()
         self._failing: set[tuple[str, int]] = set()
 
@@ -35,10 +36,14 @@ class Lights:
         self._want(self._gate().outputs())
 
     def restart(self) -> None:
-        """The gate may be another, and outputs may be gone: every output is set anew."""
+        """The gate may be another: every output is set anew. Those that are no dock's any more are switched off, as far
+        as their readers are still there: a green that nobody looks after must not stay."""
         self._wanted.clear()
         self._failing.clear()
-        self._want(self._gate().outputs_of())
+        before, self._unlit = self._unlit, self._gate().outputs_unlit()
+        readers = {supervisor.reader for supervisor in self._readers}
+        gone = [(*at, level) for at, level in before.items() if at not in self._unlit and at[0] in readers]
+        self._want([*gone, *self._gate().outputs_of()])
 
     def renew(self, reader: str) -> None:
         """Switches all outputs of a reader again: it was away."""

@@ -475,6 +475,9 @@ def test_lists_add_up_and_are_bounded(gate, monkeypatch):
     with pytest.raises(Refused, match="more than 2 tags"):
         gate.admit(command(4, "watch", list="hold", mode="add", uids=[uid(3)]))
     gate.admit(command(4, "watch", list="hold", mode="remove", uids=[uid(3)]))
+    gate.admit(command(4, "watch", list="hold", uids=[uid(3)]))  # in the place of package 2
+    with pytest.raises(Refused, match="more than 2 tags"):
+        gate.admit(command(4, "watch", list="hold", uids=[uid(3), uid(4)]))  # package 1 is on the other list, too
 
 
 def test_who_put_what_on_a_list_is_an_event_and_the_same_again_is_not(gate):

@@ -131,3 +131,12 @@ def test_what_is_no_stock_is_not_shown():
     made.feed(read(3.0, "r1", 1, 7))
     made.feed(Tick(floor_at(3.1)))
     assert shown(made) == []
+
+
+def test_a_package_on_one_list_that_is_put_on_another_is_shown():
+    made = Gate(config(gate={"rules": ["manifest", "delivery", "hold"]}))
+    run(made, [manifest(0, [1]), command(1, "watch", list="customs", uids=[uid(1)])])
+    run(made, [command(2, "gate.open", dock="dock-1")])
+    assert hear(made, 3, 1) == []
+    run(made, [command(4, "watch", list="hold", uids=[uid(1)])])
+    assert hear(made, 5, 1) == [uid(1)]

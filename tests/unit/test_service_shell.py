@@ -237,7 +237,7 @@ async def test_an_output_is_switched_again_until_it_is_as_wanted_and_said_once()
         outputs[port] = state
 
     log = QUIET()
-    gate = SimpleNamespace(outputs=lambda: [("r1", 5, True)])
+    gate = SimpleNamespace(outputs=lambda: [("r1", 5, True)], outputs_unlit=dict)
     readers = SimpleNamespace(get=lambda reader: SimpleNamespace(driver=SimpleNamespace(set_output=set_output)))
     lights = Lights(lambda: gate, readers, log)  # type: ignore[arg-type,return-value]
     running = asyncio.ensure_future(lights.run())
@@ -262,7 +262,7 @@ async def test_a_reader_that_does_not_answer_keeps_no_light_of_another_dark() ->
 
         return SimpleNamespace(driver=SimpleNamespace(set_output=set_output))
 
-    gate = SimpleNamespace(outputs=lambda: [("slow", 1, True), ("quick", 1, True)])
+    gate = SimpleNamespace(outputs=lambda: [("slow", 1, True), ("quick", 1, True)], outputs_unlit=dict)
     lights = Lights(lambda: gate, SimpleNamespace(get=driver_of), QUIET())  # type: ignore[arg-type,return-value]
     running = asyncio.ensure_future(lights.run())
     began = asyncio.get_running_loop().time()
@@ -275,6 +275,39 @@ async def test_a_reader_that_does_not_answer_keeps_no_light_of_another_dark() ->
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert [(reader, round(when)) for reader, when in switched] == [("quick", 0), ("quick", 5), ("slow", 20)]
+
+
+@pytest.mark.looptime
+async def test_an_output_that_is_no_docks_any_more_is_switched_off() -> None:
+    outputs: dict[tuple[str, int], bool] = {}
+
+    class Fleet(dict[str, Any]):
+        def __iter__(self) -> Any:
+            return iter([SimpleNamespace(reader="r1")])
+
+        def get(self, reader: str) -> Any:  # type: ignore[override]
+            async def set_output(port: int, state: bool) -> None:
+                outputs[reader, port] = state
+
+            assert reader == "r1", "what is gone is not asked"
+            return SimpleNamespace(driver=SimpleNamespace(set_output=set_output))
+
+    green, interlock, gone = ("r1", 3), ("r1", 4), ("r9", 1)
+    shown = {green: True, interlock: False, gone: True}
+    gate = SimpleNamespace(outputs=lambda: [(*at, level) for at, level in shown.items() if at != gone])
+    gate.outputs_unlit = lambda: {at: not level for at, level in shown.items()}
+    lights = Lights(lambda: gate, Fleet(), QUIET())  # type: ignore[arg-type,return-value]
+    running = asyncio.ensure_future(lights.run())
+    lights.look()
+    await asyncio.sleep(1)
+    assert outputs == {green: True, interlock: False}
+    gate.outputs_of, gate.outputs_unlit = list, dict
+    lights.restart()
+    await asyncio.sleep(1)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert outputs == {green: False, interlock: True}
 
 
 # ---- health and metrics

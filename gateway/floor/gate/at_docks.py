@@ -55,6 +55,12 @@ class AtDocks:
             )
         key = self._catalogue.meant(wanted, self._sessions.taken())
         if session is not None:
+            manifest = self._catalogue.manifest(key)
+            if manifest is not None and not session.can_be(inbound=manifest.direction == "in"):
+                raise Refused(
+                    f"gate.open: packages have gone out at dock {wanted.dock} in its session, and manifest {key[0]} "
+                    f"comes in: close the session first"
+                )
             return lambda: self._sessions.attach(wanted.dock, key, t, wanted.by)
         return lambda: self._sessions.open(wanted.dock, key, t, wanted.by, "command")
 

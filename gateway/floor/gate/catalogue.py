@@ -41,10 +41,11 @@ class Catalogue:
         self.revision = 0
         self._owners: dict[str, dict[DeliveryKey, Line]] = {}  # UID to the deliveries that name it
 
-    def admit(self, manifest: Manifest, used: Collection[str]) -> bool:
-        """Whether `manifest` is new; False for a repetition. Manifests in `used` have a session.
+    def admit(self, manifest: Manifest, used: Mapping[str, str]) -> bool:
+        """Whether `manifest` is new; False for a repetition. Manifests in `used` have a session, which is of that
+        direction, also where the manifest itself was withdrawn meanwhile.
 
-        Raises Refused where it is out of date or there is no room.
+        Raises Refused where it is out of date, turns around what is being loaded, or there is no room.
         """
         before = self.known.get(manifest.manifest)
         if before is not None:
@@ -58,6 +59,8 @@ class Catalogue:
                 )
             if manifest.direction != before.manifest.direction:
                 raise Refused(f"manifest {manifest.manifest}: its direction cannot change: withdraw it first")
+        if used.get(manifest.manifest, manifest.direction) != manifest.direction:
+            raise Refused(f"manifest {manifest.manifest}: a session goes the other way for it: close that first")
         self._make_room(manifest, used, forget=False)
         return True
 

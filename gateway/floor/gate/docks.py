@@ -94,10 +94,10 @@ class Docks:
         """The parts of the gate's state that may have changed since the last call."""
         return {f"gate/{name}": seal_json(content) for name, content in self.gate.changed().items()}
 
-    def restore(self, content: Content) -> None:
-        """Takes over the section ``gate`` of a checkpoint: nothing where the gateway had no gate."""
+    def restore(self, content: Content, t: int) -> None:
+        """Takes over at `t` the section ``gate`` of a checkpoint: nothing where the gateway had no gate."""
         if content:
-            self.gate.load(content)
+            self.gate.load(content, t)
 
     def _dark(self, portal: str, t: int) -> dict[str, int]:
         """For how many microseconds each antenna of a portal was not watching, up to `t`."""

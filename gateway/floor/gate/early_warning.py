@@ -62,7 +62,7 @@ class EarlyWarning:
         if session is None or session.inbound or session.ending is not None:
             return None
         answered = tuple(session.overrides)
-        return session.opened, session.key, answered, self._catalogue.revision, self._watch_lists.epcs
+        return session.opened, session.key, answered, self._catalogue.revision, self._watch_lists.changes
 
     def _reason(self, near: _Near, session: Session, epc: bytes, t: int) -> str:
         """Why a package must not leave; nothing where it may, or is loaded and the verdict's business."""

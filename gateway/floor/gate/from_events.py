@@ -84,10 +84,10 @@ class FromEvents:
             self._sessions.recall(data["dock"], data["uid"], _WHERE[data["status"]], t, data["item"])
 
     def _verdict(self, data: Data, t: int) -> None:
-        session = self._session(data)
+        session = self._session(data) or self._sessions.orphan(data["dock"])
         if session is not None:
             session.ending = Ending(t, parse_rfc3339(data["closed"]), data["closed_by"], data["closed_why"])
-            self._sessions.finish(data["dock"], t, data["outcome"])
+            self._sessions.finish(session, t, data["outcome"])
 
     def _manifest(self, data: Data, t: int) -> None:
         known = self._catalogue.known.get(data["manifest"])

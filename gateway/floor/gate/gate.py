@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.clock import NEVER
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import Fact
@@ -65,6 +66,8 @@ class Gate:
         self.warnings = EarlyWarning(self._docks, self._sessions, self._catalogue, self._watch_lists)
         self.closed_hours = ClosedHours(config, self._at_portal, self._sessions, self._alarms)
         self._saved: dict[str, int] = {}
+        self._digest = self._judged_by = digest
+        self._judged_again = NEVER  # when packages are, which another configuration has judged
         knowledge = Knowledge(
             self._docks,
             self._catalogue,
@@ -118,7 +121,7 @@ class Gate:
         session = self._sessions.at(dock)
         if session is None:
             facts += self._without_session(dock, p)
-        elif session.inbound and p.direction is Direction.OUT and p.uid not in session.tags:
+        elif session.inbound and p.direction is Direction.OUT and not session.may_have(p.uid):
             facts += self._alarms.no_session(p.portal, dock, p.uid, p.end, receiving=True)
         return facts + self._sessions.passed(dock, p)
 
@@ -178,12 +181,16 @@ class Gate:
     @property
     def due(self) -> int:
         """When `fire` is to be called next."""
-        return min(self._sessions.due, self._signals.due, self._prechecks.due, self.staging.due)
+        dues = (self._sessions.due, self._signals.due, self._prechecks.due, self.staging.due)
+        return min(self._judged_again, *dues)
 
     def fire(self, t: int) -> list[Fact]:
         """What falls due at `t`: sessions end, facts become too old, lamps go out."""
         facts = self._sessions.fire(t)
         self._signals.fire(t)
+        if self._judged_again <= t:
+            self._judged_by, self._judged_again = self._digest, NEVER
+            facts += self._sessions.rejudge(t, "configuration") + self._prechecks.all(t, "configuration")
         return facts + self._prechecks.fire(t) + self.staging.fire(t)
 
     # ---- what is true now
@@ -191,6 +198,7 @@ class Gate:
     def redate(self, by: int) -> None:
         """What happened at the docks was `by` microseconds later than was thought."""
         self._sessions.redate(by)
+        self._shipped.redate(by)
         self._signals.redate(by)
         self._alarms.redate(by)
         self._watch_lists.redate(by)
@@ -204,6 +212,10 @@ class Gate:
     def outputs_of(self, reader: str | None = None) -> list[Switch]:
         """What every output of a reader, or of all, should be, for when it is connected again."""
         return [(*at, level) for at, level in self._signals.wanted().items() if reader in (None, at[0])]
+
+    def outputs_unlit(self) -> dict[tuple[str, int], bool]:
+        """Reader and port to level for every output, as it is while nothing is shown."""
+        return self._signals.unlit()
 
     def docks(self) -> list[str]:
         """The ids of the docks."""
@@ -284,6 +296,7 @@ class Gate:
             "alarms": self._alarms.dump(),
             "prechecks": self._prechecks.dump(),
             "staging": self.staging.dump(),
+            "judged_by": self._judged_by,
         }
 
     def apply(self, data: Mapping[str, Any], t: int) -> None:
@@ -296,9 +309,10 @@ class Gate:
         except (KeyError, ValueError, TypeError) as error:
             raise LedgerError(f"an event of the gate cannot be understood ({error!r})") from error
 
-    def load(self, parts: Mapping[str, Any]) -> None:
-        """Takes over, in a gate that was given nothing yet, what `dump` gave. Docks and lists that are not in the
-        configuration any more are forgotten. Raises LedgerError where it cannot be understood."""
+    def load(self, parts: Mapping[str, Any], t: int = 0) -> None:
+        """Takes over at `t`, in a gate that was given nothing yet, what `dump` gave. Sessions at docks that are not in
+        the configuration any more end, lists that are not are forgotten, and what other rules have judged is judged
+        again. Raises LedgerError where it cannot be understood."""
         try:
             self._catalogue.load(parts["manifests"])
             self._shipped.load(parts["shipped"])
@@ -308,9 +322,12 @@ class Gate:
             self._signals.load(docks["signals"])
             self._doors.load(docks["doors"])
             self._alarms.load(docks["alarms"])
-            self._sessions.load(docks["sessions"])
+            self._sessions.load(docks["sessions"], t)
             self._prechecks.load(docks.get("prechecks", []))
             if "staging" in docks:
                 self.staging.load(docks["staging"])
+            self._judged_by = docks.get("judged_by", self._digest)
+            if self._judged_by != self._digest:
+                self._judged_again = t
         except (Refused, KeyError, ValueError, TypeError, IndexError) as error:
             raise LedgerError(f"the state of the gate cannot be understood ({error!r}): restore the ledger") from error

@@ -211,7 +211,7 @@ class Reports:
         return {"config": self._digest, "algorithm": ALGORITHM}
 
     def _fact(self, session: Session, t: int, data: GateData) -> Fact:
-        return gate(self._portals[session.dock], t, data)
+        return gate(self._portals.get(session.dock, MANIFESTS), t, data)
 
     def manifest(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gateway.events.envelope import Fact
 from gateway.events.gate_parts import HandheldProof, PortalProof
 from gateway.floor.gate.reports import Reports
-from gateway.floor.gate.session import Session, Where
+from gateway.floor.gate.session import Session
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.unfinished import Unfinished
 
@@ -28,10 +28,7 @@ class Returns:
         return [
             session
             for _, session in sorted(self._open.items())
-            if session is not here
-            and not session.inbound
-            and (known := session.tags.get(uid)) is not None
-            and known.where is not Where.OUTSIDE
+            if session is not here and not session.inbound and session.may_have(uid)
         ]
 
     def came_back(

@@ -7,7 +7,6 @@ unknown rule keeps a package from passing just as a blocking one does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -16,6 +15,7 @@ from gateway.clock import CLOCK_AHEAD, NEVER, micros, rfc3339
 from gateway.config.gate import GateConfig
 from gateway.errors import ConfigError
 from gateway.floor.gate.manifest import DeliveryKey, Flag, Line, Result
+from gateway.floor.gate.newest import newest
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,8 +112,8 @@ def coa(case: Case, config: GateConfig) -> Outcome:
         return Blocked("lab results expired")
     if line.lab is None:
         return Unknown("lab results")
-    newest = _newest(line.lab.results)
-    outcomes = [_result(result, case) for result in newest]
+    counting = newest(line.lab.results)
+    outcomes = [_result(result, case) for result in counting]
     blocked = next((outcome for outcome in outcomes if isinstance(outcome, Blocked)), None)
     if blocked is not None:
         return blocked
@@ -121,30 +121,12 @@ def coa(case: Case, config: GateConfig) -> Outcome:
         return Unknown(stale)
     if line.lab.required is None:
         return Unknown("required lab test batches")
-    if not newest:
+    if not counting:
         return Unknown("lab results: there are none")
     for batch in line.lab.required:
-        if not any(_covers(result.test, batch, config) for result in newest):
+        if not any(_covers(result.test, batch, config) for result in counting):
             return Unknown(f"result for required batch {batch}")
     return next((outcome for outcome in outcomes if isinstance(outcome, Unknown)), HOLDS)
-
-
-def _newest(results: Iterable[Result]) -> list[Result]:
-    """Of tests with the same name those performed last: a package may fail, and pass when it is tested again. One of
-    which the date is not known may be the newest, and so may each of two of the same date."""
-    results = list(results)
-    last: dict[str, str] = {}
-    for result in filter(_dated, results):
-        last[result.test] = max(result.performed, last.get(result.test, ""))
-    return [result for result in results if not _dated(result) or result.performed == last[result.test]]
-
-
-def _dated(result: Result) -> bool:
-    """Whether the date of a test can be compared with others as text."""
-    return _DATE.match(result.performed) is not None
-
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
 def _result(result: Result, case: Case) -> Outcome:
@@ -156,7 +138,7 @@ def _result(result: Result, case: Case) -> Outcome:
         return Blocked(f"not passed: {result.test}")
     if result.released is False:
         return Blocked(f"not released: {result.test}")
-    if not result.document:
+    if not (result.document or "").strip():
         return Blocked("no document id")
     if result.passed is None or result.released is None or result.revoked is None:
         return Unknown(f"whether {result.test} passed, was released and not revoked")
@@ -234,9 +216,9 @@ def quarantine(case: Case, config: GateConfig) -> Outcome:
     if case.line is None:
         return HOLDS
     record = case.line.record
-    if record is None or record.location is None:
+    if record is None or not (record.location or "").strip():
         return Unknown("location")
-    place = record.location.casefold()
+    place = str(record.location).casefold()
     if any(word.casefold() in place for word in config.quarantine_locations):
         return Blocked(f"location {record.location}")
     for lab_state in (record.lab_state, case.line.lab_state):

@@ -68,6 +68,10 @@ class Tag:
     is_line: bool = False
     is_returned: bool = False
 
+    def redate(self, by: int) -> None:
+        """The package passed `by` microseconds later than was thought."""
+        self.first, self.last = self.first + by, self.last + by
+
     def place(self, where: Where, t: int, proof: PortalProof | HandheldProof) -> None:
         """Notes where the package is since `t`, and by which proof."""
         self.loads += where is Where.LOADED
@@ -152,12 +156,33 @@ class Session:
         """The direction of a pass that loads."""
         return Direction.IN if self.inbound else Direction.OUT
 
+    def may_have(self, uid: str) -> bool:
+        """Whether a package is loaded, or may be."""
+        tag = self.tags.get(uid)
+        return tag is not None and tag.where is not Where.OUTSIDE
+
+    def can_be(self, *, inbound: bool) -> bool:
+        """Whether the delivery may come in, or go out: not where a package has passed that way which unloads it."""
+        return self.inbound == inbound or all(
+            tag.where is Where.OUTSIDE and not tag.loads for tag in self.tags.values()
+        )
+
+    def become(self, *, inbound: bool) -> None:
+        """The delivery is known to come in, or to go out, as `can_be` has it: what came in before that is received."""
+        if self.inbound != inbound:
+            self.inbound = inbound
+            for tag in self.tags.values():
+                if tag.proof is not None and tag.proof["source"] == "portal":
+                    tag.where, tag.loads, tag.returns = Where.LOADED, tag.passes, 0
+
     def passed(self, p: Pass, *, is_line: bool) -> Tag | None:
-        """Takes a pass in. Returns the package whose place it decides, or None where it decides nothing."""
+        """Takes a pass in. Returns the package whose place it decides, or None where it decides nothing. While nobody
+        knows for which delivery the session is, that may turn out to be one that comes in: nothing is a stray then."""
         self.last = max(self.last, p.end)
         known = self.tags.get(p.uid)
         decides = p.direction in (Direction.IN, Direction.OUT, Direction.UNDETERMINED)
-        if not decides or (known is None and not is_line and p.direction not in (self.loading, Direction.UNDETERMINED)):
+        unloads = p.direction not in (self.loading, Direction.UNDETERMINED)
+        if not decides or (known is None and not is_line and unloads and not self._may_come_in):
             self.strays += 1
             return None
         tag = self._tag(p.uid)
@@ -179,6 +204,11 @@ class Session:
         tag.place(where, t, proof)
         self.last = max(self.last, t)
         return tag
+
+    @property
+    def _may_come_in(self) -> bool:
+        """Its delivery may still be one that comes in, and there is room for what has come."""
+        return self.key is None and len(self.tags) < MAX_TAGS
 
     def _where(self, direction: Direction) -> Where:
         if direction is Direction.UNDETERMINED:

@@ -16,12 +16,13 @@ from typing import Any
 from gateway.clock import NEVER, micros, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import Fact
-from gateway.events.gate_models import LineChanges, Sets
-from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Outcome, Proven, RevisedWhy
+from gateway.events.gate_models import LineChanges
+from gateway.events.gate_parts import ClosedWhy, HandheldProof, OpenedWhy, Outcome, RevisedWhy
 from gateway.floor.gate import verdict
 from gateway.floor.gate.asking import Judges
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Confirm, Override, Reads
+from gateway.floor.gate.endings import Endings
 from gateway.floor.gate.manifest import DeliveryKey, Manifest
 from gateway.floor.gate.reports import Reports, changes, outline
 from gateway.floor.gate.returns import Returns
@@ -30,7 +31,7 @@ from gateway.floor.gate.session import RED, Dark, Ending, Session, Tag, Where, i
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.signals import Lamp, Signals
 from gateway.floor.gate.stock import Stock
-from gateway.floor.gate.unfinished import LastVerdicts, Unfinished
+from gateway.floor.gate.unfinished import Unfinished
 from gateway.floor.gate.watchlists import WatchLists
 from gateway.floor.passes import Pass
 
@@ -60,8 +61,10 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self.unfinished = Unfinished(shipped)
         self._returns = Returns(self._open, shipped, self.unfinished, reports)
-        self._last = LastVerdicts()
         self.judges = Judges(config, catalogue, shipped, watch_lists, stock, self._open)
+        self._endings = Endings(self._docks, catalogue, self.judges, signals, reports, self.unfinished)
+        self._orphans: list[Session] = []  # their docks are not configured any more
+        self._orphans_due = NEVER
 
     # ---- who is where
 
@@ -73,13 +76,21 @@ class Sessions:
         """The session at a dock."""
         return self._open.get(dock)
 
+    def orphan(self, dock: str) -> Session | None:
+        """The session of a dock that is not configured any more, which is yet to end."""
+        return next((session for session in self._orphans if session.dock == dock), None)
+
     def taken(self) -> dict[DeliveryKey, str]:
         """Deliveries that have a session, and the dock."""
         return {session.key: dock for dock, session in self._open.items() if session.key is not None}
 
-    def manifests(self) -> set[str]:
-        """Manifests that have a session."""
-        return {manifest for manifest, _ in self.taken()}
+    def manifests(self) -> dict[str, str]:
+        """Manifests that have a session, and the direction of it."""
+        return {
+            session.key[0]: "in" if session.inbound else "out"
+            for session in self._open.values()
+            if session.key is not None
+        }
 
     # ---- beginning
 
@@ -110,7 +121,7 @@ class Sessions:
         session = self._open[dock]
         manifest = self._catalogue.manifest(key)
         session.key = key
-        session.inbound = manifest is not None and manifest.direction == "in"
+        session.become(inbound=manifest is not None and manifest.direction == "in")
         session.version = manifest.version if manifest else None
         carried = self.unfinished.carry(session)
         facts = [self._reports.attached(session, t, by, carried)]
@@ -205,7 +216,8 @@ class Sessions:
                 facts += self._rejudge(session, t, "manifest", lines=lines if any(lines.values()) else None)
             elif session.key is None:
                 waiting = [d.delivery for d in manifest.deliveries if d.dock == dock]
-                if len(waiting) == 1 and (manifest.manifest, waiting[0]) not in self.taken():
+                fits = len(waiting) == 1 and session.can_be(inbound=manifest.direction == "in")
+                if fits and (manifest.manifest, waiting[0]) not in self.taken():
                     facts += self.attach(dock, (manifest.manifest, waiting[0]), t, "gateway")
         return facts
 
@@ -216,7 +228,7 @@ class Sessions:
         session = self._open[dock]
         settle = micros(self._docks[dock].settle)
         session.ending = Ending(t + settle, t, by, why)
-        return [] if settle else self.finish(dock, t)
+        return [] if settle else self.finish(session, t)
 
     def go_on(self, dock: str, why: str) -> None:
         """The door is open again: an ending that a closing door began is taken back."""
@@ -224,51 +236,27 @@ class Sessions:
         if session.ending is not None and session.ending.why == why:
             session.ending = None
 
-    def finish(self, dock: str, t: int, said: Outcome | None = None) -> list[Fact]:
-        """The verdict of a session that is ending; `said` where an event says what it was."""
-        session = self._open[dock]
-        ending = session.ending
-        assert ending is not None
+    def finish(self, session: Session, t: int, said: Outcome | None = None) -> list[Fact]:
+        """The verdict of a session that is ending; `said` where an event says what it was. At a dock that is not
+        configured any more nobody has seen the end of it."""
+        known = session.dock in self._docks
         self.judges.classify_all(session, t)
-        delivery = self._catalogue.delivery(session.key)
-        result = said or verdict.outcome(session, delivery, watched=self._watched(session, t))
-        done = result == "complete"
-        manifest = self._catalogue.manifest(session.key)
-        sets = self._sets(session, t)
-        proof: Proven = {
-            "rules": self.judges.rules(session),
-            "facts_as_of": verdict.facts_age(delivery, manifest.as_of if manifest else None),
-            "unwatched_s": in_seconds(self.unwatched(session, t)),
-            "confirmed": session.confirmed,
-            "strays": session.strays,
-            "beyond": session.beyond,
-        }
-        if session.overrides:
-            proof["overrides"] = [session.overrides[uid] for uid in sorted(session.overrides)]
-        fact = self._reports.verdict(session, t, ending, result, sets, proof)
-        self._remember(session, t, done=done)
-        del self._open[session.dock]
-        self._last.given(session.dock, fact.data, sets)
-        shown = t + micros(self._docks[session.dock].verdict_shown)
-        empty = session.key is None and not session.tags
-        self._signals.show(session.dock, Lamp.OFF if empty else Lamp.GREEN if done else Lamp.RED, shown)
+        unseen = self.unwatched(session, t)
+        watched = known and self._watched(session, t)
+        result = said or verdict.outcome(session, self._catalogue.delivery(session.key), watched=watched)
+        fact = self._endings.verdict(session, t, unseen, result=result)
+        if known:
+            del self._open[session.dock]
+        else:
+            self._orphans.remove(session)
         return [fact]
-
-    def _remember(self, session: Session, t: int, *, done: bool) -> None:
-        """What has left, what has come back, and where an unfinished delivery will go on."""
-        self.unfinished.shipped(session, t)
-        if session.key is None or self._catalogue.delivery(session.key) is None:
-            return
-        if done:
-            self._catalogue.mark_done(session.key, t)
-        self.unfinished.leave(session.key, session, self.unwatched(session, t))
 
     # ---- time
 
     @property
     def due(self) -> int:
         """When something is to be said although nothing happened."""
-        return min((self._due(session) for session in self._open.values()), default=NEVER)
+        return min((self._orphans_due, *map(self._due, self._open.values())))
 
     def _due(self, session: Session) -> int:
         end = session.ending.at if session.ending else session.last + micros(self._docks[session.dock].idle)
@@ -277,22 +265,28 @@ class Sessions:
     def fire(self, t: int) -> list[Fact]:
         """Sessions that end by `t`, and those whose facts have become too old."""
         facts: list[Fact] = []
+        if self._orphans_due <= t:
+            self._orphans_due = NEVER
+            for orphan in self._orphans.copy():
+                orphan.ending = Ending(t, t, "gateway", "dock removed")
+                facts += self.finish(orphan, t)
         for dock in sorted(self._open):
             session = self._open[dock]
             if session.ending is None and session.last + micros(self._docks[dock].idle) <= t:
                 session.ending = Ending(t, t, "gateway", "idle")
             if session.ending is not None and session.ending.at <= t:
-                facts += self.finish(dock, t)
+                facts += self.finish(session, t)
             elif session.stale_at <= t:
                 facts += self._rejudge(session, t, "facts too old")
         return facts
 
     def redate(self, by: int) -> None:
         """The sessions that are open were last looked at `by` microseconds later than was thought."""
+        self.unfinished.redate(by)
         for session in self._open.values():
             session.last += by
             for tag in session.tags.values():
-                tag.first, tag.last = tag.first + by, tag.last + by
+                tag.redate(by)
             if session.ending is not None:
                 session.ending.at += by
                 session.ending.since += by
@@ -304,7 +298,8 @@ class Sessions:
 
     def unwatched(self, session: Session, t: int) -> dict[str, int]:
         """Microseconds for which each antenna of the portal was not watching, where nobody has confirmed it yet."""
-        return unwatched(session, self._dark(self._docks[session.dock].portal, t))
+        dock = self._docks.get(session.dock)
+        return unwatched(session, {} if dock is None else self._dark(dock.portal, t))
 
     def _watched(self, session: Session, t: int) -> bool:
         allowed = micros(self._docks[session.dock].unwatched)
@@ -354,35 +349,36 @@ class Sessions:
 
     def last_verdict(self, dock: str) -> dict[str, Any] | None:
         """The outline of the last verdict at a dock."""
-        return self._last.outline(dock)
+        return self._endings.last.outline(dock)
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
         """The sets of the session at a dock without evidence or, where there is none, of the verdict it still shows."""
         session = self._open.get(dock)
         if session is None:
-            return self._last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
-        return verdict.lines(self._sets(session, session.last))
-
-    def _sets(self, session: Session, t: int) -> Sets:
-        delivery = self._catalogue.delivery(session.key)
-        return verdict.sets(session, delivery, lambda uid: self.judges.judge(session, uid, t), self.judges.product)
+            return self._endings.last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
+        return verdict.lines(self._endings.sets(session, session.last))
 
     # ---- state
 
     def dump(self) -> dict[str, Any]:
         """The state for a checkpoint, ready for JSON."""
+        sessions = [*(self._open[dock] for dock in sorted(self._open)), *self._orphans]
         return {
-            "open": [dump_session(self._open[dock]) for dock in sorted(self._open)],
+            "open": [dump_session(session) for session in sessions],
             "unfinished": self.unfinished.dump(),
-            "last": self._last.dump(),
+            "last": self._endings.last.dump(),
         }
 
-    def load(self, dump: Mapping[str, Any]) -> None:
-        """Takes over the sessions at docks that are still there; manifests have to be there already."""
+    def load(self, dump: Mapping[str, Any], t: int) -> None:
+        """Takes over the sessions at `t`; those of docks that are not there any more end at once. Manifests have to be
+        there already."""
         for content in dump["open"]:
             session = load_session(content)
+            session.count_anew({uid for uid in session.tags if self._catalogue.line(uid, session.key) is not None})
             if session.dock in self._docks:
-                session.count_anew({uid for uid in session.tags if self._catalogue.line(uid, session.key) is not None})
                 self._open[session.dock] = session
+            else:
+                self._orphans.append(session)
+                self._orphans_due = max(t, session.last)
         self.unfinished.load(dump["unfinished"])
-        self._last.load(dump["last"], self._docks)
+        self._endings.last.load(dump["last"], self._docks)

@@ -41,6 +41,12 @@ class Shipped:
         under = f"with delivery {delivery} of manifest {manifest}" if manifest else "without a manifest"
         return f"left {under} at {rfc3339(t)}"
 
+    def redate(self, by: int) -> None:
+        """All that has left did so `by` microseconds later than was thought."""
+        for uid, (manifest, delivery, t) in self._left.items():
+            self._left[uid] = (manifest, delivery, t + by)
+        self.revision += 1
+
     def dump(self) -> list[Any]:
         """Runs of UIDs that left together: manifest, delivery, time, UIDs."""
         runs: list[Any] = []

@@ -77,6 +77,15 @@ class Signals:
             if shown.buzz_until <= t:
                 shown.buzz_until = 0
 
+    def unlit(self) -> dict[tuple[str, int], bool]:
+        """Reader and port to the level at which nothing shines, sounds or opens, for every output of the docks."""
+        found: dict[tuple[str, int], bool] = {}
+        for dock in self._docks.values():
+            lights = dock.lights
+            for output in (lights.red, lights.amber, lights.green, lights.buzzer, dock.interlock):
+                _set(found, output, lit=False)
+        return found
+
     def wanted(self) -> dict[tuple[str, int], bool]:
         """Reader and port to level, for every output that the configuration names."""
         wanted: dict[tuple[str, int], bool] = {}
@@ -89,7 +98,7 @@ class Signals:
                 (lights.buzzer, shown.buzz_until > 0),
                 (dock.interlock, shown.lamp is Lamp.GREEN),
             ):
-                _set(wanted, output, lit)
+                _set(wanted, output, lit=lit)
         return wanted
 
     def changes(self) -> list[Switch]:
@@ -110,6 +119,6 @@ class Signals:
                 self._shown[name] = _Shown(Lamp(lamp), until, buzz_until)
 
 
-def _set(wanted: dict[tuple[str, int], bool], output: OutputConfig | None, lit: bool) -> None:
+def _set(wanted: dict[tuple[str, int], bool], output: OutputConfig | None, *, lit: bool) -> None:
     if output is not None:
         wanted[output.reader, output.port] = lit == output.on

@@ -30,6 +30,7 @@ class _Left:
     tags: dict[str, Tag]
     unwatched: dict[str, int]
     confirmed: list[Confirmation]
+    inbound: bool = False
 
 
 class Unfinished:
@@ -57,17 +58,18 @@ class Unfinished:
         """Keeps what a session that ends leaves to the next one of its delivery."""
         for tag in session.tags.values():
             tag.carried = True
-        self._left.renew(key, _Left(session.tags, unwatched, session.confirmed))
+        self._left.renew(key, _Left(session.tags, unwatched, session.confirmed, session.inbound))
         if session.overrides:
             self._answered.renew(key, session.overrides)
 
     def carry(self, session: Session) -> int:
-        """Gives a session what was left to it; returns how many packages that are."""
+        """Gives a session what was left to it; returns how many packages that are. What was loaded is not received
+        where the delivery goes the other way now."""
         if session.key is None:
             return 0
         session.overrides |= self._answered.pop(session.key, {})
         left = self._left.pop(session.key, None)
-        if left is None:
+        if left is None or left.inbound != session.inbound:
             return 0
         for uid, tag in left.tags.items():
             tag.status = tag.judgement = None
@@ -77,7 +79,8 @@ class Unfinished:
 
     def came_back(self, uid: str, t: int, proof: PortalProof | HandheldProof) -> bool:
         """A package that had left is back since `t`; False where a delivery was loaded with it after that."""
-        tags = [tag for left in self._left.values() if (tag := left.tags.get(uid)) is not None]
+        outbound = [left for left in self._left.values() if not left.inbound]
+        tags = [tag for left in outbound if (tag := left.tags.get(uid)) is not None]
         if any(tag.where is not Where.OUTSIDE and tag.last > t for tag in tags):
             return False
         for tag in tags:
@@ -86,10 +89,19 @@ class Unfinished:
         self._shipped.forget(uid)
         return True
 
+    def redate(self, by: int) -> None:
+        """What ended sessions have left was loaded `by` microseconds later than was thought."""
+        for left in self._left.values():
+            for tag in left.tags.values():
+                tag.redate(by)
+
     def dump(self) -> list[Any]:
         """The state for a checkpoint, ready for JSON."""
         answered = [[*key, {}, {}, [], overrides] for key, overrides in self._answered.items()]
-        loads = [[*key, dump_tags(left.tags), left.unwatched, left.confirmed, {}] for key, left in self._left.items()]
+        loads = [
+            [*key, dump_tags(left.tags), left.unwatched, left.confirmed, {}, left.inbound]
+            for key, left in self._left.items()
+        ]
         return answered + loads
 
     def load(self, dump: list[Any]) -> None:
@@ -98,7 +110,8 @@ class Unfinished:
             if more and more[0]:
                 self._answered.renew((manifest, delivery), dict(more[0]))
             if tags or unwatched or confirmed or not (more and more[0]):
-                self._left.renew((manifest, delivery), _Left(load_tags(tags), dict(unwatched), list(confirmed)))
+                left = _Left(load_tags(tags), dict(unwatched), list(confirmed), *more[1:])
+                self._left.renew((manifest, delivery), left)
 
 
 _OUTLINE = (

@@ -74,13 +74,15 @@ class _Tag:
 
 
 class WatchLists:
-    """The lists of a configuration. `revision` grows with every change; `epcs` are the tags on any of them."""
+    """The lists of a configuration. `revision` grows with every change, `changes` with those of who is on which list;
+    `epcs` are the tags on any of them."""
 
     def __init__(self, config: Iterable[WatchConfig], digest: str) -> None:
         self._config = {entry.name: entry for entry in config}
         self._digest = digest
         self._tags: dict[str, _Tag] = {}
         self.epcs: frozenset[bytes] = frozenset()
+        self.changes = 0
         self.revision = 0
 
     def lists(self, uid: str) -> frozenset[str]:
@@ -97,8 +99,11 @@ class WatchLists:
         if wanted.name not in self._config:
             known = ", ".join(sorted(self._config)) or "none"
             raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch_lists`")
-        new = sum(1 for uid in set(wanted.uids) if uid not in self._tags)
-        if wanted.mode != "remove" and len(self._tags) + new > MAX_WATCHED:
+        named = set(wanted.uids)
+        new = sum(1 for uid in named if uid not in self._tags)
+        only = ({wanted.name},)  # the lists of those that no other list holds
+        going = 0 if wanted.mode == "add" else sum(self.lists(uid) in only for uid in self.on(wanted.name) - named)
+        if wanted.mode != "remove" and len(self._tags) + new - going > MAX_WATCHED:
             raise Refused(f"watch: more than {MAX_WATCHED} tags would be watched: take off what is resolved")
 
     def change(self, wanted: WatchListChange, t: int) -> list[Fact]:
@@ -153,6 +158,7 @@ class WatchLists:
 
     def _gather(self) -> None:
         self.epcs = frozenset(bytes.fromhex(uid) for uid in self._tags)
+        self.changes += 1
 
     def _take_off(self, uid: str, name: str, t: int, why: str) -> list[Fact]:
         tag = self._tags[uid]

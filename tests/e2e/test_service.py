@@ -25,7 +25,7 @@ _NUMBERS = itertools.count()
 async def get(port: int, path: str) -> tuple[int, bytes]:
     def fetch() -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

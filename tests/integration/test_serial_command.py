@@ -36,7 +36,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
     )  # fmt: skip
     assert process.stdout
     assert process.stdin
-    assert b"is on" in await asyncio.wait_for(process.stdout.readline(), 20)
+    assert b"is on" in await asyncio.wait_for(process.stdout.readline(), 60)
     items, enough = [], asyncio.Event()
 
     def take(item):
@@ -46,7 +46,7 @@ async def test_a_driver_reads_from_the_emulator_of_the_command_line(family, tmp_
 
     settings = {"device": str(tmp_path / "reader"), **SETTINGS.get(family, {})}
     running = asyncio.create_task(build_driver(factory(family), take, settings, [1]).run())
-    await asyncio.wait_for(enough.wait(), 20)
+    await asyncio.wait_for(enough.wait(), 60)
     process.stdin.write(b"counters\nnonsense\ninput 1 on\n")
     assert b"reads sent whole" in await process.stdout.readline()
     assert b"not understood: 'nonsense'" in await process.stdout.readline()

@@ -89,7 +89,7 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self._process.wait(), 30.0)
+            return await asyncio.wait_for(self._process.wait(), 60.0)
         finally:
             self._hang_up()
 

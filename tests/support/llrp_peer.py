@@ -94,7 +94,11 @@ async def peer(port: int, *, welcome: int = 0):
     sock = socket.socket()
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        raise
     client = Peer(*await asyncio.open_connection(sock=sock, limit=32768))
     try:
         await client.until(lambda: client.welcome is not None)

@@ -8,9 +8,10 @@ windows are closed; no silence is made up beyond the last read.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeAlias
 
 from drivers.api import Batch
 from drivers.records import Records
@@ -31,19 +32,24 @@ LOOK_AHEAD = 65_536
 """Inputs looked at for a first tick. A live run ticks ten times a second; no site has so many batches between two."""
 
 
-def replay(config: Config, items: Iterable[Input]) -> Iterator[Event]:
+OnFault: TypeAlias = Callable[[Input, Exception], None] | None
+"""Who hears of inputs from outside that the floor fails on and leaves out, as it does live; None where it may not."""
+
+
+def replay(config: Config, items: Iterable[Input], on_fault: OnFault = None) -> Iterator[Event]:
     """The events of a recording, sealed as epoch ``replay`` from sequence 1."""
     source = source_of(config.site, config.gateway)
     prevhash = GENESIS
-    for sequence, fact in enumerate(replay_facts(config, items), start=1):
+    for sequence, fact in enumerate(replay_facts(config, items, on_fault), start=1):
         event = seal(fact, source, EPOCH, sequence, prevhash)
         prevhash = event.hash()
         yield event
 
 
-def replay_facts(config: Config, items: Iterable[Input]) -> Iterator[Fact]:
+def replay_facts(config: Config, items: Iterable[Input], on_fault: OnFault = None) -> Iterator[Fact]:
     """The facts of a recording, with ticks supplied where it has none."""
     floor = Floor(config)
+    floor.on_fault = on_fault
     rest = iter(items)
     head = list(islice(rest, LOOK_AHEAD))
     if any(type(item) is Tick for item in head):
@@ -77,6 +83,10 @@ def _time(item: Input) -> int:
     return item.t
 
 
+def _say_fault(item: Input, error: Exception) -> None:
+    print(f"a fault in the gateway: a {type(item).__name__} is left out: {error!r}", file=sys.stderr)
+
+
 def replay_command(config: Path, reads: str) -> int:
     """``rfid-gateway replay``: prints the events of a file, or of standard input for ``-``, one JSON line each.
 
@@ -86,7 +96,8 @@ def replay_command(config: Path, reads: str) -> int:
     write = sys.stdout.buffer.write
     try:
         with open_items(reads) as items:
-            for event in replay(settings, (item for _, item in items if not isinstance(item, Gap))):
+            inputs = (item for _, item in items if not isinstance(item, Gap))
+            for event in replay(settings, inputs, _say_fault):
                 write(event.payload + b"\n")
     except Refused as refused:
         sys.stdout.buffer.flush()

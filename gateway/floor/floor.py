@@ -33,14 +33,13 @@ from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import Fact, clock_step
 from gateway.events.types import ClockStep as ClockStepData
-from gateway.floor import statements
+from gateway.floor import admission, statements
+from gateway.floor.admission import KNOWLEDGE
 from gateway.floor.books.books import Books
 from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS
-from gateway.floor.counts.commands import COMMANDS as COUNT_COMMANDS
 from gateway.floor.counts.commands import of_counts
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import Evidence
-from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.docks import Docks
 from gateway.floor.migrations import STEPS
 from gateway.floor.parts import Agenda
@@ -56,6 +55,7 @@ from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
 from gateway.floor.state import State
 from gateway.floor.stats import FloorStats
+from gateway.floor.unjudged import OUTSIDE, lost
 from gateway.floor.windows import Windows
 from gateway.floor.zone_state import zone_state
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Restart, Room, Tick
@@ -68,13 +68,6 @@ GAP = 600 * SECOND
 
 _NEWS = (Restart, ReaderUp, ReaderDown, ReaderAlive, ReaderClock, ReaderCondition, AntennaStatus)
 
-COMMANDS: tuple[str, ...] = (*BOOK_COMMANDS, *COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
-"""The commands that are the floor's."""
-
-KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
-"""Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
-session, which waits for event time, may follow at once."""
-
 
 class Floor:
     """Deterministic, synchronous, without a clock: time comes with the inputs.
@@ -84,7 +77,8 @@ class Floor:
 
     def __init__(self, config: Config, room: int = MAX_TAGS) -> None:
         self.stats = FloorStats()
-        self._gateway = config.gateway
+        self.on_fault: Callable[[Input, Exception], None] | None = None
+        self.gateway = config.gateway
         self._window = micros(config.floor.window)
         self._max_windows = config.floor.max_windows
         self._places = Places(config)
@@ -135,9 +129,20 @@ class Floor:
 
     def feed(self, item: Input, hand_on: Callable[[list[Fact]], None] | None = None) -> list[Fact]:
         """Takes one input in and returns what it leads to, in order. Where that is very much, it is given to `hand_on`
-        in pieces first, and what is returned is the last of them."""
+        in pieces first, and what is returned is the last of them.
+
+        Raises whatever a fault in the floor raises. Where one meets an input from outside before time has come to it,
+        and somebody hears of it by `on_fault`, that it is lost is what it leads to.
+        """
         self._hand_on = hand_on
-        return self._counted(self._take[type(item)](item))
+        try:
+            facts = self._take[type(item)](item)
+        except Exception as error:
+            if self.on_fault is None or not isinstance(item, OUTSIDE) or isinstance(error, MemoryError):
+                raise
+            self.on_fault(item, error)
+            facts = self._readers.take(lost(item, self.gateway, certain=False))
+        return self._counted(facts)
 
     def _counted(self, facts: list[Fact]) -> list[Fact]:
         for fact in facts:
@@ -146,16 +151,7 @@ class Floor:
 
     def admit(self, command: Command) -> None:
         """Raises Refused, saying why, where a command would not be carried out. Changes nothing."""
-        if command.name not in COMMANDS:
-            raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
-        if command.name in statements.COMMANDS:
-            statements.admit(command)
-        elif command.name in BOOK_COMMANDS:
-            self.books.admit(command)
-        elif of_counts(command):
-            self.counts.admit(command, self._pending.commands())
-        else:
-            self.gate.admit(command, self._pending.commands())
+        admission.admit(command, self.gate, self.counts, self.books, self._pending)
 
     @property
     def lateness(self) -> int:
@@ -212,7 +208,7 @@ class Floor:
         elif step.jump >= self._window:
             self._redate(step.jump // self._window * self._window)
         said: ClockStepData = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
-        return [clock_step(self._gateway, step.t, said)]
+        return [clock_step(self.gateway, step.t, said)]
 
     def _set_lateness(self, item: Lateness) -> list[Fact]:
         self._windows.lateness = item.lateness
@@ -350,6 +346,7 @@ class Floor:
         """A floor of `config` that goes on in the state of this one."""
         floor = Floor(config, self._presence.room)
         floor.restore(self._state().snapshot())
+        floor.on_fault = self.on_fault
         return floor
 
     def restore(self, parts: Mapping[str, bytes], without: Collection[str] = ()) -> None:

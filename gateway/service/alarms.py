@@ -147,8 +147,9 @@ CAUSES = {
     "gateway-crash": "the gateway stopped without warning",
     "journal-lost": "the machine lost what it kept in memory",
     "ledger-full": "the ledger was full",
-    "state-rebuilt": "an update could not read all that was saved",
+    "state-rebuilt": "not all that was saved could be used again",
     "tags-given-up": "there was no room for more tags",
+    "input-unjudged": "a fault in the gateway kept it from being judged",
 }
 """Causes of losses, in words. A driver that is not ours may have others."""
 

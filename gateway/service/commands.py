@@ -119,7 +119,7 @@ class Commands:
         taken = self._pipeline.requests.taken(command)
         if taken is None:
             self._pipeline.floor.admit(command)
-            self._pipeline.take(command)
+            self._pipeline.command(command)
         position = self._pipeline.position
         answer = {"accepted": rfc3339(command.t if taken is None else taken)}
         if name not in _BULKY:

@@ -163,6 +163,8 @@ class Vitals:
             yield from deaf(self._parts.pipeline.floor.reader_state(config.id))
         yield from self._parts.alarms.losses(self._parts.clock.now(), LOSS_HOUR)
         yield from self._parts.page.trouble.words()
+        if problem := self._parts.pipeline.faults.unjudged.words():
+            yield problem
         if problem := self._parts.pipeline.recording_problem:
             yield f"the recording has a gap: {problem}"
         if problem := self._memory:

@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
-from drivers.api import Item
+from drivers.api import Batch, DriverError, Item
 from gateway import __version__
 from gateway.clock import SECOND, micros
 from gateway.config import Config
+from gateway.errors import Refused
 from gateway.events.envelope import GATE, Fact
 from gateway.floor import Floor
 from gateway.inputs import ClockStep, Command, Dropped, Input, Lateness, Tick
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.unjudged import Unjudged
 from gateway.ops.logs import Logger
 from gateway.recording.recorder import Recorder
 from gateway.service.disorder import Disorder
 from gateway.service.event_clock import EventClock
+from gateway.service.faults import Faults
 from gateway.service.requests import Requests
 from gateway.service.retained_names import RetainedNames
 
@@ -74,8 +77,11 @@ class Pipeline:
         recorder: Recorder | None,
         clock: EventClock,
         log: Logger,
+        unjudged: Unjudged,
     ) -> None:
         self.floor = floor
+        self.faults = Faults(unjudged, log)
+        self.floor.on_fault = self._leave_out
         self._config = config
         self._ledger = ledger
         self._journal = journal
@@ -155,13 +161,23 @@ class Pipeline:
 
     def take(self, item: Input) -> int:
         """Journals one input, at the position that is returned, and lets the floor judge it; what it says goes to the
-        ledger."""
+        ledger.
+
+        Raises whatever a fault in the floor raises. From then on nothing is judged, and no checkpoint taken, until a
+        start has found out on which input it failed.
+        """
+        self.faults.check()
         if self._begun is not None and isinstance(item, Tick | ClockStep):
             self.finish_checkpoint()
         self._position = self._journal.append(item)
         if self._recorder is not None:
             self._recorder.append(self._position, item)
-        if facts := self.floor.feed(item, self._say):
+        try:
+            facts = self.floor.feed(item, self._say)
+        except BaseException as error:
+            self.faults.broke(error)
+            raise
+        if facts:
             self._say(facts)
         position = self._position
         if isinstance(item, Command):
@@ -197,11 +213,26 @@ class Pipeline:
         if step := self._clock.seed(last):
             self._say_step(step)
 
+    def _leave_out(self, item: Input, error: Exception) -> None:
+        self.faults.leave_out(self._journal.id, self._position, item, error)
+
     def hear(self, item: Item) -> None:
-        """Takes what a driver says: its times, which no step of the wall clock touches, become event time."""
+        """Takes what a driver says: its times, which no step of the wall clock touches, become event time. Raises
+        `DriverError` where reads could not be judged: a reader that sends such is not up."""
+        self.faults.admit(item)
         dated = self._clock.dated(item)
+        faults = self.faults.number
         self.take(dated)
+        if self.faults.number != faults and isinstance(dated, Batch):
+            raise DriverError("what it sends meets a fault in the gateway and cannot be judged: see the log")
         self._disorder.observe(dated)
+
+    def command(self, command: Command) -> None:
+        """Takes a command. Raises `Refused` where it could not be carried out in whole."""
+        faults = self.faults.number
+        self.take(command)
+        if self.faults.number != faults:
+            raise Refused(f"{command.name}: it meets a fault in the gateway, whose log has it; it was not carried out")
 
     def _say_step(self, step: ClockStep) -> None:
         self._log.warning(
@@ -225,6 +256,7 @@ class Pipeline:
 
     def begin_checkpoint(self, *, clean: bool = False, on_disk: bool = False) -> int:
         """Begins to take the floor's state, which `slices` go on with; returns the position up to which it holds."""
+        self.faults.check()
         self.finish_checkpoint()
         meta = {
             "epoch": self._ledger.epoch,

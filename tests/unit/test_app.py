@@ -17,6 +17,8 @@ from drivers.api import AntennaStatus
 from gateway.app import App
 from gateway.config import Config, LogConfig
 from gateway.errors import InUse, LedgerError
+from gateway.events.envelope import Fact
+from gateway.floor import Floor
 from gateway.service import grounded
 from gateway.service.alarms import of_nothing
 from gateway.service.storage import Storage
@@ -25,6 +27,7 @@ from tests.support.mosquitto import free_port
 from tests.support.service_scene import Clock, FakeDrivers, FakeMqtt, config
 
 TAG = "1A4060300048D3D000000001"
+BAD = "1A4060300048D3D0BAD0BAD0"
 
 
 class Logs:
@@ -228,3 +231,35 @@ async def test_a_reload_is_taken_while_it_runs(site: Site, monkeypatch: pytest.M
         app.reload()
         await until(lambda: app.config is not None and len(app.config.zones) == 3, 60)
         await until(lambda: "state/zone/cage" in site.mqtt[0].retained(), 60)
+
+
+@pytest.mark.slow
+async def test_a_fault_in_the_floor_ends_the_run_and_no_start_after_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reads that led to it are in the journal, which the next start is given: it finds them, and the one after
+    that goes on without them."""
+    monkeypatch.setattr(grounded, "FIRST_RETRY", 0.05)
+    fall_due = Floor._fall_due
+
+    def faulty(floor: Floor, end: int, facts: list[Fact]) -> None:
+        fall_due(floor, end, facts)
+        if BAD in floor.inside(["vault"]):
+            raise ZeroDivisionError("a fault in the judgement")
+
+    monkeypatch.setattr(Floor, "_fall_due", faulty)
+    app = site.app()
+    running = asyncio.create_task(app.run())
+    await until(app.ready.is_set, 60)
+    await until(lambda: len(site.drivers.built) == 2, 60)
+    site.drivers["r1"].reads(BAD)
+    site.clock.pass_(10)
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        await asyncio.wait_for(running, 60)
+    await app.vitals.stop()  # which the end of a process does
+    async with site.running(site.app()) as app:
+        await site.steps(app, 40)
+        assert await moves(app) == ["arrived"], "of the tag that meets no fault"
+        _, health = app.vitals.health.report()
+        assert [reason for reason in health["reasons"] if "1 inputs could not be judged" in reason]
+    assert "inputs that could not be judged are left out" in site.logs.said("error")

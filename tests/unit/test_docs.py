@@ -22,7 +22,7 @@ from gateway.clock import SECOND
 from gateway.config import Config, yaml
 from gateway.config.messages import models_in
 from gateway.events.gate_models import GateKind
-from gateway.floor import floor, tags
+from gateway.floor import admission, floor, tags
 from gateway.floor.books import commands as books
 from gateway.floor.counts import counts, expected, plan, report, run, sessions
 from gateway.floor.counts import levels as count_levels
@@ -30,9 +30,10 @@ from gateway.floor.gate import catalogue, manifest, precheck, shipped, staging
 from gateway.floor.gate.rules import RULES
 from gateway.floor.presence import contest, silence, strays
 from gateway.history import questions
+from gateway.ledger import start_note
 from gateway.ops import health
 from gateway.readers import supervisor
-from gateway.service import alarms, commands, event_clock, pipeline, reload
+from gateway.service import alarms, commands, event_clock, leaving_out, pipeline, reload
 from gateway.sources.metrc import http
 from gateway.web import actions, attempts, difference_views, hub, server, set_view, tokens
 
@@ -113,7 +114,7 @@ def test_settings_that_a_page_names_exist():
 
 
 def commands_of_the_gate() -> set[str]:
-    return {name for name in floor.COMMANDS if name.startswith("gate.")}
+    return {name for name in admission.COMMANDS if name.startswith("gate.")}
 
 
 def test_the_page_about_the_configuration_says_what_a_reload_changes():
@@ -254,7 +255,10 @@ FIGURES = {
         f"{health.PUBLISH_LIMIT:g} s | {health.HANG * health.PUBLISH_LIMIT:g} s", f"{health.HISTORY_LIMIT:g} s | never",
         f"newest {alarms.RETAINED})",
     ],
-    "reliability.md": [f"{event_clock.STEP / SECOND:g} s or more is a *clock step*", f"{1e6 / event_clock.SLEW:g} ppm"],
+    "reliability.md": [
+        f"more than {word(leaving_out.MOST)} searches, or {leaving_out.LONGEST:g} s",
+        f"{word(start_note.KILLED)} starts that end", f"{word(start_note.OFTEN)} starts within an hour",
+        f"{event_clock.STEP / SECOND:g} s or more is a *clock step*", f"{1e6 / event_clock.SLEW:g} ppm"],
     "web.md": [
         f"{server.MAX_STRANGERS} of those", f"{server.MAX_OF_ADDRESS} of them from one address",
         f"{server.MAX_CONNECTIONS - server.MAX_STRANGERS} of those who have", f"| live pages | {hub.MAX_STREAMS} |",

@@ -83,6 +83,8 @@ class Readers:
                 return self._restart(item)
             case Dropped():
                 return [self._dropped(item)]
+            case ReaderLoss() if item.reader in self.readers or item.reader == self._gateway:
+                return [_loss(item.reader, item.t, item.cause, item.start, item.end, item.certain)]
         now = self.readers.get(item.reader)
         if now is None:
             return []
@@ -103,8 +105,6 @@ class Readers:
                 _note(now.antennas_down, item.antenna, item.reason, not item.up)
             case ReaderCondition():
                 _note(now.conditions, item.condition, item.detail, item.active)
-            case ReaderLoss():
-                return [_loss(item.reader, item.t, item.cause, item.start, item.end, item.certain)]
         return []
 
     def reads_again(self, reader: str, port: int) -> None:

@@ -1,0 +1,37 @@
+"""Which commands the floor takes, and which part of it says whether one can be carried out."""
+
+from __future__ import annotations
+
+from gateway.errors import Refused
+from gateway.floor import statements
+from gateway.floor.books.books import Books
+from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS
+from gateway.floor.counts.commands import COMMANDS as COUNT_COMMANDS
+from gateway.floor.counts.commands import of_counts
+from gateway.floor.counts.counts import Counts
+from gateway.floor.gate import COMMANDS as GATE_COMMANDS
+from gateway.floor.gate.gate import Gate
+from gateway.floor.pending import Pending
+from gateway.inputs import Command
+
+COMMANDS: tuple[str, ...] = (*BOOK_COMMANDS, *COUNT_COMMANDS, *GATE_COMMANDS, *statements.COMMANDS)
+"""The commands that are the floor's."""
+
+KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
+"""Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
+session, which waits for event time, may follow at once."""
+
+
+def admit(command: Command, gate: Gate, counts: Counts, books: Books, pending: Pending) -> None:
+    """Raises Refused, saying why, where a command would not be carried out once what is `pending` is. Changes
+    nothing."""
+    if command.name not in COMMANDS:
+        raise Refused(f"no command {command.name!r}: the floor takes {', '.join(COMMANDS)}")
+    if command.name in statements.COMMANDS:
+        statements.admit(command)
+    elif command.name in BOOK_COMMANDS:
+        books.admit(command)
+    elif of_counts(command):
+        counts.admit(command, pending.commands())
+    else:
+        gate.admit(command, pending.commands())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib
 import json
 import re
 import tomllib
@@ -204,6 +206,57 @@ def test_words_of_events_are_on_their_page(kind, field, pages):
     words = words_of(kind, field)
     assert words
     assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def words_of_schemas() -> Iterator[tuple[str, str]]:
+    """Each word that a field of an event or a state may have that says how something is or why, and its schema."""
+
+    def walk(found: Any, name: str) -> Iterator[tuple[str, str]]:
+        for key, inner in found.items() if isinstance(found, dict) else enumerate(found):
+            if name in ("status", "state", "cause", "quality") and key in ("enum", "const"):
+                yield from ((name, word) for word in ([inner] if key == "const" else inner))
+            elif isinstance(inner, dict | list):
+                yield from walk(inner, key if isinstance(key, str) and key not in ("anyOf", "items") else name)
+
+    for path in sorted((ROOT / "config").glob("*/*.schema.json")):
+        yield from ((path.name, word) for _, word in walk(json.loads(path.read_text()), ""))
+
+
+def conditions() -> set[str]:
+    """The words of all conditions that drivers state: in the calls that state one, by name or as they are."""
+    found: set[str] = set()
+    for path in (ROOT / "drivers").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            inside = list(ast.walk(function))
+            calls = [ast.unparse(node.func).rpartition(".")[2] for node in inside if isinstance(node, ast.Call)]
+            if not {"ReaderCondition", "condition"} & set(calls):
+                continue
+            names = {node.id for node in inside if isinstance(node, ast.Name) and node.id.isupper()}
+            found |= {vars(importlib.import_module(module)).get(name) for name in names}
+            found |= {node.value for node in inside if isinstance(node, ast.Constant)}
+    return {
+        word
+        for word in found
+        if isinstance(word, str) and re.fullmatch(r"[a-z]+(-[a-z]+)+|hot|throttled|exception", word)
+    }
+
+
+def test_words_that_say_how_something_is_are_explained():
+    """In the tables, or in words of a page, where somebody looks who meets them in a payload."""
+    text = " ".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    words = {(name, word) for name, word in words_of_schemas() if re.fullmatch(r"[a-z]+(-[a-z]+)*", word)}
+    assert {("reader.schema.json", "catching-up"), ("clock-step.v1.schema.json", "behind")} <= words
+    assert [(name, word) for name, word in sorted(words) if f"`{word}`" not in text] == []
+
+
+def test_conditions_of_readers_are_in_the_table():
+    table = (ROOT / "docs" / "mqtt.md").read_text().split("| condition |")[1].split("\n\n")[0]
+    listed = {word for row in table.splitlines()[2:] for word in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    assert len(listed) >= 12
+    assert conditions() - set(alarms.CAUSES) == listed
 
 
 def test_causes_of_losses_have_words_and_are_in_the_handbook():

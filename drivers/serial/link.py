@@ -17,6 +17,9 @@ from drivers.serial.transport import Transport, open_transport
 SEEN_BYTES = 512
 """How much of what came first is kept to say what sits on the port: enough for a login prompt or two GPS sentences."""
 
+GLITCH = 8
+"""Bytes that may come before the echo of what was sent: a transceiver that is switched over disturbs the line."""
+
 FrameSink = Callable[[list[bytes]], None]
 
 
@@ -31,7 +34,9 @@ class Link:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._echo = echo
-        self._echoes = b""
+        self._echoes = b""  # of what was sent, still to be heard
+        self._may_be_echo = b""  # the beginning of it, as far as it has come
+        self._before_echo = 0  # bytes that came since it was sent
         self._turn = asyncio.Lock()
         self._listener: FrameSink | None = None
         self._transport: Transport | None = None
@@ -73,7 +78,8 @@ class Link:
 
     def expect_no_echo(self) -> None:
         """What has not been echoed by now will not be: the next exchange begins."""
-        self._echoes = b""
+        self._echoes = self._may_be_echo = b""
+        self._before_echo = 0
 
     def feed(self, data: bytes) -> None:
         """Bytes from the port."""
@@ -90,13 +96,20 @@ class Link:
         return int(self._loop.time() * 1_000_000)
 
     def _without_echo(self, data: bytes) -> bytes:
-        """`data` less what the transceiver heard of our own sending; a damaged echo ends the search."""
-        length = min(len(data), len(self._echoes))
-        if data[:length] != self._echoes[:length]:
-            self._echoes = b""
-            return data
-        self._echoes = self._echoes[length:]
-        return data[length:]
+        """`data` less what the transceiver heard of our own sending, whole and behind no more than a GLITCH; else there
+        is no echo, or a damaged one, and everything is the reader's."""
+        data, echo = self._may_be_echo + data, self._echoes
+        self._may_be_echo = b""
+        for at in range(min(len(data), GLITCH - self._before_echo) + 1):
+            begins = data[at : at + len(echo)]
+            if begins == echo:
+                self._echoes = b""
+                return data[:at] + data[at + len(echo) :]
+            if echo.startswith(begins) and at + len(begins) == len(data):
+                self._may_be_echo, self._before_echo = begins, self._before_echo + at
+                return data[:at]
+        self._echoes = b""
+        return data
 
     def _deliver(self, frames: list[bytes]) -> None:
         if frames and self._listener:

@@ -97,7 +97,8 @@ class Session(ABC, Generic[SettingsT]):
         self.clock = self.clock_of_family
         self.heartbeat = Heartbeat(3 * SECOND, self.steady())
         self.comprehension = Comprehension()
-        self.fault: DriverError | None = None
+        self.fault: Exception | None = None
+        """Why this cannot go on, whatever comes."""
         self._left_out: list[str] = []  # settings that the reader does not take, in words
         self.refusals = 0  # rounds refused since the last that went well
         self._quality = LineQuality(self.steady())
@@ -141,13 +142,20 @@ class Session(ABC, Generic[SettingsT]):
         return int(self._loop.time() * SECOND)
 
     def take(self, frames: list[bytes]) -> None:
-        """Frames from the link, in order."""
+        """Frames from the link, in order. What fails over them, such as a sink that cannot keep a read, is for whoever
+        runs the driver: it must not end in asyncio's log."""
+        if self.fault is not None:
+            return
         now = self._arrival = self.context.now()
         self.heard = True
-        for frame in frames:
-            if self.frame(frame, now):
-                self.heartbeat.beat(self.steady())
-        self.flush()
+        try:
+            for frame in frames:
+                if self.frame(frame, now):
+                    self.heartbeat.beat(self.steady())
+            self.flush()
+        except Exception as error:
+            self.fault = error
+            self._give_up(error)
 
     def flush(self) -> None:
         """Hand over the reads so far; before `up` they wait, as nobody knows of the reader yet."""
@@ -342,7 +350,7 @@ class Session(ABC, Generic[SettingsT]):
         self.check()
 
     def check(self) -> None:
-        """Raises `DriverError` when the link is lost, or what came shows that this cannot work."""
+        """Raises `DriverError` when the link is lost, or what came shows that this cannot work, or what failed."""
         if self.fault is not None:
             raise self.fault
         if self.link.lost.done():
@@ -380,5 +388,9 @@ class Session(ABC, Generic[SettingsT]):
         self.check()
 
     def _on_lost(self, lost: asyncio.Future[str]) -> None:
+        self._give_up(DriverError(lost.result()))
+
+    def _give_up(self, error: Exception) -> None:
+        """Nobody need wait for an answer any more."""
         if self._pending and not self._pending[1].done():
-            self._pending[1].set_exception(DriverError(lost.result()))
+            self._pending[1].set_exception(error)

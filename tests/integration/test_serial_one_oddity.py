@@ -11,7 +11,7 @@ import pytest
 from drivers.api import DriverFactory, ReaderAlive, ReaderCondition
 from drivers.serial import cf, m100, mercury, r2000, uhf288
 from drivers.serial.cf import frames as chafon
-from drivers.serial.framing import Framing
+from drivers.serial.framing import Framing, gen2_crc
 from drivers.serial.m100 import frames as m1
 from drivers.serial.mercury import frames as mc
 from drivers.serial.r2000 import frames as r2
@@ -77,6 +77,10 @@ def refuses(op: int, status: int) -> Callable[[bytes], list[bytes]]:
 MERCURY = {
     "refuses its power": Oddity(but(module(), of_mercury, x92=refuses(0x92, 0x0103)), told=REFUSED),
     "is in its region for good": Oddity(but(module(), of_mercury, x97=refuses(0x97, 0x0109)), region="NA"),
+    "names its region at length": Oddity(
+        but(module(), of_mercury, x97=refuses(0x97, 0x0109), x67=lambda _: [mc.reply(mc.Op(0x67), 0, b"\x01\0\0")]),
+        region="NA",
+    ),
     "refuses its region and has none": Oddity(
         but(module(), of_mercury, x97=refuses(0x97, 0x010B), x67=refuses(0x67, 0x0109)), told=REFUSED, region="NA"
     ),
@@ -242,6 +246,33 @@ async def test_one_oddity_costs_only_itself(factory, framing, oddities):
             assert not talk.failures, name
 
     await asyncio.gather(*(read(name, oddity) for name, oddity in oddities.items()))
+
+
+BLANK_RECORD = bytes.fromhex("00200000AAAA")
+BLANKS = [
+    (uhf288.FACTORY, uf.Uhf288Framing(host=True), but(uhf_, of_uhf, x01=lambda _: ends(1, b"\x01\x01\x00\x40"))),
+    (uhf288.FACTORY, uf.Uhf288Framing(host=True), but(uhf_, of_uhf, x01=lambda _: ends(1, b"\x01\x00"))),
+    (mercury.FACTORY, mc.MercuryFraming(host=True), module(records=b"\0\0" + BLANK_RECORD)),
+    (r2000.FACTORY, r2.R2000Framing(host=True), but(SESSION, of_r2000, x8B=round_of(b"\x8c\0\0\x37"))),
+    (
+        m100.FACTORY, m1.M100Framing(host=True),
+        but(m1_answer, of_uhf, x22=lambda _: [streaming(b"\xc9\0\0" + gen2_crc(b"\0\0").to_bytes(2, "big"))()]),
+    ),
+    (cf.FACTORY, chafon.CfFraming(host=True), but(cf_answer, of_cf, x01=cf_tag(CF_TAG + b"\x01\x00\x00"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("factory", "framing", "answer"), BLANKS, ids=["uhf288", "uhf288 bare", "mercury", "r2000", "m100", "cf"]
+)
+async def test_a_tag_without_an_epc_is_a_tag(factory, framing, answer):
+    """A label that nobody has written yet, alone before the reader, is no report that cannot be read."""
+    async with talking(factory, OddReader(framing, answer)) as talk:
+        await talk.until(lambda: len(talk.rows()) > 3, 60)
+        await talk.until(lambda: talk.of(ReaderAlive), 60)
+        assert {row[0] for row in talk.rows()} == {b""}
+        assert not talk.of(ReaderCondition)
+        assert not talk.failures
 
 
 @pytest.mark.parametrize(("factory", "framing", "answer", "name"), [

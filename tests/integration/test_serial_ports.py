@@ -12,7 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from drivers.api import DriverError, ProtocolError, ReaderUp
+from drivers.api import Batch, DriverError, ProtocolError, ReaderUp
+from drivers.emulators.scene import serials
 from drivers.emulators.serial.line import PtyPort, TcpPort
 from drivers.emulators.serial.m100 import M100
 from drivers.emulators.serial.mercury import Mercury
@@ -21,6 +22,7 @@ from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial import m100, mercury, r2000, transport, uhf288
 from drivers.serial.transport import open_transport
 from tests.support.serial_rig import build, rig
+from tests.support.subscriber import until
 
 FACTORIES = {
     "mercury": (mercury.FACTORY, Mercury, {"region": "NA", "antenna_check": False}),
@@ -232,3 +234,30 @@ async def test_a_stranger_on_the_port_is_named(family, stranger, tmp_path):
         with suppress(asyncio.CancelledError):
             await talking
         await port.close()
+
+
+@pytest.mark.parametrize("where", ["tty", "tcp"])
+async def test_what_the_sink_raises_reaches_whoever_runs_the_driver(where, tmp_path):
+    """A gateway that cannot keep a read must not go on as if it had."""
+    port = TcpPort("127.0.0.1", 0) if where == "tcp" else PtyPort(tmp_path / "usb-reader")
+    emulator = M100(port, serials(100, [1], late=0.0))
+    emulation = asyncio.create_task(emulator.run())
+    await until(lambda: port.port if isinstance(port, TcpPort) else (tmp_path / "usb-reader").exists())
+    device = f"socket://127.0.0.1:{port.port}" if isinstance(port, TcpPort) else str(tmp_path / "usb-reader")
+
+    kept = []
+
+    def full(item):
+        if isinstance(item, Batch) and len(kept) > 10:
+            raise OSError("the journal takes no more")
+        kept.append(item)
+
+    driver = build(m100.FACTORY, full, {"device": device}, [1])
+    try:
+        async with asyncio.timeout(60):
+            with pytest.raises(OSError, match="takes no more"):
+                await driver.run()
+    finally:
+        emulation.cancel()
+        with suppress(asyncio.CancelledError):
+            await emulation

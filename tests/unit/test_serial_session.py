@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from drivers.serial.link import Link
 from drivers.serial.m100.frames import frame_of as m100_frame
 from drivers.serial.m100.settings import M100Settings
 from drivers.serial.mercury.frames import Anchor, Layout, channel_of, read_tag, reply
@@ -14,7 +15,7 @@ from drivers.serial.r2000.frames import frame_of as r2000_frame
 from drivers.serial.r2000.settings import R2000Settings
 from drivers.serial.recognise import recognise
 from drivers.serial.signs import Conditions, Heartbeat, LineQuality
-from drivers.serial.uhf288.frames import read_info, read_realtime, read_tags, without_pc
+from drivers.serial.uhf288.frames import Uhf288Framing, command, read_info, read_realtime, read_tags, without_pc
 from drivers.serial.uhf288.frames import reply as uhf288_reply
 from drivers.serial.uhf288.settings import Uhf288Settings
 
@@ -217,3 +218,46 @@ BAD_SETTINGS = [
 def test_settings_are_strict(model, settings):
     with pytest.raises(ValidationError):
         model.model_validate({"device": "/dev/ttyUSB0", **settings})
+
+
+class Silent:
+    """A transport that sends to nobody."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("size", [1, 3, 100], ids=["bytewise", "in threes", "at once"])
+@pytest.mark.parametrize("glitch", [b"", b"\x00", b"\xff\x00\x80"], ids=["clean", "a byte", "three bytes"])
+async def test_what_was_sent_is_no_answer_whatever_the_line_says_before_it(glitch, size):
+    """A transceiver that is switched over puts a byte or two on the line, before it hears the host."""
+    request, answer = command(0, 0x2F, b"\x1e"), uhf288_reply(0, 0x2F, 0)
+    link = Link("the bus", Uhf288Framing(), echo=True)
+    link._transport = Silent()
+    heard: list[bytes] = []
+    async with link.turn(heard.extend):
+        for _ in range(3):
+            link.expect_no_echo()
+            link.send(request)
+            data = glitch + request + answer
+            for at in range(0, len(data), size):
+                link.feed(data[at : at + size])
+            heard += link.framer.expire(1 << 60)
+    assert heard == [answer] * 3
+    link.close()
+
+
+async def test_a_transceiver_that_does_not_hear_the_host_costs_no_answers():
+    request, answer = command(0, 0x2F, b"\x1e"), uhf288_reply(0, 0x2F, 0)
+    link = Link("the bus", Uhf288Framing(), echo=True)
+    link._transport = Silent()
+    heard: list[bytes] = []
+    async with link.turn(heard.extend):
+        link.send(request)
+        for byte in answer:
+            link.feed(bytes([byte]))
+    assert heard == [answer]
+    link.close()

@@ -51,7 +51,7 @@ def test_tags_and_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xfe\xc0\x01\x00\x00", b"\xfe\xc0\x01\x00\x0c\xe2", b"\xfe\xc0\x01\x00\x01\xe2\x00"]
+    "data", [b"", b"\xfe\xc0\x01\x00\x00\x00", b"\xfe\xc0\x01\x00\x0c\xe2", b"\xfe\xc0\x01\x00\x01\xe2\x00"]
 )
 def test_tags_that_do_not_fill_their_report_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="length"):

@@ -141,13 +141,16 @@ class Tag(NamedTuple):
 
 
 def read_tag(data: bytes) -> Tag:
-    """The tag in the data of an inventory reply: RSSI in tenths of dBm, antenna, channel, length, EPC; some readers
-    leave out the channel, or the antenna too. Raises `ValueError` when they do not fill it exactly."""
+    """The tag in the data of an inventory reply: RSSI in tenths of dBm, antenna, channel, length, EPC (none where
+    nobody has written it yet); some readers leave out the channel, or the antenna too. Raises `ValueError` when they
+    do not fill it exactly."""
     for at in (4, 3, 2):
         if len(data) > at and data[at] and data[at] % 2 == 0 and len(data) == at + 1 + data[at]:
             break
     else:
-        raise ValueError("a tag whose length is not that of its EPC")
+        if len(data) != 5 or data[4]:
+            raise ValueError("a tag whose length is not that of its EPC")
+        at = 4
     rssi = int.from_bytes(data[:2], "big", signed=True) * 10
     return Tag(data[at + 1 :], data[2] if at > 2 else 0, max(rssi, WEAKEST), data[3] if at > 3 else 0)
 

@@ -120,7 +120,7 @@ class Tag(NamedTuple):
 
 def is_sound(frame: bytes) -> bool:
     """Whether the tag's own CRC in a notice holds: the sum lets one damaged frame in 256 through, this does not."""
-    return len(frame) >= 14 and gen2_crc(frame[6:-4]) == frame[-4] << 8 | frame[-3]
+    return len(frame) >= 12 and gen2_crc(frame[6:-4]) == frame[-4] << 8 | frame[-3]
 
 
 def read_tag(frame: bytes) -> Tag:

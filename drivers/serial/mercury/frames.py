@@ -279,7 +279,8 @@ class Layout:
                 at += 4 if data[at] & 0x80 else 2
         except (struct.error, IndexError) as error:
             raise ValueError("a tag record is shorter than its fields") from error
-        if not at < end <= len(data) - 2 or bits & 7:
+        is_blank = at == end and not pc >> 11  # a tag that nobody has written yet
+        if not (at < end or is_blank) or end > len(data) - 2 or bits & 7:
             raise ValueError(f"a tag record says {bits} bits of EPC, which do not fit")
         return TagRead(count, rssi, (ports >> 4) or (16 if ports else 0), high << 16 | low, time, data[at:end]), end + 2
 

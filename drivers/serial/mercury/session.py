@@ -244,7 +244,7 @@ class MercurySession(Session[MercurySettings]):
         if answer.status == Status.OK:
             return
         found = await self._call(Op.GET_REGION, refusable=True)
-        if found and found != wanted:
+        if found and found[:1] != wanted:
             raise refusal(self.link.where, Op.SET_REGION, answer)
         if not found:
             self.leave_out("its region", str(refusal(self.link.where, Op.SET_REGION, answer)))

@@ -55,6 +55,7 @@ _COMMANDS = frozenset(int(cmd) for cmd in Cmd)
 
 LEN_ERROR = 0x04
 LEN_ANTENNA = 0x05
+LEN_BLANK = 0x07
 LEN_END = 0x0A
 
 
@@ -180,8 +181,11 @@ def read_tag(frame: bytes) -> Tag:
 
 
 def is_tag(frame: bytes) -> bool:
-    """Whether a frame is a tag that was read, and not the end of its round."""
-    return frame[3] in ROUNDS and frame[1] > LEN_ANTENNA and frame[1] != LEN_END and _epc_end(frame) > 7
+    """Whether a frame is a tag that was read, and not the end of its round. A tag that nobody has written yet has a
+    PC of zeros and no EPC."""
+    if frame[3] not in ROUNDS or frame[1] <= LEN_ANTENNA or frame[1] == LEN_END:
+        return False
+    return _epc_end(frame) > 7 or (frame[1] == LEN_BLANK and not frame[5] and not frame[6])
 
 
 def session_round(address: int, session: int) -> bytes:

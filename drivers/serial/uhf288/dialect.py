@@ -7,6 +7,7 @@ since its tags must fill it to the byte; so the layout of a reader is the one th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from drivers.serial.uhf288.frames import Tag, read_realtime, read_tags
@@ -39,12 +40,24 @@ class Dialect:
         """The tags of an inventory reply. Raises `ValueError` when they fit no layout."""
         try:
             tags = list(read_tags(data, antenna=self.shape.antenna, rssi=self.shape.rssi, tail=self._tail))
+            if not self.fits and len(tags) > 1 and not all(tag.epc for tag in tags):
+                raise ValueError("an inventory reply may have tags without EPC, or another layout")
         except ValueError:
-            tags = self._learn(data)
+            tags = self._learn(data) or self._blank(data)
             if not tags:
                 raise
-        self.fits = self.fits or bool(tags)
+        self.fits = self.fits or any(tag.epc for tag in tags)
         return tags
+
+    @staticmethod
+    def _blank(data: bytes) -> list[Tag]:
+        """A tag alone that nobody has written yet, in whichever layout; none where it is something else."""
+        for shape in _OTHERS:
+            with suppress(ValueError):
+                tags = list(read_tags(data, antenna=shape.antenna, rssi=shape.rssi))
+                if len(tags) == 1 and not tags[0].epc:
+                    return tags
+        return []
 
     def _learn(self, data: bytes) -> list[Tag]:
         """The tags by the first layout that fits, best without anything behind them; none where no layout fits."""
@@ -54,7 +67,7 @@ class Dialect:
                     tags = list(read_tags(data, antenna=shape.antenna, rssi=shape.rssi, tail=tail))
                 except ValueError:
                     continue
-                if tags and all(len(tag.epc) % 2 == 0 for tag in tags):
+                if tags and all(tag.epc and len(tag.epc) % 2 == 0 for tag in tags):
                     self.shape, self._tail = shape, tail
                     return tags
         return []

@@ -254,8 +254,8 @@ def read_info(data: bytes) -> Info:
 
 
 class Tag(NamedTuple):
-    """One tag of a reply. `antenna` is 0 where the reply names none. `rssi` as it came (0 to 255, no unit), `tid` empty
-    unless FastID put it there."""
+    """One tag of a reply. `epc` is empty where nobody has written one yet, `antenna` 0 where the reply names none.
+    `rssi` as it came (0 to 255, no unit), `tid` empty unless FastID put it there."""
 
     epc: bytes
     antenna: int
@@ -296,14 +296,12 @@ def read_realtime(data: bytes, *, bare: bool) -> Tag:
         if not data:
             raise ValueError("a report without EPC")
         return Tag(data, 0, 0, b"")
-    if len(data) < 4 or len(data) != 3 + (data[1] & 0x7F):
+    if len(data) < 3 or len(data) != 3 + (data[1] & 0x7F):
         raise ValueError("a report whose length is not that of its EPC")
     return _tag(data[2:-1], data[0].bit_length(), data[-1], with_tid=bool(data[1] & 0x80))
 
 
 def _tag(epc: bytes, antenna: int, rssi: int, *, with_tid: bool) -> Tag:
-    if not epc:
-        raise ValueError("an inventory reply or report has a tag without EPC")
     if with_tid and len(epc) > TID_BYTES:
         return Tag(epc[:-TID_BYTES], antenna, rssi, epc[-TID_BYTES:])
     return Tag(epc, antenna, rssi, b"")

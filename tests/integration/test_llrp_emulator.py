@@ -17,6 +17,7 @@ import pytest
 
 from drivers.emulators.command import main
 from drivers.emulators.llrp.emulator import LlrpEmulator
+from drivers.emulators.llrp.link import close_in_order
 from drivers.emulators.read_log import ReadLog
 from drivers.emulators.scene import population, serials
 from drivers.llrp.protocol.codec import Message, encode
@@ -114,6 +115,30 @@ async def test_a_cut_while_the_client_is_not_reading_loses_nothing():
             await emulator.until(lambda: not len(emulator.reader.buffer), 60)
             await settled(emulator, again)
             assert Counter(client.seen + again.seen) == made(emulator)
+
+
+async def test_a_client_that_is_held_up_at_the_cut_gets_what_the_kernel_took():
+    """Also where it says something after the time that it has to close in."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(listener.getsockname())
+        served, _ = listener.accept()
+        for end in (client, served):
+            end.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += served.send(bytes(1000))
+        goodbye = asyncio.create_task(close_in_order(served, wait=0.02))
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            client.send(b"what the client had to say")
+        got, loop = 0, asyncio.get_running_loop()
+        while data := await asyncio.wait_for(loop.sock_recv(client, 65536), 60):
+            got += len(data)
+        assert got == sent
+        client.close()
+        await goodbye
 
 
 async def test_an_abort_is_a_reset():

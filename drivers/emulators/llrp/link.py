@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 from collections import deque
 from collections.abc import Callable
 
@@ -31,7 +33,10 @@ FRAME_LIMIT = 1 << 20
 """Longest frame that a client may send: its largest, a ROSpec for 32 antennas, has a few kilobytes."""
 
 LINGER = 2.0
-"""Seconds that a client has to close its side after an orderly cut."""
+"""Seconds that a client has to close its side after an orderly cut, once its kernel has all that was sent."""
+
+PATIENCE = 60.0
+"""Seconds that a client which is held up, and takes nothing, has for that."""
 
 
 class Link:
@@ -132,22 +137,36 @@ class Link:
         return self._sock, [frame for _, frame in self._in_chunk]
 
 
-async def close_in_order(sock: socket.socket, wait: float = LINGER) -> None:
-    """Ends a connection so that the peer gets everything that the kernel took from us.
+async def close_in_order(sock: socket.socket, wait: float = LINGER, patience: float = PATIENCE) -> None:
+    """Ends a connection so that the peer gets everything that the kernel took from us, `patience` seconds at most.
 
     We end our direction; the kernel sends what it still has and then the end. What the peer sends is read and thrown
-    away until it closes too: closing with its bytes unread would make the kernel send a reset instead, and that can
-    overtake data.
+    away until it closes too, or has everything and does not close for `wait` seconds. Closing before makes the kernel
+    answer the peer's next word with a reset, and throw away what the peer has not taken.
     """
     loop = asyncio.get_running_loop()
+    give_up = loop.time() + patience
     try:
-        with contextlib.suppress(OSError, TimeoutError):
+        with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_WR)
-            async with asyncio.timeout(wait):
-                while await loop.sock_recv(sock, CHUNK):
-                    pass
+            while loop.time() < give_up:
+                owed = _unacknowledged(sock)
+                try:
+                    async with asyncio.timeout(wait):
+                        while await loop.sock_recv(sock, CHUNK):
+                            pass
+                    return
+                except TimeoutError:
+                    if not owed:
+                        return
     finally:
         sock.close()
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Bytes that the peer's kernel has not acknowledged."""
+    (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 def close_at_once(sock: socket.socket) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from drivers.api import AntennaStatus, Item, ReaderCondition
 from drivers.comprehension import UNREADABLE_REPORTS
+from drivers.llrp.commands import NO_ANSWER, Refusal
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.setup import Setup
@@ -46,6 +47,13 @@ def conditions(reader: str, now: int, setup: Setup, memory: Memory) -> list[Item
             items.append(ReaderCondition(reader, now, name, bool(what), what))
             (memory.lasting.add if what else memory.lasting.discard)(name)
     return items
+
+
+def not_switched(refusal: Refusal) -> str:
+    """What became of an output that the reader was told to switch, behind its name: without an answer nobody knows."""
+    if refusal is NO_ANSWER:
+        return "may or may not have switched: no answer from the reader"
+    return f"was not switched: {refusal}"
 
 
 def unreadable(reader: str, now: int) -> ReaderCondition:

@@ -23,7 +23,7 @@ SYNCED_WITHIN = 100_000  # closer than this counts as one clock
 RESYNCED_WITHIN = 50_000  # and must come this close to count as one again, so that it does not flap
 WORTH_TELLING = 50_000  # smaller changes are the network's jitter
 WINDOW = 10_000_000  # long enough that some report of it was quick
-LONGEST_LAG = 1_000_000  # if every report of a window is later than this, the clock was set back
+LONGEST_LAG = 1_000_000  # if every report of a window is later than this, all by as much, the clock was set back
 
 LATEST = 1 << 62
 """No clock shows so many microseconds: whatever has such a stamp has none."""
@@ -61,6 +61,7 @@ class ReaderTime:
         self._lag: int | None = None
         self._window_end = 0
         self._window_low: int | None = None
+        self._window_high = 0
         self.reading = Reading(ClockQuality.ARRIVAL, 0)
 
     def offset(self, stamps: Stamps, newest: int, arrival: int) -> int:
@@ -106,8 +107,9 @@ class ReaderTime:
         changed = False
         if arrival >= self._window_end:
             changed = self._close_window(arrival)
-        if self._window_low is None or seen < self._window_low:
-            self._window_low = seen
+        if self._window_low is None:
+            self._window_low = self._window_high = seen
+        self._window_low, self._window_high = min(self._window_low, seen), max(self._window_high, seen)
         return changed
 
     def _close_window(self, arrival: int) -> bool:
@@ -115,6 +117,8 @@ class ReaderTime:
         if low is None:
             return False
         late = low - self._measured
+        if late - (self._lag or 0) > LONGEST_LAG and self._window_high - low > LONGEST_LAG:
+            return False  # what the reader kept: it catches up, or comes at its own pace, which no clock does
         if self._lag is None:
             if late > LONGEST_LAG:
                 return self._set(low, arrival)

@@ -15,6 +15,9 @@ from drivers.llrp.protocol.tables import enum_name
 MAX_WAITING = 64
 """Commands that may wait. More means that somebody switches outputs faster than the reader answers."""
 
+MAX_ABANDONED = 16
+"""Commands given up on whose late answers are known: one that comes after so many others is taken for an odd one."""
+
 
 @dataclass(slots=True)
 class Command:
@@ -50,7 +53,7 @@ class Commands:
         self._log = log
         self._ids = count(1)
         self._waiting: deque[Command] = deque()
-        self._abandoned: set[int] = set()  # given up on while the connection lives: the version, and once when closing
+        self._abandoned: dict[int, str] = {}  # given up on while the connection lives: what would answer each
         self._stray_error = ""
         self.in_flight: InFlight | None = None
 
@@ -70,7 +73,7 @@ class Commands:
 
     def answer(self, message: Message, at: float) -> None:
         """An answer came. One that nobody waits for is set aside with a warning: the one that is due has a deadline."""
-        if message.id in self._abandoned:
+        if self._abandoned.get(message.id) == message.name:
             return
         waiting = self.in_flight
         if waiting is None:
@@ -108,15 +111,20 @@ class Commands:
         """No answer came to the command in flight and that counts as a refusal; a late one will be ignored."""
         waiting = self.in_flight
         if waiting is not None:
-            self._abandoned.add(waiting.id)
+            self._abandon(waiting)
             self._settle(waiting, NO_ANSWER, waiting.command.body, at)
 
     def clear(self) -> None:
         """Forgets every command; answers that still come are ignored."""
         self._waiting.clear()
         if self.in_flight is not None:
-            self._abandoned.add(self.in_flight.id)
+            self._abandon(self.in_flight)
             self.in_flight = None
+
+    def _abandon(self, waiting: InFlight) -> None:
+        self._abandoned[waiting.id] = waiting.answer_name
+        while len(self._abandoned) > MAX_ABANDONED:
+            del self._abandoned[next(iter(self._abandoned))]
 
     def overdue(self, waiting: InFlight, what: str) -> str:
         """The sentence for a command whose deadline has passed."""

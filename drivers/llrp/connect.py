@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 
 from drivers.api import DriverError
+from drivers.llrp.remains import keep_incoming
 from drivers.llrp.settings import LlrpSettings, LlrpTls
 from drivers.llrp.transport import LlrpProtocol
 from drivers.plain_files import check_plain
@@ -23,7 +24,7 @@ def client_tls(tls: LlrpTls) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=tls.ca_file)
     context.check_hostname = tls.check_hostname
     _load_own(context, tls)
-    return context
+    return keep_incoming(context)
 
 
 def server_tls(tls: LlrpTls) -> ssl.SSLContext:
@@ -33,7 +34,7 @@ def server_tls(tls: LlrpTls) -> ssl.SSLContext:
     if tls.ca_file is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     _load_own(context, tls)
-    return context
+    return keep_incoming(context)
 
 
 def _load_own(context: ssl.SSLContext, tls: LlrpTls) -> None:

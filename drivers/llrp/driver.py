@@ -73,7 +73,12 @@ class LlrpDriver:
         arrived: asyncio.Future[LlrpProtocol] = asyncio.get_running_loop().create_future()
         caller = Caller(settings.peer, settings.identification, settings.command_timeout, self._build, arrived)
         async with Expected(caller, settings.listen_host, settings.listen_port, tls, self._context.log):
-            await asyncio.wait([arrived], timeout=settings.call_timeout)
+            try:
+                await asyncio.wait([arrived], timeout=settings.call_timeout)
+            except asyncio.CancelledError:
+                if arrived.done():  # it called in the very moment in which nobody wants it any more
+                    await arrived.result().close(CLOSE_WITHIN)
+                raise
             if not arrived.done():
                 raise DriverError(
                     f"{self._context.reader}: the reader ({settings.peer or settings.identification}) has not called "

@@ -17,8 +17,9 @@ from typing import cast
 from drivers.api import DriverError, Log
 from drivers.front_door import FrontDoor, Place, listening
 from drivers.llrp.connect import SHUTDOWN, reason
-from drivers.llrp.protocol.codec import Message, decode, encode
+from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
 from drivers.llrp.protocol.framing import Frames
+from drivers.llrp.protocol.tables import MESSAGES_BY_NAME
 from drivers.llrp.rospec import build_config_request
 from drivers.llrp.transport import LlrpProtocol
 from drivers.sparse_log import SparseLog
@@ -32,11 +33,16 @@ MAX_OF_ADDRESS = 16
 BACKLOG = 128
 """Calls that the kernel keeps until they are accepted."""
 
-MAX_KEPT = 1024 * 1024
-"""Bytes that a reader may send before it has answered who it is: several seconds of reads at full speed."""
+MAX_KEPT = 12 * 1024 * 1024
+"""Bytes that a reader may send before it has answered who it is: 100,000 reads and more that it kept."""
+
+MOST_KEPT = 2 * MAX_KEPT
+"""The same of all that call one port together."""
 
 _IDENTIFICATION = 1
 _QUESTION_ID = 0xFFFFFFFF  # never reached by the session's own ids
+_ANSWERS = {MESSAGES_BY_NAME[name].number for name in ("GET_READER_CONFIG_RESPONSE", "ERROR_MESSAGE")}
+_GREETING = MESSAGES_BY_NAME["READER_EVENT_NOTIFICATION"].number
 
 
 def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -68,6 +74,7 @@ class Listener:
     port: int
     log: Log
     callers: list[Caller] = field(default_factory=list)
+    kept: int = 0  # bytes of those who have not said yet who they are
     _door: FrontDoor | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -147,6 +154,7 @@ class Lobby(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
         self._kept = bytearray()  # whole messages for the session, at most MAX_KEPT and one message
+        self._counted = 0  # bytes of them in what the listener counts
         self._rest = bytearray()  # bytes behind them
         self._candidates: list[Caller] = []
         self._transport: asyncio.Transport | None = None
@@ -171,9 +179,9 @@ class Lobby(asyncio.Protocol):
             return
         self._rest += data
         try:
-            for _version, _kind, _id, frame in self._frames.feed(data):
+            for _version, kind, _id, frame in self._frames.feed(data):
                 del self._rest[: len(frame)]
-                caller = self._take(frame)
+                caller = self._take(kind, frame)
                 if caller is not None:
                     self._hand_over(caller)
                     return
@@ -184,21 +192,25 @@ class Lobby(asyncio.Protocol):
         """The connection has ended."""
         self._leave()
 
-    def _take(self, frame: bytes) -> Caller | None:
-        """A message of the reader's; gives the reader once it is known."""
-        message = decode(frame)
-        if message.id == _QUESTION_ID and message.name in ("GET_READER_CONFIG_RESPONSE", "ERROR_MESSAGE"):
-            return self._identified(message)
-        self._kept += frame
-        if len(self._kept) > MAX_KEPT:
+    def _take(self, kind: int, frame: bytes) -> Caller | None:
+        """A message of the reader's; gives the reader once it is known. What else is in it is for the session."""
+        if self._has_asked and kind in _ANSWERS:
+            return self._identified(decode_tolerant(frame))
+        self._keep(frame)
+        if len(self._kept) > MAX_KEPT or self._listener.kept > MOST_KEPT:
             self._refuse("it talks a lot and does not say who it is")
-        elif not self._has_asked and message.name == "READER_EVENT_NOTIFICATION" and self._transport is not None:
+        elif kind == _GREETING and not self._has_asked and self._transport is not None:
             if len(self._candidates) == 1 and self._candidates[0].identification is None:
                 return self._candidates[0]
             self._has_asked = True
             question = Message("GET_READER_CONFIG", _QUESTION_ID, build_config_request(_IDENTIFICATION))
             self._transport.write(encode(question))
         return None
+
+    def _keep(self, frame: bytes) -> None:
+        self._kept += frame
+        self._listener.kept += len(frame)
+        self._counted += len(frame)
 
     def _identified(self, message: Message) -> Caller | None:
         identification = message.body.find("Identification")
@@ -235,6 +247,8 @@ class Lobby(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._transport = None
+        self._listener.kept -= self._counted
+        self._counted = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

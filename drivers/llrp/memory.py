@@ -17,6 +17,7 @@ class Memory:
     heard: int | None = None  # when the last message came
     cut: tuple[int, int] | None = None  # when a link died with bytes possibly on the way
     plainer: Plainer = Plainer.NOTHING  # what a ROSpec has to leave out for this reader to take it
+    starts_itself: bool = False  # the reader starts no ROSpec when told to: ours says that it is to start
     lasting: set[str] = field(default_factory=set)  # conditions of its setup that hold
 
     def link_cut(self, since: int, until: int) -> None:

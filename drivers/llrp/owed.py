@@ -105,9 +105,12 @@ class Owed:
         return min((time for time in times if time is not None), default=None)
 
     def _may_stay_silent(self, waiting: InFlight, state: State) -> bool:
-        """Whether no answer is an answer: about versions, when only a sign of life is wanted, and once in the setup."""
+        """Whether no answer is an answer: about versions, when only a sign of life is wanted, once in the setup, and
+        to errands beside the reading, such as an output: whether the reader lives is for its heartbeat to say."""
         if state is State.VERSION or waiting.command.answered in self._optional:
             return True
+        if state is State.READING:  # but not to whether it reads
+            return waiting.command.body.name != "GET_ROSPECS"
         if state is State.RELEASE:  # a reader that is alive has not understood the question
             return self.heartbeat.heard_since(waiting.deadline - self._settings.command_timeout)
         self._silent_steps += 1

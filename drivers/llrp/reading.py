@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from drivers.llrp.remains import MOST
 from drivers.polls import LONGEST, Polls
 
 CHATTER = LONGEST
@@ -22,14 +23,6 @@ PLENTY = 64 * 1024
 
 QUIET = 10
 """Polls in a row that find nothing after which a connection is chatty no more."""
-
-_MOST = 96 * 1024
-"""Bytes read at a time. From 128 KiB on the C library asks the kernel for fresh pages with every buffer, which takes
-ten times as long as the reading."""
-
-
-_RESTS = 128
-"""Times that so much is read of a connection that ends: 12 MiB, twice what kernels keep. One may go on sending."""
 
 
 class Reading:
@@ -98,18 +91,6 @@ class Reading:
             self._is_gathering = False
             self._polls.leave(self._poll)
 
-    def rest(self) -> Iterator[bytes]:
-        """What the kernel still has of a connection that ends: a transport that meets an error in writing throws away
-        what nobody has read yet, and so does one that is closed."""
-        for _ in range(_RESTS if self._file >= 0 else 0):
-            try:
-                data = os.read(self._file, _MOST)
-            except OSError:
-                return
-            if not data:
-                return
-            yield data
-
     def _poll(self) -> None:
         if self._is_held or self._transport.is_closing():
             return
@@ -118,7 +99,7 @@ class Reading:
             self.hurry()
             return
         try:
-            data = os.read(self._file, _MOST)
+            data = os.read(self._file, MOST)
         except BlockingIOError:
             self._in_vain += 1
             if self._in_vain >= QUIET:

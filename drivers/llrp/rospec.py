@@ -73,8 +73,11 @@ def build_rospec(
     reader: Capabilities,
     log: Log,
     plainer: Plainer = Plainer.NOTHING,
+    *,
+    starts_itself: bool = False,
 ) -> Element:
-    """The ROSpec that inventories these antennas. Raises a permanent DriverError for what the reader cannot do."""
+    """The ROSpec that inventories these antennas, from when it is enabled where it `starts_itself`. Raises a permanent
+    DriverError for what the reader cannot do."""
     if plainer >= Plainer.EXTRAS:
         reader = replace(reader, extensions=False)
     if plainer >= Plainer.MODE:
@@ -83,7 +86,7 @@ def build_rospec(
         antennas = [replace(antenna, power=None) for antenna in antennas]
     rospec = E(
         "ROSpec",
-        E("ROBoundarySpec", _start(settings.start), _stop(settings.stop)),
+        E("ROBoundarySpec", _start(settings.start, starts_itself=starts_itself), _stop(settings.stop)),
         E(
             "AISpec",
             E("AISpecStopTrigger", AISpecStopTriggerType=0, DurationTrigger=0),
@@ -159,9 +162,9 @@ def build_config_request(requested: int) -> Element:
     return E("GET_READER_CONFIG", AntennaID=_ALL_ANTENNAS, RequestedData=requested, GPIPortNum=0, GPOPortNum=0)
 
 
-def _start(trigger: StartTrigger | None) -> Element:
-    if trigger is None:  # none: we start it, which every reader understands; "immediate" some do not
-        return E("ROSpecStartTrigger", ROSpecStartTriggerType=0)
+def _start(trigger: StartTrigger | None, *, starts_itself: bool) -> Element:
+    if trigger is None:  # none: we start it, which nearly every reader understands; "immediate" fewer do
+        return E("ROSpecStartTrigger", ROSpecStartTriggerType=int(starts_itself))
     value = E("GPITriggerValue", GPIPortNum=trigger.input, GPIEvent=int(trigger.state), Timeout=0)
     return E("ROSpecStartTrigger", value, ROSpecStartTriggerType=3)
 

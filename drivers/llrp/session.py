@@ -122,6 +122,8 @@ class Session:
     def hurry(self, now: int) -> bool:
         """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
         that it held, before all is known of it. False where it must first say who it is."""
+        if self._announced:
+            return True
         if self._settings.identification is not None and not self._setup.looked:
             return False
         self._announced = True
@@ -180,18 +182,15 @@ class Session:
 
     def set_output(self, port: int, state: bool, done: Callable[[DriverError | None], None], at: float) -> None:
         """Switches an output once the commands before it are answered. `done` gets None, or why it failed."""
-        what = f"{self._peer}: output {port} was not switched"
+        what = f"{self._peer}: output {port}"
         if self.state is not State.READING:
-            raise DriverError(f"{what}: the reader is not connected")
+            raise DriverError(f"{what} was not switched: the reader is not connected")
         if self._commands.is_full:
-            raise DriverError(f"{what}: the reader is behind with its commands")
+            raise DriverError(f"{what} was not switched: the reader is behind with its commands")
         self._setup.reader.check_output(port)
         self._at = at
-        self._submit(
-            build_output(port, state),
-            lambda _answer: done(None),
-            lambda refusal: done(DriverError(f"{what}: {refusal}")),
-        )
+        body, why = build_output(port, state), announce.not_switched
+        self._submit(body, lambda _answer: done(None), lambda refusal: done(DriverError(f"{what} {why(refusal)}")))
 
     def close(self, at: float) -> bool:
         """Asks the reader to close, so that it knows that nobody listens. False if there is nobody to ask."""

@@ -166,7 +166,10 @@ class Setup:
         return self._config[0] if self._config else None
 
     def _build(self, plainer: Plainer) -> Element:
-        return build_rospec(self._settings, self._antennas, self.reader, self._log, plainer)
+        starts_itself = self._memory.starts_itself
+        return build_rospec(
+            self._settings, self._antennas, self.reader, self._log, plainer, starts_itself=starts_itself
+        )
 
     @property
     def left_out(self) -> list[str]:

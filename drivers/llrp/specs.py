@@ -118,7 +118,9 @@ class Specs:
         ours = self.rospec["ROSpecID"]
         if not is_enabled:
             self._plan.append(E("ENABLE_ROSPEC", ROSpecID=ours))
-        if self._settings.start is None:
+        if self._memory.starts_itself:
+            self._plan.append(E("GET_ROSPECS"))  # whether it did
+        elif self._settings.start is None:
             self._plan.append(E("START_ROSPEC", ROSpecID=ours))
 
     # What it does with it
@@ -200,8 +202,16 @@ class Specs:
     def _check_start(self, answer: Element) -> None:
         ours = [spec for spec in answer.all("ROSpec") if spec["ROSpecID"] == self.number]
         wanted = _ACTIVE if self._settings.start is None else _INACTIVE
-        if not ours or ours[0]["CurrentState"] < wanted:
-            raise DriverError(f"{self._peer}: the reader refused {self._last_refusal}")
+        if ours and ours[0]["CurrentState"] >= wanted:
+            return
+        before = self.number
+        self._memory.starts_itself = self._last_refusal.startswith("START_ROSPEC") and not self._memory.starts_itself
+        if not self._memory.starts_itself:
+            raise DriverError(f"{self._peer}: the reader refused {self._last_refusal or 'to start our ROSpec'}")
+        self._log.warning("the reader starts no ROSpec; trying one that starts by itself", reason=self._last_refusal)
+        self.prepare()
+        self._plan.extend([E("DELETE_ROSPEC", ROSpecID=before), E("ADD_ROSPEC", self.rospec)])
+        self._plan_start(is_enabled=False)
 
 
 def _without(specs: list[int], gone: int) -> list[int]:

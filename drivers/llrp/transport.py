@@ -7,15 +7,16 @@ stay bytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import cast
 
-from drivers.api import Batch, ClockQuality, DriverContext, DriverError
+from drivers.api import Batch, ClockQuality, DriverContext, DriverError, Row
 from drivers.llrp.clock import LATEST, Stamps
 from drivers.llrp.protocol.codec import decode_tolerant
 from drivers.llrp.protocol.framing import Frame, Frames
 from drivers.llrp.reading import Reading
+from drivers.llrp.remains import Remains
 from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
@@ -50,10 +51,11 @@ class LlrpProtocol(asyncio.Protocol):
         only = context.antennas[0].port if len(context.antennas) == 1 else 0
         self._only_antenna = only  # the one to which a read without antenna belongs
         self._decoder = ReportDecoder(antenna=only)
-        self._early: list[Batch] = []
+        self._early: list[tuple[Batch, Stamps, int]] = []  # each with the kind and the time of its last row
         self._early_rows = 0
         self._transport: asyncio.Transport | None = None
         self._reading: Reading | None = None
+        self._remains: Remains | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
         self._outputs: set[asyncio.Future[None]] = set()
@@ -68,6 +70,7 @@ class LlrpProtocol(asyncio.Protocol):
         self._reading = Reading(
             self._loop, self._transport, self._context.polls, self.data_received, self.connection_lost
         )
+        self._remains = Remains(transport)
         self._session.start(self._loop.time())
         self._after()
 
@@ -127,6 +130,7 @@ class LlrpProtocol(asyncio.Protocol):
             self.resume()
             self._after()
             await asyncio.wait([self.ended], timeout=timeout)
+            self._take_rest()
         self._end(None, orderly=True)
 
     def fail(self, error: DriverError) -> None:
@@ -155,9 +159,9 @@ class LlrpProtocol(asyncio.Protocol):
 
     def _take_rest(self) -> None:
         """Takes what the reader had sent before the connection ended: nobody else will."""
-        if self._reading is None or self._is_over:
+        if self._remains is None or self._is_over:
             return
-        for data in self._reading.rest():
+        for data in self._remains.take():
             self._guard(self._take, data)
             if self._is_over:
                 return
@@ -181,34 +185,40 @@ class LlrpProtocol(asyncio.Protocol):
             self._session.acted(report.access, now, self._loop.time())
         if not report.rows:
             return
-        batch = self._batch(report, now)
+        newest = report.newest
+        is_arrival = newest >= LATEST or self._settings.clock == "arrival"
+        clock = Stamps.NONE if is_arrival else _STAMPS[report.clock]
+        newest = 0 if clock is Stamps.NONE else newest
+        offset = self._session.reported(clock, newest, now, self._loop.time())
+        batch = Batch(
+            self._context.reader, now, self._rows(report, clock), offset, report.rssi_unit, report.phase, report.tids
+        )
         if self._session.is_up:
             self._context.sink(batch)
         else:
-            self._keep_early(batch)
+            self._keep_early(batch, clock, newest)
 
-    def _batch(self, report: DecodedReport, now: int) -> Batch:
-        rows, newest = report.rows, report.newest
-        clock = _STAMPS[report.clock] if newest < LATEST else Stamps.NONE
-        offset = self._session.reported(clock, newest if clock is not Stamps.NONE else 0, now, self._loop.time())
-        is_arrival = clock is Stamps.NONE or self._settings.clock == "arrival"
-        if is_arrival and report.clock != "none":  # a reader that sends times although it was told not to, or odd ones
+    def _rows(self, report: DecodedReport, clock: Stamps) -> Sequence[Row]:
+        rows = report.rows
+        if clock is Stamps.NONE and report.clock != "none":  # it sends times although it was told not to, or odd ones
             rows = [(*row[:4], 0, *row[5:]) for row in rows]
         if self._only_antenna and not all(map(_ANTENNA, rows)):
             rows = [row if row[1] else (row[0], self._only_antenna, *row[2:]) for row in rows]
-        return Batch(self._context.reader, now, rows, offset, report.rssi_unit, report.phase, report.tids)
+        return rows
 
-    def _keep_early(self, batch: Batch) -> None:
+    def _keep_early(self, batch: Batch, clock: Stamps, newest: int) -> None:
         self._early_rows += len(batch.rows)
-        self._early.append(batch)
+        self._early.append((batch, clock, newest))
         if self._early_rows > MAX_EARLY_ROWS and self._session.hurry(self._context.now()):
             self._give_early()
         elif self._early_rows > MAX_UNKNOWN_ROWS:
             raise DriverError(f"{self._peer}: {self._early_rows} reads came before the reader had said who it is")
 
     def _give_early(self) -> None:
-        batches, self._early, self._early_rows = self._early, [], 0
-        for batch in batches:
+        early, self._early, self._early_rows = self._early, [], 0
+        for batch, clock, newest in early:
+            # They may have come with the greeting, or before it: only now is it known what their times mean.
+            batch.offset = self._session.time.offset(clock, newest, batch.arrival)
             self._context.sink(batch)
 
     def _guard(self, work: Callable[..., bool | None], *arguments: object) -> None:
@@ -246,7 +256,14 @@ class LlrpProtocol(asyncio.Protocol):
     def _alarm(self) -> None:
         """A deadline may have moved on since the alarm was set; `tick` knows. `_guard` sets the next."""
         self._timer = None
-        self._guard(self._session.tick, self._context.now(), self._loop.time())
+        self._guard(self._tick)
+
+    def _tick(self) -> None:
+        try:
+            self._session.tick(self._context.now(), self._loop.time())
+        except DriverError:
+            self._take_rest()  # what is overdue spoils nothing of what has come
+            raise
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -270,6 +287,8 @@ class LlrpProtocol(asyncio.Protocol):
         self._cancel_timer()
         if self._reading is not None:
             self._reading.stop()
+        if self._remains is not None:
+            self._remains.close()
         for output in list(self._outputs):
             output.set_exception(DriverError(f"{self._peer}: the link ended before the output was switched"))
         try:

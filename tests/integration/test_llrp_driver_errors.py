@@ -7,12 +7,15 @@ import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from drivers.api import Batch, ReaderAlive, ReaderClock, ReaderUp
 from drivers.llrp.protocol.codec import Message, encode
 from drivers.llrp.protocol.element import E
+from tests.integration.test_llrp_driver_links import server_context
+from tests.support import certificates
 from tests.support.llrp_bench import event
 from tests.support.llrp_rig import FakeReader, Rig, scripted
 from tests.support.mosquitto import free_port
@@ -179,7 +182,11 @@ async def test_an_output_whose_link_breaks() -> None:
             await rig.driver.set_output(1, True)
 
 
-async def test_what_a_reader_sent_before_its_link_broke_is_taken() -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("writes", [True, False], ids=["found by writing", "found by reading"])
+async def test_what_a_reader_sent_before_its_link_broke_is_taken(tls: bool, writes: bool, tmp_path: Path) -> None:
+    files = certificates.make(tmp_path) if tls else None
+    trusted = {"ca_file": str(files.file("ca.crt"))} if files else None
     held, gone = asyncio.Event(), asyncio.Event()
 
     async def breaks(reader: FakeReader) -> None:
@@ -192,11 +199,18 @@ async def test_what_a_reader_sent_before_its_link_broke_is_taken() -> None:
         await asyncio.sleep(0)  # the transport closes its socket in the next turn of the loop
         gone.set()
 
-    async with scripted(breaks) as port, Rig(host="127.0.0.1", port=port).running() as rig:
+    async with (
+        scripted(breaks, tls=server_context(files) if files else None) as port,
+        Rig(host="localhost", port=port, tls=trusted).running() as rig,
+    ):
         await rig.until(lambda: rig.of(ReaderAlive), "alive")
         rig.driver.pause()
         held.set()
         await gone.wait()
-        with pytest.raises(Exception, match="the link ended before the output was switched"):
-            await rig.driver.set_output(1, True)
+        if writes:
+            with pytest.raises(Exception, match="the link ended before the output was switched"):
+                await rig.driver.set_output(1, True)
+        else:
+            rig.driver.resume()
+        await rig.until(lambda: rig.failures, "the end")
         assert rig.epcs == [serial.to_bytes(12, "big") for serial in range(100)]

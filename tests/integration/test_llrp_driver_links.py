@@ -15,10 +15,14 @@ import pytest
 from drivers.api import Antenna, Batch, ClockQuality, ReaderAlive, ReaderClock, ReaderUp
 from drivers.emulators.llrp.emulator import LlrpEmulator
 from drivers.emulators.scene import population, serials
-from drivers.llrp.protocol.codec import Message
+from drivers.llrp.driver import LlrpDriver
+from drivers.llrp.protocol.codec import Message, encode, encode_parameter
+from drivers.llrp.protocol.element import E
 from drivers.llrp.rospec import build_config_request
+from drivers.llrp.transport import LlrpProtocol
 from tests.support import certificates
 from tests.support.certificates import Certificates
+from tests.support.llrp_bench import OK, event
 from tests.support.llrp_rig import FakeReader, Rig
 from tests.support.mosquitto import free_port
 
@@ -241,6 +245,84 @@ async def test_who_does_not_greet_takes_no_readers_place_whatever_its_address() 
         assert len(rig.of(ReaderUp)) == 1
     for _, writer in silent:
         writer.close()
+
+
+async def test_what_is_odd_in_a_call_costs_no_more_than_in_one_of_ours() -> None:
+    """A greeting with bytes that do not belong, a report that cannot be read, an answer of another number."""
+
+    def odd(message: Message, tail: bytes) -> bytes:
+        frame = encode(message)
+        return frame[:2] + (len(frame) + len(tail)).to_bytes(4, "big") + frame[6:] + tail
+
+    port = free_port()
+    async with listening(port, identification="00AA").running() as rig:
+        reader, writer = await _open_when_listening(port)
+        fake = FakeReader(reader, writer)
+        writer.write(odd(event(E("ConnectionAttemptEvent", Status=0), utc=Rig.now()), b"\0\0"))
+        writer.write(odd(Message("RO_ACCESS_REPORT", 1, E("RO_ACCESS_REPORT")), b"\0\xf0\0\x06\0\0"))
+        assert (await fake.asked()).name == "GET_READER_CONFIG"
+        it_is = E("Identification", IDType=0, ReaderID=b"\x00\xaa")
+        answer = E("GET_READER_CONFIG_RESPONSE", OK, it_is)
+        writer.write(odd(Message(answer.name, 0, answer), b"\0\0"))
+        for _ in range(30):
+            request = await fake.asked()
+            if request.name == "GET_READER_CONFIG" and not rig.of(ReaderUp):
+                fake.answer(request, it_is)
+            else:
+                fake.serve(request)
+            if rig.of(ReaderUp):
+                break
+        await rig.up()
+        writer.close()
+
+
+async def test_a_reader_that_says_who_it_is_behind_all_that_it_kept_is_read() -> None:
+    port, kept = free_port(), 40_000
+    stamp = E("LastSeenTimestampUTC", Microseconds=Rig.now())
+    tag = E("TagReportData", E("EPC_96", EPC=bytes(12)), E("AntennaID", AntennaID=1), stamp)
+    tags = encode_parameter(tag) * (kept // 10)
+    async with listening(port, identification="00AA").running() as rig:
+        reader, writer = await _open_when_listening(port)
+        fake = FakeReader(reader, writer)
+        fake.greet()
+        for _ in range(10):
+            writer.write(b"\x04\x3d" + (10 + len(tags)).to_bytes(4, "big") + bytes(4) + tags)
+        while not rig.of(ReaderUp):
+            request = await fake.asked()
+            if request.name == "GET_READER_CONFIG":
+                fake.answer(request, E("Identification", IDType=0, ReaderID=b"\x00\xaa"))
+            else:
+                fake.serve(request)
+        await rig.until(lambda: len(rig.epcs) == kept, "every read that it kept")
+        writer.close()
+
+
+async def test_a_reader_that_calls_when_nobody_wants_it_any_more_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    rig = listening(port, peer="127.0.0.1")
+    driver = rig.driver
+    assert isinstance(driver, LlrpDriver)
+    running = asyncio.create_task(driver.run())
+    build = driver._build
+
+    def cancelled(peer: str) -> LlrpProtocol:
+        running.cancel()  # a reload, in the turn of the loop in which the reader is known
+        return build(peer)
+
+    monkeypatch.setattr(driver, "_build", cancelled)
+    reader, writer = await _open_when_listening(port)
+    fake = FakeReader(reader, writer)
+    fake.greet()
+    async with asyncio.timeout(60):
+        with contextlib.suppress(EOFError, ConnectionError):
+            while (request := await fake.asked()).name != "CLOSE_CONNECTION":
+                fake.serve(request)
+            fake.serve(request)
+            await fake.asked()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert rig.of(ReaderUp) == []
+    writer.close()
 
 
 async def test_a_reader_that_does_not_call() -> None:

@@ -126,3 +126,14 @@ def test_late_reports_never_take_the_offset_further_than_they_are_late(
         arrival += step
         time.report(Stamps.UTC, arrival - offset - delay, arrival)
         assert abs(time.reading.offset - before.offset) <= 900_000
+
+
+def test_what_a_reader_kept_and_delivers_slowly_does_not_set_its_clock_back() -> None:
+    """Reads of yesterday that dribble in behind the set-up: they catch up, as those of a clock set back do not."""
+    time = greeted(0)
+    day = 86_400 * SECOND
+    for tick in range(300):  # half a minute, in which two hours of reads are delivered
+        stamp = T0 - day + tick * 24 * SECOND
+        time.report(Stamps.UTC, stamp, T0 + tick * SECOND // 10)
+        assert (time.reading.quality, time.reading.offset) == (ClockQuality.SYNCED, 0)
+    assert run(time, 30, 0, lag=20_000, start=30) == []

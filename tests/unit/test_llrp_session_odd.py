@@ -243,8 +243,8 @@ def test_a_start_that_is_refused_counts_by_what_the_reader_does(state: int) -> N
         bench.set_up()
         assert bench.take(ReaderUp)
     else:
-        with pytest.raises(DriverError, match="refused START_ROSPEC"):
-            bench.answer(ours)
+        bench.answer(ours)
+        assert bench.asked.name == "DELETE_ROSPEC", "another is tried"
 
 
 def test_a_reader_that_does_not_tell_its_powers_reads_with_those_that_it_has() -> None:
@@ -417,3 +417,91 @@ def test_a_refusal_without_a_reason_is_a_refusal() -> None:
     bench.set_up(until=State.LOOK)
     bench.answer(status=failed(100))
     assert bench.state is State.CONFIGURE
+
+
+def test_a_reader_that_numbers_all_its_answers_alike_is_understood() -> None:
+    """The question about versions was given up: its id, on every later answer, does not make those late ones of it."""
+    bench = Bench()
+    bench.greet()
+    given_up = bench.asked.id
+    bench.wait(2.5)
+    assert bench.asked.name == "GET_READER_CAPABILITIES"
+    for _ in range(20):
+        if bench.state is not State.READING:
+            bench.answer(identity=given_up)
+    assert bench.take(ReaderUp)
+
+
+def test_what_a_reader_leaves_unanswered_for_months_is_not_remembered_for_months() -> None:
+    bench = Bench(settings={"report_every": 10, "keepalive": 10.0})
+    bench.set_up()
+    for _ in range(500):
+        bench.wait(10)
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    assert len(bench.session._commands._abandoned) < 100
+
+
+def test_an_output_that_a_lively_reader_does_not_answer_costs_no_reads() -> None:
+    bench = Bench()
+    bench.set_up()
+    results: list[DriverError | None] = []
+    bench.session.set_output(1, True, results.append, bench.at)
+    bench._collect()
+    for _ in range(10):
+        bench.wait(1)
+        bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+    assert bench.state is State.READING
+    (error,) = results
+    assert "output 1 may or may not have switched: no answer from the reader" in str(error)
+
+
+def test_a_reader_that_starts_no_rospec_is_given_one_that_starts_itself() -> None:
+    bench = Bench()
+
+    def set_up() -> None:
+        """Of a reader that starts a ROSpec only by what the ROSpec says."""
+        bench.set_up(until=State.RECONCILE)
+        state, spec = 0, Element("ROSpec")
+        while bench.state is State.RECONCILE:
+            match bench.asked.name:
+                case "START_ROSPEC":
+                    bench.refuse(101)
+                case "GET_ROSPECS":
+                    bench.answer(Element("ROSpec", spec.fields | {"CurrentState": state}, spec.children))
+                case "ADD_ROSPEC":
+                    spec = bench.asked.body.need("ROSpec")
+                    bench.answer()
+                case "ENABLE_ROSPEC":
+                    trigger = spec.need("ROBoundarySpec").need("ROSpecStartTrigger")
+                    state = 2 if trigger["ROSpecStartTriggerType"] == 1 else 1
+                    bench.answer()
+                case _:
+                    bench.answer()
+        bench.set_up()
+
+    set_up()
+    assert bench.take(ReaderUp)
+    bench = Bench(memory=bench.memory)
+    set_up()
+    assert bench.take(ReaderUp)
+    assert "START_ROSPEC" not in bench.names(), "what it took is known the next time"
+
+
+def test_a_reader_that_starts_no_rospec_whatever_it_says_is_an_error() -> None:
+    bench = Bench()
+    bench.set_up(until=State.RECONCILE)
+    with pytest.raises(DriverError, match="refused START_ROSPEC"):
+        refuse_to_start(bench)
+    assert bench.names().count("ADD_ROSPEC") == 2
+    assert not bench.memory.starts_itself, "it was not that"
+
+
+def refuse_to_start(bench: Bench) -> None:
+    """The reader takes every ROSpec and leaves it inactive."""
+    for _ in range(50):
+        if bench.asked.name == "GET_ROSPECS":
+            bench.answer(Element("ROSpec", bench.rospec.fields | {"CurrentState": 1}, bench.rospec.children))
+        elif bench.asked.name == "START_ROSPEC":
+            bench.refuse(101)
+        else:
+            bench.answer()

@@ -75,7 +75,8 @@ class Wire:
         self.items: list[Item] = []
         context = DriverContext("r1", (Antenna(1),), self.items.append, lambda: T0, structlog.get_logger())
         settings = LlrpSettings(host="reader", clock=clock, **more)  # type: ignore[arg-type]
-        self.session = Session(context, settings, Memory(ask_version=False), "reader:5084")
+        self.memory = Memory(ask_version=False)
+        self.session = Session(context, settings, self.memory, "reader:5084")
         self.protocol = LlrpProtocol(context, settings, self.session, "reader:5084")
         self.transport = StubTransport()
         self.protocol.connection_made(self.transport)
@@ -83,12 +84,16 @@ class Wire:
     def read(self) -> None:
         """Comes to READING; what the sink got until then stays in `before`."""
         self.protocol.data_received(encode(event(E("ConnectionAttemptEvent", Status=0))))
+        self.set_up()
+        self.before = self.items.copy()
+        self.items.clear()
+
+    def set_up(self) -> None:
+        """Answers all that is asked behind the greeting."""
         for _ in range(10):
             request = self.asked()[-1]
             body = E(f"{request.name}_RESPONSE", OK)
             self.protocol.data_received(encode(Message(body.name, request.id, body)))
-        self.before = self.items.copy()
-        self.items.clear()
 
     def asked(self) -> list[Message]:
         """What was sent since the last time."""
@@ -339,3 +344,45 @@ async def test_a_stamp_that_no_clock_shows_is_none(stamp: int) -> None:
     assert [row[4] + batch.offset for batch in batches for row in batch.rows] == [T0, T0, T0 + 3]
     assert all(abs(item.offset) < 2**62 for item in some(wire.items) if isinstance(item, ReaderClock))
     assert [item.t for item in wire.items if isinstance(item, AntennaStatus)] == [T0]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one chunk", "two chunks"])
+async def test_reads_that_come_with_the_greeting_are_dated_by_it(together: bool) -> None:
+    """A reader whose clock is an hour behind delivers what it kept right behind its greeting, or even before it."""
+    hour = 3_600_000_000
+    wire = Wire()
+    greeting = encode(event(E("ConnectionAttemptEvent", Status=0), utc=T0 - hour))
+    kept = report([1], t=T0 - hour - 60_000_000)
+    for chunk in [greeting + kept] if together else [kept, greeting]:
+        wire.protocol.data_received(chunk)
+    wire.set_up()
+    (batch,) = [item for item in wire.items if isinstance(item, Batch)]
+    assert batch.offset + batch.rows[0][4] == T0 - 60_000_000 + 1
+    wire.protocol.fail(DriverError("enough"))
+
+
+async def test_a_reader_that_flushes_its_buffer_when_it_is_left_is_not_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_EARLY_ROWS", 5)
+    wire = Wire()
+    wire.read()
+    closing = asyncio.create_task(wire.protocol.close(60.0))
+    await asyncio.sleep(0)
+    wire.protocol.data_received(report(range(20)))
+    request = wire.asked()[-1]
+    wire.protocol.data_received(
+        encode(Message("CLOSE_CONNECTION_RESPONSE", request.id, E(f"{request.name}_RESPONSE", OK)))
+    )
+    await closing
+    assert [type(item) for item in wire.items] == [Batch]
+    assert len(wire.items[0].rows) == 20
+
+
+async def test_reads_stamped_on_arrival_say_when_the_last_of_them_was_made() -> None:
+    """Also those of a reader that sends times although it was told not to."""
+    wire = Wire(clock="arrival")
+    wire.read()
+    wire.protocol.data_received(report([1], t=T0 - 10_000_000))
+    assert wire.memory.last_read == T0
+    wire.protocol.fail(DriverError("enough"))

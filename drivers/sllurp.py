@@ -300,7 +300,8 @@ class _Client:
             self._context.sink(ReaderAlive(self._context.reader, self._context.now()))
 
     def _reported(self, tags: list[dict[str, Any]]) -> None:
-        stamps = next((stamps for name, stamps in _STAMPS if f"LastSeenTimestamp{name}" in tags[0]), Stamps.NONE)
+        first = tags[0] if tags else {}
+        stamps = next((stamps for name, stamps in _STAMPS if f"LastSeenTimestamp{name}" in first), Stamps.NONE)
         antennas = self._context.antennas
         rows = list(_rows(tags, stamps, antennas[0].port if len(antennas) == 1 else 0))
         if not rows:

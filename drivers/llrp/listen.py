@@ -165,7 +165,11 @@ class Lobby(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self._address = transport.get_extra_info("peername")[0]
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # it has gone again, as a port scanner does
+            self._transport.abort()
+            return
+        self._address = peer[0]
         self._candidates = self._listener.candidates(self._address)
         if not self._candidates:
             self._refuse("no reader is expected from this address: correct `peer` in the configuration")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
+import struct
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -192,6 +194,21 @@ async def test_strangers_are_refused_and_disturb_nobody() -> None:
     async with listening(port, peer="10.1.2.3").running() as rig:
         assert await _talk(port, b"") == b""
         assert (rig.failures, rig.items) == ([], [])
+
+
+async def test_who_is_gone_again_at_once_is_no_fault() -> None:
+    """As a port scanner is: connected, and reset before it can be asked for its address."""
+    port, faults = free_port(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    async with listening(port, peer="127.0.0.1").running(again=True) as rig:
+        _, writer = await _open_when_listening(port)
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port)) as scanner:
+                scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+        async with LlrpEmulator(serials(rate=200), call=("127.0.0.1", port)):
+            await rig.up()
+    assert faults == []
 
 
 async def _talk(port: int, data: bytes) -> bytes:

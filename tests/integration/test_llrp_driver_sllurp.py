@@ -54,6 +54,15 @@ async def test_paused_its_thread_waits() -> None:
         assert len(set(ours.epcs)) == len(ours.epcs)
 
 
+async def test_a_report_without_tags_is_none() -> None:
+    async with LlrpEmulator(population(5, rate=100), "zebra-fx9600") as reader, rig(reader).running() as ours:
+        await ours.up()
+        reader.reader.outbox.empty_report()
+        seen = len(ours.epcs)
+        await ours.until(lambda: ours.failures or len(ours.epcs) > seen + 50, "reads behind it")
+        assert ours.failures == []
+
+
 async def test_a_cut_link_is_an_error_and_it_comes_back() -> None:
     async with LlrpEmulator(population(5, rate=100), "zebra-fx9600") as reader, rig(reader).running(again=True) as ours:
         await ours.until(lambda: ours.epcs, "reads")

@@ -18,6 +18,7 @@ from drivers.llrp.settings import LlrpSettings
 
 ALL = 0
 _DISABLED, _INACTIVE, _ACTIVE = 0, 1, 2
+_STARTING = ("ENABLE_ROSPEC", "START_ROSPEC", "GET_ROSPECS")
 
 
 class Specs:
@@ -183,9 +184,9 @@ class Specs:
         else:
             self._make_plainer(refusal)
         ours = self.rospec["ROSpecID"]
-        start = [step.name for step in self._plan if "ROSpecID" in step.fields]
+        start = [step for step in self._plan if step.name in _STARTING]
         self._plan = deque([E("DELETE_ROSPEC", ROSpecID=ours), E("ADD_ROSPEC", self.rospec)])
-        self._plan.extend(E(name, ROSpecID=ours) for name in start)
+        self._plan.extend(E(step.name, ROSpecID=ours) if step.fields else step for step in start)
 
     def _make_plainer(self, refusal: Refusal) -> None:
         plainest = Plainer.NUMBER if self._settings.exclusive else Plainer.REPORT_SPEC

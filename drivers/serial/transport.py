@@ -249,7 +249,8 @@ class _Tcp(asyncio.Protocol):
         if self._transport is None:
             return
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
-            self._transport.abort()
+            self.close()
+            self._lost(f"{self._where}: the device server takes no bytes; does its own port?")
             return
         self._transport.write(data)
 

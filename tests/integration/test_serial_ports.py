@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -168,6 +169,20 @@ async def test_a_port_that_takes_no_bytes_is_given_up(tmp_path):
     assert len(lost) == 1
     opened.close()
     os.close(master)
+
+
+async def test_a_device_server_that_takes_no_bytes_is_said_to(monkeypatch):
+    monkeypatch.setattr(transport, "MAX_UNSENT", 1)
+    lost = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        opened = await open_transport(
+            f"socket://127.0.0.1:{server.getsockname()[1]}", 1, lambda data: None, lost.append
+        )
+        for _ in range(100):
+            opened.write(bytes(1 << 20))
+        await asyncio.sleep(0)
+    assert len(lost) == 1
+    assert "takes no bytes" in lost[0]
 
 
 async def test_a_port_whose_opening_was_cancelled_is_closed(monkeypatch):

@@ -455,13 +455,14 @@ def test_an_output_that_a_lively_reader_does_not_answer_costs_no_reads() -> None
     assert "output 1 may or may not have switched: no answer from the reader" in str(error)
 
 
-def test_a_reader_that_starts_no_rospec_is_given_one_that_starts_itself() -> None:
+@pytest.mark.parametrize("refused", [0, 1, 2], ids=["at once", "in its place", "a plainer one"])
+def test_a_reader_that_starts_no_rospec_is_given_one_that_starts_itself(refused: int) -> None:
     bench = Bench()
 
     def set_up() -> None:
         """Of a reader that starts a ROSpec only by what the ROSpec says."""
         bench.set_up(until=State.RECONCILE)
-        state, spec = 0, Element("ROSpec")
+        state, spec, adds = 0, Element("ROSpec"), 0
         while bench.state is State.RECONCILE:
             match bench.asked.name:
                 case "START_ROSPEC":
@@ -470,7 +471,8 @@ def test_a_reader_that_starts_no_rospec_is_given_one_that_starts_itself() -> Non
                     bench.answer(Element("ROSpec", spec.fields | {"CurrentState": state}, spec.children))
                 case "ADD_ROSPEC":
                     spec = bench.asked.body.need("ROSpec")
-                    bench.answer()
+                    adds += bench.memory.starts_itself
+                    bench.refuse(101) if 0 < adds <= refused else bench.answer()
                 case "ENABLE_ROSPEC":
                     trigger = spec.need("ROBoundarySpec").need("ROSpecStartTrigger")
                     state = 2 if trigger["ROSpecStartTriggerType"] == 1 else 1
@@ -481,6 +483,8 @@ def test_a_reader_that_starts_no_rospec_is_given_one_that_starts_itself() -> Non
 
     set_up()
     assert bench.take(ReaderUp)
+    assert bench.names().count("START_ROSPEC") == 1
+    assert bench.names()[-4:-2] == ["ENABLE_ROSPEC", "GET_ROSPECS"], "whether it reads is asked"
     bench = Bench(memory=bench.memory)
     set_up()
     assert bench.take(ReaderUp)

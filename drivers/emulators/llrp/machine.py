@@ -1,6 +1,6 @@
 """The machine inside the emulated LLRP reader: time, reads, triggers, events, and the one connection that it has.
 
-`EmulatedReader` in `llrp_reader` adds the client's requests. Times are microseconds UTC; the scene begins at `start`.
+`EmulatedReader` in `reader` adds the client's requests. Times are microseconds UTC; the scene begins at `start`.
 """
 
 from __future__ import annotations

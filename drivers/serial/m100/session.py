@@ -215,7 +215,7 @@ class M100Session(Session[M100Settings]):
                     self._start()
 
     async def leave(self) -> None:
-        """Leaves the reader as it was found."""
+        """Ends the polls."""
         await self._stop()
 
 
@@ -229,7 +229,7 @@ def _no_tag(frame: bytes) -> bool:
 
 def _is(cmd: int) -> Wanted:
     """The answer to `cmd`, or an error that is not just a poll without tags."""
-    return lambda frame: frame[2] == cmd or (frame[2] == Cmd.ERROR and frame[5:6] != b"\x15")
+    return lambda frame: frame[2] == cmd or _refuses(frame)
 
 
 def _text(frame: bytes) -> str:

@@ -394,5 +394,5 @@ class MercurySession(Session[MercurySettings]):
         await self._stopped_call(Op.SET_OUTPUT, bytes([port, state]))
 
     async def leave(self) -> None:
-        """Leaves the reader as it was found."""
+        """Ends the stream."""
         await self._stop()

@@ -384,6 +384,6 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._outputs = wanted
 
     async def leave(self) -> None:
-        """Leaves the reader as it was found."""
+        """Takes a reader that sends by itself out of that mode."""
         if self._sends_unasked:
             await self._set_realtime(on=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
@@ -35,6 +36,7 @@ by_family = pytest.mark.parametrize("family", FACTORIES)
 
 
 def descriptors():
+    gc.collect()  # what other tests left to it is theirs
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -68,7 +70,7 @@ async def test_fifty_times_unplugged_and_back(family, tmp_path):
         f"{family}: loss noticed within {max(losses):.3f} s, reading again within {max(returns):.2f} s, "
         f"descriptors {before} to {after}, CPU of driver and emulator {share:.0%}"
     )
-    assert after == before
+    assert after <= before
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from gateway.floor.counts.commands import of_counts
 from gateway.floor.counts.counts import Counts
 from gateway.floor.gate import COMMANDS as GATE_COMMANDS
 from gateway.floor.gate.gate import Gate
+from gateway.floor.gate.knowledge import manifest_of
 from gateway.floor.pending import Pending
 from gateway.inputs import Command
 
@@ -20,6 +21,12 @@ COMMANDS: tuple[str, ...] = (*BOOK_COMMANDS, *COUNT_COMMANDS, *GATE_COMMANDS, *s
 KNOWLEDGE = ("manifest", "manifest.withdraw", "manifest.refused", "watch", "stock", "destroy")
 """Commands that tell the gate what is so, at no moment of the floor: known at once, so that the command to open a
 session, which waits for event time, may follow at once."""
+
+
+def read(command: Command) -> None:
+    """Reads the arguments of a manifest, which takes long, before it is admitted: in any thread. Raises Refused."""
+    if command.name == "manifest":
+        command.typed(manifest_of)
 
 
 def admit(command: Command, gate: Gate, counts: Counts, books: Books, pending: Pending) -> None:

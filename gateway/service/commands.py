@@ -16,6 +16,7 @@ from gateway.clock import rfc3339
 from gateway.config import Identifier
 from gateway.errors import Refused
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
+from gateway.floor.admission import read
 from gateway.floor.gate.commands import Who
 from gateway.history.answers import Alarm
 from gateway.history.asking import QUESTIONS
@@ -113,9 +114,11 @@ class Commands:
     async def submit(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
         """A command for the floor, from the outside or from the gateway's own sources of manifests and sets. One that
         names its request and was taken before, also by a run that was killed then, is only answered again."""
-        if self._closed:
-            raise Refused("the gateway is stopping: send it again when it is back")
+        self._stopped()
         command = Command(self._now(), name, self.identifiers.resolve(name, decoded(name, args, self.identifiers)))
+        if name in _BULKY:
+            await asyncio.to_thread(read, command)  # meanwhile ticks go on
+            self._stopped()
         taken = self._pipeline.requests.taken(command)
         if taken is None:
             self._pipeline.floor.admit(command)
@@ -130,6 +133,10 @@ class Commands:
         except TimeoutError:  # the disk is full or failing, which health and alarms say
             return answer | {"saved": False}
         return answer | {"saved": True}
+
+    def _stopped(self) -> None:
+        if self._closed:
+            raise Refused("the gateway is stopping: send it again when it is back")
 
     async def _acknowledge(self, args: dict[str, Any]) -> dict[str, Any]:
         """Takes note of an alarm that is open: the floor's command, with what the alarm itself says."""

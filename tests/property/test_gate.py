@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.floor.gate import Gate
 from gateway.floor.passes import Pass
 from gateway.inputs import Command
-from tests.support.gate_scene import at, config, elapse, manifest_args, transit, uid, verdicts
+from tests.support.gate_scene import at, config, elapse, manifest_args, state_of, transit, uid, verdicts
 
 PACKAGES = range(1, 7)
 FACTS: list[dict[str, Any]] = [
@@ -98,7 +97,7 @@ def feed(gate: Gate, item: Any) -> list[Any]:
 
 def restarted(gate: Gate) -> Gate:
     successor = Gate(config())
-    successor.load(json.loads(json.dumps(gate.dump())))
+    successor.load(state_of(gate))
     return successor
 
 
@@ -112,7 +111,7 @@ def test_restarts_at_any_step_change_nothing(story, data):
         assert feed(plain, item) == feed(broken, item)
     end = at(10_000_000)
     assert elapse(plain, end) == elapse(broken, end)
-    assert json.dumps(plain.dump()) == json.dumps(broken.dump())
+    assert state_of(plain) == state_of(broken)
 
 
 vans = st.tuples(st.sampled_from(["M1", "M2"]), docks)

@@ -16,7 +16,7 @@ from gateway.inputs import Command
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.manifest_csv import COLUMNS, read_csv
 from gateway.sources.manifest_json import read_json
-from tests.support.gate_scene import T0, at, config, manifest, manifest_args, uid
+from tests.support.gate_scene import T0, at, config, manifest, manifest_args, state_of, uid
 
 scalars = st.one_of(
     st.none(),
@@ -56,16 +56,16 @@ def test_commands_are_taken_or_refused(name, args):
     gate = Gate(config())
     gate.command(manifest(0, [1]))
     gate.command(Command(at(0), "gate.open", {"dock": "dock-1"}))
-    saved = json.dumps(gate.dump())
+    saved = state_of(gate)
     command = Command(at(1), name, args)
     try:
         gate.admit(command)
     except Refused:
         assert [fact.data["gate"] for fact in gate.command(command)] == ["refused"]
-        assert json.dumps(gate.dump()) == saved
+        assert state_of(gate) == saved
     else:
         assert all(fact.data.get("gate") != "refused" for fact in gate.command(command))
-        json.dumps(gate.dump())
+        state_of(gate)
 
 
 def places(content: Any, at_: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -94,8 +94,8 @@ def test_a_manifest_with_anything_in_any_place_is_taken_or_refused(path, value):
     else:
         gate.command(Command(at(0), "manifest", args))
         again = Gate(config())
-        again.load(json.loads(json.dumps(gate.dump())))
-        assert again.dump() == gate.dump()
+        again.load(state_of(gate))
+        assert state_of(again) == state_of(gate)
 
 
 @settings(deadline=None)

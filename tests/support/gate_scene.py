@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from gateway.clock import SECOND, rfc3339
 from gateway.config import Config
 from gateway.events.envelope import ALARM, GATE, Fact
@@ -247,3 +249,8 @@ def play(gate: Gate, step: Mapping[str, Any]) -> list[Fact]:
         state = gate.state(step["expect"].get("dock", "dock-1"))
         assert state["lamp"] == step["expect"]["lamp"], f"at {step['t']} s: {state}"
     return facts
+
+
+def state_of(gate: Gate) -> Any:
+    """What a checkpoint holds of a gate, as a start reads it."""
+    return orjson.loads(orjson.dumps(gate.dump()))

@@ -12,6 +12,7 @@ from gateway.config import Config
 from gateway.errors import LedgerError, Refused
 from gateway.events.envelope import ALARM, GATE
 from gateway.floor.gate import Gate, catalogue, session, shipped, unfinished
+from gateway.floor.gate.manifest import as_json, essence, read_manifest
 from gateway.inputs import Command
 from tests.support.claims import some
 from tests.support.gate_scene import (
@@ -27,6 +28,7 @@ from tests.support.gate_scene import (
     manifest,
     manifest_args,
     run,
+    state_of,
     transit,
     uid,
     verdicts,
@@ -95,19 +97,19 @@ def opened(*lines: int) -> list[Any]:
 )
 def test_what_cannot_be_done_is_refused_and_changes_nothing(gate, before, wanted, words):
     run(gate, before)
-    saved = json.dumps(gate.dump())
+    saved = state_of(gate)
     with pytest.raises(Refused, match=words):
         gate.admit(wanted)
     facts = gate.command(wanted)
-    assert json.dumps(gate.dump()) == saved
+    assert state_of(gate) == saved
     assert [fact.data["gate"] for fact in facts] == ["refused"]
     assert facts[0].data["command"] == wanted.name
 
 
 def test_admission_changes_nothing(gate):
-    saved = json.dumps(gate.dump())
+    saved = state_of(gate)
     gate.admit(manifest(0, [1]))
-    assert json.dumps(gate.dump()) == saved
+    assert state_of(gate) == saved
 
 
 def test_a_manifest_that_comes_again_is_no_news(gate):
@@ -312,7 +314,7 @@ def test_memories_are_bounded(monkeypatch):
         run(gate, [command(start + 1, "gate.open", dock="dock-1", manifest=f"M{number}")])
         run(gate, [transit(start + 3, number + 1), command(start + 4, "gate.close", dock="dock-1")])
         elapse(gate, at(start + 9))
-    dump = gate.dump()
+    dump = state_of(gate)
     assert sum(len(run[3]) for run in dump["shipped"]) == 3
     assert len(dump["docks"]["sessions"]["unfinished"]) == 2
 
@@ -361,7 +363,7 @@ def test_after_a_restart_every_output_is_told_again(gate):
     run(gate, [*opened(1), transit(3, 9)])
     gate.outputs()
     again = Gate(config())
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     assert sorted(again.outputs()) == sorted(gate.outputs_of("r1") + gate.outputs_of("r2"))
     assert lit(again) == lit(gate) == {"red", "buzzer"}
 
@@ -440,11 +442,11 @@ def test_an_alarm_is_cleared_when_the_tag_is_where_it_may_be(gate):
 def test_a_list_of_the_checkpoint_before_goes_on(gate):
     run(gate, [command(0, "watch", list="destroyed", uids=[uid(1)])])
     sighted(gate, (1, "vault"))
-    dump = gate.dump()["watch"]
+    dump = state_of(gate)["watch"]
     dump[uid(1)][0]["destroyed"] |= {"said": at(1)}
     del dump[uid(1)][0]["destroyed"]["back"]
     again = Gate(config())
-    again.load(gate.dump() | {"watch": dump})
+    again.load(state_of(gate) | {"watch": dump})
     assert alarms(sighted(again, (30, "vault"))) == []
     assert len(alarms(sighted(again, (31, "dock"), (70, "vault")))) == 2
 
@@ -529,7 +531,7 @@ def test_only_parts_that_changed_are_saved_again(gate):
 def test_state_of_a_dock_that_is_gone_is_left_behind(gate):
     run(gate, [*opened(1), transit(3, 1)])
     smaller = Gate(config(docks=DOCKS[1:], watch=[]))
-    smaller.load(json.loads(json.dumps(gate.dump())))
+    smaller.load(state_of(gate))
     assert smaller.docks() == ["dock-2"]
     assert smaller.state("dock-2")["session"] is None
 
@@ -537,7 +539,7 @@ def test_state_of_a_dock_that_is_gone_is_left_behind(gate):
 @pytest.mark.parametrize("spoil", [{"manifests": [[{}, 1, {}]]}, {"docks": {}}, {"shipped": 7}])
 def test_damaged_state_is_a_ledger_error(gate, spoil):
     with pytest.raises(LedgerError, match="the state of the gate cannot be understood"):
-        Gate(config()).load(gate.dump() | spoil)
+        Gate(config()).load(state_of(gate) | spoil)
 
 
 def test_five_hundred_packages_in_a_minute(gate):
@@ -639,7 +641,7 @@ def test_closing_and_opening_again_does_not_wash_it_off():
     watcher = Watcher()
     gate = Gate(config(), watcher)
     loaded_with(gate, lambda: watcher.dark("r1/2", 4.0))
-    gate.load(json.loads(json.dumps(gate.dump())))
+    gate.load(state_of(gate))
     facts = run(gate, [command(31, "gate.open", dock="dock-1"), command(32, "gate.close", dock="dock-1")])
     (verdict,) = verdicts(facts + elapse(gate, at(40)))
     assert verdict["outcome"] == "incomplete"
@@ -653,7 +655,7 @@ def recovered(story: list[Any], cut: int) -> tuple[Gate, Gate]:
     """A gate that lived through the story, and one with a checkpoint after `cut` of it and the events of the rest."""
     lived, later = Gate(config()), Gate(config())
     run(lived, story[:cut])
-    later.load(json.loads(json.dumps(lived.dump())))
+    later.load(state_of(lived))
     for fact in run(lived, story[cut:]):
         if fact.type == GATE:
             later.apply(json.loads(json.dumps(fact.data)), fact.time)
@@ -697,7 +699,7 @@ def test_a_verdict_that_an_event_tells_of_is_that_which_was_given():
     watcher, later = Watcher(), Gate(config())
     lived = Gate(config(), watcher)
     facts = run(lived, [*opened(1), transit(2, 1)])
-    later.load(json.loads(json.dumps(lived.dump())))
+    later.load(state_of(lived))
     watcher.dark("r1/1", 60)
     for fact in [*run(lived, [command(3, "gate.close", dock="dock-1")]), *elapse(lived, at(10))]:
         later.apply(json.loads(json.dumps(fact.data)), fact.time)
@@ -780,3 +782,15 @@ def test_types_of_events(gate):
 
 def test_the_request_name_of_a_manifest_is_not_part_of_it(gate):
     gate.admit(Command(at(0), "manifest", manifest_args([1]) | {"request": "r-1"}))
+
+
+def test_the_essence_of_a_manifest_is_all_but_its_version_and_when_its_facts_were_true():
+    """Also where a text looks like one of these."""
+    given = manifest_args({"1": {"product": 'x "as_of":"1", "version":7,'}})
+    first = essence(as_json(read_manifest(given)))
+    day = given["as_of"][:10]
+    later = json.loads(json.dumps(given).replace(day, "2026-03-01")) | {"version": 9}
+    assert later["as_of"] != given["as_of"]
+    assert essence(as_json(read_manifest(later))) == first
+    for other in ('x "as_of":"2", "version":7,', 'x "as_of":"1", "version":8,', 'x , "version":7,'):
+        assert essence(as_json(read_manifest(manifest_args({"1": {"product": other}})))) != first

@@ -20,7 +20,7 @@ from gateway.events.envelope import ALARM
 from gateway.events.gate_alarms import GateAlarm
 from gateway.events.gate_models import GateData
 from gateway.floor.gate import Gate
-from tests.support.gate_scene import config, in_short, play, read_case, verdicts
+from tests.support.gate_scene import config, in_short, play, read_case, state_of, verdicts
 
 CASES = sorted(Path(__file__).parents[1].joinpath("gate_cases").iterdir())
 ALARMS: TypeAdapter[Any] = TypeAdapter(GateAlarm)
@@ -43,10 +43,10 @@ def played(case: Path, *, restarts: bool = False):
     for step in read_case(case):
         facts += play(gate, step)
         if restarts:
-            saved = json.loads(json.dumps(gate.dump()))
+            saved = state_of(gate)
             gate = Gate(site(case))
             gate.load(saved)
-            assert json.loads(json.dumps(gate.dump())) == saved
+            assert state_of(gate) == saved
     return facts
 
 

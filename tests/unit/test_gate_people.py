@@ -11,7 +11,20 @@ from gateway.errors import Refused
 from gateway.floor.gate import Gate, unfinished
 from gateway.history import text
 from gateway.web.wording import shown
-from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
+from tests.support.gate_scene import (
+    alarms,
+    at,
+    command,
+    config,
+    elapse,
+    kinds,
+    manifest,
+    run,
+    state_of,
+    transit,
+    uid,
+    verdicts,
+)
 from tests.support.history_events import History
 
 SAID: dict[str, Any] = {
@@ -120,7 +133,7 @@ def test_an_answer_stands_in_every_later_verdict_however_many_others_were_loaded
         run(gate, [other, opening, transit(t + 3, 100 + number), command(t + 4, "gate.close", dock="dock-1")])
     elapse(gate, at(60))
     again = Gate(config())
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     run(again, [manifest(61, [2], version=2, as_of=61), command(62, "gate.open", dock="dock-1", manifest="M1")])
     run(again, [transit(64, 2)])
     assert shown(again.state("dock-1")).sentence == (

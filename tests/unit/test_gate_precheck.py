@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from gateway.events.gate_models import GateData
 from gateway.floor.gate import Gate, in_turn, precheck
-from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, transit, uid
+from tests.support.gate_scene import alarms, at, command, config, elapse, kinds, manifest, run, state_of, transit, uid
 
 GATE_EVENT: TypeAdapter[Any] = TypeAdapter(GateData)
 
@@ -62,9 +62,9 @@ def test_a_restart_repeats_nothing():
     gate = Gate(config())
     run(gate, [manifest(0, {"1": {"record": {"hold": True}}})])
     again = Gate(config())
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     assert prechecks(run(again, [command(5, "watch", list="customs", uids=[uid(9)])])) == []
-    older = json.loads(json.dumps(gate.dump()))
+    older = state_of(gate)
     del older["docks"]["prechecks"]
     Gate(config()).load(older)
 
@@ -77,7 +77,7 @@ def test_many_deliveries_are_looked_at_a_portion_at_a_time(monkeypatch):
     first = prechecks(run(gate, [command(10, "watch", list="hold", uids=[uid(n) for n in range(10)])]))
     assert [said["manifest"] for said in first] == ["M0", "M1"]
     again = Gate(config())
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     second = prechecks(run(gate, [manifest(10.1, {"9": {}, "8": {"lab": None}}, name="M4", dock=None, version=2)]))
     assert [said["manifest"] for said in second] == ["M4"], "a manifest that comes is looked at at once"
     rest = elapse(gate, at(11))

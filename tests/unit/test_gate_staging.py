@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from gateway.events.gate_models import GateData
 from gateway.floor.gate import Gate, in_turn
 from gateway.floor.gate.likely import likely_errors
-from tests.support.gate_scene import at, command, config, elapse, kinds, manifest, run, transit, uid, verdicts
+from tests.support.gate_scene import at, command, config, elapse, kinds, manifest, run, state_of, transit, uid, verdicts
 
 GATE_EVENT: TypeAdapter[Any] = TypeAdapter(GateData)
 
@@ -70,7 +70,7 @@ def test_many_deliveries_are_looked_at_a_portion_at_a_time(gate, whereabouts, mo
     run(gate, [manifest(0, [2 * n, 2 * n + 1], name=f"M{n}") for n in range(5)])
     first = staging(gate.fire(at(10)))
     again = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     assert [said["manifest"] for said in first] == ["M0", "M1"]
     for one in (gate, again):
         assert [said["manifest"] for said in staging(elapse(one, at(12)))] == ["M2", "M3", "M4"]
@@ -94,10 +94,10 @@ def test_it_is_said_again_a_moment_after_the_last_move_and_not_otherwise(gate, w
 def test_a_restart_repeats_nothing_and_forgets_nothing(gate, whereabouts):
     run(gate, [manifest(0, [1])])
     again = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
-    again.load(json.loads(json.dumps(gate.dump())))
+    again.load(state_of(gate))
     assert len(staging(elapse(again, at(20)))) == 1
     third = Gate(config(gate={"staging": ["dock"]}), whereabouts=whereabouts)
-    third.load(json.loads(json.dumps(again.dump())))
+    third.load(state_of(again))
     third.staging.moved(("dock", None), at(30))
     assert elapse(third, at(60)) == []
 

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.floor.gate.commands import Open
-from gateway.floor.gate.manifest import Delivery, DeliveryKey, Line, Manifest, read_manifest
+from gateway.floor.gate.manifest import Delivery, DeliveryKey, Line, Manifest, as_json, read_manifest
 from gateway.floor.passes import Direction
 
 MAX_MANIFESTS = 64
@@ -26,6 +28,13 @@ class Known:
     manifest: Manifest
     received: int
     done: dict[str, int] = field(default_factory=dict)
+    _text: bytes = b""
+
+    @property
+    def text(self) -> bytes:
+        """The manifest as JSON, which is made once: checkpoints need those of all manifests."""
+        self._text = self._text or as_json(self.manifest)
+        return self._text
 
     @property
     def finished(self) -> bool:
@@ -239,7 +248,7 @@ class Catalogue:
 
     def dump(self) -> list[Any]:
         """The state for a checkpoint, ready for JSON."""
-        return [[known.manifest.model_dump(mode="json"), known.received, known.done] for known in self.known.values()]
+        return [[orjson.Fragment(known.text), known.received, known.done] for known in self.known.values()]
 
     def load(self, dump: list[Any]) -> None:
         """Takes over what `dump` gave."""

@@ -14,9 +14,9 @@ from gateway.events.envelope import Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.alarms import Alarms
 from gateway.floor.gate.catalogue import Catalogue
-from gateway.floor.gate.manifest import Manifest, read_manifest
+from gateway.floor.gate.manifest import Manifest, essence, read_manifest
 from gateway.floor.gate.precheck import Prechecks
-from gateway.floor.gate.reports import Reports, essence
+from gateway.floor.gate.reports import Reports
 from gateway.floor.gate.sessions import Sessions
 from gateway.floor.gate.staging import Staging
 from gateway.floor.gate.stock import Stock
@@ -89,7 +89,7 @@ class Knowledge:
         self._catalogue.put(manifest, t, self._sessions.manifests())
         self._staging.moved((), t)
         facts = []
-        if before is None or essence(before) != essence(manifest):
+        if known is None or essence(known.text) != essence(self._catalogue.known[manifest.manifest].text):
             facts.append(self._reports.manifest("received", manifest, before, t, by=by))
         facts += self._sessions.corrected(manifest, before, t)
         return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)

@@ -150,6 +150,21 @@ class Manifest(_Part):
         return next((delivery for delivery in self.deliveries if delivery.delivery == name), None)
 
 
+def as_json(part: Manifest | Line) -> bytes:
+    """A manifest or a line of one as JSON, with all its fields in their order."""
+    return part.model_dump_json().encode()
+
+
+_VERSION = re.compile(rb'"version":\d+,')
+_AS_OF = re.compile(rb'"as_of":"[^"]*",')
+"""A field of its own, and never in a text: quotation marks in texts are escaped."""
+
+
+def essence(text: bytes) -> bytes:
+    """What `as_json` gave, without the manifest's version and when its facts were true."""
+    return _AS_OF.sub(b"", _VERSION.sub(b"", text, count=1))
+
+
 def read_manifest(args: Any) -> Manifest:
     """The manifest in a command's arguments. Raises Refused, naming what is wrong."""
     try:

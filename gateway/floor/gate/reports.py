@@ -32,7 +32,7 @@ from gateway.events.gate_parts import Set as SetName
 from gateway.floor.gate import verdict
 from gateway.floor.gate.catalogue import Catalogue
 from gateway.floor.gate.commands import Destroy, Stock
-from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest
+from gateway.floor.gate.manifest import Delivery, DeliveryKey, Manifest, as_json, essence
 from gateway.floor.gate.session import Ending, Session, Status, in_seconds
 from gateway.floor.gate.verdict import ALGORITHM, tally
 from gateway.inputs import Command
@@ -325,11 +325,6 @@ def session_id(session: Session) -> str:
     return f"{session.dock}/{rfc3339(session.opened)}"
 
 
-def essence(manifest: Manifest) -> Any:
-    """Everything in a manifest but its version and when its facts were true."""
-    return _without_times(manifest.model_dump(mode="json", exclude={"version"}))
-
-
 def changes(before: Delivery | None, after: Delivery | None) -> LineChanges:
     """UIDs that a correction added, removed, and described anew."""
     old = {} if before is None else {line.uid: line for line in before.lines}
@@ -338,18 +333,8 @@ def changes(before: Delivery | None, after: Delivery | None) -> LineChanges:
     return {
         "added": sorted(new.keys() - kept),
         "removed": sorted(old.keys() - kept),
-        "changed": sorted(
-            uid for uid in kept if _without_times(old[uid].model_dump()) != _without_times(new[uid].model_dump())
-        ),
+        "changed": sorted(uid for uid in kept if essence(as_json(old[uid])) != essence(as_json(new[uid]))),
     }
-
-
-def _without_times(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _without_times(value) for key, value in content.items() if key != "as_of"}
-    if isinstance(content, list):
-        return [_without_times(value) for value in content]
-    return content
 
 
 def _set(status: Status | None) -> SetName | None:

@@ -16,13 +16,8 @@ import orjson
 
 from gateway.history import retention, schema
 from gateway.history.project import Origins, Portion, Row, Rows, project
+from gateway.history.repeats import STEP, Repeats
 from gateway.history.schema import EPOCH_SPAN, LENGTHS, LONG, OPEN
-
-_STEP = (
-    "uid", "event", "zone", "state", "since", "movement", "before", "portal", "confidence", "reads", "rssi",
-    "first", "last", "origin",
-)  # fmt: skip
-"""What an event says of a stay; `until` and `length` follow from the next."""
 
 _WIDTH = {
     "gap": 2, "unread": 2, "origin": 6, "pass": 14, "gate_item": 12, "verdict": 12, "count": 19, "count_line": 4,
@@ -57,13 +52,13 @@ WHERE excluded.as_of >= item.as_of
 """
 
 _STEPS = (
-    f"CREATE TEMP TABLE IF NOT EXISTS step ({', '.join(_STEP)}, until)",
+    f"CREATE TEMP TABLE IF NOT EXISTS step ({', '.join(STEP)}, until)",
     "DELETE FROM step",
 )
 
 _FILL_STEPS = f"""
 INSERT INTO step SELECT *, LEAD(since) OVER (PARTITION BY uid ORDER BY event)
-FROM (SELECT {", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(_STEP))} FROM json_each(?))
+FROM (SELECT {", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(STEP))} FROM json_each(?))
 """
 
 _CLOSE_STAYS = f"""
@@ -74,9 +69,9 @@ WHERE stay.uid = next.uid AND stay.event = next.newest
 """
 
 _OPEN_STAYS = f"""
-INSERT INTO stay (uid, event, zone, state, since, until, length, {", ".join(_STEP[5:])})
+INSERT INTO stay (uid, event, zone, state, since, until, length, {", ".join(STEP[5:])})
 SELECT uid, event, zone, state, since, until,
-       CASE WHEN until IS NULL THEN {OPEN} ELSE {_class_of("(until - since)")} END, {", ".join(_STEP[5:])}
+       CASE WHEN until IS NULL THEN {OPEN} ELSE {_class_of("(until - since)")} END, {", ".join(STEP[5:])}
 FROM step ORDER BY uid, event
 """
 
@@ -104,6 +99,7 @@ class Store:
         """The newest event taken in that says something of alarms or losses; 0 for none yet."""
         self._numbers = dict(self._connection.execute("SELECT name, number FROM epoch"))
         self._origins = Origins(self._connection.execute("SELECT * FROM origin ORDER BY number"))
+        self._repeats = Repeats(self._connection)
         for statement in _STEPS:
             self._connection.execute(statement)
 
@@ -144,6 +140,7 @@ class Store:
         db = self._connection
         try:
             fill(number, portion, self._origins, rows)
+            self._repeats.leave_out(number, rows)
             rows["origin"] = self._origins.new
             db.execute("BEGIN IMMEDIATE")
             db.execute(

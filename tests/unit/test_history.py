@@ -358,6 +358,44 @@ def test_a_new_epoch_is_numbered_behind_the_old(history: History) -> None:
     assert [entry.event.epoch for entry in trail.entries if isinstance(entry, Stay)] == [EPOCH, "second"]
 
 
+@pytest.mark.parametrize("portion", [1, 3, 1_000])
+def test_what_a_new_epoch_repeats_is_there_once(tmp_path: Path, portion: int) -> None:
+    """A ledger that was put back goes on with what it had not delivered: the history knew it, by the old numbers."""
+    new = [make.movement("moved", 2, 9_500, source="vault", target="dock"), make.loss("r", 9_500, 9_600)]
+    once, twice = tmp_path / "once.db", tmp_path / "twice.db"
+    store = Store(once)
+    store.take(EPOCH, sealed(LIFE))
+    store.take("second", sealed(new, len(LIFE) - 3, "second"))
+    store.close()
+    store = Store(twice)
+    store.take(EPOCH, sealed(LIFE))
+    again = sealed([*LIFE[4:], *new], 1, "second")
+    for start in range(0, len(again), portion):
+        store.take("second", again[start : start + portion])
+        store.close()
+        store = Store(twice)
+    store.close()
+    found, wanted = rows(twice), rows(once)
+    assert found["gap"] == []
+    for it in (found, wanted):
+        del it["gap"]
+        it["item"] = [row[:-1] for row in it["item"]]
+    numbers = {row[1]: row[0] for row in wanted["epoch"]}
+    assert set(numbers) == {EPOCH, "second"}
+    assert {table: len(them) for table, them in found.items()} == {table: len(them) for table, them in wanted.items()}
+    assert _without_numbers(found) == _without_numbers(wanted)
+
+
+def _without_numbers(found: dict[str, list[Any]]) -> list[str]:
+    """The rows of all tables, without the numbers that events of the second epoch have."""
+    second = range(2 * schema.EPOCH_SPAN, 3 * schema.EPOCH_SPAN)
+    return [
+        repr([0 if isinstance(value, int) and value in second else value for value in row])
+        for them in found.values()
+        for row in them
+    ]
+
+
 # ---- what is odd
 
 

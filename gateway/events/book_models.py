@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -92,7 +92,7 @@ class Difference(TypedDict):
 @strict
 class Reconciliation(TypedDict):
     """The figure of the day: how many packages there are in books or in sight, how many of them agree, and how many
-    differences there are by state and kind."""
+    differences there are by state and kind; and how many `beyond` those that the gateway can follow, where any."""
 
     packages: Count
     agree: Count
@@ -102,3 +102,4 @@ class Reconciliation(TypedDict):
     closed: Count
     kinds: dict[str, Count]
     books: dict[str, Count]
+    beyond: NotRequired[Annotated[int, Field(ge=1)]]

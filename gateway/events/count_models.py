@@ -12,7 +12,7 @@ from gateway.events.base import Count, Hash, Share, Time, Uid, strict
 from gateway.events.models import CountEvidence, RssiWord
 
 Trigger: TypeAlias = Literal["periodic", "command", "calendar", "session"]
-EndedBy: TypeAlias = Literal["no new tags", "time limit", "duration", "closed"]
+EndedBy: TypeAlias = Literal["no new tags", "time limit", "duration", "closed", "zone removed"]
 MissingStatus: TypeAlias = Literal["not seen in this count", "not seen", "seen elsewhere", "departed", "never seen"]
 How: TypeAlias = Literal["rfid", "barcode"]
 
@@ -168,7 +168,8 @@ class Device(TypedDict):
 class SessionData(TypedDict):
     """The session of somebody who counted. `devices` are the handhelds; fixed antennas are in `quality`. `hand` are the
     tags of the zone that handhelds read, `through` the number of those that they read and fixed antennas see elsewhere.
-    `closed_by` is the gateway where nobody closed it in time."""
+    `closed_by` is the gateway where nobody closed it in time. `beyond`: reads of tags for which there was no room,
+    where any; some of what is missing may be among them."""
 
     id: str
     by: str
@@ -183,6 +184,7 @@ class SessionData(TypedDict):
     confirmed_by_barcode: Count
     through: Count
     coverage: Share | None
+    beyond: NotRequired[Annotated[int, Field(ge=1)]]
 
 
 @strict

@@ -1,8 +1,9 @@
-"""Which commands the floor takes, and which part of it says whether one can be carried out."""
+"""Which commands the floor takes, which part of it says whether one can be carried out, and which carries it out."""
 
 from __future__ import annotations
 
 from gateway.errors import Refused
+from gateway.events.envelope import Fact
 from gateway.floor import statements
 from gateway.floor.books.books import Books
 from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS
@@ -42,3 +43,17 @@ def admit(command: Command, gate: Gate, counts: Counts, books: Books, pending: P
         counts.admit(command, pending.commands())
     else:
         gate.admit(command, pending.commands())
+
+
+def at_once(command: Command, gate: Gate) -> list[Fact] | None:
+    """Carries out a command that waits for no event time; None for one that does."""
+    if command.name in statements.COMMANDS:
+        return gate.dealt_with(statements.facts(command))
+    return gate.command(command) if command.name in KNOWLEDGE else None
+
+
+def carry_out(command: Command, gate: Gate, counts: Counts, books: Books) -> list[Fact]:
+    """Carries out a command to whose moment event time has come."""
+    if command.name in BOOK_COMMANDS:
+        return books.carry_out(command)
+    return counts.carry_out(command) if of_counts(command) else gate.command(command)

@@ -33,11 +33,8 @@ from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import Fact, clock_step
 from gateway.events.types import ClockStep as ClockStepData
-from gateway.floor import admission, statements
-from gateway.floor.admission import KNOWLEDGE
+from gateway.floor import admission, reconfigured
 from gateway.floor.books.books import Books
-from gateway.floor.books.commands import COMMANDS as BOOK_COMMANDS
-from gateway.floor.counts.commands import of_counts
 from gateway.floor.counts.counts import Counts
 from gateway.floor.evidence import Evidence
 from gateway.floor.gate.docks import Docks
@@ -78,7 +75,7 @@ class Floor:
     def __init__(self, config: Config, room: int = MAX_TAGS) -> None:
         self.stats = FloorStats()
         self.on_fault: Callable[[Input, Exception], None] | None = None
-        self.gateway = config.gateway
+        self.config = config
         self._window = micros(config.floor.window)
         self._max_windows = config.floor.max_windows
         self._places = Places(config)
@@ -109,7 +106,9 @@ class Floor:
         self._portals.on_pass(self.gate.passed)
         self._portals.on_unread(self.gate.closed_hours.crossed)
         self._pending = Pending()
-        self._agenda: tuple[Agenda, ...] = (self._reader_history, self._portals, self.gate, self.counts, self.books)
+        self._owed = reconfigured.Owed()
+        rooms = (self._reader_history, self._portals, self.gate, self.counts, self.books)
+        self._agenda: tuple[Agenda, ...] = (self._owed, *rooms)
         self._hand_on: Callable[[list[Fact]], None] | None = None
         self._limit = 0  # event time has come to the beginning of this window
         self._take: Mapping[type[Any], Callable[[Any], list[Fact]]] = {
@@ -141,7 +140,7 @@ class Floor:
             if self.on_fault is None or not isinstance(item, OUTSIDE) or isinstance(error, MemoryError):
                 raise
             self.on_fault(item, error)
-            facts = self._readers.take(lost(item, self.gateway, certain=False))
+            facts = self._readers.take(lost(item, self.config.gateway, certain=False))
         return self._counted(facts)
 
     def _counted(self, facts: list[Fact]) -> list[Fact]:
@@ -193,12 +192,10 @@ class Floor:
         except Refused:
             self.stats.ignored += 1
             return []
-        if command.name in statements.COMMANDS:
-            return self.gate.dealt_with(statements.facts(command))
-        if command.name in KNOWLEDGE:
-            return self.gate.command(command)
-        self._pending.add(command.t, command)
-        return []
+        facts = admission.at_once(command, self.gate)
+        if facts is None:
+            self._pending.add(command.t, command)
+        return facts or []
 
     def _clock_step(self, step: ClockStep) -> list[Fact]:
         """Event time jumps: all that is kept happened so much later than was thought, or nobody watched meanwhile."""
@@ -208,7 +205,7 @@ class Floor:
         elif step.jump >= self._window:
             self._redate(step.jump // self._window * self._window)
         said: ClockStepData = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
-        return [clock_step(self.gateway, step.t, said)]
+        return [clock_step(self.config.gateway, step.t, said)]
 
     def _set_lateness(self, item: Lateness) -> list[Fact]:
         self._windows.lateness = item.lateness
@@ -272,7 +269,7 @@ class Floor:
         while self._pending.before(start + self._window):
             item = self._pending.pop()
             if isinstance(item, Command):
-                facts += self._carry_out(item)
+                facts += admission.carry_out(item, self.gate, self.counts, self.books)
             else:
                 if isinstance(item, InputChange):
                     facts += self.gate.input_changed(item.reader, item.port, item.state, item.t)
@@ -287,11 +284,6 @@ class Floor:
         self._sightings.take(closed, start)
         self._say(self._presence.said(), facts)
         facts += self._docks.seen(closed, start)
-
-    def _carry_out(self, item: Command) -> list[Fact]:
-        if item.name in BOOK_COMMANDS:
-            return self.books.carry_out(item)
-        return self.counts.carry_out(item) if of_counts(item) else self.gate.command(item)
 
     def _fall_due(self, end: int, facts: list[Fact]) -> None:
         """Says what falls due up to `end`, in order: what ends at `end` has seen everything before it."""
@@ -343,7 +335,18 @@ class Floor:
         return self._state().begin(whole=whole)
 
     def successor(self, config: Config) -> Floor:
-        """A floor of `config` that goes on in the state of this one."""
+        """A floor of `config` in the state of this one. What ends with places that are gone is what it says first."""
+        if not reconfigured.ends(self.counts, self._portals, config):
+            return self._in_this_state(config)
+        ending = self._in_this_state(self.config)
+        t = self._limit * self._window
+        owed = reconfigured.end(ending.counts, ending._portals, config, t) + ending._presence.said()
+        floor = ending._in_this_state(config)
+        floor._owed.add(floor._counted(owed), t)
+        return floor
+
+    def _in_this_state(self, config: Config) -> Floor:
+        """Another floor, of `config`."""
         floor = Floor(config, self._presence.room)
         floor.restore(self._state().snapshot())
         floor.on_fault = self.on_fault
@@ -392,5 +395,6 @@ class Floor:
             self._docks,
             self.books,
             self._pending,
+            self._owed,
             self._limit * self._window,
         )

@@ -28,6 +28,7 @@ _MAGIC = b"FL"
 
 _TIME = ("antennas", "zones", "windows", "readers", "reader_history", "pending", "number", "position")
 _TIME_1 = ("timeline",)  # what the section had in its first version
+_SINCE = ("owed",)  # what it has where the checkpoint is not older than that
 _GATE = ("manifests", "shipped", "watch", "docks")
 
 
@@ -124,7 +125,8 @@ class Checkpoint:
         match section:
             case "time":
                 columns = self._body("windows") if "windows" in self._parts else b""
-                return {name: floor[name] for name in (*_TIME, *_TIME_1) if name in floor} | {"columns": columns}
+                kept = (*_TIME, *_TIME_1, *_SINCE)
+                return {name: floor[name] for name in kept if name in floor} | {"columns": columns}
             case "presence":
                 tags = [self._body(f"tags/{chunk:06d}") for chunk in range(floor["chunks"])]
                 waiting = self._body("waiting")

@@ -35,6 +35,7 @@ from gateway.floor.portals import Portals
 from gateway.floor.presence.presence import Presence
 from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
+from gateway.floor.reconfigured import Owed
 from gateway.floor.snapshot import Checkpoint, rivals_part, seal, seal_json, versions
 from gateway.floor.tags import Foreign
 from gateway.floor.windows import Windows
@@ -60,6 +61,7 @@ class State:
     docks: Docks
     books: Books
     pending: Pending
+    owed: Owed
     position: int = 0
     _reached: int = 0  # the newest time of an event that comes in event time, by those that were taken over
     _counted: set[tuple[str, int]] = field(default_factory=set)  # zone and beginning of the counts among them
@@ -106,6 +108,7 @@ class State:
             "portals": self.portals.dump(),
             "counts": self.counts.dump(),
             "pending": self.pending.dump(),
+            "owed": self.owed.dump(),
             "number": self.pending.number,
             "position": self.position,
         }
@@ -125,6 +128,7 @@ class State:
             self.reader_history.load(content["reader_history"], numbers, self.windows.now)
             self.pending.load(content["pending"], content["number"])
             self.position = content["position"]
+            self.owed.load(content.get("owed", []), self.position)
 
         def presence(content: Content) -> None:
             parts = (content["waiting"], content["rivals"], content["tags"])
@@ -202,6 +206,7 @@ class State:
     def _heard(self, event: Mapping[str, Any], t: int) -> None:
         """How far event time had come, by an event: what is said at once, whatever event time is, says nothing."""
         data = event["data"]
+        self.owed.was_said(event["type"], event["subject"], t)
         if event["type"] in _IN_EVENT_TIME or (event["type"] == GATE and data["gate"] in _GATE_IN_EVENT_TIME):
             self._reached = max(self._reached, t)
         if event["type"] == COUNT:

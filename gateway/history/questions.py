@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -31,7 +31,8 @@ from gateway.history.answers import (
     Where,
     Zone,
 )
-from gateway.history.identify import LONGEST, SHORTEST_END, identify
+from gateway.history.identify import LONGEST, identify
+from gateway.history.lookup import By, lookups
 from gateway.history.rows import Parts, item
 from gateway.history.schema import EPOCH_SPAN, LENGTHS, LONG, OPEN
 from gateway.text import did_you_mean
@@ -53,8 +54,6 @@ MAX_LISTED = 200
 
 BLIND = ("reader-down", "antenna-down", "antenna-silent", "photo-eye-stuck")
 """Alarms that say that something did not see."""
-
-By: TypeAlias = Literal["uid", "identifier", "retail id", "last digits", "batch", "product", "nothing"]
 
 _STAY = "SELECT stay.*, origin.* FROM stay JOIN origin ON origin.number = stay.origin"
 _PASS = "SELECT pass.*, origin.* FROM pass JOIN origin ON origin.number = pass.origin"
@@ -90,7 +89,8 @@ class Questions:
                     holds=holds, asked=asked[:LONGEST], uid=None, item=None, also=[], entries=[], more=False
                 )  # fmt: skip
             uid, end = uids[0], 1 << 62 if before is None else before
-            stays = self._newest(f"{_STAY} WHERE uid = ? AND since < ? ORDER BY event DESC", uid, end)
+            came = "min(since, coalesce(until, since))"
+            stays = self._newest(f"{_STAY} WHERE uid = ? AND {came} < ? ORDER BY event DESC", uid, end)
             passes = self._newest(f"{_PASS} WHERE uid = ? AND first < ? ORDER BY event DESC", uid, end)
             gates = self._newest("SELECT * FROM gate_item WHERE uid = ? AND time < ? ORDER BY event DESC", uid, end)
             counts = self._newest(
@@ -113,8 +113,9 @@ class Questions:
             entries += [(row["raised"], row["raised_event"], parts.alarm(row)) for row in alarms]
             entries.sort(key=lambda entry: entry[:2])
             more = len(entries) > limit
-            entries = entries[-limit:]
-            start = entries[0][0] if entries else 0
+            start = entries[-limit:][0][0] if entries else 0
+            # Nothing of the first moment is left for the next part, which ends before it.
+            entries = [entry for entry in entries if entry[0] >= start]
             antennas = {name for row in [*stays, *passes] for name in row["antennas"].split()}
             zones = {row["zone"] for row in stays if row["zone"]}
             entries += [(gap.since, 0, gap) for gap in self._unwatched(antennas, zones, start, end, parts)]
@@ -186,7 +187,8 @@ class Questions:
     ) -> Alarms:
         """Open alarms, or all raised before `before`; of the last microsecond those behind `after` (kind/subject)."""
         end = 1 << 62 if before is None else before
-        only, order = ("cleared IS NULL AND", "raised_event") if open_only else ("", "raised")
+        # Open ones are found by the index of those that are, and sorted.
+        only, order = ("cleared IS NULL AND", "+raised") if open_only else ("", "raised")
         with self._view() as (parts, holds):
             number = self._one("SELECT count(*) FROM alarm WHERE cleared IS NULL")
             rows = self._all(
@@ -211,7 +213,11 @@ class Questions:
                 f"SELECT * FROM count WHERE {of_zone} ended < ? ORDER BY event DESC LIMIT ?",
                 (*values, end, limit + 1),
             )
-            more, rows = len(rows) > limit, rows[:limit]
+            rows, more = rows[:limit], len(rows) > limit
+            if more:  # nothing of the last moment is left for the next part, which ends before it
+                earlier = f"SELECT * FROM count WHERE {of_zone} event < ? ORDER BY event DESC LIMIT {MAX_TAGS}"
+                last = rows[-1]
+                rows += self._all(f"SELECT * FROM ({earlier}) WHERE ended = ?", (*values, last["event"], last["ended"]))
             lines = []
             if zone is not None and rows:
                 lines = [
@@ -287,24 +293,7 @@ class Questions:
         wanted = identify(asked)
         if not wanted.text:
             raise Refused("nothing was asked for: give a UID, its last digits, a batch, a product or a Retail ID")
-        text = wanted.text
-        attempts: list[tuple[By, str, tuple[object, ...]]] = []
-        if wanted.uid is not None:
-            by: By = "uid" if wanted.index is None else "retail id"
-            attempts.append((by, "SELECT uid FROM tag WHERE uid = ?", (wanted.uid,)))
-        attempts.append(("identifier", "SELECT uid FROM item WHERE identifier = ? ORDER BY uid", (text,)))
-        if wanted.end is not None and len(wanted.end) >= SHORTEST_END:
-            attempts.append((
-                "last digits", "SELECT uid FROM tag WHERE substr(uid, -4) = ? AND uid LIKE ? ORDER BY uid",
-                (wanted.end[-4:], f"%{wanted.end}"),
-            ))  # fmt: skip
-        attempts.append(("batch", "SELECT uid FROM item WHERE batch = ? COLLATE NOCASE ORDER BY uid", (text,)))
-        if wanted.index is None and len(text) >= 3:
-            pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            attempts.append((
-                "product", "SELECT uid FROM item WHERE product LIKE ? ESCAPE '\\' ORDER BY uid", (f"%{pattern}%",)
-            ))  # fmt: skip
-        for by, query, values in attempts:
+        for by, query, values in lookups(wanted):
             uids = [row[0] for row in self._all(f"{query} LIMIT ?", (*values, limit + 1))]
             if uids:
                 return by, uids[:limit], wanted.index, len(uids) > limit

@@ -211,7 +211,7 @@ async def _replay(
     for position, item in journal.read(after=found.position):
         tail.replayed += 1
         if position in note.left_out:
-            statement = lost(item, floor.gateway, certain=True)
+            statement = lost(item, floor.config.gateway, certain=True)
             tail.left_out[statement.reader] = together(statement, tail.left_out.get(statement.reader, statement))
         else:
             say = partial(_say, ledger, position)

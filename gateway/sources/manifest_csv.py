@@ -1,7 +1,7 @@
 """A manifest from CSV: one line for each package, with a header. Columns that are left out are facts not known.
 
 Columns are ours (see `COLUMNS`) or what the configuration calls them. Flags are ``true`` or ``false``; an empty one is
-not known.
+not known. A date of expiry is a limit that a package may have: without one it has none.
 """
 
 from __future__ import annotations

@@ -489,6 +489,46 @@ async def test_a_voided_transfer_is_withdrawn_once_and_a_received_one_left_alone
     assert other.commands == []
 
 
+async def test_what_comes_as_it_was_before_is_not_taken(metrc, tmp_path):
+    """A server that is behind, or a cache, gives the transfer without the last change."""
+    only(metrc, 1)
+    site = Site(metrc, tmp_path)
+    await site.source.poll()
+    transfer, older = metrc.document["transfer"], "2026-03-02T05:20:40+00:00"
+    newest = transfer["LastModified"]
+    transfer["LastModified"] = older
+    for _ in range(2):
+        site.now += 3_600 * SECOND
+        await site.source.poll()
+    assert len(site.manifests()) == 1
+    assert [f"as of {older}, older than it was" in reason for reason in site.said()] == [True]
+    transfer |= {"LastModified": newest, "IsVoided": True}
+    site.source._known.clear()
+    await site.source.poll()
+    transfer |= {"LastModified": older, "IsVoided": False}
+    await site.source.poll()
+    assert [name for name, _ in site.commands if name != "manifest.refused"] == ["manifest", "manifest.withdraw"]
+
+
+@pytest.mark.parametrize(
+    ("known", "modified", "older"),
+    [
+        ("2026-03-02T08:20:40+00:00", "2026-03-02T08:20:39+00:00", True),
+        ("2026-03-02T08:20:40+00:00", "2026-03-02T00:20:40-08:00", False),
+        ("2026-11-01T01:50:00", "2026-11-01T01:10:00", False),  # the clocks were set back in between
+        ("2026-11-01T02:50:00", "2026-11-01T01:10:00", True),
+        ("2026-03-02T08:20:40Z", "None", False),
+        ("None", "2026-03-02T08:20:40Z", False),
+        ("2026-03-02T08:20:40Z", "soon", False),
+        ("2026-03-02T08:20:40Z", "0001-01-01T00:00:00", False),
+    ],
+)
+def test_what_is_older_is_so_beyond_doubt(tmp_path, known, modified, older):
+    config = MetrcConfig(url="http://127.0.0.1", license=LICENCE, vendor_key_file=tmp_path, user_key_file=tmp_path)
+    source = Metrc(config, lambda name, args: asyncio.sleep(0), IdentifierMap(), structlog.get_logger(), lambda: NOW)
+    assert source._is_older(modified, known) is older
+
+
 async def test_the_keys_are_never_logged(metrc, tmp_path, caplog):
     only(metrc, 1)
     metrc.trouble[DELIVERY] = [500, "broken", (302, {"Location": "/"})]
@@ -566,3 +606,4 @@ async def test_half_a_list_changes_nothing_and_odd_packages_are_left_out(metrc, 
     await site.source.poll()
     assert [args["uids"] for name, args in site.commands if name == "watch"] == [[A]]
     assert [item["uid"] for args in (a for n, a in site.commands if n == "stock") for item in args["items"]] == [A]
+    assert "3 packages are on hold in Metrc under labels that no tag can have" in site.said()[-1]

@@ -10,6 +10,7 @@ from gateway.clock import rfc3339
 from gateway.errors import Refused
 from gateway.events.envelope import BOOK, DIFFERENCE, GENESIS, RECONCILIATION, Fact, seal
 from gateway.floor import Floor
+from gateway.floor.books import differences as differences_module
 from gateway.floor.books.compare import IN_TRANSIT, NOWHERE, Entry, Seen, differ
 from gateway.inputs import Command, Input, Tick
 from tests.support.floor_scene import alive, at, config, epc, of_type, run, standing, ticked, up
@@ -162,8 +163,17 @@ def test_the_figure_of_the_day():
     }  # fmt: skip
 
 
-def entry(zone: str | None, status: str = "active", quantity: float | None = None) -> Entry:
-    return Entry(status, "", zone, quantity, "Each", None, None, None)
+def test_differences_for_which_there_is_no_room_are_in_the_figure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(differences_module, "MAX_DIFFERENCES", 1)
+    facts = told([said(10, "metrc", package(1), package(2, "Dock"), package(4, "dock"), package(7))], 120)
+    (figure,) = of_type(facts, RECONCILIATION)
+    assert {key: figure.data[key] for key in ("packages", "agree", "open", "beyond")} == {
+        "packages": 4, "agree": 2, "open": 1, "beyond": 1,
+    }  # fmt: skip
+
+
+def entry(zone: str | None, status: str = "active", quantity: float | None = None, unit: str | None = "Each") -> Entry:
+    return Entry(status, "", zone, quantity, unit, None, None, None)
 
 
 HERE = Seen("present", "vault", 1, 9)
@@ -190,6 +200,10 @@ HERE = Seen("present", "vault", 1, 9)
         (HERE, {"a": entry("vault"), "b": entry("vault", IN_TRANSIT)}, ["place"]),
         (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault", quantity=2.0)}, ["quantity"]),
         (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault")}, []),
+        (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault", quantity=1.0, unit=None)}, []),
+        (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault", quantity=1.0, unit=" each ")}, []),
+        (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault", quantity=1.0, unit="Grams")}, ["quantity"]),
+        (HERE, {"a": entry("vault", quantity=1.0), "b": entry("vault", quantity=2.0, unit="")}, ["quantity"]),
     ],
 )
 def test_how_they_do_not_agree(seen: Seen, views: Any, what: list[str]):
@@ -225,6 +239,17 @@ def test_an_older_book_and_an_explanation_without_words_are_refused():
         floor.admit(said(9, "metrc", package(1)))
     with pytest.raises(Refused, match="explained by what"):
         floor.admit(deal(50, 2, state="explained"))
+
+
+def test_a_book_of_the_future_is_refused_so_that_none_is_held_for_ever():
+    floor = site()
+    told([said(10, "metrc", package(1))], 20, floor)
+    with pytest.raises(Refused, match="in the future: set the clock there"):
+        floor.admit(said(21, "metrc", package(1), as_of=rfc3339(at(400))))
+    ahead = said(22, "metrc", package(1), as_of=rfc3339(at(300)))
+    assert of_type(told([ahead, said(310, "metrc", package(2))], 320, floor), BOOK)[-1].data["removed"] == [uid(1)]
+    floor.books._as_of["metrc"] = at(1e8)  # as an earlier state of the gateway took it
+    floor.admit(said(330, "metrc", package(1)))
 
 
 def test_it_goes_on_over_a_restart_and_over_a_power_cut():

@@ -240,13 +240,16 @@ def test_a_count_that_was_closed_is_stated_although_the_power_was_cut_just_then(
     assert (count.data["rounds"]["ended_by"], count.data["session"]["note"]) == ("closed", "all of it")
 
 
-def test_what_was_read_for_a_zone_that_is_configured_no_more_is_counted_to_another():
+def test_what_was_read_for_a_zone_that_is_configured_no_more_is_said_of_that_and_counted_to_no_other():
     items = ticked([*scene(), opened(20, "shelf", "vault"), swept(30, 7), swept(45, 8), closed(60, "vault")], 80)
     floor = Floor(config(zones=SHELF))
     run([item for item in items if when(item) <= at(40)], floor)
     facts = run([item for item in items if when(item) > at(40)], floor.successor(config(zones=SHELF[:2])))
-    (count,) = of_type(facts, COUNT)
-    assert [read["uid"] for read in count.data["session"]["hand"]] == [uid(7), uid(8)]
+    by_zone = [(fact.data["zone"], fact.data["session"]["hand"]) for fact in of_type(facts, COUNT)]
+    assert [(zone, [read["uid"] for read in hand]) for zone, hand in by_zone] == [
+        ("shelf", [uid(7)]),
+        ("vault", [uid(8)]),
+    ]
 
 
 def test_foreign_tags_are_said_once_however_many_events_the_others_fill():
@@ -279,6 +282,7 @@ def test_handhelds_and_tags_are_bounded(monkeypatch: pytest.MonkeyPatch):
     ]
     (count,) = of_type(facts, COUNT)
     assert len(count.data["session"]["hand"]) == 3
+    assert count.data["session"]["beyond"] == 2, "what had no room may be among what is missing, and is said"
 
 
 def test_the_count_as_it_stands_is_what_its_event_will_say():

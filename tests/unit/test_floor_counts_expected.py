@@ -232,6 +232,17 @@ def test_an_older_set_is_refused():
     floor.admit(expect(6, "vault", [2], as_of="2023-11-14T20:00:00Z"))
 
 
+def test_a_set_of_the_future_is_refused_so_that_none_is_held_for_ever():
+    floor = Floor(config())
+    with pytest.raises(Refused, match="in the future: set the clock there"):
+        floor.admit(expect(1, "vault", [1], as_of=rfc3339(at(302))))
+    run(ticked([expect(1, "vault", [1], as_of=rfc3339(at(300)))], 5), floor)
+    held = floor.counts.expected.get("vault")
+    assert held is not None
+    held.as_of = at(1e8)  # as an earlier state of the gateway took it
+    floor.admit(expect(6, "vault", [2], as_of=rfc3339(at(6))))
+
+
 def test_all_zones_share_the_room(monkeypatch):
     monkeypatch.setattr(count_expected, "MAX_EXPECTED", 3)
     floor = Floor(config())

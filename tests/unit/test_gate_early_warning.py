@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.floor import Floor
-from gateway.floor.gate import Gate
+from gateway.floor.gate import Gate, early_warning
 from gateway.inputs import Command, Tick
 from tests.support.floor_scene import at as floor_at
 from tests.support.floor_scene import epc as floor_epc
@@ -140,3 +140,11 @@ def test_a_package_on_one_list_that_is_put_on_another_is_shown():
     assert hear(made, 3, 1) == []
     run(made, [command(4, "watch", list="hold", uids=[uid(1)])])
     assert hear(made, 5, 1) == [uid(1)]
+
+
+def test_what_had_no_room_is_shown_when_there_is(gate, monkeypatch):
+    monkeypatch.setattr(early_warning, "MAX_WARNINGS", 1)
+    assert hear(gate, 2, 7, 8) == [uid(7)]
+    assert hear(gate, 3, 8) == [uid(7)]
+    assert hear(gate, 5, 8) == []
+    assert hear(gate, 5.1, 8) == [uid(8)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.support.gate_scene import (
     kinds,
     manifest,
     run,
+    state_of,
     transit,
     uid,
     verdicts,
@@ -39,7 +39,7 @@ def loading(made: Config | None = None, *more: Any) -> Gate:
 def under(gate: Gate, made: Config, seconds: float) -> Gate:
     """The gate as it goes on under another configuration."""
     successor = Gate(made)
-    successor.load(json.loads(json.dumps(gate.dump())), at(seconds))
+    successor.load(state_of(gate), at(seconds))
     return successor
 
 
@@ -73,9 +73,9 @@ def test_what_left_with_a_session_whose_dock_is_gone_leaves_no_second_time():
 
 
 def test_the_verdict_of_a_dock_that_is_gone_is_said_once_also_after_a_power_cut():
-    saved = under(loading(), renamed(), 5)
-    (said,) = [fact for fact in elapse(under(saved, renamed(), 5), at(6)) if fact.data["gate"] == "verdict"]
-    again = under(saved, renamed(), 5)
+    cut = under(loading(), renamed(), 5)
+    (said,) = [fact for fact in elapse(under(cut, renamed(), 5), at(6)) if fact.data["gate"] == "verdict"]
+    again = under(cut, renamed(), 5)
     again.apply(said.data, said.time)
     assert verdicts(elapse(again, at(6))) == []
 

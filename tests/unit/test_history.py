@@ -469,3 +469,60 @@ def test_of_a_zone_that_is_not_and_never_was_nothing_is_said(history: History) -
         questions.zone("shelve", START)
     with pytest.raises(Refused, match="there is no zone `shelve`"):
         questions.counts("shelve")
+
+
+# ---- parts that follow each other
+
+
+def all_parts(history: History, question: str, args: dict[str, Any], listed: str, time: str) -> list[Any]:
+    """Everything that a question lists, asked for as its answers say: on from the time of the last part's end."""
+    found: list[Any] = []
+    for _ in range(100):
+        answer = read(question, args).answer(history.ask(), START)
+        part = [entry.model_dump(mode="json") for entry in getattr(answer, listed)]
+        found += part
+        if not answer.more:  # type: ignore[attr-defined]
+            return found
+        assert part, "there is more, and nothing came"
+        args = args | {"before": min(next(entry[name] for name in time.split() if name in entry) for entry in part)}
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_what_is_of_one_moment_is_not_cut_in_two(history: History, limit: int) -> None:
+    history.take(
+        make.movement("arrived", 1, 0, target="vault"),
+        *(make.gate_item(1, 100) for _ in range(3)),
+        make.movement("moved", 1, 100, source="vault", target="dock"),
+        make.passage(1, 100),
+        *(make.count(zone, 200, [1], [], []) for zone in ("vault", "dock", "cage")),
+        make.movement("departed", 1, 300, source="dock"),
+        *(make.count(zone, 400, [1], [], []) for zone in ("vault", "dock")),
+    )
+    trail = all_parts(history, "trail", {"what": uid(1), "limit": limit}, "entries", "since first time")
+    whole = history.ask().trail(uid(1))
+    assert sorted(entry["event"]["sequence"] for entry in trail) == sorted(
+        entry.event.sequence for entry in whole.entries
+    )
+    counts = all_parts(history, "counts", {"limit": limit}, "counts", "ended")
+    assert sorted(entry["event"]["sequence"] for entry in counts) == [7, 8, 9, 11, 12]
+
+
+def test_open_alarms_are_listed_in_the_order_in_which_they_are_asked_for(history: History) -> None:
+    """What is said at once may come before what is said when event time has come to it."""
+    seconds = [100, 90, 95, 99, 80]
+    history.take(*(make.alarm("reader-down", "raised", second, reader=f"r{second}") for second in seconds))
+    found = [alarm.subject for alarm in history.ask().alarms(limit=200).alarms]
+    assert found == ["r100", "r99", "r95", "r90", "r80"]
+    assert [entry["subject"] for entry in all_parts(history, "alarms", {"limit": 2}, "alarms", "raised")] == found
+
+
+def test_what_was_overtaken_is_in_one_part_or_the_other(history: History) -> None:
+    history.take(
+        make.movement("arrived", 1, 0, target="vault"),
+        make.movement("not_seen", 1, 410, source="vault"),
+        make.movement("departed", 1, 400, source="vault"),
+        make.movement("arrived", 1, 405, target="vault"),
+    )
+    parts = all_parts(history, "trail", {"what": uid(1), "limit": 1}, "entries", "since")
+    assert sorted(entry["event"]["sequence"] for entry in parts) == [1, 2, 3, 4]

@@ -262,6 +262,15 @@ def test_a_field_that_says_nothing_is_a_fact_not_known(field, fact, value):
         assert facts[fact] is None
 
 
+def test_a_record_that_says_nothing_of_dates_has_no_known_limit():
+    document = json.loads(OWN)
+    record = document["packageRecords"]["items"][0]
+    for name, wanted in (("ExpirationDate", None), ("SellByDate", None), ("UseByDate", "unknown")):
+        del record[name]
+        facts = from_json(json.dumps(document).encode())["deliveries"][0]["lines"][0]["record"]
+        assert facts["expires"] == wanted
+
+
 def lines_of(document: Any) -> list[Any]:
     manifest = read_manifest(from_json(json.dumps(document).encode()))
     return [line for delivery in manifest.deliveries for line in delivery.lines]

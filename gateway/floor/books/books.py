@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.clock import NEVER, micros, parse_rfc3339, rfc3339
+from gateway.clock import CLOCK_AHEAD, NEVER, micros, parse_rfc3339, rfc3339
 from gateway.config import Config
 from gateway.config.counts import PlannedCount
 from gateway.errors import Refused
@@ -78,7 +78,7 @@ class Books:
         if command.name == "difference":
             self._dealt(command)
         else:
-            self._readable(read(Book, command))
+            self._readable(read(Book, command), command.t)
 
     def _dealt(self, command: Command) -> DealWith:
         wanted = read(DealWith, command)
@@ -89,12 +89,14 @@ class Books:
             raise Refused("difference: explained by what? write a note")
         return wanted
 
-    def _readable(self, wanted: Book) -> None:
+    def _readable(self, wanted: Book, t: int) -> None:
         if wanted.book not in self._zones:
             known = ", ".join(sorted(self._zones)) or "none"
             raise Refused(f"book: no book {wanted.book!r}: the configuration has {known}; add it under `books`")
+        if wanted.as_of > t + CLOCK_AHEAD:
+            raise Refused(f"book: {wanted.book} is as of {rfc3339(wanted.as_of)}, in the future: set the clock there")
         held = self._as_of.get(wanted.book, 0)
-        if wanted.as_of < held:
+        if wanted.as_of < held <= t + CLOCK_AHEAD:
             raise Refused(
                 f"book: {wanted.book} as of {rfc3339(wanted.as_of)} is older than the one held, {rfc3339(held)}"
             )
@@ -118,7 +120,7 @@ class Books:
             if command.name == "difference":
                 return self._deal(self._dealt(command), command.t)
             wanted = read(Book, command)
-            self._readable(wanted)
+            self._readable(wanted, command.t)
         except Refused:
             return []
         return self._take(wanted, command.t)
@@ -315,8 +317,9 @@ class Books:
         for life in said.values():
             for what in life.what if life.state != "closed" else ():
                 kinds[what] = kinds.get(what, 0) + 1
-        return {
-            "packages": self._agree + len(self.differences.lives),
+        beyond = self.differences.beyond
+        figure: Reconciliation = {
+            "packages": self._agree + len(self.differences.lives) + beyond,
             "agree": self._agree,
             "waiting": len(self.differences.lives) - len(said),
             "open": self.differences.number("open"),
@@ -325,6 +328,7 @@ class Books:
             "kinds": dict(sorted(kinds.items())),
             "books": {name: len(entries) for name, entries in sorted(self._books.items())},
         }
+        return figure | {"beyond": beyond} if beyond else figure
 
     # ---- state
 
@@ -348,6 +352,7 @@ class Books:
         if self._changed["differences"] or whole:
             parts["books/differences"] = {
                 "lives": self.differences.dump(), "next": self._next, "daily": self._daily, "agree": self._agree,
+                "beyond": self.differences.beyond,
             }  # fmt: skip
         if not whole:
             self._changed = {"content": False, "differences": False}
@@ -366,6 +371,7 @@ class Books:
         }
         self.differences.load(rest["lives"] if self._books else {})
         self._next, self._daily, self._agree = rest["next"], rest["daily"], rest["agree"]
+        self.differences.beyond = rest.get("beyond", 0)
 
 
 def _package(name: str, entry: Entry) -> BookPackage:

@@ -59,7 +59,9 @@ def differ(seen: Seen, views: Views, blind: frozenset[str]) -> list[What]:
         found.append("not in every book")
     if len(zones) > 1 or 0 < len(there) < len(entries):
         found.append("place")
-    if len({(entry.quantity, _unit(entry)) for entry in entries if entry.quantity is not None}) > 1:
+    stated = [entry for entry in entries if entry.quantity is not None]
+    units = {unit for entry in stated if (unit := _unit(entry))}  # one that is not stated is no other one
+    if len(units) > 1 or len({entry.quantity for entry in stated}) > 1:
         found.append("quantity")
     return found
 

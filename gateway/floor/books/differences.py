@@ -17,7 +17,7 @@ from gateway.events.book_models import DifferenceState, What
 from gateway.floor.by_name import by_name
 
 MAX_DIFFERENCES = 20_000
-"""Differences at a time. Beyond it a book is wrong as a whole, and its figure says so."""
+"""Differences at a time. Beyond it a book is wrong as a whole; the figure says how many more there are."""
 
 GATEWAY = "gateway"
 
@@ -39,11 +39,12 @@ Say = Callable[[str, Life, DifferenceState, str], None]
 
 
 class Differences:
-    """What does not agree, by UID. `lag` in microseconds."""
+    """What does not agree, by UID. `lag` in microseconds. `beyond` are those for which there is no room."""
 
     def __init__(self, lag: int) -> None:
         self._lag = lag
         self.lives: dict[str, Life] = {}
+        self.beyond = 0
 
     def renew(self, found: Mapping[str, list[What]], t: int, say: Say) -> None:
         """`found` is all that does not agree at `t`."""
@@ -51,10 +52,12 @@ class Differences:
             over = self.lives.pop(uid)
             if over.said:
                 say(uid, over, "closed", GATEWAY)
+        self.beyond = 0
         for uid, what in found.items():
             life = self.lives.get(uid)
             if life is None:
                 if len(self.lives) >= MAX_DIFFERENCES:
+                    self.beyond += 1
                     continue
                 life = self.lives[uid] = Life(what, t)
             elif life.what != what:

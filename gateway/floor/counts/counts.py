@@ -8,7 +8,7 @@ count began: the rest is in the columns of the tags when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.clock import NEVER, SECOND, micros, parse_rfc3339
@@ -267,6 +267,28 @@ class Counts:
             return None
         data = self._results.of(count, max(count.round_start, count.start), session)
         return {"data": data, "stay_s": stay(data["estimate"], self._round / SECOND)}
+
+    def goes_on_beyond(self, zones: Collection[str]) -> bool:
+        """Whether a zone that is none of these is being counted because somebody wants it."""
+        return any(count.zone not in zones and count.trigger != "periodic" for count in self._running)
+
+    def end_beyond(self, zones: Collection[str], t: int) -> list[Fact]:
+        """Ends at `t` the counts of zones that are none of these, and the sessions that count nothing else, and says
+        what they have come to."""
+        over = [count for count in self._running if count.zone not in zones and count.trigger != "periodic"]
+        facts = [
+            self.by_hand.sessions.close(session, GATEWAY, "its zones are configured no more", t)
+            for session in self.by_hand.sessions.open_ones()
+            if not session.closed and not any(zone in zones for zone in session.zones)
+        ]
+        for count in over:
+            if count.round_start < t:
+                self._close_rounds([count], t)
+            count.is_gone = True
+            facts.append(self._state(count))
+            self._running.remove(count)
+        self.by_hand.sessions.leave(zones)
+        return facts
 
     def _state(self, count: Running) -> Fact:
         """The event of a count that has ended."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gateway.clock import read_rfc3339, rfc3339
+from gateway.clock import CLOCK_AHEAD, read_rfc3339, rfc3339
 from gateway.errors import Refused
 from gateway.events.count_models import ExpectedChanged, LastSighting, LongList
 from gateway.events.envelope import Fact
@@ -104,12 +104,14 @@ class ExpectedSets:
         args = command.args
         as_of = _as_of(args.get("as_of"), 0)
         held = self._sets.get(zone)
+        if as_of > command.t + CLOCK_AHEAD:
+            raise Refused(f"expected: the set is as of {rfc3339(as_of)}, in the future: set the clock there")
         if args["uids"] is None:
             if mode != "set":
                 raise Refused(f"expected: mode {mode} needs a list of uids")
             return []
         uids = command.typed(_uids_of)
-        if mode == "set" and held is not None and 0 < as_of < held.as_of:
+        if mode == "set" and held is not None and 0 < as_of < held.as_of <= command.t + CLOCK_AHEAD:
             raise Refused(
                 f"expected: the set as of {rfc3339(as_of)} is older than the one that {zone} has, "
                 f"as of {rfc3339(held.as_of)} from {held.source or 'the backend'}"

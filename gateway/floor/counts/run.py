@@ -70,6 +70,7 @@ class Running:
     by: str | None = None
     session: str = ""
     closing: bool = False
+    is_gone: bool = False  # its zone is configured no more
 
     @property
     def next(self) -> int:
@@ -81,6 +82,8 @@ class Running:
     @property
     def finished(self) -> EndedBy | None:
         """Why the count has ended with the round that just did; None while it goes on."""
+        if self.is_gone:
+            return "zone removed"
         if self.session:
             return None if self.round_start < self.end else "closed" if self.closing else "time limit"
         if self.by_itself and self.rounds >= FEWEST_ROUNDS and self.quiet >= QUIET_ROUNDS:

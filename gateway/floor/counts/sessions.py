@@ -11,7 +11,7 @@ What a handheld read is remembered here by tag; the rounds of each zone are a co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -50,7 +50,8 @@ class Read:
 
 @dataclass(slots=True)
 class Session:
-    """A session. `used` has for each handheld how many reads it gave; `fresh` the tags read in the present round."""
+    """A session. `used` has for each handheld how many reads it gave; `fresh` the tags read in the present round;
+    `beyond` counts reads of tags for which there is no room: of those the count cannot say that they are missing."""
 
     id: str
     zones: list[str]
@@ -64,6 +65,7 @@ class Session:
     closed: int = 0
     closed_by: str = ""
     note: str = ""
+    beyond: int = 0
 
     def take(self, uid: str, zone: str, reads: HandReads, number: int, t: int) -> None:
         """A handheld read a tag, `number` times."""
@@ -71,6 +73,7 @@ class Session:
         read = self.reads.get(uid)
         if read is None:
             if len(self.reads) >= MAX_READ:
+                self.beyond += number
                 return
             read = self.reads[uid] = Read(zone, reads.how, 0, t, t, [])
         read.reads += number
@@ -100,7 +103,7 @@ class Session:
     def described(self, hand: Iterable[str], through: int, t: int, coverage: float | None) -> SessionData:
         """The session ready for JSON, with the tags `hand` of one zone that handhelds read."""
         listed = list(hand)
-        return {
+        described: SessionData = {
             "id": self.id,
             "by": self.by,
             "zones": self.zones,
@@ -125,6 +128,7 @@ class Session:
             "through": through,
             "coverage": coverage,
         }
+        return described | {"beyond": self.beyond} if self.beyond else described
 
     def redate(self, by: int) -> None:
         """Dates all sessions `by` microseconds later: the clock was set."""
@@ -241,6 +245,13 @@ class Sessions:
         """Forgets sessions that are closed and of which no count is running."""
         self._open = {name: one for name, one in self._open.items() if not one.closed or name in running}
 
+    def leave(self, zones: Collection[str]) -> None:
+        """Only these zones are counted from here on: what was read for others is said, and counted to none of them."""
+        for session in self._open.values():
+            session.zones = [zone for zone in session.zones if zone in zones] or session.zones
+            session.reads = {uid: read for uid, read in session.reads.items() if read.zone in session.zones}
+            session.fresh = {uid: None for uid in session.fresh if uid in session.reads}
+
     def apply(self, data: Mapping[str, Any], opened: int, t: int) -> None:
         """Takes over from an event of the time `t` that a session was opened or closed."""
         zones = [zone for zone in data["zones"] if zone in self._zones]
@@ -262,14 +273,10 @@ class Sessions:
         return [session.dump() for session in self._open.values()]
 
     def load(self, dump: Iterable[Mapping[str, Any]], running: set[str]) -> None:
-        """Takes over the sessions of which a count is still running, and of their zones those that are still there:
-        what was read for another is counted to the first."""
+        """Takes over the sessions of which a count is still running, and of their zones those that are still there."""
         sessions = [Session.load(entry) for entry in dump]
         self._open = {session.id: session for session in sessions if session.id in running}
-        for session in self._open.values():
-            session.zones = [zone for zone in session.zones if zone in self._zones]
-            for read in session.reads.values():
-                read.zone = read.zone if read.zone in session.zones else session.zones[0]
+        self.leave(self._zones)
 
 
 def _fact(session: Session, t: int, state: Literal["opened", "closed"], by: str, note: str) -> Fact:

@@ -43,6 +43,10 @@ class Judges:
         """The names of the rules that hold for a session."""
         return list(self._config.inbound_rules if session.inbound else self._config.rules)
 
+    def line_of(self, session: Session, uid: str) -> Line | None:
+        """The line that names a package, of whatever delivery."""
+        return self._catalogue.line(uid, self._owner(session, uid))
+
     def judge(self, session: Session, uid: str, t: int) -> tuple[Line | None, Judgement]:
         """The line that names a package, of whatever delivery, and what the rules say of it."""
         case = self._case(session, uid, t)
@@ -70,8 +74,11 @@ class Judges:
                 changed.append({"uid": uid, "from": before[1], "to": after[1]})
         return changed
 
+    def _owner(self, session: Session, uid: str) -> DeliveryKey | None:
+        return self._catalogue.owner(uid, session.key, "in" if session.inbound else "out")
+
     def _case(self, session: Session, uid: str, t: int) -> Case:
-        owner = self._catalogue.owner(uid, session.key, "in" if session.inbound else "out")
+        owner = self._owner(session, uid)
         manifest = self._catalogue.manifest(owner)
         line = self._catalogue.line(uid, owner)
         return Case(

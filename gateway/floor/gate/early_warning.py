@@ -92,8 +92,9 @@ class EarlyWarning:
             if not near.warned[epc].reason:
                 del near.warned[epc]
         for epc in sorted(heard - near.known - near.warned.keys()):
-            reason = self._reason(near, session, epc, t)
-            if reason and len(near.warned) < MAX_WARNINGS:
+            if len(near.warned) >= MAX_WARNINGS:
+                break  # the others are asked about when there is room
+            if reason := self._reason(near, session, epc, t):
                 near.warned[epc] = Warned(t, t, reason)
             elif epc.hex().upper() not in session.tags:
                 near.known.add(epc)

@@ -66,7 +66,14 @@ class Endings:
     def sets(self, session: Session, t: int) -> Sets:
         """The packages of a session by sets, as they stand at `t`."""
         delivery = self._catalogue.delivery(session.key)
-        return verdict.sets(session, delivery, lambda uid: self._judges.judge(session, uid, t), self._judges.product)
+        judges = self._judges
+        return verdict.sets(
+            session,
+            delivery,
+            lambda uid: judges.line_of(session, uid),
+            lambda uid: judges.judge(session, uid, t),
+            judges.product,
+        )
 
     def _remember(self, session: Session, t: int, unwatched: Mapping[str, int], *, done: bool) -> None:
         """What has left, what has come back, and where an unfinished delivery will go on."""

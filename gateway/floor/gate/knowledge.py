@@ -92,7 +92,7 @@ class Knowledge:
         if known is None or essence(known.text) != essence(self._catalogue.known[manifest.manifest].text):
             facts.append(self._reports.manifest("received", manifest, before, t, by=by))
         facts += self._sessions.corrected(manifest, before, t)
-        return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.of(manifest, t)
+        return facts + self._prechecks.of(manifest, t)
 
     def _withdraw(self, command: Command) -> Action:
         wanted = commands.read(commands.Withdraw, command)

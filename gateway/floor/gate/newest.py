@@ -8,7 +8,7 @@ may each of those whose dates do not tell which was later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -31,14 +31,18 @@ class _Performed:
     clock: time | datetime | None = None
 
 
-def newest(results: Iterable[Result]) -> list[Result]:
+def newest(results: Sequence[Result]) -> list[Result]:
     """The results that count, in their order."""
-    results = list(results)
-    by_test: dict[str, list[tuple[int, _Performed]]] = {}
+    if len({result.test for result in results}) == len(results):
+        return list(results)
+    by_test: dict[str, list[int]] = {}
     for number, result in enumerate(results):
-        if (performed := _performed(result.performed)) is not None:
-            by_test.setdefault(result.test, []).append((number, performed))
-    over = {number for same in by_test.values() if len(same) > 1 for number in _over(same)}
+        by_test.setdefault(result.test, []).append(number)
+    over: set[int] = set()
+    for numbers in by_test.values():
+        if len(numbers) > 1:
+            dated = ((number, _performed(results[number].performed)) for number in numbers)
+            over |= _over([(number, performed) for number, performed in dated if performed is not None])
     return [result for number, result in enumerate(results) if number not in over]
 
 

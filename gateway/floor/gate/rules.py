@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from gateway.clock import CLOCK_AHEAD, NEVER, micros, rfc3339
@@ -365,7 +366,13 @@ def _fresh_until(case: Case, config: GateConfig) -> int:
 def _freshness(what: str, as_of: int, case: Case, config: GateConfig) -> str:
     """Nothing where a fact is fresh, else what is wrong with its time."""
     if as_of > case.now + CLOCK_AHEAD:
-        return f"{what}: as of {rfc3339(as_of)}, which is in the future"
+        return _wrong_time(what, as_of, "in the future")
     if case.now - as_of >= micros(config.facts_max_age):
-        return f"{what}: as of {rfc3339(as_of)}, which is too long ago"
+        return _wrong_time(what, as_of, "too long ago")
     return ""
+
+
+@lru_cache(1_000)
+def _wrong_time(what: str, as_of: int, when: str) -> str:
+    """What is wrong with a time, in words: the same for the many packages whose facts were gathered together."""
+    return f"{what}: as of {rfc3339(as_of)}, which is {when}"

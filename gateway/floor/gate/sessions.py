@@ -10,7 +10,7 @@ A delivery that was closed before it was complete goes on where it was when it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.clock import NEVER, micros, rfc3339
@@ -189,9 +189,11 @@ class Sessions:
 
     # ---- what is known changes
 
-    def rejudge(self, t: int, why: RevisedWhy) -> list[Fact]:
-        """Judges every package of every session again, because what is known of them has changed."""
-        return [fact for dock in sorted(self._open) for fact in self._rejudge(self._open[dock], t, why)]
+    def rejudge(self, t: int, why: RevisedWhy, but: Collection[str] = ()) -> list[Fact]:
+        """Judges every package of every session again, `but` of those at these docks, because what is known of them has
+        changed."""
+        docks = sorted(self._open.keys() - set(but))
+        return [fact for dock in docks for fact in self._rejudge(self._open[dock], t, why)]
 
     def _rejudge(self, session: Session, t: int, why: RevisedWhy, lines: LineChanges | None = None) -> list[Fact]:
         was_red = session.red
@@ -205,8 +207,10 @@ class Sessions:
         return [self._reports.revised(session, t, why, changed, counts, lines)]
 
     def corrected(self, manifest: Manifest, before: Manifest | None, t: int) -> list[Fact]:
-        """A manifest was taken over: sessions on it go on under the new version."""
+        """A manifest was taken over: sessions on it go on under the new version, and packages of the others are judged
+        again."""
         facts: list[Fact] = []
+        judged: set[str] = set()
         for dock in sorted(self._open):
             session = self._open[dock]
             if session.key is not None and session.key[0] == manifest.manifest:
@@ -214,12 +218,14 @@ class Sessions:
                 name = session.key[1]
                 lines = changes(before.delivery(name) if before else None, manifest.delivery(name))
                 facts += self._rejudge(session, t, "manifest", lines=lines if any(lines.values()) else None)
+                judged.add(dock)
             elif session.key is None:
                 waiting = [d.delivery for d in manifest.deliveries if d.dock == dock]
                 fits = len(waiting) == 1 and session.can_be(inbound=manifest.direction == "in")
                 if fits and (manifest.manifest, waiting[0]) not in self.taken():
                     facts += self.attach(dock, (manifest.manifest, waiting[0]), t, "gateway")
-        return facts
+                    judged.add(dock)
+        return facts + self.rejudge(t, "manifest", judged)
 
     # ---- ending
 

@@ -23,8 +23,11 @@ ALGORITHM = "gate/1"
 Product = Callable[[str], str]
 """UID to what the package is, empty where nobody says."""
 
+LineOf = Callable[[str], Line | None]
+"""UID to the line that names it, of whatever delivery."""
+
 Judge = Callable[[str], tuple[Line | None, Judgement]]
-"""UID to the line that names it, of whatever delivery, and what the rules say."""
+"""UID to its line, and what the rules say."""
 
 
 def complete(session: Session, delivery: Delivery | None, *, watched: bool) -> bool:
@@ -70,8 +73,9 @@ def likely(sets: Sets) -> list[LikelyError]:
     return likely_errors(missing, extra)
 
 
-def sets(session: Session, delivery: Delivery | None, judge: Judge, product: Product) -> Sets:
-    """The sets as lists of entries, by UID. `product` names what is on no line."""
+def sets(session: Session, delivery: Delivery | None, line_of: LineOf, judge: Judge, product: Product) -> Sets:
+    """The sets as lists of entries, by UID. What has passed is as it was judged last, the others are judged now;
+    `product` names what is on no line."""
     found: dict[Status, list[Item]] = {status: [] for status in Status}
     lines = set() if delivery is None else {line.uid for line in delivery.lines}
     for uid in sorted(lines | session.tags.keys()):
@@ -79,8 +83,11 @@ def sets(session: Session, delivery: Delivery | None, judge: Judge, product: Pro
         status = Status.MISSING if tag is None else tag.status
         if status is None:
             continue
-        line, judgement = judge(uid)
-        item = entry(uid, line, tag, judgement if tag is None else tag.judgement or judgement)
+        if tag is not None and tag.judgement is not None:
+            line, judgement = line_of(uid), tag.judgement
+        else:
+            line, judgement = judge(uid)
+        item = entry(uid, line, tag, judgement)
         item["product"] = item["product"] or product(uid)
         if uid in session.overrides:
             item["override"] = session.overrides[uid]

@@ -146,6 +146,11 @@ class Portal:
         if phases:
             track.turn(start, antenna, phases)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything that was read is not decided yet, or not said with its group."""
+        return bool(self._tracks or self._loads.open) or self._departures.first < NEVER
+
     def known(self, epc: bytes) -> bool:
         """Whether the tag is in the portal."""
         return epc in self._tracks

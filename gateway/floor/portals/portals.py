@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from drivers.api import InputChange, ReaderDown, ReaderUp
@@ -117,6 +118,14 @@ class Portals:
         """Nobody was reading from `start` to `end`."""
         for portal in self._portals.values():
             portal.outages.gap(start, end)
+
+    def goes_on_beyond(self, portals: Collection[str]) -> bool:
+        """Whether a portal that is none of these has passes that are not decided, or groups that are not complete."""
+        return any(portal.is_busy for name, portal in self._portals.items() if name not in portals)
+
+    def end_beyond(self, portals: Collection[str]) -> list[Fact]:
+        """Nothing more will be read by portals that are none of these: says what is decided by that."""
+        return [fact for name, portal in self._portals.items() if name not in portals for fact in portal.settle()]
 
     def settle(self) -> list[Fact]:
         """The end of a recording: says what is decided by that."""

@@ -67,6 +67,10 @@ class Packages:
                 "watch", {"list": name, "uids": uids, "as_of": rfc3339(now), "by": "metrc", "reason": reason}
             )
             self._said = uids
+        if unnamed := sum(1 for package in held if not self._uid(package)):
+            raise Refused(
+                f"{unnamed} packages are on hold in Metrc under labels that no tag can have: look which they are"
+            )
 
     def _uid(self, package: Object) -> str:
         return self._as_uid(_label(package))

@@ -24,10 +24,11 @@ from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.keys import Keys, whole_number
 from gateway.sources.metrc.packages import Packages
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
+from gateway.sources.times import read_time
 from gateway.tasks import run_together
 from gateway.text import printable
 
-_DAY = 86_400 * SECOND
+_DAY, _HOUR = 86_400 * SECOND, 3_600 * SECOND
 _MOST_SAID = 1_000
 """Manifests of which something is said only once."""
 
@@ -141,6 +142,11 @@ class Metrc:
             return
         if _received(transfer):
             return
+        if known is not None and self._is_older(modified, known.modified):
+            await self._say_once(
+                manifest, f"Metrc gives it as of {printable(modified, 40)}, older than it was: it stays as it is"
+            )
+            return
         now = self._now()
         fresh = known is not None and known.modified == modified
         if fresh and known is not None and now - known.gathered < micros(self._config.refresh):
@@ -164,6 +170,15 @@ class Metrc:
                 f"facts are missing, and these packages stay blocked until they are there: "
                 f"{'; '.join(missing[:_NAMED])}{more}",
             )
+
+    def _is_older(self, modified: str, known: str) -> bool:
+        """Whether a transfer comes as it was before the last time, as from a server that is behind: beyond doubt, for
+        local time comes twice when the clocks are set back."""
+        try:
+            then, now = (read_time(text, self._config.time_zone) for text in (known, modified))
+        except Refused:
+            return False
+        return then is not None and now is not None and now < then - (0 if _has_offset(modified) else _HOUR)
 
     async def _gather(
         self, client: MetrcClient, direction: str, number: int, transfer: Object
@@ -270,6 +285,10 @@ class Metrc:
 def _name(transfer: Object) -> str:
     """What the transfer is called, for people."""
     return printable(str(transfer.get("ManifestNumber")), 100)
+
+
+def _has_offset(text: str) -> bool:
+    return text.endswith("Z") or text[-6:-5] in ("+", "-")
 
 
 def _label(package: Object) -> str:

@@ -150,9 +150,11 @@ def record_args(record: Object, as_of: int, zone: str) -> dict[str, Any]:
 
 
 def first_date(record: Object, zone: str) -> str | None:
-    """The first of the dates after which a package must not be sold or used; ``unknown`` where one cannot be read."""
-    dates = [_time(record, name, zone) for name in ("ExpirationDate", "SellByDate", "UseByDate")]
-    if not all(known for _, known in dates):
+    """The first of the dates after which a package must not be sold or used; ``unknown`` where one cannot be read, or
+    the record has none of them, not even as null."""
+    names = ("ExpirationDate", "SellByDate", "UseByDate")
+    dates = [_time(record, name, zone) for name in names]
+    if not all(known for _, known in dates) or not any(name in record for name in names):
         return "unknown"
     return min((date for date, _ in dates if date is not None), default=None)
 

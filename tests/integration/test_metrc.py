@@ -22,9 +22,9 @@ from gateway.floor.passes import Direction, Pass
 from gateway.inputs import Command
 from gateway.sources.identifiers import IdentifierMap
 from gateway.sources.metrc import http as metrc_http
-from gateway.sources.metrc.access import pause_after
 from gateway.sources.metrc.http import MetrcClient, MetrcError, Pace
 from gateway.sources.metrc.poller import Metrc
+from gateway.sources.metrc.polling import pause_after
 from tests.support.fake_metrc import LICENCE, USER, VENDOR, FakeMetrc
 from tests.support.gate_scene import config, elapse, verdicts
 from tests.support.history_events import pass_evidence

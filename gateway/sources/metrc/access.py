@@ -11,9 +11,6 @@ from gateway.config.sources import MetrcAccess
 from gateway.errors import Refused
 from gateway.sources.metrc.http import MetrcClient, Pace
 
-LONGEST_PAUSE = 600.0
-"""Seconds between two rounds at the most, however often Metrc has refused: somebody may have mended what it was."""
-
 _LONGEST_KEY_FILE = 4096
 
 Connect: TypeAlias = Callable[[tuple[str, str]], MetrcClient]
@@ -31,12 +28,6 @@ def connector(access: MetrcAccess, paces: Paces | None = None) -> Connect:
     pace = paces.setdefault((access.url, access.license), Pace(access.rate))
     pace.slow_to(access.rate)
     return lambda keys: MetrcClient(access.url, access.license, keys, pace=pace, timeout=access.timeout)
-
-
-def pause_after(poll: float, refused: int) -> float:
-    """Seconds until the next round: `poll`, doubled for each of the last rounds that Metrc has `refused`, up to the
-    longest. Most refusals wait for somebody to do something, but a server in trouble gives some that nobody need."""
-    return max(poll, min(poll * 2.0 ** min(refused, 30), LONGEST_PAUSE))
 
 
 def read_keys(access: MetrcAccess) -> tuple[str, str]:

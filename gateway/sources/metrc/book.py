@@ -15,12 +15,13 @@ from typing import Any, NoReturn
 from drivers.api import Log
 from gateway.clock import SECOND, micros, rfc3339
 from gateway.config.books import MetrcBook
-from gateway.errors import Refused, RfidError
+from gateway.errors import Refused
 from gateway.floor.books.compare import IN_TRANSIT
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.access import Connect, connector, pause_after, read_keys
-from gateway.sources.metrc.http import MetrcClient, MetrcError
+from gateway.sources.metrc.access import Connect, connector, read_keys
+from gateway.sources.metrc.http import MetrcClient
+from gateway.sources.metrc.polling import keep_polling
 from gateway.sources.metrc.shapes import Object, first_date, product_of
 from gateway.text import printable
 
@@ -56,17 +57,12 @@ class MetrcPackages:
 
     async def run(self) -> NoReturn:
         """Polls for ever. What goes wrong is logged once, and tried again; the book of before stays meanwhile."""
-        refused = 0  # rounds one after the other
-        while True:
-            try:
-                await self.poll()
-                self._said, refused = "", 0
-            except RfidError as error:
-                refused = refused + 1 if isinstance(error, MetrcError) and error.permanent else 0
-                if str(error) != self._said:
-                    self._said = str(error)
-                    self._log.error("the book of Metrc stays as it was", book=self._config.name, reason=self._said)
-            await asyncio.sleep(pause_after(self._config.poll, refused))
+        await keep_polling(self.poll, self._config.poll, self._say)
+
+    async def _say(self, problem: str) -> None:
+        if problem != self._said:
+            self._log.error("the book of Metrc stays as it was", book=self._config.name, reason=problem)
+        self._said = problem
 
     async def poll(self) -> None:
         """One round. Raises MetrcError where an answer cannot be had, Refused where a key cannot be read or the book is
@@ -83,7 +79,7 @@ class MetrcPackages:
             except Refused:
                 self._whole = 0  # what the gateway has is not what was thought
                 raise
-        self._upto = began
+        self._upto, self._said = began, ""
         if whole:
             self._whole = began
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -19,10 +20,11 @@ from gateway.config.sources import MetrcConfig
 from gateway.errors import Refused, RfidError
 from gateway.inputs import Submit
 from gateway.sources.identifiers import IdentifierMap
-from gateway.sources.metrc.access import Connect, connector, pause_after, read_keys
+from gateway.sources.metrc.access import Connect, connector, read_keys
 from gateway.sources.metrc.http import MetrcClient, MetrcError
 from gateway.sources.metrc.keys import Keys, whole_number
 from gateway.sources.metrc.packages import Packages
+from gateway.sources.metrc.polling import keep_polling
 from gateway.sources.metrc.shapes import Facts, Gathered, Object, manifest_args
 from gateway.sources.times import read_time
 from gateway.tasks import run_together
@@ -68,15 +70,7 @@ class Metrc:
 
     async def run(self) -> NoReturn:
         """Polls for ever. What goes wrong is logged, becomes an alarm, and is tried again."""
-        refused = 0  # rounds one after the other
-        while True:
-            try:
-                await self.poll()
-                refused = 0
-            except RfidError as error:
-                refused = refused + 1 if isinstance(error, MetrcError) and error.permanent else 0
-                await self._say("", str(error))
-            await asyncio.sleep(pause_after(self._config.poll, refused))
+        await keep_polling(self.poll, self._config.poll, partial(self._say, ""))
 
     async def poll(self) -> None:
         """One round. Raises MetrcError where the transfers that go out cannot be had or the keys are not accepted, and

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,9 @@ from gateway.config.file import load
 from gateway.errors import LedgerError
 from gateway.ops.logs import Logs
 from gateway.service.unconfigured import configured
+
+MOST_THREADS = 64
+"""For what may block: a name for each reader of a large site, and some to spare."""
 
 
 def serve(path: Path) -> int:
@@ -59,6 +63,13 @@ def spare_collector() -> None:
     gc.set_threshold(50_000, 10, 10)
 
 
+def blocking_threads() -> ThreadPoolExecutor:
+    """The threads for what may block: files, and names of readers, brokers and servers, which take half a minute each
+    where no name server answers. They begin when they are needed. asyncio's own would be six on two cores, and
+    everything else would wait behind such names, a broker that needs none too."""
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="blocking")
+
+
 async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
     again = asyncio.Event()
     config = config or await _waited_for(path, logs, again)
@@ -66,6 +77,7 @@ async def _serve(path: Path, config: Config | None, logs: Logs) -> None:
         return
     logs.configure(config.log)
     spare_collector()
+    asyncio.get_running_loop().set_default_executor(blocking_threads())
     logs.logger.info("starting", version=__version__, config=str(path), site=config.site, gateway=config.gateway)
     app = App(config, logs, path)
     loop = asyncio.get_running_loop()

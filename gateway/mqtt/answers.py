@@ -1,4 +1,5 @@
-"""The reason codes of MQTT 5, each with its name and what a refusal with it means: for now, until mended, for good.
+"""The reason codes of MQTT 5, each with its name and what a refusal with it means: for now, until mended, for good, or
+too large; and what the code of a DISCONNECT says of why a connection has ended.
 
 Source: MQTT 5.0, section 2.4, and what brokers really answer (EMQX: 0x97 for a quota). A code that no list names
 falls into a kind like any other.
@@ -15,6 +16,7 @@ class Answer(Enum):
     TAKEN = "taken"
     NOT_NOW = "refused for now"
     UNTIL_MENDED = "refused until somebody mends something"
+    TOO_LARGE = "refused as too large"
     NEVER = "refused for good"
     SILENCE = "no answer"
     CUT = "the connection ended first"
@@ -44,7 +46,7 @@ _REFUSALS: dict[int, tuple[str, Answer]] = {
     0x92: ("Packet identifier not found", _NOW),
     0x93: ("Receive maximum exceeded", _NOW),
     0x94: ("Topic alias invalid", _NOW),
-    0x95: ("Packet too large", _NEVER),
+    0x95: ("Packet too large", Answer.TOO_LARGE),
     0x96: ("Message rate too high", _NOW),
     0x97: ("Quota exceeded", _NOW),
     0x98: ("Administrative action", _MEND),
@@ -60,11 +62,28 @@ _REFUSALS: dict[int, tuple[str, Answer]] = {
     0xA2: ("Wildcard subscription not supported", _MEND),
 }
 
-TOO_FAST_ENDS = frozenset({0x93, 0x96, 0x97})
-"""Codes of a DISCONNECT which say that it was too much at once: no single message is the cause."""
 
-BLAMELESS_ENDS = TOO_FAST_ENDS | {0x00, 0x04, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x98, 0x9C, 0x9D, 0x9F, 0xA0}
-"""Codes of a DISCONNECT which say that the connection ended for a reason of the broker's own, not of a message's."""
+class End(Enum):
+    """Why a connection has ended, as far as the broker says it."""
+
+    OWN = "not at a message"
+    TOO_FAST = "too much was sent at once: no single message is the cause"
+    TOO_LARGE = "a message is larger than the broker takes"
+    UNKNOWN = "a message may be the cause"
+
+    @property
+    def blames_a_message(self) -> bool:
+        """Whether what was awaited then is under suspicion."""
+        return self in (End.TOO_LARGE, End.UNKNOWN)
+
+
+_OWN = (0x00, 0x04, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x98, 0x9C, 0x9D, 0x9F, 0xA0)
+_ENDS = dict.fromkeys(_OWN, End.OWN) | dict.fromkeys((0x93, 0x96, 0x97), End.TOO_FAST) | {0x95: End.TOO_LARGE}
+
+
+def end_of(code: int) -> End:
+    """What the reason code of a DISCONNECT says."""
+    return _ENDS.get(code, End.UNKNOWN)
 
 
 def classify(code: int) -> Answer:

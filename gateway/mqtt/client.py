@@ -8,7 +8,6 @@ the rest is its public interface. A `Client` makes one connection, opened once a
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
@@ -17,7 +16,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
 from gateway.errors import LinkError
-from gateway.mqtt import answers, codec, connack, messages, properties, wire
+from gateway.mqtt import codec, connack, messages, properties, wire
+from gateway.mqtt.answers import End, end_of
+from gateway.mqtt.dial import dial
 from gateway.mqtt.interface import (
     ACCEPTED,
     LOST_CODE,
@@ -29,13 +30,15 @@ from gateway.mqtt.interface import (
     Properties,
     Receive,
 )
-from gateway.mqtt.reasons import connack_code, connect_problem, ended, refused_connect
+from gateway.mqtt.reasons import connack_code, ended, refused_connect, said
 from gateway.mqtt.settings import BrokerRefusal, LoginCut, Settings
 
 MAX_UNSENT = 256 << 10
 """Bytes on their way into the socket above which QoS 0 messages are left out: they never pile up."""
 
-CONNECT_SECONDS = 10.0
+LOGIN_SECONDS = 30.0
+"""A broker may ask a directory about us, and take its time. One that is silent for so long gets a new connection."""
+
 SUBSCRIBE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
 _LARGEST = 268_435_455 + 5
@@ -55,7 +58,7 @@ class Client(asyncio.Protocol):
         self._receive = receive
         self._five = settings.version == "5"
         self.lost: asyncio.Future[str] = self._loop.create_future()
-        self.blameable = self.too_fast = False
+        self.ended = End.OWN
         self.features = Features(settings.version, settings.retain, settings.qos, session=settings.session > 0)
         self.window = 65535  # what MQTT 5 takes where the broker says nothing; there is no limit in 3.1.1
         self.max_packet = settings.max_packet or _LARGEST
@@ -78,14 +81,10 @@ class Client(asyncio.Protocol):
     async def open(self) -> None:
         """Connects and logs in. Raises `LinkError`, which says what is wrong."""
         try:
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await self._connect()
-            except TimeoutError as error:
-                raise LinkError(f"{self._where}: {connect_problem(error, self._settings.tls is not None)}") from error
+            await dial(self._settings, self)
             codec.log_in(self._codec, self._settings)
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(LOGIN_SECONDS):
                     await self._connected
             except TimeoutError:
                 raise LoginCut(f"{self._where} gave no answer that MQTT knows: {self._hint}") from None
@@ -93,28 +92,6 @@ class Client(asyncio.Protocol):
             self._end("not connected")
             raise
         self._watch()
-
-    async def _connect(self) -> None:
-        """The TCP connection and the TLS handshake, at the first of the broker's addresses where both work."""
-        settings = self._settings
-        problem: OSError | ValueError = OSError("the name has no address")
-        try:
-            found = await self._loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-            for _, _, _, _, address in found:
-                try:
-                    await self._loop.create_connection(
-                        lambda: self,
-                        str(address[0]),
-                        settings.port,
-                        ssl=settings.tls,
-                        server_hostname=settings.host if settings.tls is not None else None,
-                    )
-                    return
-                except (OSError, ValueError) as error:
-                    problem = error
-        except (OSError, ValueError) as error:
-            problem = error
-        raise LinkError(f"{self._where}: {connect_problem(problem, settings.tls is not None)}") from problem
 
     def _watch(self) -> None:
         """Pings in time, and ends a connection over which nothing can be sent any more."""
@@ -145,7 +122,12 @@ class Client(asyncio.Protocol):
     def _hint(self) -> str:
         port = "without TLS" if self._settings.tls else "with TLS"
         version = "3.1.1" if self._five else "5"
-        return f"check that it is an MQTT broker, whether its port is one {port}, or set mqtt.version to '{version}'"
+        own = self._settings.certificate
+        client = f", whether it accepts {own} as valid" if own else ", whether it wants mqtt.tls.cert_file"
+        return (
+            f"check that it is an MQTT broker, whether its port is one {port}"
+            f"{client if self._settings.tls else ''}, or set mqtt.version to '{version}'"
+        )
 
     # The transport
 
@@ -159,8 +141,8 @@ class Client(asyncio.Protocol):
         """The connection has ended."""
         if not self._closed.done():
             self._closed.set_result(None)
-        if not self.lost.done():
-            self.blameable = self._connected.done()
+        if not self.lost.done() and self._connected.done():
+            self.ended = End.UNKNOWN
         self._end(ended(None) + (f" ({error})" if error is not None and str(error) else ""))
 
     def data_received(self, data: bytes) -> None:
@@ -183,9 +165,8 @@ class Client(asyncio.Protocol):
                 self._take_connack(packet.body)
             case wire.DISCONNECT:
                 code = packet.body[0] if packet.body else 0
-                self.blameable = code not in answers.BLAMELESS_ENDS
-                self.too_fast = code in answers.TOO_FAST_ENDS
-                self._fail(ended(code))
+                self.ended = end_of(code)
+                self._fail(ended(code, said(packet.body[1:])))
             case wire.PUBLISH if self._connected.done():
                 self._take_message(packet)
             case wire.PINGRESP:
@@ -242,7 +223,7 @@ class Client(asyncio.Protocol):
             outcome.set_result(Outcome(LOST_CODE, self.lost.result()))
         elif size > self.max_packet:
             outcome.set_result(
-                Outcome(TOO_LARGE_CODE, f"{size} bytes are more than the {self.max_packet} that the broker takes")
+                Outcome(TOO_LARGE_CODE, f"more than the {self.max_packet} bytes of a packet that the broker takes")
             )
         elif qos > self.features.qos:
             outcome.set_result(Outcome(0x9B, "the broker takes no QoS 1"))
@@ -323,17 +304,17 @@ class Client(asyncio.Protocol):
         if granted is not None and not granted.done():
             granted.set_result([codec.outcome(body[index : index + 1]) for index in range(at, len(body))])
 
-    def _refused(self, code: int) -> None:
+    def _refused(self, code: int, words: str) -> None:
         if not self._connected.done():
             code = connack_code(code)
-            self._connected.set_exception(BrokerRefusal(f"{self._where}: {refused_connect(code)}", code))
+            self._connected.set_exception(BrokerRefusal(f"{self._where}: {refused_connect(code)}{words}", code))
         self._end("refused")
 
     def _take_connack(self, body: bytes) -> None:
         if len(body) < 2:
             self._fail(UNREADABLE)
         elif body[1]:
-            self._refused(body[1])
+            self._refused(body[1], said(body[2:]) if self._five else "")
         else:
             settings, says = self._settings, connack.read(body, self._five)
             self.window = says.number(properties.RECEIVE_MAXIMUM, self.window, 1)

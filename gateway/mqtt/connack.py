@@ -27,12 +27,14 @@ class Connack:
 
     def features(self, settings: Settings) -> Features:
         """What the broker has of what it was asked for by `settings`."""
+        expiry = self.number(properties.SESSION_EXPIRY, settings.session)
         return Features(
             version=settings.version,
             retain=settings.retain and self.number(properties.RETAIN_AVAILABLE, 1) != 0,
             qos=min(1, self.number(properties.MAXIMUM_QOS, 1)),  # what it says of the last will is of that alone
             wildcards=self.number(properties.WILDCARDS_AVAILABLE, 1) != 0,
-            session=settings.session == 0 or self.number(properties.SESSION_EXPIRY, 1) != 0,
+            session=settings.session == 0 or expiry != 0,
+            shortened=expiry if 0 < expiry < settings.session else None,
         )
 
     def plain(self, five: bool, keepalive: int) -> Packet:

@@ -29,6 +29,7 @@ class Step(Enum):
     PATIENCE_ENDS = "refused several times while others were taken"
     TOPIC_WAITS = "an earlier event of its topic is deferred"
     TOPIC_DENIED = "an earlier event of its topic is in quarantine"
+    GOES_IN_PARTS = "it is too large, and goes again in smaller parts"
     ENDS_CONNECTIONS = "connections end at this event"
     DAMAGED = "the ledger does not have it as it was written"
 
@@ -38,6 +39,7 @@ TABLE: dict[Stage, dict[Answer | Step, Stage]] = {
         Step.SEND: Stage.SENT,
         Step.TOPIC_WAITS: Stage.DEFERRED,
         Step.TOPIC_DENIED: Stage.SET_APART,
+        Step.ENDS_CONNECTIONS: Stage.SET_APART_FOR_GOOD,  # as others of its topic do
         Step.DAMAGED: Stage.SET_APART_FOR_GOOD,
         Answer.TAKEN: Stage.ACKNOWLEDGED,  # the answer to a copy that was given up
     },
@@ -45,10 +47,12 @@ TABLE: dict[Stage, dict[Answer | Step, Stage]] = {
         Answer.TAKEN: Stage.ACKNOWLEDGED,
         Answer.NOT_NOW: Stage.DEFERRED,
         Answer.UNTIL_MENDED: Stage.DEFERRED,
+        Answer.TOO_LARGE: Stage.SET_APART,  # in the smallest parts: until somebody raises the broker's limit
         Answer.NEVER: Stage.SET_APART_FOR_GOOD,
         Answer.SILENCE: Stage.WAITING,
         Answer.CUT: Stage.WAITING,
         Step.PATIENCE_ENDS: Stage.SET_APART,
+        Step.GOES_IN_PARTS: Stage.DEFERRED,
         Step.ENDS_CONNECTIONS: Stage.SET_APART_FOR_GOOD,
     },
     Stage.DEFERRED: {
@@ -80,7 +84,8 @@ class Delivery:
     refused_at: float = 0.0  # the first of them
     taken_before: int = 0  # events that the broker had taken by then
     deaths: int = 0  # connections that ended when this event alone was awaited
-    room: float = math.inf  # bytes of a payload above which it goes in parts, after connections ended at it
+    room: float = math.inf  # bytes of a payload above which it goes in parts, as more was too large
+    sent: float = math.inf  # bytes of the largest payload of the copy that is awaited
     suspect: bool = False  # connections have ended while it was awaited: it is sent alone
     quarantined: bool = False  # it comes from quarantine or is resent, and the mark has passed it
     replayed: bool = False  # somebody asked for it again

@@ -43,14 +43,16 @@ class HeldTopics:
         delivery.go(Step.TOPIC_WAITS)
         heappush(self._topics[delivery.event.topic].queue, (delivery.event.sequence, delivery))
 
-    def refused(self, delivery: Delivery, taken: int, now: float) -> None:
-        """An event was refused, and its topic waits, longer each time. `taken`: events taken so far."""
+    def refused(self, delivery: Delivery, taken: int, now: float, at_once: bool = False) -> None:
+        """An event was refused, and its topic waits, longer each time, or only until this event is through where it is
+        sent again `at_once`. `taken`: events taken so far."""
         held = self._topics.get(delivery.event.topic)
         if held is None:
-            held = self._topics[delivery.event.topic] = _Held(now + FIRST_PAUSE, FIRST_PAUSE, now, taken)
-        elif held.asking:
-            held.pause = min(held.pause * 2, LONGEST_PAUSE)
-            held.until, held.since, held.asking = now + held.pause, now, False
+            held = self._topics[delivery.event.topic] = _Held(now, 0.0, now, taken, asking=True)
+        if held.asking:
+            if not at_once:
+                held.pause = min(max(FIRST_PAUSE, held.pause * 2), LONGEST_PAUSE)
+            held.until, held.since, held.asking = now + (0.0 if at_once else held.pause), now, False
         held.taken = taken
         heappush(held.queue, (delivery.event.sequence, delivery))
 
@@ -77,7 +79,7 @@ class HeldTopics:
         """The broker took an event, which is the last of `taken`: its topic is free. Where nothing had been taken since
         the refusals, what was mended for one is mended for all."""
         held = self._topics.get(delivery.event.topic)
-        if held is None or delivery.sent_at <= held.since:
+        if held is None or delivery.sent_at < held.since:
             return []
         topics = list(self._topics) if self._all_refused(taken - 1) else [delivery.event.topic]
         return [freed for topic in topics for freed in self.free(topic)]

@@ -56,6 +56,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 PATIENCE = {Answer.NOT_NOW: 60.0, Answer.UNTIL_MENDED: 3.0}
 """Seconds for which an answer that is refused so is sent again; the command is acknowledged after that."""
 
+SHORT = 400
+"""Bytes of an answer below which one that is too large for the broker is not replaced by one that says so."""
+
 MAX_RESPONSE_TOPIC = 1_024
 """Bytes. A topic may have 65,535, but nobody needs them, and it is echoed into logs."""
 
@@ -253,7 +256,11 @@ class Intake:
     async def _finish(self, name: str, topic: str, message: Message, answer: bytes) -> None:
         started, pause = loop_time(), FIRST_PAUSE
         while not (result := await self._send_answer(topic, message, answer)).accepted:
-            if loop_time() - started + pause > PATIENCE.get(classify(result.code), 0.0):
+            kind = classify(result.code)
+            if kind is Answer.TOO_LARGE and len(answer) > SHORT:
+                answer = _too_large(answer)
+                continue
+            if loop_time() - started + pause > PATIENCE.get(kind, 0.0):
                 self._undelivered(name, topic, str(result))
                 break
             await asyncio.sleep(pause)
@@ -261,7 +268,8 @@ class Intake:
         message.acknowledge()
 
     async def _send_answer(self, topic: str, message: Message, answer: bytes) -> Outcome:
-        """Sends an answer once. Those at which connections may end go one at a time."""
+        """Sends an answer once. Those at which connections may end go one at a time, and one at which they do is
+        replaced by a short one before it is left out."""
         if self._suspects.left_out(topic, loop_time()):
             return Outcome(LOST_CODE, "the MQTT broker ends the connection at answers to this topic")
         async with self._alone if self._suspects.names else contextlib.nullcontext():
@@ -271,6 +279,8 @@ class Intake:
                 connection = self._connection
             if connection is None or connection.lost.done():
                 return Outcome(LOST_CODE, "there is no connection")
+            if self._suspects.deaths(topic) and len(answer) > SHORT:
+                answer = _too_large(answer)
             properties = Properties("application/json", correlation=message.correlation)
             outcome = connection.send(topic, answer, qos=min(1, connection.features.qos), properties=properties)
             self._suspects.awaits([topic] if not outcome.done() else [])
@@ -345,6 +355,12 @@ def _encode(answer: dict[str, Any], request: str | None) -> bytes:
     if request is not None:
         answer["request"] = request
     return orjson.dumps(answer)
+
+
+def _too_large(answer: bytes) -> bytes:
+    """What is said in place of an answer that is too large for the broker."""
+    reason = f"carried out, but the MQTT broker does not take its answer of {len(answer)} bytes: ask for less"
+    return _encode({"status": "error", "reason": reason}, orjson.loads(answer).get("request"))
 
 
 def _short(text: str) -> str:

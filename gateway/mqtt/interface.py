@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.events.envelope import Event
+from gateway.mqtt.answers import End
 
 LOST_CODE = -1
 """The code of an outcome that is not known: the connection ended first."""
@@ -86,6 +87,7 @@ class Features:
     qos: int = 1
     wildcards: bool = True
     session: bool = True  # it keeps a session while the gateway is away
+    shortened: int | None = None  # for so many seconds, where that is less than it was asked for
 
     def missing(self) -> list[str]:
         """What is not had, each with what it means, for the operator."""
@@ -100,6 +102,10 @@ class Features:
             lacks.append("no wildcards: each command is subscribed to by its name")
         if not self.session:
             lacks.append("no persistent session: a command published while the gateway is away is lost")
+        elif self.shortened is not None:
+            lacks.append(
+                f"no long session: a command is lost where the gateway is away for more than {self.shortened} s"
+            )
         return lacks
 
 
@@ -112,13 +118,8 @@ class Connection(Protocol):
         ...
 
     @property
-    def blameable(self) -> bool:
-        """The broker ended the connection, and did not say that it was for a reason of its own."""
-        ...
-
-    @property
-    def too_fast(self) -> bool:
-        """The broker ended the connection because too much was sent."""
+    def ended(self) -> End:
+        """Why the connection has ended; `End.OWN` while it has not."""
         ...
 
     @property

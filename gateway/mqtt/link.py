@@ -23,6 +23,7 @@ from gateway.errors import LinkError
 from gateway.mqtt.client import Client
 from gateway.mqtt.features import Ladder
 from gateway.mqtt.interface import Connection, Features, Receive
+from gateway.mqtt.reasons import QUOTED
 from gateway.mqtt.settings import Settings, Will, read_settings
 from gateway.mqtt.stats import MqttStats
 
@@ -38,6 +39,9 @@ RESTLESS, LOUD = 20, 5
 that two clients of one name throw each other out of; and from which on the log does not name each."""
 
 _MINUTE = 60.0
+
+_PROBLEMS = 20
+"""Problems that are remembered as logged. A broker may show several by turns, as it is asked for less each time."""
 
 
 class Link:
@@ -62,8 +66,7 @@ class Link:
         self._log = log
         self._stats = stats
         self._rng = rng
-        self._last_problem = ""
-        self._reported = -math.inf  # when that was logged
+        self._reported: dict[str, float] = {}  # problems by their words, and when they were logged
         self._hurry = False  # the last connection did not end for a reason of the broker's own
         self._made: deque[float] = deque(maxlen=RESTLESS)  # when the last connections were made
         self._missing: list[str] = []
@@ -106,7 +109,7 @@ class Link:
         finally:
             self._stats.connected = False
             is_ended_by_us = not client.lost.done()
-            self._hurry = (is_ended_by_us or client.blameable) and not self._often(RESTLESS)
+            self._hurry = (is_ended_by_us or client.ended.blames_a_message) and not self._often(RESTLESS)
             self._left = asyncio.get_running_loop().time()
             await client.close()
 
@@ -154,10 +157,13 @@ class Link:
         """A broker that stays away is one line in the log, not one for each attempt; one that takes us and drops us for
         the same reason is one in a minute."""
         now = asyncio.get_running_loop().time()
-        is_away = not self._made or self._made[-1] < self._reported
-        known = problem == self._last_problem and (is_away or now - self._reported < _MINUTE)
+        kind = problem.partition(QUOTED)[0]
+        reported = self._reported.pop(kind, -math.inf)
+        is_away = not self._made or self._made[-1] < reported
+        known = reported > -math.inf and (is_away or now - reported < _MINUTE)
         report = self._log.debug if known else self._log.warning
-        if not known:
-            self._reported = now
+        self._reported[kind] = reported if known else now
+        if len(self._reported) > _PROBLEMS:
+            del self._reported[next(iter(self._reported))]
         report("no connection to the MQTT broker: events wait in the ledger; trying again", reason=problem)
-        self._last_problem = self._stats.why_not = problem
+        self._stats.why_not = problem

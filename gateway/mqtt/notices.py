@@ -10,6 +10,9 @@ from gateway.mqtt.answers import Answer
 from gateway.mqtt.delivery import Delivery, Stage
 from gateway.mqtt.outgoing import Outgoing
 
+LEAST_PACKET = 2_000
+"""Bytes of a packet that a broker must take for every event to go, in parts: the smallest part and a long topic."""
+
 
 class Notices:
     """Logs refusals, silences, and events that are set apart."""
@@ -21,6 +24,7 @@ class Notices:
         self._silences = 0
         self._slow = False
         self._room = math.inf
+        self._remedy = ""
         self._next = 0.0
 
     def refused(self, delivery: Delivery, answer: Answer, reason: str) -> None:
@@ -41,8 +45,10 @@ class Notices:
         )
 
     def look(self, outgoing: Outgoing, now: float) -> None:
-        """Logs a limit that was found, and silences and the rate where the last lines are a minute old."""
+        """Logs a limit that was found, what is to be done at the broker, and silences and the rate where the last lines
+        are a minute old."""
         self._tell_room(outgoing.sizes.room)
+        self._tell_remedy(remedy(outgoing))
         unanswered = outgoing.silences - self._silences
         slow = outgoing.pace.slow
         if now < self._next or not (unanswered or slow != self._slow):
@@ -64,15 +70,38 @@ class Notices:
 
     def _tell_room(self, room: float) -> None:
         if room < self._room:
-            self._room = room
             self._log.warning(
-                "the MQTT broker ends the connection at large messages; events go in parts from now on",
+                "the MQTT broker takes no large messages; events go in parts from now on",
                 bytes=int(room),
                 remedy="set mqtt.max_packet_size to what the broker takes, and it need not be found at each start",
             )
+        self._room = room
+
+    def _tell_remedy(self, words: str) -> None:
+        if words and words.partition(":")[0] != self._remedy.partition(":")[0]:
+            self._log.error("the MQTT broker does not take events", remedy=words)
+        elif self._remedy and not words:
+            self._log.info("the MQTT broker takes these events again")
+        self._remedy = words
 
     def _named(self, delivery: Delivery) -> str:
         return f"{delivery.event.id} on {self._base}{delivery.event.topic}, {delivery.size} bytes"
+
+
+def remedy(outgoing: Outgoing) -> str:
+    """What is to be done at the broker, for the operator, where it does not take events whatever is tried; else
+    nothing."""
+    if outgoing.sizes.unfit < math.inf:
+        return (
+            f"the MQTT broker's limit is too low: {int(outgoing.sizes.unfit)} bytes do not fit and cannot be cut "
+            f"smaller; let it take packets of {LEAST_PACKET:,} bytes at least, and they are sent by themselves"
+        )
+    if outgoing.trial.hopeless:
+        return (
+            "the MQTT broker ends the connection at every event: check that its rules let this login publish to "
+            f"events/#, and that it takes packets of {LEAST_PACKET:,} bytes"
+        )
+    return ""
 
 
 def _rate(outgoing: Outgoing) -> str:

@@ -9,6 +9,7 @@ Times are arguments, seconds of any one clock:
   taken and the oldest are sent again in turn, alone, until something is.
 - Where the broker ends the connection, the events that were awaited are sent one at a time over the next ones. One at
   which connections end alone, `DEADLY` times, is sent in parts, or set apart; a later one as large after one more.
+- What the broker calls too large is sent in parts that become smaller, before the later events of its topic.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.events.envelope import Event
-from gateway.mqtt.answers import Answer
+from gateway.mqtt.answers import Answer, End
+from gateway.mqtt.closed_topics import ClosedTopics
 from gateway.mqtt.delivery import DONE, Delivery, Stage, Step
 from gateway.mqtt.held import HeldTopics
 from gateway.mqtt.pace import Pace
-from gateway.mqtt.patience import CROWD, DEADLY, DEAF, LIMITS, LONGEST_PROBE, OVERTAKEN, SILENCE, STREAK
+from gateway.mqtt.patience import CROWD, DEAF, LIMITS, LONGEST_PROBE, OVERTAKEN, SILENCE
 from gateway.mqtt.sizes import Sizes
+from gateway.mqtt.trial import Trial, Verdict
 from gateway.mqtt.waiting import Waiting
 
 
@@ -31,6 +34,8 @@ class Outgoing:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self.sizes = Sizes()
+        self.trial = Trial(self.sizes)
+        self.closed_topics = ClosedTopics()
         self.denied: set[str] = set()  # topics with events in quarantine that go before later ones
         self.settled: list[Delivery] = []  # set apart, or taken from quarantine: to be told to the ledger
         self.silences = 0  # copies that were given up unanswered so far
@@ -49,10 +54,8 @@ class Outgoing:
         self._probe: Delivery | None = None  # while nothing is answered
         self._probes = 0
         self._paced = False  # only the rate kept the next event from being sent
-        self._streak = 0
-        self._doubt = self._proved = False  # whether every connection ends: the last event taken, sent again, shows it
-        self._last: Event | None = None
-        self._control: Delivery | None = None
+        self._last: Event | None = None  # that was taken
+        self._control: Delivery | None = None  # a copy of it
 
     @property
     def in_flight(self) -> int:
@@ -122,13 +125,17 @@ class Outgoing:
             if self._probes % 2 == 1 and self._last is not None:
                 return self._send_last(self._last, now)
             return self._send(self._probe, now)
-        if self._in_doubt and self._last is not None:
+        if self.trial.in_doubt and self._last is not None:
             return None if self._flight or not self.pace.allows(now, 0) else self._send_last(self._last, now)
         while (head := self._peek()) is not None:
-            if self._must_wait(head):
+            if self.closed_topics.closed(head.event.topic, now):
+                self._waiting.pop(head)
+                head.reason = "the broker ends connections at events of this topic"
+                self._set_apart(head, Step.ENDS_CONNECTIONS)
+            elif self._must_wait(head):
                 self._waiting.pop(head)
                 self._hold_back(head)
-            elif self._flight and (self._solo(head) or self._solo_in_flight() or self._in_doubt):
+            elif self._flight and (self._solo(head) or self._solo_in_flight() or self.trial.in_doubt):
                 return None
             elif not self.pace.allows(now, len(self._flight)):
                 self._paced = self.pace.wait(now) > 0
@@ -142,19 +149,9 @@ class Outgoing:
     def _peek(self) -> Delivery | None:
         """The waiting event with the lowest sequence; the smallest one where every event seems to end connections."""
         head = self._waiting.head()
-        if head is not None and self._in_doubt:
-            return min(self._waiting.every(), key=self._rank)
+        if head is not None and self.trial.in_doubt:
+            return min(self._waiting.every(), key=self.trial.rank)
         return head
-
-    def _rank(self, delivery: Delivery) -> tuple[int, int, int]:
-        """Where none was ever taken: waiting events by how well they show that not every connection ends, the next in
-        order, unless it is large or connections ended at it. Where everything ends, the smallest."""
-        size = delivery.size if self._streak >= STREAK else int(self.sizes.is_deadly(delivery))
-        return delivery.deaths, size, delivery.event.sequence
-
-    @property
-    def _in_doubt(self) -> bool:
-        return self._doubt or self._streak >= STREAK
 
     def _must_wait(self, delivery: Delivery) -> bool:
         """Whether its topic keeps an event from being sent."""
@@ -185,9 +182,9 @@ class Outgoing:
         self._number += 1
         delivery.number = self._number
         delivery.sent_at = now
+        delivery.sent = self.sizes.sent(delivery)
         delivery.copies += 1
-        if delivery.copies == 1:
-            delivery.first = self._number
+        delivery.first = delivery.first or self._number
         self._flight[self._number] = delivery
         return delivery
 
@@ -208,6 +205,8 @@ class Outgoing:
             if answer is Answer.CUT:
                 return  # all of them are: see `cut`
             self._flight.pop(number, None)
+            self._heard = now  # a refusal is no silence
+            self._end_probe()
             delivery.reason = reason
             self._refuse(delivery, answer, now)
 
@@ -217,15 +216,16 @@ class Outgoing:
             self._flight.pop(self._control.number, None)
             self._answered, self._heard = max(self._answered, self._control.number), now
             self._end_probe()
-            self._control, self._streak = None, 0
-            self._doubt, self._proved = False, True
+            self._control = None
+            self.trial.proved()
 
     def _take(self, delivery: Delivery, number: int, now: float) -> None:
         self._taken += 1
         self._heard = now
         self._answered = max(self._answered, number)
         self._end_probe()
-        self._streak, self._doubt, self._proved = 0, False, self._doubt
+        self.trial.taken()
+        self.closed_topics.taken(delivery.event.topic)
         self.pace.taken(now, delivery.event.sequence, delivery.event.topic)
         if delivery.stage is Stage.SENT and delivery.number == number:
             self._round_trip += ((now - delivery.sent_at) - self._round_trip) / 8
@@ -242,6 +242,12 @@ class Outgoing:
         self._let_go(self._held.taken(delivery, self._taken))
 
     def _refuse(self, delivery: Delivery, answer: Answer, now: float) -> None:
+        if answer is Answer.TOO_LARGE and self.sizes.refused(delivery):
+            if not delivery.refusals:
+                self._count(delivery, now)
+            delivery.go(Step.GOES_IN_PARTS)
+            self._held.refused(delivery, self._taken, now, at_once=True)
+            return
         self.silences += answer is Answer.SILENCE
         self._count(delivery, now)
         is_alone = False
@@ -357,36 +363,30 @@ class Outgoing:
 
     # The end of a connection
 
-    def cut(self, blame: bool, too_fast: bool = False) -> None:
-        """The connection has ended. `blame`: the broker ended it, and an event may be why; `too_fast`: so it said."""
+    def cut(self, end: End) -> None:
+        """The connection has ended."""
         awaited, self._flight = list(self._flight.values()), {}
         control, self._control = self._control, None
-        self.pace.cut(self._looked, {one.event.sequence for one in awaited if one is not control}, blame, too_fast)
+        self.pace.cut(self._looked, {one.event.sequence for one in awaited if one is not control}, end)
         self._end_probe()
+        blame = end.blames_a_message
         for delivery in [one for one in awaited if one is not control]:
-            if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery):
+            if blame and len(awaited) == 1 and self._solo(delivery) and self._condemned(delivery, end):
                 continue
             delivery.suspect = delivery.suspect or blame
             self._wait_again(delivery, Answer.CUT)
         self._held.cut()
 
-    def _condemned(self, delivery: Delivery) -> bool:
+    def _condemned(self, delivery: Delivery, end: End) -> bool:
         """Counts a connection against an event; True where it is set apart for that."""
-        delivery.deaths += 1
-        enough = 1 if self.sizes.is_deadly(delivery) else DEADLY
-        if enough > 1 and delivery.deaths >= enough - 1 and not self._proved and (self._last or self._waiting.every()):
-            self._doubt = True
+        control = self._last is not None
+        others = control or bool(self._waiting.every())
+        verdict = self.trial.judge(delivery, others, control, end is End.TOO_LARGE)
+        if verdict is not Verdict.AGAIN:
+            self.pace.explained()
+        if verdict is not Verdict.GUILTY:
             return False
-        if self._streak >= STREAK or delivery.deaths < enough:
-            return False
-        self._proved = False
-        self.pace.explained()
-        if enough > 1 and self.sizes.halve(delivery):
-            delivery.deaths = enough - 1
-            self._doubt = self._last is not None
-            return False
-        self._streak += 1
-        self.sizes.condemned(delivery)
+        self.closed_topics.guilty(delivery.event.topic, self._looked)
         delivery.reason = f"the broker ended {delivery.copies} connections at this event of {delivery.size} bytes"
         self._set_apart(delivery, Step.ENDS_CONNECTIONS)
         return True

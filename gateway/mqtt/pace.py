@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from gateway.mqtt.answers import End
 from gateway.mqtt.blame import Blame
 
 DECREASE = 0.7
@@ -170,12 +171,11 @@ class Pace:
         self._cut_at = self._grown_at = self._filled_at = now
         self._tokens = 0.0
 
-    def cut(self, now: float, suspects: set[int], blame: bool, too_fast: bool) -> None:
-        """The connection has ended while the events `suspects` were awaited. `blame`: the broker ended it; `too_fast`:
-        it said that for this reason."""
-        self._suspects = suspects if blame else set()
+    def cut(self, now: float, suspects: set[int], end: End) -> None:
+        """The connection has ended while the events `suspects` were awaited."""
+        self._suspects = suspects if end.blames_a_message else set()
         self._ended_with = len(suspects)
-        if too_fast:
+        if end is End.TOO_FAST:
             self._stay_below(now)
 
     def _ended_at_none(self, now: float) -> None:

@@ -96,6 +96,7 @@ class Publisher:
 
     def released(self) -> None:
         """Events in quarantine are to be sent again."""
+        self.outgoing.closed_topics.forgive()
         self._second_tries.released()
         self._progress.set()
 
@@ -121,7 +122,7 @@ class Publisher:
                 await self._wait()
                 self._take_read(connection)
         finally:
-            self.outgoing.cut(connection.lost.done() and connection.blameable, connection.too_fast)
+            self.outgoing.cut(connection.ended)
             self._settle(self._time())
             self._second_tries.stop()
             self.resend.stop()
@@ -210,7 +211,7 @@ class Publisher:
         self.outgoing.answered(delivery, number, answer, str(outcome), self._time())
         if answer is Answer.TAKEN:
             self._stats.published += 1
-        elif answer is not Answer.CUT:
+        elif delivery.stage is Stage.DEFERRED and answer is not Answer.TOO_LARGE:
             self._notices.refused(delivery, answer, str(outcome))
         self._progress.set()
 

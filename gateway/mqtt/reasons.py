@@ -5,7 +5,16 @@ from __future__ import annotations
 import socket
 import ssl
 
+from gateway.mqtt import properties
 from gateway.mqtt.answers import name
+from gateway.mqtt.wire import WireError, read_variable_integer
+from gateway.text import printable
+
+_LONGEST = 200
+"""Characters of the broker's own words that are passed on."""
+
+QUOTED = "; it says "
+"""What stands before the broker's reason string, which may be another one each time."""
 
 
 def connect_problem(error: OSError | ValueError, tls: bool) -> str:
@@ -13,6 +22,11 @@ def connect_problem(error: OSError | ValueError, tls: bool) -> str:
     match error:
         case socket.gaierror():
             return f"the name cannot be resolved ({error.strerror}); check mqtt.host and the DNS server"
+        case ssl.SSLCertVerificationError(verify_code=9 | 10):  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
+            return (
+                f"its certificate is not trusted ({error.verify_message}): renew it at the broker, or set this "
+                "machine's clock where `timedatectl` shows a wrong one"
+            )
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate is not trusted ({error.verify_message}); check mqtt.tls.ca_file, "
@@ -41,6 +55,8 @@ _REMEDIES = {
     0x97: "its quota is exceeded: see the broker's log",
     0x9A: "it has no retained messages",
     0x9B: "it takes no QoS 1",
+    0x9C: "it does not take this client and names another server: set mqtt.host",
+    0x9D: "it has moved: set mqtt.host",
     0x9F: "it limits the rate of connections",
 }
 
@@ -59,8 +75,26 @@ def refused_connect(code: int) -> str:
     return _REMEDIES.get(code, f"it refuses the connection: {name(code)} (0x{code:02x})")
 
 
-def ended(code: int | None) -> str:
-    """Why a connection has ended: the code of the broker's DISCONNECT (3.14.2), None where it said nothing."""
+def said(data: bytes) -> str:
+    """What the broker of MQTT 5 says beside a reason code, to be put behind it: its reason string, and the other server
+    that it names. `data`: its properties with their length before them, whatever they are; never raises."""
+    try:
+        length, at = read_variable_integer(data, 0)
+    except WireError:
+        return ""
+    found = properties.read(data[at : at + length])
+    words = {
+        "; the other server is ": found.get(properties.SERVER_REFERENCE),
+        QUOTED: found.get(properties.REASON_STRING),
+    }
+    return "".join(
+        f"{what}'{printable(text.decode(errors='replace'), _LONGEST)}'" for what, text in words.items() if text
+    )
+
+
+def ended(code: int | None, words: str = "") -> str:
+    """Why a connection has ended: the code of the broker's DISCONNECT (3.14.2), None where it said nothing. `words`:
+    what it `said` beside it."""
     match code:
         case None:
             return (
@@ -69,8 +103,8 @@ def ended(code: int | None) -> str:
         case 0x8D:
             return "nothing came for the keep-alive time"
         case 0x8E:
-            return "another client has connected with the same client id: check mqtt.client_id of both"
+            return f"another client has connected with the same client id: check mqtt.client_id of both{words}"
         case 0x00:
-            return "the broker ended it in order"
+            return f"the broker ended it in order{words}"
         case _:
-            return f"the broker ended it: {name(code).lower()} (0x{code:02x})"
+            return f"the broker ended it: {name(code).lower()} (0x{code:02x}){words}"

@@ -57,6 +57,7 @@ class Board:
         self._unanswered: set[str] = set()  # topics of which the broker left a state unacknowledged
         self._suspects = Suspects()
         self._retain = True
+        self._retained = False  # the broker has taken a retained state
         self._elsewhere: dict[str, None] = {}  # topics that are not below the base and are to be forgotten
         self._clearing = False  # one of them is awaited
 
@@ -86,6 +87,18 @@ class Board:
     def remove(self, topic: str) -> None:
         """Takes a topic off the board and makes the broker forget it, whichever run has put it there."""
         self.set(topic, _FORGET)
+
+    @property
+    def problem(self) -> str:
+        """Which states the broker does not take, for the operator; else nothing."""
+        topics = sorted({*self._refused, *self._suspects.all_left_out})
+        if not topics:
+            return ""
+        others = f" and {len(topics) - 1} more" if len(topics) > 1 else ""
+        return (
+            f"the MQTT broker does not take {self.base}{topics[0]}{others}: who looks there sees what was; check its "
+            "access rules and how much it takes at once"
+        )
 
     def leaving(self) -> list[str]:
         """Topics that were taken off and that the broker has not yet been made to forget."""
@@ -157,7 +170,7 @@ class Board:
         topic = self._suspects.cut(blame, asyncio.get_running_loop().time())
         if topic is None:
             return
-        if self._retain:
+        if self._retain and not self._retained:
             self._retain = False
             self._suspects.forgive()
             self._log.warning(
@@ -195,13 +208,16 @@ class Board:
         now = asyncio.get_running_loop().time()
         topics = [topic for topic in topics if not self._suspects.left_out(topic, now)]
         started = [(topic, self._payloads[topic], self._start(connection, topic)) for topic in topics]
-        self._suspects.awaits(topic for topic, _, outcome in started if not outcome.done())
+        awaited = [topic for topic, _, outcome in started if not outcome.done()]
+        self._suspects.awaits(awaited)
         if started:
             await asyncio.wait([outcome for _, _, outcome in started], timeout=ACK_SECONDS)
         unanswered = []
         for topic, payload, outcome in started:
             if outcome.done():
                 self._note(topic, payload, outcome.result())
+                is_kept = self._retain and payload != _FORGET and topic in awaited
+                self._retained = self._retained or (is_kept and outcome.result().accepted)
             else:
                 outcome.cancel()  # one that still waits for its turn must not follow a newer one
                 self._changed[topic] = None

@@ -18,6 +18,7 @@ from gateway.errors import LinkError
 from gateway.mqtt.intake import AckTaker, Handler, Intake, Listener
 from gateway.mqtt.interface import Connection, Message, Outbox
 from gateway.mqtt.link import Link
+from gateway.mqtt.notices import remedy
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.remembered import TOPIC, Remembered, mark
 from gateway.mqtt.repeats import Repeats
@@ -95,6 +96,11 @@ class MqttService:
         """Whether the broker is connected and takes events."""
         return self.stats.connected
 
+    def worries(self) -> list[str]:
+        """What the broker does not take or grant, and what is to be done there."""
+        words = remedy(self._publisher.outgoing), self._intake.subscriptions.problem, self.board.problem
+        return [problem for problem in words if problem]
+
     def configured(self, config: Config) -> None:
         """Another configuration, of the same broker, is in force: the retained state of the gateway says which."""
         self._config = config
@@ -150,7 +156,7 @@ class MqttService:
             await self._open(connection)
             await self._work(connection)
         finally:
-            blame = connection.lost.done() and connection.blameable
+            blame = connection.ended.blames_a_message
             self.board.cut(blame)
             self._intake.cut(blame)
 

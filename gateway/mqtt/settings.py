@@ -58,6 +58,7 @@ class Settings:
     retain: bool = True
     qos: int = 1
     max_packet: int | None = None
+    certificate: Path | None = None
 
     @property
     def address(self) -> str:
@@ -95,6 +96,7 @@ def read_settings(config: Config, will: Will | None, ask: Ask | None = None) -> 
         retain=ask.retain,
         qos=ask.qos,
         max_packet=mqtt.max_packet_size,
+        certificate=mqtt.tls.cert_file if mqtt.tls is not None else None,
     )
 
 

@@ -38,6 +38,17 @@ class Subscriptions:
         self._missing: list[str] = []
         self._told: list[str] = []
 
+    @property
+    def problem(self) -> str:
+        """What the broker does not let the gateway subscribe to, for the operator; else nothing."""
+        if not self._told:
+            return ""
+        others = f" and {len(self._told) - 1} more" if len(self._told) > 1 else ""
+        return (
+            f"the MQTT broker does not let the gateway subscribe to {self._told[0]}{others}: what is published there, "
+            "commands too, does not arrive; check its access rules"
+        )
+
     async def open(self, connection: Connection) -> None:
         """Subscribes over a new connection, as far as the broker lets it. Raises `LinkError` when that ends.
 

@@ -36,6 +36,11 @@ class Suspects:
         """What is to be tried alone."""
         return list(self._suspects)
 
+    @property
+    def all_left_out(self) -> list[str]:
+        """What was left out and not yet tried again."""
+        return list(self._left_out)
+
     def left_out(self, name: str, now: float) -> bool:
         """Whether `name` must not be sent for now."""
         if name not in self._left_out:
@@ -46,6 +51,10 @@ class Suspects:
         self._suspects[name] = None
         self._deaths[name] = DEADLY - 1
         return False
+
+    def deaths(self, name: str) -> int:
+        """How many connections have ended at `name` alone since it was answered."""
+        return self._deaths[name]
 
     def awaits(self, names: Iterable[str]) -> None:
         """Notes that these names were sent and wait for an answer."""

@@ -159,6 +159,7 @@ class Vitals:
             yield f"the history is behind, and what is known of alarms with it: {why}"
         if number := self._parts.ledger.stats().quarantined:
             yield f"the broker has not taken {number} events, which are kept: `rfid-gateway quarantine list`"
+        yield from self._parts.mqtt.worries()
         for config in self._parts.config.readers:
             yield from deaf(self._parts.pipeline.floor.reader_state(config.id))
         yield from self._parts.alarms.losses(self._parts.clock.now(), LOSS_HOUR)

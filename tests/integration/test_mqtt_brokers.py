@@ -15,7 +15,7 @@ from tests.conftest import MakeBroker
 from tests.support.claims import some
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.mqtt_service import BASE, service
-from tests.support.odd_broker import CLOSE, odd_broker
+from tests.support.odd_broker import CLOSE, CLOSE_TOO_LARGE, odd_broker
 from tests.support.subscriber import Subscriber, until
 
 pytestmark = pytest.mark.usefixtures("impatient_link")
@@ -26,6 +26,11 @@ VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 def numbers(payloads: list[bytes]) -> list[int]:
     return [orjson.loads(payload)["sequence"] for payload in payloads]
+
+
+def number_of(payload: bytes) -> int:
+    number: int = orjson.loads(payload)["sequence"]
+    return number
 
 
 def joined(payloads: list[bytes]) -> list[bytes]:
@@ -44,8 +49,10 @@ def joined(payloads: list[bytes]) -> list[bytes]:
     return list(whole.values())
 
 
-@VERSIONS
-async def test_a_broker_that_closes_at_a_large_event_gets_it_in_parts(version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "answer"), [("5", CLOSE), ("3.1.1", CLOSE), ("5", 0x95), ("5", CLOSE_TOO_LARGE)], ids=str
+)
+async def test_a_large_event_goes_in_parts_whichever_way_the_broker_says_no(version: str, answer: int) -> None:
     """AWS IoT Core and others say nothing of their limit: it is found, and costs the next large event no connection."""
     ledger = MemoryLedger()
     ledger.add(20)
@@ -53,17 +60,45 @@ async def test_a_broker_that_closes_at_a_large_event_gets_it_in_parts(version: s
     ledger.add(20)
 
     def puback(topic: str, payload: bytes) -> int:
-        return CLOSE if len(payload) > 2000 else 0
+        return answer if len(payload) > 2000 else 0
 
     async with odd_broker(puback=puback) as broker, service(broker.port, ledger, version=version) as mqtt:
         assert await mqtt.drain(60)
         connections = broker.connections
+        assert answer != 0x95 or connections == 1
         ledger.add(1, size=9000)
         mqtt.wake()
         assert await mqtt.drain(60)
         assert broker.connections == connections
-    assert joined(broker.on("events/")) == [event.payload for event in ledger.events]
+    assert sorted(joined(broker.on("events/")), key=number_of) == [event.payload for event in ledger.events]
     assert not ledger.refusals
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_broker_that_takes_next_to_nothing_is_named_and_gets_everything_once_its_limit_is_raised(
+    announced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.mqtt.second_tries.FIRST_PAUSE", 0.2)
+    ledger = MemoryLedger()
+    ledger.add(5)
+    ledger.add(1, size=5000)
+    ledger.add(5, topic="events/alarm/vault", size=90)
+    limit = [300]
+
+    def puback(topic: str, payload: bytes) -> int:
+        return 0x95 if "events/" in topic and len(payload) > limit[0] - 150 else 0
+
+    small = b"\x27" + limit[0].to_bytes(4, "big") if announced else b""
+    async with odd_broker(puback=puback, connack=small) as broker, service(broker.port, ledger) as mqtt:
+        assert await mqtt.drain(60)
+        assert sorted(ledger.refusals) == [1, 2, 3, 4, 5, 6]
+        assert not any(some(ledger.final.values()))
+        assert any("200 bytes do not fit" in worry for worry in mqtt.worries())
+        limit[0], broker.connack = 1 << 20, b""
+        assert broker.writer is not None
+        broker.writer.close()
+        await until(lambda: not ledger.refusals and not mqtt.worries())
+    assert sorted(joined(broker.on("events/")), key=number_of) == [event.payload for event in ledger.events]
 
 
 @VERSIONS

@@ -120,7 +120,7 @@ async def test_tls_with_a_client_certificate(tls_broker: Broker, certs: Certific
 
 
 WRONG_TLS: dict[str, tuple[dict[str, str], str]] = {
-    "no client certificate": ({"ca": "ca.crt"}, "closed the connection during login|TLS handshake failed|reset"),
+    "no client certificate": ({"ca": "ca.crt"}, "wants mqtt.tls.cert_file|TLS handshake failed|reset"),
     "unknown authority": ({}, "certificate is not trusted .*mqtt.tls.ca_file"),
     "missing file": ({"ca": "absent.crt"}, "absent.crt cannot be used: .*No such file"),
     "not a certificate": ({"ca": "client.key"}, "client.key cannot be used"),
@@ -191,7 +191,7 @@ async def impostor() -> AsyncIterator[Callable[[bytes], Any]]:
     "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x20\x02\x00", b"\xff" * 64]
 )
 async def test_what_is_not_a_broker_is_called_so(impostor: Any, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.mqtt.client.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("gateway.mqtt.client.LOGIN_SECONDS", 0.3)
     port = await impostor(answer)
     with pytest.raises(LinkError, match="check that it is an MQTT broker"):
         await connect_once(port)
@@ -295,4 +295,8 @@ async def test_what_ends_connections_is_said_again_after_an_hour_and_not_within_
             await asyncio.sleep(pause)
             link._made.append(asyncio.get_running_loop().time())
             link._report("the connection has ended")
-    assert [entry["log_level"] for entry in logs] == ["warning", "debug", "warning"]
+        for problem in ("closed, ask for 3.1.1", "closed, ask for 5", "reset") * 10:
+            await asyncio.sleep(300)
+            link._report(problem)  # a broker that stays away, and is asked for less each time
+    levels = [entry["log_level"] for entry in logs]
+    assert levels == ["warning", "debug", "warning", "warning", "warning", "warning", *["debug"] * 27]

@@ -11,7 +11,7 @@ import structlog
 from gateway.mqtt import wire
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.mqtt_service import BASE, service
-from tests.support.odd_broker import CLOSE, odd_broker
+from tests.support.odd_broker import CLOSE, CLOSE_TOO_LARGE, odd_broker
 from tests.support.subscriber import until
 
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -74,7 +74,9 @@ async def test_a_subscription_that_is_refused_for_a_while_is_asked_for_again(ver
         odd_broker(suback=suback, greeting=command(version)) as broker,
         service(broker.port, handler=done, version=version, commands=["count"]) as mqtt,
     ):
-        await until(lambda: len(asked) > 4 and broker.on("res/count"))
+        await until(mqtt.worries)
+        assert "does not let the gateway subscribe to" in mqtt.worries()[0]
+        await until(lambda: len(asked) > 4 and broker.on("res/count") and not mqtt.worries())
         assert mqtt.stats.connects == 1
 
 
@@ -86,6 +88,43 @@ async def test_where_retained_messages_end_connections_states_are_published_with
         assert await mqtt.drain(60)
         await until(lambda: len({topic for topic, _ in broker.taken if "/state/zone/" in topic}) == 5)
     assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+@VERSIONS
+async def test_one_state_that_ends_connections_leaves_the_others_retained(version: str) -> None:
+    """One that is too large for a broker of 3.1.1, such as many open alarms, says nothing of retained messages."""
+
+    def puback(topic: str, payload: bytes) -> int:
+        return CLOSE if len(payload) > 3000 else 0
+
+    async with odd_broker(puback=puback) as broker, service(broker.port, twenty(), version=version) as mqtt:
+        await until(lambda: mqtt.connected and broker.on("state/gateway"))
+        with structlog.testing.capture_logs() as logs:
+            mqtt.board.set("state/alarms", b"x" * 5000)
+            await until(lambda: any("ends the connection at a state" in entry["event"] for entry in logs))
+        assert f"does not take {BASE}state/alarms:" in mqtt.worries()[0]
+        mqtt.board.set("state/zone/vault", b"{}")
+        await until(lambda: BASE + "state/zone/vault" in broker.retained)
+        assert await mqtt.drain(60)
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(("version", "how"), [("5", 0x95), ("5", CLOSE_TOO_LARGE), ("3.1.1", CLOSE)])
+async def test_an_answer_that_is_too_large_is_replaced_by_one_that_says_so(version: str, how: int) -> None:
+    def puback(topic: str, payload: bytes) -> int:
+        return how if "/res/" in topic and len(payload) > 1000 else 0
+
+    async def much(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"rows": "x" * 5000}
+
+    async with (
+        odd_broker(puback=puback, greeting=command(version)) as broker,
+        service(broker.port, handler=much, version=version, commands=["count"]),
+    ):
+        await until(lambda: broker.acknowledged)
+        answer = orjson.loads(broker.on("res/count")[0])
+    assert answer["status"] == "error"
+    assert "ask for less" in answer["reason"]
 
 
 @pytest.mark.parametrize(("version", "answer"), [("5", 0), ("3.1.1", 0), ("5", 0x87), ("5", CLOSE), ("3.1.1", CLOSE)])

@@ -15,10 +15,15 @@ from gateway.mqtt import wire
 CLOSE = -1
 """What `OddBroker.puback` answers to end the connection instead."""
 
+CLOSE_TOO_LARGE = -2
+"""The same, and it says that something was too large."""
+
 
 @dataclass
 class OddBroker:
-    """`puback(topic, payload)`: a reason code, None for no answer, or `CLOSE`. `connack`: the properties of MQTT 5.
+    """`puback(topic, payload)`: a reason code, None for no answer, `CLOSE` or `CLOSE_TOO_LARGE`.
+
+    `connack`: the properties of MQTT 5.
 
     `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent
     after the SUBACK of a subscription to commands.
@@ -32,6 +37,7 @@ class OddBroker:
     suback: Callable[[list[str]], list[int] | int | None] = lambda filters: [1] * len(filters)
     retain: bool = True
     taken: list[tuple[str, bytes]] = field(default_factory=list)
+    retained: dict[str, bytes] = field(default_factory=dict)
     connections: int = 0
     port: int = 0
     subscribed: list[str] = field(default_factory=list)
@@ -92,10 +98,14 @@ class OddBroker:
             length, at = wire.read_variable_integer(body, at)
             at += length
         code = self.puback(topic, body[at:]) if self.retain or not packet.first & 1 else CLOSE
-        if code == CLOSE:
+        if code == CLOSE_TOO_LARGE:
+            writer.write(wire.Packet(wire.DISCONNECT, b"\x95").encode())
+        if code in (CLOSE, CLOSE_TOO_LARGE):
             return False
         if code == 0:
             self.taken.append((topic, body[at:]))
+            if packet.first & 1:
+                self.retained[topic] = body[at:]
         if qos and code is not None:
             writer.write(wire.Packet(wire.PUBACK, packet_id + (bytes([code, 0]) if five and code else b"")).encode())
         return True

@@ -106,6 +106,10 @@ class FakeMqtt:
     def fares(self, status: str, reasons: list[str]) -> None:
         """How the gateway is: told to nobody."""
 
+    def worries(self) -> list[str]:
+        """What the broker does not take: nothing."""
+        return []
+
     def wake(self) -> None:
         """There are events: nobody sends them."""
 

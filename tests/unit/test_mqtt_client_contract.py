@@ -18,9 +18,10 @@ from paho.mqtt.properties import Properties as PahoProperties
 
 from gateway.errors import LinkError
 from gateway.mqtt import answers, codec, wire
-from gateway.mqtt.answers import Answer, classify
+from gateway.mqtt.answers import Answer, End, classify
 from gateway.mqtt.client import Client
 from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
+from gateway.mqtt.reasons import said
 from gateway.mqtt.settings import BrokerRefusal, Settings, Will
 from tests.support.claims import some
 
@@ -108,13 +109,13 @@ async def test_the_reason_code_of_a_puback_decides(puback: bytes, expected: Outc
     assert client.unacknowledged == 0
 
 
-async def test_any_refusal_is_of_one_of_three_kinds_and_ends_nothing() -> None:
+async def test_any_refusal_is_of_a_known_kind_and_ends_nothing() -> None:
     client, _, _ = logged_in()
     for packet_id, code in enumerate(range(0x80, 0x100), 1):
         outcome = client.send("topic", b"payload", qos=1)
         client.data_received(bytes([0x40, 4, 0, packet_id, code, 0]))
         assert outcome.result().code == code
-        assert classify(code) in (Answer.NOT_NOW, Answer.UNTIL_MENDED, Answer.NEVER)
+        assert classify(code) in (Answer.NOT_NOW, Answer.UNTIL_MENDED, Answer.TOO_LARGE, Answer.NEVER)
     assert not client.lost.done()
 
 
@@ -127,20 +128,33 @@ async def test_a_puback_for_nothing_that_was_sent_is_ignored() -> None:
     assert not client.lost.done()
 
 
+async def test_what_a_broker_says_in_words_is_passed_on() -> None:
+    moved = b"\x1c\x00\x05other\x1f\x00\x06so\x1b[2J"
+    client, _, _ = logged_in()
+    client.data_received(wire.Packet(wire.DISCONNECT, b"\x9d" + bytes([len(moved)]) + moved).encode())
+    assert "the other server is 'other'; it says 'so\\x1b[2J'" in client.lost.result()
+    for odd in (b"", b"\x80", b"\x05\x1f\x00\xffx", b"\xff\xff\xff\xff\xff", b"\x03\x1f\x00\x00"):
+        assert said(odd) == ""
+    client = Client(settings(), lambda message: None)
+    client.connection_made(Network())  # type: ignore[arg-type]
+    codec.log_in(client._codec, client._settings)
+    client.data_received(wire.Packet(wire.CONNACK, b"\0\x9c" + bytes([len(moved)]) + moved).encode())
+    with pytest.raises(BrokerRefusal, match=r"set mqtt\.host; the other server is 'other'"):
+        await client._connected
+
+
 @pytest.mark.parametrize(
-    ("end", "reason", "blameable"),
+    ("end", "reason", "why"),
     [
-        (b"\xe0\x01\x8e", "same client id", False),
-        (b"\xe0\x01\x8b", "server shutting down", False),
-        (b"\xe0\x01\x95", "packet too large", True),
-        (b"\xe0\x02\x81\x00", "malformed", True),
-        (b"\xe0\x01\xee", "does not name", True),
-        (None, "closed it", True),
+        (b"\xe0\x01\x8e", "same client id", End.OWN),
+        (b"\xe0\x01\x8b", "server shutting down", End.OWN),
+        (b"\xe0\x01\x95", "packet too large", End.TOO_LARGE),
+        (b"\xe0\x02\x81\x00", "malformed", End.UNKNOWN),
+        (b"\xe0\x01\xee", "does not name", End.UNKNOWN),
+        (None, "closed it", End.UNKNOWN),
     ],
 )
-async def test_all_outcomes_are_lost_at_once_when_the_connection_ends(
-    end: bytes | None, reason: str, blameable: bool
-) -> None:
+async def test_all_outcomes_are_lost_at_once_when_the_connection_ends(end: bytes | None, reason: str, why: End) -> None:
     client, _, _ = logged_in(b"\x20\x06\x00\x00\x03\x21\x00\x02")  # Receive Maximum 2
     outcomes = [client.send("topic", b"payload", qos=1) for _ in range(4)]
     if end is None:
@@ -149,7 +163,7 @@ async def test_all_outcomes_are_lost_at_once_when_the_connection_ends(
         client.data_received(end)
     assert all(outcome.result().lost for outcome in some(outcomes))
     assert reason in client.lost.result()
-    assert client.blameable == blameable
+    assert client.ended is why
     assert client.send("topic", b"payload", qos=1).result().lost
 
 
@@ -296,7 +310,7 @@ async def test_a_connection_of_which_all_that_may_be_awaited_stays_unanswered_is
     client.send("topic", b"4", qos=1)
     await asyncio.sleep(40)
     assert "leaves all 2 messages unanswered" in client.lost.result()
-    assert not client.blameable
+    assert client.ended is End.OWN
 
 
 @pytest.mark.parametrize(("version", "code", "meant"), [("5", 0x87, 0x87), ("5", 0xEE, 0xEE), ("3.1.1", 5, 0x87)])
@@ -320,7 +334,8 @@ def test_every_listed_code_has_a_kind_and_a_name() -> None:
     assert all(answers.name(code) for code in range(256))
     assert classify(0x97) is Answer.NOT_NOW
     assert classify(0x87) is Answer.UNTIL_MENDED
-    assert classify(0x95) is Answer.NEVER
+    assert classify(0x95) is Answer.TOO_LARGE
+    assert classify(0x99) is Answer.NEVER
 
 
 def test_the_password_is_not_shown() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from gateway.errors import Refused
 from gateway.mqtt import intake, repeats
 from gateway.mqtt import retained as board
+from gateway.mqtt.answers import End
 from gateway.mqtt.intake import Intake
 from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
 from gateway.mqtt.retained import Board
@@ -31,7 +32,7 @@ class Recorder:
 
     window = 20
     max_packet = 1 << 20
-    blameable = False
+    ended = End.OWN
     unacknowledged = 0
 
     def __init__(self, subscription: Outcome = ACCEPTED, wildcards: bool = True) -> None:

@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 
 import pytest
@@ -14,14 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.events.envelope import Event
-from gateway.mqtt.answers import Answer, classify
+from gateway.mqtt.answers import Answer, End, classify
+from gateway.mqtt.closed_topics import LEFT_OUT
 from gateway.mqtt.delivery import DONE, TABLE, Delivery, Stage, Step
+from gateway.mqtt.notices import remedy
 from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.pace import Pace
 from gateway.mqtt.waiting import Waiting
 
 CLOSE = -2
 """What a broker answers that ends the connection instead."""
+
+CLOSE_TOO_LARGE = -3
+"""The same, and it says that something was too large."""
 
 Broker = Callable[[float, Event], int | None]
 """(time, event): a reason code, None for no answer, or `CLOSE`."""
@@ -70,8 +76,8 @@ class World:
             payload = delivery.event.payload[: int(min(room, delivery.size))]  # the first of its parts
             code = self.broker(self.now, replace(delivery.event, payload=payload))
             self.sent.append(sequence)
-            if code == CLOSE:
-                self._reconnect()
+            if code in (CLOSE, CLOSE_TOO_LARGE):
+                self._reconnect(End.UNKNOWN if code == CLOSE else End.TOO_LARGE)
                 return
             if code is not None:
                 heapq.heappush(self._coming, (self.now + 0.001, len(self.sent), delivery, delivery.number, code))
@@ -79,12 +85,12 @@ class World:
                 self._seen.add(sequence)
                 self.taken.append(sequence)
 
-    def _reconnect(self) -> None:
+    def _reconnect(self, end: End) -> None:
         """What the broker had acknowledged arrives before the end does."""
         for _, _, delivery, number, code in sorted(self._coming, key=lambda one: one[:2]):
             self.outgoing.answered(delivery, number, classify(code), hex(code), self.now)
         self._coming.clear()
-        self.outgoing.cut(blame=True)
+        self.outgoing.cut(end)
         self.connections += 1
         self.now += 0.5
 
@@ -258,8 +264,18 @@ def test_a_probe_that_could_not_be_sent_is_not_forgotten() -> None:
         if late_answer:
             outgoing.answered(second, second.number, Answer.TAKEN, "", 4.0)
         else:
-            outgoing.cut(blame=False)
+            outgoing.cut(End.OWN)
         assert outgoing.next(5.0) is first
+
+
+@pytest.mark.parametrize("answer", [0x99, 0x95, 0x97, 0x87])
+def test_a_broker_that_is_silent_and_then_refuses_one_event_gets_the_others(answer: int) -> None:
+    def broker(now: float, event: Event) -> int | None:
+        return None if now < 10 else answer if event.sequence == 1 else 0
+
+    world = deliver(20, broker, topics=20, until=50.0)
+    assert sorted(world.taken) == list(range(2, 21))
+    assert 1 in world.apart or answer == 0x97, "which is tried for longer"
 
 
 def test_one_lost_acknowledgement_on_a_busy_site_is_asked_for_again() -> None:
@@ -285,15 +301,20 @@ def test_a_broker_that_is_silent_gets_one_event_at_a_time_until_it_answers() -> 
 
 
 @pytest.mark.parametrize("limit", [1000, 2000, 4999])
+@pytest.mark.parametrize(("answer", "connections"), [(CLOSE, 1 + 3 + 3), (CLOSE_TOO_LARGE, 1 + 1 + 3), (0x95, 1)])
 @pytest.mark.parametrize("topics", [1, 3])
-def test_an_event_that_is_too_large_for_the_broker_goes_in_parts_and_so_do_later_ones(topics: int, limit: int) -> None:
+def test_an_event_that_is_too_large_for_the_broker_goes_in_parts_and_so_do_later_ones(
+    topics: int, answer: int, connections: int, limit: int
+) -> None:
     """At most one connection for each time that the parts are halved, and none once the limit is known."""
     sizes = {40: 5000, 60: 5001, 80: 30_000}
-    world = deliver(100, lambda now, event: CLOSE if len(event.payload) > limit else 0, topics=topics, sizes=sizes)
-    assert world.taken == list(range(1, 101))
+    world = deliver(100, lambda now, event: answer if len(event.payload) > limit else 0, topics=topics, sizes=sizes)
+    assert sorted(world.taken) == list(range(1, 101))
+    assert answer == 0x95 or world.taken == list(range(1, 101))
     assert not world.apart
-    assert world.sent.count(80) == 1
-    assert world.connections <= 1 + 3 + 3
+    assert answer == 0x95 or world.sent.count(80) == 1
+    assert world.connections <= connections
+    assert not remedy(world.outgoing)
     assert limit / 2 <= world.outgoing.sizes.room <= limit
     assert not world.outgoing.pace.slow
 
@@ -302,6 +323,39 @@ def test_a_limit_is_believed_only_once_parts_within_it_were_taken() -> None:
     world = deliver(100, lambda now, event: CLOSE if event.sequence == 40 else 0, sizes={40: 5000, 60: 4000})
     assert set(world.apart) == {40}
     assert world.outgoing.sizes.room == math.inf
+
+
+def test_what_is_too_large_in_the_smallest_parts_waits_in_quarantine_until_somebody_raises_the_limit() -> None:
+    limit = 300
+    sizes = {40: 5000, 60: 310, 80: 30_000}
+    world = deliver(100, lambda now, event: 0x95 if len(event.payload) > limit else 0, sizes=sizes)
+    assert sorted(world.taken) == [number for number in range(1, 101) if number not in sizes]
+    assert {number: one.stage for number, one in world.apart.items()} == dict.fromkeys(sizes, Stage.SET_APART)
+    assert "310 bytes do not fit" in remedy(world.outgoing)
+    limit = 4000
+    world.outgoing.add_quarantined([world.apart[number].event for number in sizes])
+    world.run(world.now + 60, lambda: not world.apart)
+    assert not world.apart
+    assert not remedy(world.outgoing)
+
+
+def test_a_topic_waits_for_its_event_that_goes_in_parts_and_the_others_do_not() -> None:
+    outgoing = Outgoing(Pace(1))
+    outgoing.add(events(5, sizes={1: 5000}))
+    first = outgoing.next(0.0)
+    assert first is not None
+    outgoing.answered(first, first.number, Answer.TOO_LARGE, "", 0.1)
+    outgoing.look(0.1)
+    assert [one.event.sequence for one in iter(partial(_answer_next, outgoing), None)] == [1, 2, 3, 4, 5]
+    assert outgoing.sizes.room == 2500
+
+
+def _answer_next(outgoing: Outgoing) -> Delivery | None:
+    outgoing.look(0.2)
+    delivery = outgoing.next(0.2)
+    if delivery is not None:
+        outgoing.answered(delivery, delivery.number, Answer.TAKEN, "", 0.3)
+    return delivery
 
 
 POISON = dict.fromkeys(range(20, 200, 20), 5000)
@@ -316,6 +370,31 @@ def test_an_event_at_which_connections_end_in_parts_too_is_set_apart_by_name_and
     assert world.apart[40].stage is Stage.SET_APART_FOR_GOOD
 
 
+def test_a_topic_at_which_connections_end_is_left_out_and_tried_again_by_command_and_in_time() -> None:
+    """AWS IoT Core ends the connection at what its rules forbid: a busy topic must not keep all others waiting."""
+    allowed = False
+
+    def broker(now: float, event: Event) -> int:
+        return 0 if allowed or event.topic.endswith("/1") else CLOSE
+
+    world = deliver(600, broker, topics=3)
+    denied = [number for number in range(1, 601) if number % 3 != 1]
+    assert sorted(world.apart) == denied
+    assert world.connections <= 20
+    assert {one.stage for one in world.apart.values()} == {Stage.SET_APART_FOR_GOOD}
+    connections = world.connections
+    world.outgoing.closed_topics.forgive()
+    world.outgoing.add_quarantined([world.apart[number].event for number in denied[:100]])
+    world.run(world.now + 60)
+    assert sorted(world.apart) == denied
+    assert world.connections <= connections + 2 * 3
+    allowed = True
+    world.now += LEFT_OUT
+    world.outgoing.add([replace(event, sequence=event.sequence + 600) for event in events(3, topics=3)])
+    world.run(world.now + 60, lambda: world.mark == 603)
+    assert world.taken[-3:] == [601, 602, 603]
+
+
 def test_the_next_event_of_that_size_costs_one_connection() -> None:
     sizes = {number: 5000 + number for number in POISON}
     world = deliver(200, lambda now, event: CLOSE if event.sequence in sizes else 0, sizes=sizes)
@@ -327,7 +406,14 @@ def test_the_next_event_of_that_size_costs_one_connection() -> None:
 def test_a_broker_at_which_every_connection_ends_is_not_blamed_on_the_events() -> None:
     world = deliver(100, lambda now, event: 0 if now > 120 else CLOSE)
     assert len(world.apart) <= 3
+    assert not remedy(world.outgoing)
     assert sorted([*world.taken, *world.apart]) == list(range(1, 101))
+
+
+def test_somebody_is_asked_to_look_where_every_connection_ends() -> None:
+    world = deliver(100, lambda now, event: CLOSE, until=20.0)
+    assert not world.apart
+    assert "ends the connection at every event" in remedy(world.outgoing)
 
 
 def test_many_events_that_end_connections_in_a_row_do_not_stop_those_behind_them() -> None:
@@ -392,7 +478,7 @@ def test_a_broker_that_says_it_was_too_much_at_once_is_believed() -> None:
     outgoing.add(events(50))
     while outgoing.next(0.0) is not None:
         pass
-    outgoing.cut(blame=False, too_fast=True)
+    outgoing.cut(End.TOO_FAST)
     assert outgoing.pace.slow
     assert outgoing.pace.window < 50
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import LinkError
 from gateway.mqtt import second_tries
+from gateway.mqtt.answers import End
 from gateway.mqtt.interface import ACCEPTED, LOST_CODE, Features, Outcome, Properties
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.stats import MqttStats
@@ -28,8 +29,7 @@ class ScriptedConnection:
     window = 10
     max_packet = 1 << 20
     features = Features()
-    blameable = False
-    too_fast = False
+    ended = End.OWN
 
     def __init__(self, script: str, delivered: list[int]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()

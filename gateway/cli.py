@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway import __version__
+from gateway.config.checks import Where
 from gateway.config.model import Config
 from gateway.errors import ConfigError, Refused, RfidError
 
@@ -17,6 +19,8 @@ from gateway.errors import ConfigError, Refused, RfidError
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns its exit code: 0 done, 1 failed, 2 wrong configuration or arguments."""
     argv = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal cannot show is written as an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = _parser(all=argv[:1] != ["run"]).parse_args(argv)
     try:
         return int(args.run(args) or 0)
@@ -46,15 +50,15 @@ def _parser(*, all: bool = True) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rfid-gateway {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run the gateway until it is told to stop")
+    run = _add(commands, "run", "run the gateway until it is told to stop")
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     run.set_defaults(run=_run)
 
-    check = commands.add_parser("check", help="check a configuration; says file, line and remedy of each error")
+    check = _add(commands, "check", "check a configuration; says file, line and remedy of each error")
     check.add_argument("file", type=Path, metavar="FILE", help="the configuration (YAML)")
     check.set_defaults(run=_check)
 
-    replay = commands.add_parser("replay", help="give recorded reads to the floor; events go to standard output")
+    replay = _add(commands, "replay", "give recorded reads to the floor; events go to standard output")
     replay.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     replay.add_argument(
         "reads", metavar="READS", help="recorded reads, raw or lines (.gz too), or - for standard input"
@@ -63,6 +67,13 @@ def _parser(*, all: bool = True) -> argparse.ArgumentParser:
 
     if all:
         _register(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
+    """A subcommand that says what it does in the list of all and in its own help."""
+    sentence = f"{purpose[:1].upper()}{purpose[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=sentence)
     return parser
 
 
@@ -93,24 +104,25 @@ def _check(args: argparse.Namespace) -> int:
     return check_command(args.file, _contents)
 
 
-def _contents(config: Config) -> list[str]:
-    """What is wrong inside the files that a configuration names, as far as this user may read them: a start goes on
-    without what they are for, and says so."""
+def _contents(config: Config) -> list[tuple[Where, str]]:
+    """What is wrong inside the files that a configuration names, as far as this user may read them, with the path of
+    the setting where the words do not say the file and its line: a start goes on without what they are for, and says
+    so."""
     from gateway.mqtt.settings import check_files
     from gateway.sources.identifiers import read_identifiers
     from gateway.web.tokens import read_tokens
 
-    problems = [wrong] if (wrong := check_files(config)) else []
+    problems: list[tuple[Where, str]] = [wrong] if (wrong := check_files(config)) else []
     if config.web is not None and (tokens := config.web.token_file) is not None and tokens.is_file():
         try:
             read_tokens(tokens)
         except ConfigError as error:
-            problems += error.problems
+            problems += [((), problem) for problem in error.problems]
     if (identifiers := config.manifests.identifiers_file) is not None:
         try:
             read_identifiers(identifiers)
         except Refused as refusal:
-            problems.append(str(refusal))
+            problems.append((("manifests", "identifiers_file"), str(refusal)))
     return problems
 
 

@@ -36,19 +36,24 @@ OnFault: TypeAlias = Callable[[Input, Exception], None] | None
 """Who hears of inputs from outside that the floor fails on and leaves out, as it does live; None where it may not."""
 
 
-def replay(config: Config, items: Iterable[Input], on_fault: OnFault = None) -> Iterator[Event]:
-    """The events of a recording, sealed as epoch ``replay`` from sequence 1."""
+def replay(
+    config: Config, items: Iterable[Input], on_fault: OnFault = None, floor: Floor | None = None
+) -> Iterator[Event]:
+    """The events of a recording, sealed as epoch ``replay`` from sequence 1. `floor` as in `replay_facts`."""
     source = source_of(config.site, config.gateway)
     prevhash = GENESIS
-    for sequence, fact in enumerate(replay_facts(config, items, on_fault), start=1):
+    for sequence, fact in enumerate(replay_facts(config, items, on_fault, floor), start=1):
         event = seal(fact, source, EPOCH, sequence, prevhash)
         prevhash = event.hash()
         yield event
 
 
-def replay_facts(config: Config, items: Iterable[Input], on_fault: OnFault = None) -> Iterator[Fact]:
-    """The facts of a recording, with ticks supplied where it has none."""
-    floor = Floor(config)
+def replay_facts(
+    config: Config, items: Iterable[Input], on_fault: OnFault = None, floor: Floor | None = None
+) -> Iterator[Fact]:
+    """The facts of a recording, with ticks supplied where it has none. `floor` is a new one of `config`, for whoever
+    wants to look at it afterwards."""
+    floor = floor or Floor(config)
     floor.on_fault = on_fault
     rest = iter(items)
     head = list(islice(rest, LOOK_AHEAD))
@@ -93,15 +98,19 @@ def replay_command(config: Path, reads: str) -> int:
     Returns the exit status. Raises ConfigError where the configuration is wrong.
     """
     settings = load(config)
+    floor = Floor(settings)
     write = sys.stdout.buffer.write
     try:
         with open_items(reads) as items:
             inputs = (item for _, item in items if not isinstance(item, Gap))
-            for event in replay(settings, inputs, _say_fault):
+            for event in replay(settings, inputs, _say_fault, floor):
                 write(event.payload + b"\n")
     except Refused as refused:
         sys.stdout.buffer.flush()
         print(complaint(reads, refused), file=sys.stderr)
         return 2
     sys.stdout.buffer.flush()
+    if unmapped := floor.stats.unmapped:
+        words = f"reads of readers or antennas that {config} does not name count for nothing ({unmapped})"
+        print(f"{reads}: {words}: replay with the configuration of that time", file=sys.stderr)
     return 0

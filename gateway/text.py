@@ -29,11 +29,22 @@ def printable(text: str, limit: int) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of `known` that was probably meant: what has the same letters, in another order or case, before what has
+    most of them (`cutoff` as in difflib). None where nothing is close."""
+    folded = {name.casefold(): name for name in sorted(known, reverse=True)}
+    letters = sorted(word.casefold())
+    if swapped := [name for name in folded if sorted(name) == letters]:
+        return folded[swapped[-1]]
+    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=cutoff)
+    return folded[close[0]] if close else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean `x`?`` or, where nothing is close, what there is."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean `{close[0]}`?" if close else f"write one of {', '.join(known)}"
+    close = closest(word, known, cutoff=0.5)
+    return f"did you mean `{close}`?" if close else f"write one of {', '.join(known)}"
 
 
 def validated(model: type[_Model], args: Any, what: str) -> _Model:

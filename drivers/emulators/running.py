@@ -19,7 +19,7 @@ def run_until_stopped(name: str, serve: Callable[[asyncio.Event], Awaitable[None
 
     try:
         asyncio.run(serving())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # the last: a port beyond 65535
         print(f"emulate {name}: cannot begin: {error}", file=sys.stderr)
         return 1
     return 0

@@ -5,7 +5,6 @@ Times are seconds. Identifiers become MQTT topic levels and file names, hence th
 
 from __future__ import annotations
 
-import difflib
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +18,8 @@ from pydantic import (
     Strict,
     StringConstraints,
 )
+
+from gateway.text import closest
 
 IDENTIFIER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 HEX_PATTERN = r"^[0-9A-F]{1,124}$"
@@ -57,8 +58,8 @@ def zone_info(name: str) -> tzinfo:
         known = available_timezones()
         if not known:
             raise ValueError("this machine knows no time zones: install its package tzdata") from error
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        remedy = f"did you mean `{close[0]}`?" if close else "write one such as America/Denver"
+        close = closest(name, known, cutoff=0.8)
+        remedy = f"did you mean `{close}`?" if close else "write one such as America/Denver"
         raise ValueError(f"there is no time zone `{name}`: {remedy}") from error
 
 

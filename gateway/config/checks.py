@@ -20,7 +20,7 @@ from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
 from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
-from gateway.text import did_you_mean
+from gateway.text import closest, did_you_mean
 
 Where = tuple[str | int, ...]
 """The way to a value in the configuration: keys and indices, outermost first."""
@@ -151,6 +151,7 @@ class Checker:
                     seen.add(zone)
                     if zone not in zones and zones:
                         self._add((*path, "zone"), f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
+                        seen.add(closest(zone, zones, cutoff=0.5) or zone)  # one mistake is said once
                 portal = _text(antenna, "portal")
                 if portal is not None and portal not in portals:
                     words = did_you_mean(portal, portals) if portals else "describe it under `portals`"
@@ -239,6 +240,10 @@ class Checker:
                 continue
             for name, use in settings.files().items():
                 self._file((*path, *name.split(".")), use)
+            device = getattr(settings, "device", None)  # what drivers call a serial port
+            if isinstance(device, str) and device.startswith("/") and not Path(device).exists():
+                text = f"{device} is not there now, and the reader down until it is: ls /dev/rfid /dev/serial/by-id"
+                self._note((*path, "device"), f"{text} shows the ports that are plugged in")
             yield path, settings
 
     def _addresses(self, readers: list[tuple[Steps, DriverSettings]]) -> None:

@@ -5,21 +5,39 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from drivers.plain_files import no_plain_file
-from gateway.config.checks import Checker
+from gateway.config.checks import Checker, Where
 from gateway.config.former import in_todays_words
-from gateway.config.messages import problems_of
+from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config
-from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, plain
+from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, path_text, plain
 from gateway.errors import ConfigError
 from gateway.text import printable
 
 _LONGEST = 800
 """Characters of one problem. The longest sentence of ours, with every key of the largest section, is under 500."""
+
+
+@dataclass(slots=True, frozen=True)
+class _Found:
+    """What a look at a configuration has found: what is wrong, which files cannot be used now, what an earlier release
+    took, what is good to know; and the configuration, as far as there is one, with its tree."""
+
+    problems: list[Problem]
+    files: list[Problem] = field(default_factory=list)
+    doubtful: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    config: Config | None = None
+    root: Mapping = field(default_factory=lambda: Mapping(1))
+
+    def problem(self, path: Where, text: str) -> Problem:
+        """A problem with the setting at `path`, or with the nearest above it that is in the file."""
+        return Problem(line_of(self.root, path), path_text(path), text)
 
 
 def load(path: Path, *, starting: bool = False) -> Config:
@@ -31,14 +49,15 @@ def load(path: Path, *, starting: bool = False) -> Config:
     whatever needs one says so and tries again, and what is read meanwhile is kept. Reads this file and opens those that
     it names: not for the event loop.
     """
-    config, problems, files, doubtful, _ = _check(path)
+    found = _check(path)
+    problems, doubtful = found.problems, found.doubtful
     if starting:
-        doubtful = files + doubtful
+        doubtful = found.files + doubtful
     else:
-        problems = problems + files
+        problems = problems + found.files
     for problem in () if problems else doubtful:
         print(_format(path, problem), file=sys.stderr)
-    return _good(path, config, problems)
+    return _good(path, found.config, problems)
 
 
 def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
@@ -51,14 +70,15 @@ def _good(path: Path, config: Config | None, problems: list[Problem]) -> Config:
     return config
 
 
-def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda config: []) -> int:
+def check_command(path: Path, contents: Callable[[Config], list[tuple[Where, str]]] = lambda config: []) -> int:
     """``rfid-gateway check FILE``: the problems on stderr and 2, or one line on stdout and 0, with a line for each
-    thing that is good to know. `contents` says what is wrong inside the files that the configuration names."""
-    config, problems, files, doubtful, notes = _check(path)
+    thing that is good to know. `contents` says what is wrong inside the files that the configuration names, with the
+    path of the setting, or with none where the words say in which file and line it is."""
+    found = _check(path)
     try:
-        config = _good(path, config, problems + files + doubtful)
+        config = _good(path, found.config, found.problems + found.files + found.doubtful)
         if wrong := contents(config):
-            raise ConfigError(wrong)
+            raise ConfigError([_format(path, found.problem(*it)) if it[0] else it[1] for it in wrong])
     except ConfigError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
@@ -69,22 +89,21 @@ def check_command(path: Path, contents: Callable[[Config], list[str]] = lambda c
         f"{path}: good: site {config.site}, gateway {config.gateway}, {_count(len(config.readers), 'reader')}, "
         f"{_count(antennas, 'antenna')}, {_count(len(config.zones), 'zone')}, config hash {config.digest()}"
     )
-    for note in notes:
+    for note in found.notes:
         print(_format(path, note))
     return 0
 
 
-def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], list[Problem], list[Problem]]:
-    """The configuration, what is wrong, which files cannot be used, what is doubtful, and what is good to know."""
+def _check(path: Path) -> _Found:
     text, problem = read(path)
     if problem is not None:
-        return None, [problem], [], [], []
+        return _Found([problem])
     try:
         root, problems = parse(text)
     except YamlError as error:
-        return None, [*error.earlier, error.problem], [], [], []
+        return _Found([*error.earlier, error.problem])
     if not isinstance(root, Mapping):
-        return None, [Problem(root.line, "", "must be a group of keys: start from config/example.yaml")], [], [], []
+        return _Found([Problem(root.line, "", "must be a group of keys: start from config/example.yaml")])
     problems += in_todays_words(root)
     checker = Checker(root)
     checker.structure()
@@ -95,7 +114,7 @@ def _check(path: Path) -> tuple[Config | None, list[Problem], list[Problem], lis
         problems += problems_of(error, root, Config)
     else:
         checker.values(config)
-    return config, problems + checker.problems, checker.files, checker.doubtful, checker.notes
+    return _Found(problems + checker.problems, checker.files, checker.doubtful, checker.notes, config, root)
 
 
 def read(path: Path) -> tuple[str, Problem | None]:

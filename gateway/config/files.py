@@ -24,8 +24,13 @@ SECRETS = ("password_file", "token_file", "key_file")
 """How the names of settings end whose files hold secrets."""
 
 
+_HOME = "{path} begins with ~, which only shells replace by a home: write the path in full"
+
+
 def in_the_way(path: Path, folder: bool) -> str:
     """What stands where a file of the gateway's own would be, or a folder, or nothing."""
+    if str(path).startswith("~"):
+        return _HOME.format(path=path)
     try:
         if folder:
             return "" if path.is_dir() or not path.exists() else f"{path} is no folder: write the path of one"
@@ -46,6 +51,8 @@ def unusable(path: Path) -> str:
     """Why a file cannot be used, or nothing. A systemd credential is left to the service, where alone it exists."""
     if out_of_reach(path):
         return ""
+    if str(path).startswith("~"):
+        return _HOME.format(path=path)
     try:
         if what := no_plain_file(path):
             return f"{path} {what}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.base import FORMS, HEX_PATTERN, IDENTIFIER_PATTERN
 from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text
-from gateway.text import printable
+from gateway.text import closest, printable
 
 Path = tuple[str | int, ...]
 
@@ -39,6 +38,8 @@ def problems_of(
             text, suggestion = unknown_key(str(path[-1]), known)
             if section := _empty_before(root, path, model, detail["loc"]):
                 text = f"unknown key: it belongs to `{section}`, which is empty: indent it below that"
+            elif number := _cut_by_comma(root, path):
+                text = f"a comma ends a value here: write {number}"
             problems.append(Problem(line_of(root, path), path_text(path), text))
             if suggestion is not None:
                 meant.add((*path[:-1], suggestion))
@@ -60,9 +61,8 @@ def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str | None]:
             f"and write `{key}_file: /path/to/it`",
             None,
         )
-    close = difflib.get_close_matches(key, known, n=1)
-    if close:
-        return f"unknown key: did you mean `{close[0]}`?", close[0]
+    if close := closest(key, known):
+        return f"unknown key: did you mean `{close}`?", close
     return f"unknown key: remove it, or write one of {', '.join(known)}", None
 
 
@@ -129,6 +129,17 @@ def _empty_before(root: Node, path: Path, model: type[BaseModel], loc: Path) -> 
     return ""
 
 
+def _cut_by_comma(root: Node, path: Path) -> str:
+    """The number of which a comma in braces has made the key at `path`, or nothing: ``{power: 24,5}``."""
+    node, reached = _reach(root, path[:-1], keep_last=False)
+    key = str(path[-1])
+    if not isinstance(node, Mapping) or reached != path[:-1] or not key.isdecimal():
+        return ""
+    names = list(node.values)
+    before = node.values[names[names.index(key) - 1]]
+    return f"{before.text}.{key}" if isinstance(before, Scalar) and isinstance(before.value, int) else ""
+
+
 def _say(detail: dict[str, Any], node: Node | None) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if isinstance(node, Scalar) and node.value is None and kind != "missing":
@@ -189,8 +200,8 @@ def _choice(context: dict[str, Any], node: Node | None) -> str:
     choices = re.findall(r"'([^']*)'", expected)
     if isinstance(node, Scalar) and not isinstance(node.value, str) and node.text in choices:
         return _text_wanted({}, node)
-    if isinstance(node, Scalar) and (close := difflib.get_close_matches(node.text, choices, n=1)):
-        return f"{_shown(node)} is not a choice: did you mean `{close[0]}`?"
+    if isinstance(node, Scalar) and (close := closest(node.text, choices)):
+        return f"{_shown(node)} is not a choice: did you mean `{close}`?"
     return f"{_shown(node)} is not a choice: write {' or '.join(choices) or expected}"
 
 

@@ -242,6 +242,8 @@ def _syntax_problem(error: YAMLError, text: str) -> Problem:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         for number, written in enumerate(text.splitlines()[:line], 1):
+            if "\u00a0" in written[: len(written) - len(written.lstrip())]:
+                return Problem(number, "", "a no-break space cannot be used here: indent with plain spaces")
             if written.partition(" #")[0].count('"') % 2 and not written.lstrip().startswith("#"):
                 return Problem(number, "", "a quote is opened here and not closed in this line: close it")
         if "mapping values are not allowed" in str(error.problem):

@@ -26,7 +26,7 @@ def register(commands: Any) -> None:
         commands, "where", "what", "a UID, its last digits, a batch, a product or a scanned code", "where a package is"
     )
     trail = _add(
-        commands, "trail", "what", "a UID, its last digits or a scanned code", "how a package came where it is"
+        commands, "trail", "what", "a UID, its last digits or a scanned code", "how a package came to where it is"
     )
     trail.add_argument("--before", metavar="TIME", help="only what was before this time")
     zone = _add(commands, "zone", "zone", "the zone's id", "what is in a zone, or was at a time")
@@ -37,7 +37,9 @@ def register(commands: Any) -> None:
 
 
 def _add(commands: Any, name: str, argument: str, meaning: str, purpose: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=f"ask the history {purpose}")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=f"ask the history {purpose}", description=f"Ask the history {purpose}."
+    )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     parser.add_argument("--json", action="store_true", help="the answer as JSON, as the web API gives it")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N entries")

@@ -56,10 +56,10 @@ class Notices:
         self._next = now + LOG_EVERY
         if unanswered:
             self._log.warning(
-                "the MQTT broker left events unanswered; they are sent again, more slowly",
+                "the MQTT broker left events unanswered; they are sent again",
                 unanswered=unanswered,
                 rate=_rate(outgoing),
-                remedy="look for a limit of messages per second at the broker",
+                remedy="see whether the broker hangs; if it does not, look for its limit of messages per second",
             )
             self._silences = outgoing.silences
         elif slow:

@@ -100,20 +100,26 @@ def read_settings(config: Config, will: Will | None, ask: Ask | None = None) -> 
     )
 
 
-def check_files(config: Config) -> str:
-    """Why the next connection cannot be made for what is in the password file or in those of TLS, or nothing. What
-    only the service can read is left to it. Not for the event loop."""
-    tls = config.mqtt.tls
-    named = [config.mqtt.password_file, *([tls.ca_file, tls.cert_file, tls.key_file] if tls is not None else [])]
+def check_files(config: Config) -> tuple[tuple[str, ...], str] | None:
+    """Why the next connection cannot be made for what is in the password file or in those of TLS, with the path of the
+    setting, or nothing. What only the service can read is left to it. Not for the event loop."""
+    mqtt, tls = config.mqtt, config.mqtt.tls
+    named = [mqtt.password_file, *([tls.ca_file, tls.cert_file, tls.key_file] if tls is not None else [])]
     if any(path is not None and out_of_reach(path) for path in named):
-        return ""
+        return None
     try:
-        password = read_settings(config, None).password
+        password = _read_password(mqtt)
     except LinkError as error:
-        return str(error)
+        return ("mqtt", "password_file"), str(error)
     if password is not None and len(password.splitlines()) > 1:
-        return f"the password file {config.mqtt.password_file} holds several lines: write the password alone into it"
-    return ""
+        text = f"the password file {mqtt.password_file} holds several lines: write the password alone into it"
+        return ("mqtt", "password_file"), text
+    try:
+        if tls is not None:
+            _tls_context(tls)
+    except LinkError as error:
+        return ("mqtt", "tls"), str(error)
+    return None
 
 
 def _read_password(mqtt: MqttConfig) -> str | None:

@@ -22,7 +22,10 @@ _CHUNK = 2_000
 
 def register(commands: Any) -> None:
     """Adds the subcommand to the command line."""
-    command = commands.add_parser("convert", help="turn a recording into JSON lines, or lines into a raw recording")
+    purpose = "turn a recording into JSON lines, or lines into a raw recording"
+    command = commands.add_parser(
+        "convert", help=purpose, description="Turn a recording into JSON lines, or lines into a raw recording."
+    )
     command.add_argument("source", metavar="FROM", help="a recording in either form (.gz too), or - for standard input")
     command.add_argument("target", metavar="TO", help="a file: raw if it ends in .raw, else lines (.gz too), or -")
     command.set_defaults(run=_run)

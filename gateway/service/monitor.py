@@ -154,11 +154,13 @@ class Vitals:
 
     def _worries(self) -> Iterator[str]:
         if number := self._parts.alarms.number:
-            yield f"{number} alarms are open: see the page Alarms, or ask `alarms`"
+            are_open = "alarm is open" if number == 1 else "alarms are open"
+            yield f"{number} {are_open}: see the page Alarms, or ask `alarms`"
         if why := self._parts.alarms.problem():
             yield f"the history is behind, and what is known of alarms with it: {why}"
         if number := self._parts.ledger.stats().quarantined:
-            yield f"the broker has not taken {number} events, which are kept: `rfid-gateway quarantine list`"
+            events = "1 event, which is" if number == 1 else f"{number} events, which are"
+            yield f"the broker has not taken {events} kept: `rfid-gateway quarantine list`"
         yield from self._parts.mqtt.worries()
         for config in self._parts.config.readers:
             yield from deaf(self._parts.pipeline.floor.reader_state(config.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -72,3 +73,25 @@ def test_somebody_presses_ctrl_c(command: list[str]) -> None:
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(60) == 130
         assert waiting.stderr.read() == b""
+
+
+def test_a_terminal_that_knows_only_ascii_gets_escapes() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(
+        [sys.executable, "-m", "gateway", "zone", "--help"], capture_output=True, cwd=ROOT, env=environment, check=True
+    )
+    assert b"\\u2026" in shown.stdout
+
+
+def test_reads_that_the_configuration_does_not_know_are_said_in_the_end(command: list[str], tmp_path: Path) -> None:
+    reads = tmp_path / "reads.jsonl"
+    reads.write_text(READS.replace('"r"', '"other"'))
+    done = subprocess.run([*command, str(reads)], capture_output=True, cwd=ROOT, check=True)
+    assert done.stdout == b""
+    assert b"does not name count for nothing (1): replay with the configuration of that time" in done.stderr
+
+
+def test_an_emulator_on_no_port_says_so() -> None:
+    command = [sys.executable, "-m", "gateway", "emulate", "llrp", "--port", "99999"]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (1, b"emulate llrp: cannot begin: bind(): port must be 0-65535.\n")

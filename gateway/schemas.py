@@ -1,7 +1,7 @@
 """What other programs need to know of us, generated from the code: ``python -m gateway.schemas [DIRECTORY]``.
 
-``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event and for the state of a
-reader, ``asyncapi.yaml`` for whoever talks to the gateway over MQTT, and ``openapi.json`` for whoever asks its history
+``gateway.schema.json`` for editors of the configuration, a JSON Schema for each type of event and for each retained
+state, ``asyncapi.yaml`` for whoever talks to the gateway over MQTT, and ``openapi.json`` for whoever asks its history
 over HTTP. A test compares the files under config/ with what this module makes.
 """
 
@@ -20,8 +20,9 @@ from gateway import __version__
 from gateway.config import Config
 from gateway.config import drivers as driver_registry
 from gateway.events.payloads import MODELS, Part
-from gateway.events.states import ReaderState
+from gateway.events.states import DockState, GatewayState, LedgerState, ReaderState, ZoneState
 from gateway.events.types import EVENTS
+from gateway.history.answers import OpenAlarms
 from gateway.mqtt.parts import PART
 from gateway.web.openapi import describe
 
@@ -34,8 +35,8 @@ def generate() -> dict[str, str]:
     files["openapi.json"] = _json(describe())
     for kind in MODELS:
         files[schema_file(kind)] = _json(event(kind))
-    for name, state in _STATES.items():
-        files[_state_file(name)] = _json({"$schema": _DIALECT} | TypeAdapter(state).json_schema() | {"title": name})
+    for name in _STATES:
+        files[_state_file(name)] = _json(state(name))
     files[schema_file(PART)] = _json({"$schema": _DIALECT} | Part.model_json_schema() | {"title": PART})
     return files
 
@@ -77,33 +78,43 @@ def event(kind: str) -> dict[str, Any]:
     return {"$schema": _DIALECT} | schema | {"title": kind}
 
 
+def state(name: str) -> dict[str, Any]:
+    """The schema of a retained state, by the name of its channel."""
+    schema = TypeAdapter(_STATES[name]).json_schema(mode="serialization")
+    if name == "alarms-state":  # which kind of entry of a trail they are goes without saying
+        del schema["$defs"]["Alarm"]["properties"]["entry"]
+    return {"$schema": _DIALECT} | schema | {"title": name}
+
+
 def asyncapi() -> dict[str, Any]:
     """The topics of design and code as AsyncAPI 3.0, seen from the gateway: `send` is what it publishes."""
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     kinds = {kind.split(".")[1]: kind for kind in EVENTS}
-    published = {
+    published: dict[str, tuple[str, str, str, bool | None]] = {
         name: ("send", EVENTS[kind].address(f"{{{EVENTS[kind].place}}}"), EVENTS[kind].title, False)
         for name, kind in kinds.items()
     }
     for name, (action, topic, title, retained) in (published | _TOPICS).items():
         parameters = [part[1:-1] for part in topic.split("/") if part.startswith("{")]
         message: dict[str, Any] = {"name": name, "title": title, "contentType": "application/json"}
+        messages = {name: message}
         if name in kinds:
             message["contentType"] = "application/cloudevents+json"
             message["payload"] = {"$ref": f"./{schema_file(kinds[name])}"}
+            messages["part"] = {"$ref": "#/components/messages/part"}
         elif name in _STATES:
             message["payload"] = {"$ref": f"./{_state_file(name)}"}
         channels[name] = {
             "address": f"{{root}}/v1/{{site}}/{{gateway}}/{topic}",
             "title": title,
             "parameters": {key: {"description": _PARAMETERS[key]} for key in ("root", "site", "gateway", *parameters)},
-            "messages": {name: message},
+            "messages": messages,
         }
         operations[f"{action}-{name}"] = {
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},
-            "bindings": {"mqtt": {"qos": 1, "retain": retained}},
+            "bindings": {"mqtt": {"qos": 1} | ({} if retained is None else {"retain": retained})},
         }
     operations["receive-command"]["reply"] = {
         "address": {
@@ -123,6 +134,16 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
+        "components": {
+            "messages": {
+                "part": {
+                    "name": "part",
+                    "title": "A part of an event that is too large for the broker",
+                    "contentType": "application/cloudevents+json",
+                    "payload": {"$ref": f"./{schema_file(PART)}"},
+                }
+            }
+        },
     }
 
 
@@ -146,10 +167,17 @@ _PARAMETERS = {
     "name": "The name of the command.",
 }
 
-_STATES: dict[str, Any] = {"reader-state": ReaderState}
-"""States with a schema of their own, by the name of their channel."""
+_STATES: dict[str, Any] = {
+    "gateway-state": GatewayState,
+    "ledger-state": LedgerState,
+    "alarms-state": OpenAlarms,
+    "reader-state": ReaderState,
+    "dock-state": DockState,
+    "zone-state": ZoneState,
+}
+"""The types of the retained states, by the names of their channels."""
 
-_TOPICS = {
+_TOPICS: dict[str, tuple[str, str, str, bool | None]] = {
     "gateway-state": ("send", "state/gateway", "Birth and last will of the gateway", True),
     "ledger-state": ("send", "state/ledger", "Epoch and newest sequence number of the ledger", True),
     "alarms-state": ("send", "state/alarms", "The open alarms: how many, and the newest 50", True),
@@ -158,9 +186,10 @@ _TOPICS = {
     "zone-state": ("send", "state/zone/{zone}", "How many tags are in a zone", True),
     "command": ("receive", "cmd/{name}", "A command: a JSON object; `request` names it for repetition", False),
     "result": ("send", "res/{name}", "The answer to a command: status ok, refused or error", False),
-    "ack": ("receive", "ack", "The backend has every event of `epoch` up to `sequence`", False),
+    "ack": ("receive", "ack", "The backend has every event of `epoch` up to `sequence`", None),
 }
-"""Channels beside those of events: what the gateway does there, the topic below its own, a title, whether retained."""
+"""Channels beside those of events: what the gateway does there, the topic below its own, a title, whether retained
+(None: as the sender likes)."""
 
 
 def _json(document: dict[str, Any]) -> str:

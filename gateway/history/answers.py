@@ -177,6 +177,14 @@ class Alarm(Answer):
     event: Source
 
 
+class OpenAlarms(Answer):
+    """The open alarms (``state/alarms``): how many, the newest of them, and why that is not known."""
+
+    open: int
+    alarms: list[Alarm]
+    problem: str
+
+
 class Notice(Answer):
     """One word about an alarm: it was raised (or is still so), acknowledged, or cleared."""
 

@@ -15,7 +15,7 @@ import orjson
 from gateway.clock import SECOND, rfc3339, wall
 from gateway.config import Config
 from gateway.errors import Refused
-from gateway.history.answers import Alarm, Notice, Source, Unwatched
+from gateway.history.answers import Alarm, Notice, OpenAlarms, Source, Unwatched
 from gateway.history.history import History
 from gateway.history.questions import Questions
 from gateway.ops.logs import Logger
@@ -74,8 +74,8 @@ class Alarms:
 
     def state(self) -> bytes:
         """The retained topic ``state/alarms``."""
-        alarms = [alarm.model_dump(mode="json", exclude={"entry"}) for alarm in self.open[:RETAINED]]
-        return orjson.dumps({"open": self.number, "alarms": alarms, "problem": self.problem()})
+        state = OpenAlarms(open=self.number, alarms=self.open[:RETAINED], problem=self.problem())
+        return orjson.dumps(state.model_dump(mode="json", exclude={"alarms": {"__all__": {"entry"}}}))
 
     async def run(self) -> None:
         """Follows the history until it is cancelled."""

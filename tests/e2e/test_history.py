@@ -18,6 +18,8 @@ from tests.e2e.site import BASE, config, events_of, movements
 from tests.support.history_events import rows
 from tests.support.subscriber import Subscriber
 
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+
 TAGS = 12
 
 
@@ -102,6 +104,8 @@ async def an_alarm_lives(subscriber: Subscriber, uid: str) -> None:
         assert [(alarm["kind"], alarm["subject"], alarm["state"]) for alarm in alarms] == [
             ("watch-list", subject, "raised")
         ]
+        schema = orjson.loads((CONFIG / "states" / "alarms.schema.json").read_bytes())
+        assert alarms[0].keys() == schema["$defs"]["Alarm"]["properties"].keys()
         nothing = await over_mqtt(subscriber, "alarm.acknowledge", alarm="watch-list", subject="other", by="Dana")
         assert nothing["status"] == "refused"
         noted = await over_mqtt(

@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from pydantic import TypeAdapter
 
 from gateway.errors import LinkError
+from gateway.events.states import GatewayState
 from gateway.mqtt.client import CONNECT_SECONDS, Client
 from gateway.mqtt.link import Link
 from gateway.mqtt.settings import Will, check_files, read_settings
@@ -61,6 +63,8 @@ async def test_birth_and_goodbye_are_retained(broker: Broker) -> None:
         await subscriber.until(lambda it: it.last(STATE)["status"] == "offline")
         assert subscriber.last(STATE)["reason"] == "stopped"
     assert birth["status"] == "online"
+    for state in (birth, subscriber.last(STATE)):
+        TypeAdapter(GatewayState).validate_json(orjson.dumps(state))
     assert birth.keys() == {
         "status", "time", "since", "version", "epoch", "sequence", "published", "config", "whole_config",
         "health", "reasons",

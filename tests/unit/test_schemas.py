@@ -23,7 +23,7 @@ from gateway.config.messages import models_in
 from gateway.config.yaml import Mapping, Sequence, parse, plain
 from gateway.events.envelope import COUNT, GENESIS, MOVEMENT, Fact, seal, source_of
 from gateway.events.payloads import MODELS, Part
-from gateway.events.states import ReaderState
+from gateway.events.states import DockState, ReaderState, ZoneState
 from gateway.events.types import ALARM, CLOCK_STEP, COUNT_SESSION, EVENTS, EXPECTED, HANDHELD, LOSS
 from gateway.floor import COMMANDS as FLOOR_COMMANDS
 from gateway.floor import Floor
@@ -33,6 +33,9 @@ from gateway.mqtt.parts import split
 from gateway.ops.metrics import FAMILIES
 from gateway.service.state_topics import topics
 from tests.support import debian
+from tests.support.gate_scene import at, command
+from tests.support.web_scene import HOLD, FakeGateway
+from tests.support.web_scene import load as load_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
@@ -228,6 +231,43 @@ def test_the_parts_of_a_large_event_fit_their_schema():
     assert {part.data.parts for part in read} == {len(parts)}
 
 
+def test_what_a_dock_shows_fits_its_schema():
+    """From the manifest to the verdict, with a package that must not leave and one that nobody has a line for."""
+    gateway, shown = FakeGateway(), []
+
+    def look() -> None:
+        state = orjson.dumps(gateway.gate.state("dock-1", at(gateway.now)))
+        shown.append(TypeAdapter(DockState).validate_json(state))
+
+    look()
+    gateway.manifest(load_of(4, p3=HOLD), name="0003456789", delivery="1204477")
+    look()
+    gateway.feed(command(gateway.step(), "gate.open", dock="dock-1", manifest="0003456789", by="ana"))
+    gateway.pass_out(1, 2, 3, 900)
+    look()
+    gateway.feed(command(gateway.step(), "gate.close", dock="dock-1", by="ana"))
+    gateway.wait(5)
+    look()
+    idle, waiting, loading, over = shown
+    assert idle["pending"] == []
+    assert waiting["pending"][0]["lines"] == 4
+    assert loading["session"] is not None
+    assert loading["session"]["counts"]["extra"] == 1
+    assert over["last_verdict"] is not None
+    assert over["last_verdict"]["outcome"] == "mismatch"
+
+
+def test_every_topic_and_the_parts_of_events_have_a_schema():
+    contract = YAML(typ="safe").load((CONFIG / "asyncapi.yaml").read_text())
+    messages = {name: channel["messages"][name] for name, channel in contract["channels"].items()}
+    assert {name for name, message in messages.items() if "payload" not in message} == {"command", "result", "ack"}
+    parts = {name for name, channel in contract["channels"].items() if "part" in channel["messages"]}
+    assert parts == {kind.split(".")[1] for kind in EVENTS}
+    for message in [*messages.values(), contract["components"]["messages"]["part"]]:
+        if "payload" in message:
+            json.loads((CONFIG / message["payload"]["$ref"]).read_text())
+
+
 def test_what_the_floor_says_fits_the_schemas():
     """A scene with every kind of event: a tag comes, moves, is missed and departs, with counts, alarms and losses."""
     config = Config.model_validate(
@@ -236,6 +276,7 @@ def test_what_the_floor_says_fits_the_schemas():
             "gateway": "gw",
             "presence": {"dwell": 1.0, "shortest": 2.0, "longest": 30.0},
             "zones": [{"id": "vault", "count_every": 20}, {"id": "dock", "departs_after": 10}],
+            "counts": {"plan": [{"zone": "vault"}]},
             "readers": [
                 {
                     "id": "r",
@@ -248,6 +289,7 @@ def test_what_the_floor_says_fits_the_schemas():
     floor = Floor(config)
     facts: list[Fact] = []
     states = set[str]()
+    zones: list[ZoneState] = []
     start = 1_700_000_000 * SECOND
     epc = bytes.fromhex("1A4060300048D3D006913126")
     facts += floor.feed(ReaderUp("r", start, model="R700"))
@@ -283,8 +325,11 @@ def test_what_the_floor_says_fits_the_schemas():
         if step % 50 == 0:
             state = orjson.dumps(floor.reader_state("r") | {"error": ""})
             states.add(TypeAdapter(ReaderState).validate_json(state)["status"])
+            both = [orjson.dumps(floor.zone_state(zone)) for zone in ("vault", "dock")]
+            zones += [TypeAdapter(ZoneState).validate_json(state) for state in both]
 
     assert states == {"up", "down"}
+    assert {"last_count", "count_plan", "expected"} <= {key for zone in zones for key, value in zone.items() if value}
     source = source_of(config.site, config.gateway)
     for sequence, fact in enumerate(facts, 1):
         MODELS[fact.type].model_validate_json(seal(fact, source, "epoch", sequence, GENESIS).payload)

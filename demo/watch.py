@@ -12,6 +12,7 @@ import aiomqtt
 import orjson
 
 from gateway.clock import micros, parse_rfc3339, rfc3339, wall
+from gateway.text import two_digits
 
 HOLD = 6.0
 """Seconds that a line waits for those that happened before it and are decided later, such as passes."""
@@ -107,17 +108,20 @@ def describe(event: dict[str, Any]) -> tuple[str, str]:
         case "rfid.movement.v1" if data["movement"] == "passed":
             return (
                 "passed",
-                f"{data['uid']}  {data['portal']} {data['direction']:<8}  confidence {data['confidence']:.2f}",
+                f"{data['uid']}  {data['portal']} {data['direction']:<8}  confidence {two_digits(data['confidence'])}",
             )
         case "rfid.movement.v1" if data["movement"] == "group_passed":
             return "group", f"{len(data['members'])} packages together, {data['portal']} {data['direction']}"
         case "rfid.movement.v1":
             places = " -> ".join(place for place in (data["from"], data["to"]) if place)
             reads = data["evidence"]["reads"]
-            text = f"{data['uid']}  {places:<18}  confidence {data['confidence']:.2f}, {reads} reads"
+            text = f"{data['uid']}  {places:<18}  confidence {two_digits(data['confidence'])}, {reads} reads"
             return data["movement"], text
         case "rfid.count.v1":
-            return "count", f"{event['subject']}: {data['population']} packages, confidence {data['confidence']:.2f}"
+            return (
+                "count",
+                f"{event['subject']}: {data['population']} packages, confidence {two_digits(data['confidence'])}",
+            )
         case "rfid.gate.v1":
             return "gate", f"{event['subject']}: {_gate(data)}"
         case "rfid.alarm.v1":

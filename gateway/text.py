@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -27,6 +28,11 @@ def printable(text: str, limit: int) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def two_digits(value: float) -> str:
+    """A confidence with two digits, rounded down: 1.00 is only what is certain."""
+    return f"{math.floor(value * 100 + 1e-9) / 100:.2f}"
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -26,7 +26,7 @@ from gateway.history.answers import (
     Where,
     Zone,
 )
-from gateway.text import printable
+from gateway.text import printable, two_digits
 
 _WORDS = {
     "arrived": "arrived in",
@@ -87,7 +87,7 @@ def _here(stay: Stay | None) -> str:
         return f"away since {since}, last in {stay.before}  {_source(stay.event)}"
     if stay.state == "unseen":
         return f"probably in {stay.zone}, but not seen since {clock(stay.evidence.last)}  {_source(stay.event)}"
-    return f"in {stay.zone} since {since}, confidence {stay.confidence:.2f}  {_source(stay.event)}"
+    return f"in {stay.zone} since {since}, confidence {two_digits(stay.confidence)}  {_source(stay.event)}"
 
 
 def _trail(answer: Trail) -> Iterator[str]:
@@ -126,13 +126,13 @@ def _entry(entry: Entry) -> str:
             portal += " (overtaken by the next)" if entry.overtaken else ""
             proof = entry.evidence
             return (
-                f"{_WORDS.get(entry.movement, entry.movement)} {place}{portal}, confidence {entry.confidence:.2f}: "
-                f"{proof.reads} reads by {', '.join(proof.antennas)}, {proof.strongest_rssi:g} {proof.rssi_unit} at "
-                f"best  {_source(entry.event)}"
+                f"{_WORDS.get(entry.movement, entry.movement)} {place}{portal}, "
+                f"confidence {two_digits(entry.confidence)}: {proof.reads} reads by {', '.join(proof.antennas)}, "
+                f"{proof.strongest_rssi:g} {proof.rssi_unit} at best  {_source(entry.event)}"
             )
         case Pass():
             return (
-                f"passed {entry.portal}: {entry.direction}, confidence {entry.confidence:.2f}, "
+                f"passed {entry.portal}: {entry.direction}, confidence {two_digits(entry.confidence)}, "
                 f"{entry.evidence.reads} reads  {_source(entry.event)}"
             )
         case GateDecision(kind="destroyed"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gateway.text import two_digits
 from gateway.web.templates import render
 from gateway.web.whole_answers import cut, oldest
 from gateway.web.wording import alarm_name
@@ -139,7 +140,7 @@ def _decision(entry: Values) -> tuple[str, str]:
 def _evidence(entry: Values) -> str:
     proof = entry["evidence"]
     return (
-        f"confidence {entry['confidence']:.2f} · {proof['reads']} reads by {', '.join(proof['antennas'])}, "
+        f"confidence {two_digits(entry['confidence'])} · {proof['reads']} reads by {', '.join(proof['antennas'])}, "
         f"{proof['strongest_rssi']:g} {proof['rssi_unit']} at best"
     )
 

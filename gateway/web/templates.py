@@ -11,6 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gateway.text import two_digits
 from gateway.web.wording import alarm_name, clock, number, quantity
 
 _ENVIRONMENT = Environment(
@@ -22,6 +23,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.filters |= {"clock": clock, "quantity": quantity, "query": lambda text: quote(str(text), safe="")}
+_ENVIRONMENT.filters["confidence"] = two_digits
 _ENVIRONMENT.globals |= {"number": number, "alarm_name": alarm_name}
 _ENVIRONMENT.globals["icon"] = vars(_ENVIRONMENT.get_template("icons.html").module)["icon"]
 

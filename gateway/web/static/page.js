@@ -37,7 +37,8 @@ function startTheme() {
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const timeStyle = time.closest(".trail") ? "medium" : "short"; // with seconds where much happens in a minute
+    time.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle });
   }
 }
 
@@ -124,7 +125,10 @@ function notLive() {
   announce();
 }
 
+// Until the first word comes, nobody knows how old the page is: it has no colours yet, as it is sent.
 function connect() {
+  clearTimeout(silence);
+  silence = setTimeout(notLive, SILENCE);
   stream = new EventSource(`/events?view=${encodeURIComponent(body.dataset.view)}`);
   stream.addEventListener("hello", (event) => {
     if (JSON.parse(event.data).build !== body.dataset.build) location.reload();
@@ -255,6 +259,5 @@ if (body.dataset.view) {
     if (event.target.matches("form[data-scan]")) scan(event);
   });
   setInterval(watchSilence, 1000);
-  announce();
   connect();
 }

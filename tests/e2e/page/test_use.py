@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 
@@ -189,6 +190,36 @@ async def test_a_server_that_is_silent_is_noticed(page, gateway):
         await page.evaluate("stream.close()")  # as a connection that died without a word
         await page.clock.fast_forward(9500)
         await expect(page.locator("#offline")).to_be_visible()
+
+
+async def test_without_javascript_it_has_no_colours_and_says_why(browser, gateway):
+    begin(gateway)
+    gateway.pass_out(1)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    async with served(gateway) as server:
+        await page.goto(url(server))
+        await expect(page.locator("noscript .offline")).to_contain_text("This browser runs no JavaScript")
+        await expect(page.locator(".state")).to_have_css("background-image", re.compile("repeating-linear-gradient"))
+    await context.close()
+
+
+async def test_a_stream_that_never_begins_is_not_taken_for_a_live_page(page, gateway):
+    await page.clock.install()
+    waiting = asyncio.Event()
+
+    async def never(route):
+        await waiting.wait()
+        await route.abort()
+
+    await page.route("**/events*", never)
+    async with served(gateway) as server:
+        await page.goto(url(server))
+        await expect(page.locator("body")).to_have_class("stale")
+        await expect(page.locator("#offline")).to_be_hidden()
+        await page.clock.fast_forward(9500)
+        await expect(page.locator("#offline")).to_be_visible()
+        waiting.set()
 
 
 # ---- who acts

@@ -290,9 +290,10 @@ class Intake:
                 self._suspects.answered(topic)
             return result
 
-    def cut(self, blame: bool) -> None:
-        """The connection has ended. `blame`: the broker ended it, and something from here may have been the cause."""
-        self.subscriptions.cut(blame)
+    def cut(self, blame: bool) -> bool:
+        """The connection has ended; whether it was at an answer or a subscription alone. `blame`: the broker ended it,
+        and something from here may have been the cause."""
+        found = self.subscriptions.cut(blame)
         topic = self._suspects.cut(blame, loop_time())
         if topic is not None:
             self._log.error(
@@ -300,6 +301,7 @@ class Intake:
                 "check its access rules and the response topic",
                 topic=topic,
             )
+        return found or self._suspects.found
 
     def _undelivered(self, name: str, topic: str, reason: str) -> None:
         self._stats.answers_undelivered += 1

@@ -203,7 +203,7 @@ class Pace:
         self._highest = (window, max(self.rate, CEILING * known))
 
     def explained(self) -> None:
-        """One event was found at which connections end."""
+        """One message was found at which connections end."""
         self._ends = 0
         self._suspects.clear()
 

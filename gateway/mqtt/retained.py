@@ -160,16 +160,21 @@ class Board:
             if topic in self._payloads:
                 await self._publish_burst(connection, [topic])
 
-    def cut(self, blame: bool) -> None:
-        """The connection has ended. `blame`: the broker ended it, and a state may have been the cause."""
+    def cut(self, blame: bool) -> bool:
+        """The connection has ended; whether it was at a state alone. `blame`: the broker ended it, and a state may have
+        been the cause."""
         if self._clearing and blame and self._elsewhere:
             first = next(iter(self._elsewhere))
             del self._elsewhere[first]
             self._leave_elsewhere(first, "it ended the connection there")
         self._clearing = False
         topic = self._suspects.cut(blame, asyncio.get_running_loop().time())
-        if topic is None:
-            return
+        if topic is not None:
+            self._leave_out(topic)
+        return self._suspects.found
+
+    def _leave_out(self, topic: str) -> None:
+        """Connections end at the state `topic`: it is the retain flag, or the state, which is left out then."""
         if self._retain and not self._retained:
             self._retain = False
             self._suspects.forgive()

@@ -157,8 +157,9 @@ class MqttService:
             await self._work(connection)
         finally:
             blame = connection.ended.blames_a_message
-            self.board.cut(blame)
-            self._intake.cut(blame)
+            found = self.board.cut(blame), self._intake.cut(blame)
+            if any(found):
+                self._publisher.outgoing.pace.explained()  # it was no event
 
     async def _open(self, connection: Connection) -> None:
         # Commands first: whoever sees the gateway come online may send some.

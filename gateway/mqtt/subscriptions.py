@@ -68,8 +68,9 @@ class Subscriptions:
                 await self._ask_for_missing(connection)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def cut(self, blame: bool) -> None:
-        """The connection has ended. `blame`: the broker ended it, and a subscription may have been the cause."""
+    def cut(self, blame: bool) -> bool:
+        """The connection has ended; whether it was at a subscription alone. `blame`: the broker ended it, and a
+        subscription may have been the cause."""
         topic = self._suspects.cut(blame, loop_time())
         if topic is not None:
             self._log.error(
@@ -77,6 +78,7 @@ class Subscriptions:
                 "check its access rules",
                 topic=topic,
             )
+        return self._suspects.found
 
     async def _ask_for_missing(self, connection: Connection) -> None:
         for topic in [topic for topic in self._suspects.names if topic in self._missing]:

@@ -30,6 +30,7 @@ class Suspects:
         self._deaths: Counter[str] = Counter()
         self._left_out: dict[str, float] = {}
         self._streak = 0  # names left out since one was answered
+        self.found = False  # the last connection ended at one name alone
 
     @property
     def names(self) -> list[str]:
@@ -80,6 +81,7 @@ class Suspects:
     def cut(self, blame: bool, now: float) -> str | None:
         """The connection has ended; returns the name that is left out for it. `blame`: the broker ended it."""
         awaited, self._awaited = list(self._awaited), {}
+        self.found = False
         if not blame or not awaited:
             return None
         if len(awaited) > 1 or awaited[0] not in self._suspects:
@@ -87,6 +89,7 @@ class Suspects:
             return None
         name = awaited[0]
         self._deaths[name] += 1
+        self.found = True
         if self._deaths[name] < DEADLY and not self._streak:
             return None
         self._streak += 1

@@ -152,12 +152,15 @@ async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_ac
     def puback(topic: str, payload: bytes) -> int:
         return CLOSE if "/res/" in topic else 0
 
-    async with (
-        odd_broker(puback=puback, greeting=command(version)) as broker,
-        service(broker.port, twenty(), handler=done, version=version, commands=["count"]) as mqtt,
-    ):
-        await until(lambda: 7 in broker.acknowledged)
-        assert await mqtt.drain(60)
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            odd_broker(puback=puback, greeting=command(version)) as broker,
+            service(broker.port, twenty(), handler=done, version=version, commands=["count"]) as mqtt,
+        ):
+            await until(lambda: 7 in broker.acknowledged)
+            assert await mqtt.drain(60)
+    slowed = [entry for entry in logs if entry["event"].startswith("events are sent more slowly")]
+    assert slowed == [], "it was no event"
     assert numbers(broker.on("events/")) == list(range(1, 21))
 
 

@@ -98,6 +98,7 @@ class FakeMqtt:
         self.stats = MqttStats(connected=True)
         self.board = Board("base/", 1.0, structlog.get_logger(), self.stats)
         self.running, self.connected = False, True
+        self.worried: list[str] = []
 
     def configured(self, config: Config) -> None:
         """What the retained state of the gateway would say."""
@@ -107,8 +108,8 @@ class FakeMqtt:
         """How the gateway is: told to nobody."""
 
     def worries(self) -> list[str]:
-        """What the broker does not take: nothing."""
-        return []
+        """What the broker does not take."""
+        return self.worried
 
     def wake(self) -> None:
         """There are events: nobody sends them."""

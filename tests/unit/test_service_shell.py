@@ -321,10 +321,12 @@ async def test_health_and_metrics_are_of_the_parts_as_they_are(site: Site, monke
     assert [(figures.reader, figures.up) for figures in shown.readers] == [("r1", True), ("r2", True)]
     assert vitals.health.report()[0] == 200
     site.mqtt.connected = False
+    site.mqtt.worried.append("the MQTT broker does not let the gateway subscribe")
     site.alarms.number = 2
     site.alarms.losses = lambda now, within: ["reads of r1 lost"]
     worries = orjson.dumps(vitals.health.report()[1]).decode()
     assert "not connected" in worries
+    assert "does not let the gateway subscribe" in worries
     assert "2 alarms are open" in worries
     assert "reads of r1 lost" in worries
     monkeypatch.setattr(type(site.ledger), "room", False)

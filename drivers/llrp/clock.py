@@ -57,6 +57,7 @@ class ReaderTime:
         self._mode = mode
         self._stamps = Stamps.NONE
         self._on_reports: Stamps | None = None
+        self._of_events: dict[Stamps, int] = {}  # offsets as the last event of each kind showed them
         self._measured = 0
         self._lag: int | None = None
         self._window_end = 0
@@ -67,17 +68,24 @@ class ReaderTime:
     def offset(self, stamps: Stamps, newest: int, arrival: int) -> int:
         """What to add to the times of rows that arrived at `arrival`; `newest` is the last of them.
 
-        Rows without a time have 0 there. A kind of time that was not measured yet is taken for what it most likely is.
+        Rows without a time have 0 there. A kind of time that reports have not is as events showed it, and what it most
+        likely is where they have it neither.
         """
         if stamps is Stamps.NONE or self._mode == "arrival":
             return arrival
         if stamps is self._stamps:
             return self.reading.offset
-        return 0 if stamps is Stamps.UTC else arrival - newest
+        known = self._of_events.get(stamps)
+        if known is None:
+            return 0 if stamps is Stamps.UTC else arrival - newest
+        return 0 if stamps is Stamps.UTC and (self._mode == "trust" or abs(known) < SYNCED_WITHIN) else known
 
     def event(self, stamps: Stamps, stamp: int, arrival: int) -> bool:
         """An event (the greeting is one) stamped `stamp` arrived at `arrival`."""
-        if self._mode == "arrival" or stamps is Stamps.NONE or self._on_reports not in (None, stamps):
+        if self._mode == "arrival" or stamps is Stamps.NONE:
+            return False
+        self._of_events[stamps] = arrival - stamp
+        if self._on_reports not in (None, stamps):
             return False
         return self._sample(stamps, stamp, arrival)
 

@@ -11,6 +11,7 @@ from drivers.api import Log
 from drivers.llrp.protocol.codec import Message
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.protocol.tables import enum_name
+from drivers.sparse_log import SparseLog
 
 MAX_WAITING = 64
 """Commands that may wait. More means that somebody switches outputs faster than the reader answers."""
@@ -50,7 +51,7 @@ class Commands:
     def __init__(self, send: Callable[[Element, int, int | None], None], peer: str, log: Log) -> None:
         self._send = send
         self._peer = peer
-        self._log = log
+        self._log = SparseLog(log)
         self._ids = count(1)
         self._waiting: deque[Command] = deque()
         self._abandoned: dict[int, str] = {}  # given up on while the connection lives: what would answer each
@@ -105,7 +106,7 @@ class Commands:
             self._settle(waiting, refusal, message.body, at)
         elif message.id not in self._abandoned:
             self._stray_error = f"; before that it sent an ERROR_MESSAGE with message id {message.id}: {refusal}"
-            self._log.warning("error message from the reader", id=message.id, reason=str(refusal))
+            self._log.warning("error message from the reader", about="", id=message.id, reason=str(refusal))
 
     def give_up(self, at: float) -> None:
         """No answer came to the command in flight and that counts as a refusal; a late one will be ignored."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from drivers.api import AntennaStatus, ClockQuality, InputChange, Item, ReaderCondition, ReaderLoss
-from drivers.llrp.clock import LATEST, Reading, Stamps
+from drivers.llrp.clock import LATEST, ReaderTime, Stamps
 from drivers.llrp.commands import text
 from drivers.llrp.protocol.element import Element
 
@@ -48,10 +48,10 @@ def attempt_refused(status: int) -> str:
     return f"the reader refuses the connection (connection attempt status {status})"
 
 
-def when_of(stamps: Stamps, stamp: int, reading: Reading, arrival: int, last_read: int | None) -> When:
+def when_of(stamps: Stamps, stamp: int, time: ReaderTime, arrival: int, last_read: int | None) -> When:
     """The time of an event that the reader stamped `stamp` and that arrived at `arrival`."""
-    is_timed = stamps is not Stamps.NONE and reading.quality is not ClockQuality.ARRIVAL
-    return When(stamp + reading.offset if is_timed else arrival, arrival, last_read)
+    is_timed = stamps is not Stamps.NONE and time.reading.quality is not ClockQuality.ARRIVAL
+    return When(stamp + time.offset(stamps, stamp, arrival) if is_timed else arrival, arrival, last_read)
 
 
 def translate(reader: str, data: Element, when: When) -> list[Item]:

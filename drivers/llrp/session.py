@@ -38,6 +38,7 @@ from drivers.llrp.rospec import build_config_request, build_output
 from drivers.llrp.running import Running
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import ALL, EVENTS_AND_REPORTS, STEPS, VERSION_1_1, VERSION_SILENCE, Setup, State
+from drivers.sparse_log import SparseLog
 
 _STARTED = 0
 
@@ -53,7 +54,7 @@ class Session:
         self._settings = settings
         self._memory = memory
         self._peer = peer
-        self._log = context.log
+        self._log = SparseLog(context.log)
         self._reader = context.reader
         self._outgoing: list[bytes] = []
         self._at = 0.0
@@ -88,7 +89,7 @@ class Session:
             self._owed.answered()
             self._commands.answer(message, at)
         else:
-            self._log.debug("message ignored", message=message.name)
+            self._context.log.debug("message ignored", message=message.name)
 
     def reported(self, stamps: Stamps, newest: int, now: int, at: float) -> int:
         """Rows came; the last has the time `newest` by the reader's clock. Returns the offset of their times."""
@@ -325,7 +326,7 @@ class Session:
             return
         if self.state is State.READING and self.time.event(stamps, stamp, self._now):
             self._tell_clock()
-        when = events.when_of(stamps, stamp, self.time.reading, self._now, self._memory.last_read)
+        when = events.when_of(stamps, stamp, self.time, self._now, self._memory.last_read)
         for item in events.translate(self._reader, data, when):
             if isinstance(item, ReaderCondition):
                 self._condition(item)
@@ -339,7 +340,7 @@ class Session:
     def _condition(self, item: ReaderCondition) -> None:
         """A warning that nobody takes back: it is over when it is not heard again for a while."""
         if self.is_up and self._conditions.began(item):
-            self._log.warning("reader condition", condition=item.condition, detail=item.detail)
+            self._log.warning("reader condition", about=item.condition, condition=item.condition, detail=item.detail)
             self._emit(item)
 
     def _attempt(self, status: int, stamps: Stamps, stamp: int) -> None:

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 
-from drivers.api import Antenna, DriverError, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
+from drivers.api import Antenna, DriverError, InputChange, ReaderAlive, ReaderCondition, ReaderDown, ReaderUp
 from drivers.comprehension import PATIENCE
 from drivers.llrp.announce import FOREIGN_ACCESS, FOREIGN_ACCESS_SPEC, FOREIGN_ROSPEC, SETTINGS_REFUSED
+from drivers.llrp.clock import Stamps
 from drivers.llrp.protocol.codec import Message, decode_tolerant, encode
 from drivers.llrp.protocol.element import E, Element
 from drivers.llrp.setup import State
 from tests.support.claims import some
-from tests.support.llrp_bench import HOLDS, OK, Bench, failed
+from tests.support.llrp_bench import HOLDS, OK, SECOND, T0, Bench, event, failed
 
 
 def hear_odd(bench: Bench, message: Message, tail: bytes = b"", cut: int = 0) -> None:
@@ -509,3 +511,40 @@ def refuse_to_start(bench: Bench) -> None:
             bench.refuse(101)
         else:
             bench.answer()
+
+
+@pytest.mark.parametrize("of_reports", [Stamps.UTC, Stamps.UPTIME])
+def test_events_may_have_another_kind_of_time_than_reports(of_reports: Stamps) -> None:
+    """Each kind is read by what is known of it: an event is never of 1970, nor of a century that has not begun."""
+    bench = Bench(settings={"inputs": [{"port": 1}]})
+    behind = 3_600 * SECOND  # the reader's UTC
+
+    def stamp(kind: Stamps) -> dict[str, int]:
+        return {"utc": bench.now - behind} if kind is Stamps.UTC else {"uptime": bench.now - T0 + 77 * SECOND}
+
+    of_events = Stamps.UPTIME if of_reports is Stamps.UTC else Stamps.UTC
+    bench.greet(**stamp(of_events))
+    bench.set_up()
+    for state in (True, False):
+        bench.wait(1)
+        (time,) = stamp(of_reports).values()
+        bench.session.reported(of_reports, time, bench.now, bench.at)
+        bench.hear(event(E("GPIEvent", GPIPortNumber=1, GPIEvent=state), **stamp(of_events)))
+        (change,) = bench.take(InputChange)
+        assert abs(change.t - bench.now) < SECOND
+
+
+@pytest.mark.parametrize("what", ["answers", "errors", "exceptions"])
+def test_what_a_reader_says_wrongly_for_ever_does_not_fill_the_log(what: str) -> None:
+    bench = Bench(settings={"report_every": 10})
+    bench.set_up()
+    with structlog.testing.capture_logs() as lines:
+        for number in range(200):
+            bench.wait(1)
+            bench.hear(Message("KEEPALIVE", 1, E("KEEPALIVE")))
+            bench.answer(identity=0 if what == "answers" else None)
+            if what == "errors":
+                bench.hear(Message("ERROR_MESSAGE", 99, E("ERROR_MESSAGE", failed(100, f"reason {number}"))))
+            elif what == "exceptions":
+                bench.hear(event(E("ReaderExceptionEvent", Message=f"exception {number}")))
+    assert 1 <= len([line for line in lines if line["log_level"] != "debug"]) < 10

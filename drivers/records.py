@@ -37,11 +37,11 @@ class RecordFormat:
     """Where the columns of a read are in a record of `size` bytes. Formats that say the same are one object.
 
     `key` is the format as text, for files. `absent` are the columns that it has not; `phase` whether rows have all
-    eight columns.
+    eight columns. `antenna_at` is the first byte of the antenna and how many bytes it has.
     """
 
-    __slots__ = ("__weakref__", "_count_at", "_pick", "_struct", "_time", "absent", "columns", "fields", "key", "phase",
-                 "size")  # fmt: skip
+    __slots__ = ("__weakref__", "_count_at", "_pick", "_struct", "_time", "absent", "antenna_at", "columns", "fields",
+                 "key", "phase", "size")  # fmt: skip
     _known: ClassVar[WeakValueDictionary[bytes, RecordFormat]] = WeakValueDictionary()
 
     def __new__(cls, size: int, fields: Sequence[Field]) -> RecordFormat:
@@ -86,9 +86,8 @@ class RecordFormat:
         order = [*names, *self.absent]
         self._struct = struct.Struct(f"{form}{size - at}x")
         self._pick = itemgetter(*map(order.index, self.columns)) if tuple(order) != self.columns else None
-        self._count_at = next(
-            ((offset, struct.calcsize(code)) for name, offset, code in fields if name == "count"), None
-        )
+        places = {name: (offset, struct.calcsize(code)) for name, offset, code in fields}
+        self.antenna_at, self._count_at = places.get("antenna"), places.get("count")
         self._time = next(
             ((offset, struct.Struct(f">{code}")) for name, offset, code in fields if name == "time"), None
         )
@@ -158,6 +157,17 @@ class Records(Sequence[Row]):
     def __getitem__(self, at: slice) -> list[Row]: ...
     def __getitem__(self, at: int | slice) -> Row | list[Row]:
         return self.rows[at]
+
+    @property
+    def lacks_antenna(self) -> bool:
+        """Whether some of the records name no antenna, or antenna 0; no rows are made for that."""
+        place = self.format.antenna_at
+        if place is None:
+            return True
+        at, size = place
+        if 0 not in self.body[at + size - 1 :: self.format.size]:
+            return False
+        return any(not any(self.body[start : start + size]) for start in range(at, len(self.body), self.format.size))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self.rows == list(other)

@@ -21,6 +21,7 @@ from drivers.llrp.reports.decoder import DecodedReport, ReportDecoder
 from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import State
+from drivers.records import Records
 
 RO_ACCESS_REPORT = 61
 _ANTENNA = itemgetter(1)
@@ -202,8 +203,9 @@ class LlrpProtocol(asyncio.Protocol):
         rows = report.rows
         if clock is Stamps.NONE and report.clock != "none":  # it sends times although it was told not to, or odd ones
             rows = [(*row[:4], 0, *row[5:]) for row in rows]
-        if self._only_antenna and not all(map(_ANTENNA, rows)):
-            rows = [row if row[1] else (row[0], self._only_antenna, *row[2:]) for row in rows]
+        only = self._only_antenna
+        if only and (rows.lacks_antenna if type(rows) is Records else not all(map(_ANTENNA, rows))):
+            rows = [row if row[1] else (row[0], only, *row[2:]) for row in rows]
         return rows
 
     def _keep_early(self, batch: Batch, clock: Stamps, newest: int) -> None:

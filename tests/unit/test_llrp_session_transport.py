@@ -29,6 +29,7 @@ from drivers.llrp.session import Session
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.transport import MAX_UNSENT, LlrpProtocol
 from drivers.polls import LONGEST
+from drivers.records import Records
 from tests.support.claims import some
 from tests.support.llrp_bench import OK, T0, event
 
@@ -385,4 +386,16 @@ async def test_reads_stamped_on_arrival_say_when_the_last_of_them_was_made() -> 
     wire.read()
     wire.protocol.data_received(report([1], t=T0 - 10_000_000))
     assert wire.memory.last_read == T0
+    wire.protocol.fail(DriverError("enough"))
+
+
+async def test_reads_of_a_reader_with_one_antenna_stay_its_bytes() -> None:
+    wire = Wire()
+    wire.read()
+    for _ in range(2):  # the layout of the first is learned
+        wire.protocol.data_received(report(range(1, 50)))
+    _, batch = wire.items
+    assert isinstance(batch, Batch)
+    assert isinstance(batch.rows, Records)
+    assert batch.rows._rows is None, "nobody has asked for rows yet"
     wire.protocol.fail(DriverError("enough"))

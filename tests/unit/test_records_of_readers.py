@@ -6,6 +6,8 @@ import pickle
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.records import DEFAULTS, MAX_SIZE, RecordFormat, Records
 
@@ -66,3 +68,18 @@ def test_a_format_is_one_object_and_its_key_makes_it_again() -> None:
 def test_a_key_that_is_no_format_is_refused(key: bytes) -> None:
     with pytest.raises(ValueError, match="record"):
         RecordFormat.from_key(key)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 255, 256, 257, 65_280]), min_size=1, max_size=8), st.sampled_from("HB"))
+def test_whether_a_record_names_no_antenna_is_seen_without_making_rows(antennas: list[int], code: str) -> None:
+    antennas = [antenna if code == "H" else antenna & 0xFF for antenna in antennas]
+    format = RecordFormat(16, [("epc", 4, "12s"), ("antenna", 1, code)])
+    size = struct.calcsize(f">{code}")
+    body = b"".join(b"\0" + antenna.to_bytes(size, "big") + bytes(15 - size) for antenna in antennas)
+    records = Records(format, body)
+    assert records.lacks_antenna is (0 in antennas)
+    assert records._rows is None
+
+
+def test_records_that_have_no_antenna_lack_it() -> None:
+    assert Records(RecordFormat(12, [("epc", 0, "12s")]), bytes(12)).lacks_antenna

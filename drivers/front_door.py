@@ -113,6 +113,11 @@ class FrontDoor:
             sock.setblocking(False)
         self._watch()
 
+    def renew(self, tls: ssl.SSLContext | None) -> None:
+        """Whoever comes from now on gets TLS as in `tls`: the files that it was loaded from may be new."""
+        if self._tls is not None and tls is not None:
+            self._tls = tls
+
     def close(self) -> None:
         """Closes the sockets and whatever has not proved itself."""
         self._rest()

@@ -82,9 +82,10 @@ class Listener:
         self.refusals = SparseLog(self.log)
 
     async def open(self, tls: ssl.SSLContext | None) -> None:
-        """Listens, if it does not yet. Raises DriverError when the address cannot be had."""
+        """Listens; where it does already, with `tls` as it is now. Raises DriverError where it cannot."""
         async with self._opening:
             if self._door is not None:
+                self._door.renew(tls)
                 return
             try:
                 sockets = await listening(self.host, self.port, BACKLOG)

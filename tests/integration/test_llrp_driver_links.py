@@ -365,6 +365,24 @@ async def test_a_reader_that_calls_over_tls(files: Certificates) -> None:
         await rig.until(lambda: len(set(rig.epcs)) == 5, "all tags")
 
 
+async def test_a_certificate_that_was_renewed_counts_on_a_port_that_readers_share(tmp_path: Path) -> None:
+    """The port stays open for the one while the other begins anew."""
+    certificates.make(tmp_path / "ours")
+    tls = {"cert_file": str(tmp_path / "ours" / "server.crt"), "key_file": str(tmp_path / "ours" / "server.key")}
+    port = free_port()
+    async with listening(port, peer="127.0.0.2", tls=tls).running():
+        _, writer = await _open_when_listening(port)
+        writer.close()
+        files = certificates.make(tmp_path / "ours")
+        outside = ssl.create_default_context(cafile=files.file("ca.crt"))
+        async with (
+            listening(port, peer="127.0.0.1", tls=tls).running() as rig,
+            forwarding(port, outside=outside) as front,
+            LlrpEmulator(population(5, rate=100), call=("127.0.0.1", front)),
+        ):
+            await rig.up()
+
+
 # Somebody else's reader
 
 

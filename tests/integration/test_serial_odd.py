@@ -9,7 +9,17 @@ from typing import TypeAlias
 
 import pytest
 
-from drivers.api import AntennaStatus, Batch, ClockQuality, DriverError, DriverFactory, Item, ReaderAlive, ReaderClock
+from drivers.api import (
+    AntennaStatus,
+    Batch,
+    ClockQuality,
+    DriverError,
+    DriverFactory,
+    Item,
+    ReaderAlive,
+    ReaderClock,
+    ReaderCondition,
+)
 from drivers.serial import m100, mercury, r2000, uhf288
 from drivers.serial.framing import Framer, Framing
 from drivers.serial.m100 import frames as m1
@@ -290,6 +300,44 @@ async def test_r2000_readers_are_asked_for_the_rounds_that_they_know(answer, ant
         if not any(frame[3] == r2.Cmd.SET_TEMPORARY_POWER for frame in reader.heard):
             pytest.fail("the power is set")
         assert not any(frame[3] == r2.Cmd.SET_POWER for frame in some(reader.heard)), "it has that power already"
+
+
+SIDE_QUESTIONS = [
+    pytest.param(
+        r2000.FACTORY, r2.R2000Framing(host=True), a0(r2.Cmd.SESSION), 3, r2.Cmd.GET_INPUTS, id="r2000 inputs"
+    ),
+    pytest.param(r2000.FACTORY, r2.R2000Framing(host=True), a0(r2.Cmd.SESSION), 3, r2.Cmd.TEMPERATURE, id="r2000 heat"),
+    pytest.param(
+        r2000.FACTORY, r2.R2000Framing(host=True), a0(r2.Cmd.SESSION), 3, r2.Cmd.RETURN_LOSS, id="r2000 match"
+    ),
+    pytest.param(uhf288.FACTORY, uf.Uhf288Framing(host=True), uhf(0x86), 2, uf.Cmd.GET_PINS, id="uhf288 inputs"),
+]
+
+
+@pytest.mark.parametrize(("factory", "framing", "answer", "place", "question"), SIDE_QUESTIONS)
+async def test_what_a_reader_leaves_unanswered_beside_its_reads_is_asked_no_more(
+    factory, framing, answer, place, question, monkeypatch
+):
+    """Waiting for it would cost reading time for ever. Inputs that are not told are no secret."""
+    monkeypatch.setattr("drivers.serial.r2000.session.CHECK_EVERY", 10_000)
+    monkeypatch.setattr("drivers.serial.r2000.session.MEASURING", 0.05)
+    reader = OddReader(framing, lambda frame: [] if frame[place] == question else answer(frame))
+    async with talking(factory, reader, inputs=[1], input_poll=0.02, reply_timeout=0.05) as talk:
+        await talk.until(lambda: sum(frame[place] == question for frame in reader.heard) >= 5, 60)
+        asked, heard = 0, 0
+
+        def no_more() -> bool:
+            """Not in the last hundred commands."""
+            nonlocal asked, heard
+            now = sum(frame[place] == question for frame in reader.heard)
+            if now != asked:
+                asked, heard = now, len(reader.heard)
+            return len(reader.heard) > heard + 100
+
+        await talk.until(no_more, 60)
+        told = {item.condition for item in talk.of(ReaderCondition)}
+        assert told == ({"settings-refused"} if question in (r2.Cmd.GET_INPUTS, uf.Cmd.GET_PINS) else set())
+        assert not talk.failures
 
 
 # M100

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from drivers.api import DriverContext, DriverError
+from drivers.serial.extras import Extras
 from drivers.serial.link import Link
 from drivers.serial.r2000.buffer import is_record, read_record
 from drivers.serial.r2000.frames import (
@@ -44,6 +45,10 @@ SILENT_ROUNDS = 3
 """Rounds without an end after which a reader is taken not to know them; a damaged answer costs one."""
 ONE_ROUND = b"\x01"
 MAX_PORT = 16
+MEASURING = 1.0
+"""Seconds that measuring the return loss of an antenna may take."""
+INPUTS, TEMPERATURE, RETURN_LOSS = "its inputs", "its temperature", "the return loss of its antennas"
+MOST_MISSES = {INPUTS: 20, TEMPERATURE: 5, RETURN_LOSS: 5}
 HARMLESS: frozenset[int] = frozenset({Code.NO_ANTENNA, Code.INVENTORY, Code.NO_TAG})
 
 
@@ -81,6 +86,7 @@ class R2000Session(Session[R2000Settings]):
         self._checked_at = self.steady() - CHECK_EVERY
         self._inputs_at = 0.0
         self._probe = 33
+        self._extras = Extras(self._given_up)
 
     def _may_switch_fast(self) -> bool:
         """The reports of fast switching name one of four ports, and what readers with more do is not settled."""
@@ -333,25 +339,38 @@ class R2000Session(Session[R2000Settings]):
         """Temperature, and how much of the power each antenna sends back."""
         self._checked_at = self.steady()
         hold = 3 * CHECK_EVERY
-        frame = await self.exchange(frame_of(self._address, Cmd.TEMPERATURE), self._is(Cmd.TEMPERATURE))
+        frame = await self._extra(TEMPERATURE, Cmd.TEMPERATURE)
         now = self.context.now()
         if frame is not None and len(frame) == 7:
             degrees = frame[5] if frame[4] else -frame[5]
             if degrees >= self.settings.max_temperature:
                 self.condition(HOT, now, f"the reader is at {degrees} degrees Celsius", hold)
         for port in self.ports:
-            if not await self._use(port):
+            if not self._extras.wanted(RETURN_LOSS) or not await self._use(port):
                 continue
-            request = frame_of(self._address, Cmd.RETURN_LOSS, bytes([self._probe]))
-            frame = await self.exchange(request, self._is(Cmd.RETURN_LOSS), patience=1.0)
+            frame = await self._extra(RETURN_LOSS, Cmd.RETURN_LOSS, bytes([self._probe]), patience=MEASURING)
             if frame is None or len(frame) != 6 or frame[4] >= 0x40:
                 continue  # the measurement failed, or this firmware has none
             if frame[4] < self.settings.min_return_loss:
                 detail = f"antenna {port} has a return loss of {frame[4]} dB; check antenna and cable"
                 self.condition(BAD_MATCH, self.context.now(), detail, hold)
 
+    async def _extra(self, what: str, cmd: Cmd, data: bytes = b"", *, patience: float | None = None) -> bytes | None:
+        """The answer to what is asked beside the reading; None without one, and where it is asked no more."""
+        if not self._extras.wanted(what):
+            return None
+        frame = await self.exchange(frame_of(self._address, cmd, data), self._is(cmd), patience=patience)
+        self._extras.asked(what, answered=frame is not None, most=MOST_MISSES[what])
+        return frame
+
+    def _given_up(self, what: str) -> None:
+        if what == INPUTS:
+            self.leave_out(what, "it does not answer when asked for them")
+        else:
+            self.complain(f"the reader does not tell {what}; going on without it")
+
     async def _check_inputs(self) -> None:
-        frame = await self.exchange(frame_of(self._address, Cmd.GET_INPUTS), self._is(Cmd.GET_INPUTS))
+        frame = await self._extra(INPUTS, Cmd.GET_INPUTS)
         if frame is not None and len(frame) == 7:
             now = self.context.now()
             self.input(1, bool(frame[4]), now)

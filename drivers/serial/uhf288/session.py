@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import ClassVar, NoReturn
 
 from drivers.api import DriverContext, DriverError, ReaderLoss, RssiUnit
+from drivers.serial.extras import Extras
 from drivers.serial.link import Link
 from drivers.serial.one_power import one_power
 from drivers.serial.session import Identity, Session, Unidentified, Wanted
@@ -48,6 +49,9 @@ TRIES = 5
 """A reader that is in a scan hears nothing until it ends, a second or two usually."""
 
 ERROR_PAUSE = 0.1
+INPUTS = "its inputs"
+MOST_MISSES = 20
+"""Times in a row that it may leave the question for its inputs unanswered; a noisy line costs some."""
 MAX_POWER = 33
 ASK_ALIVE = SECOND
 """A reader in real-time mode that sends no heartbeats is asked for a sign of life so often, in microseconds."""
@@ -72,6 +76,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._asked_alive = 0
         self._outputs: int | None = None
         self._inputs_at = 0.0
+        self._extras = Extras(lambda what: self.leave_out(what, "it does not answer when asked for them"))
         scan = round(settings.scan_time * SECOND)
         self.heartbeat = Heartbeat(max(3 * scan, 3 * SECOND), self.steady())
 
@@ -367,7 +372,10 @@ class Uhf288Session(Session[Uhf288Settings]):
             self.alive(self.context.now())
 
     async def _check_inputs(self) -> None:
+        if not self._extras.wanted(INPUTS):
+            return
         frame = await self.exchange(command(self._address, Cmd.GET_PINS), self._is(Cmd.GET_PINS))
+        self._extras.asked(INPUTS, answered=frame is not None, most=MOST_MISSES)
         if frame is not None and len(frame) >= 7:
             self.input(1, bool(frame[4] & 1), self.context.now())
 

@@ -76,9 +76,16 @@ class SerialDriver:
 
     async def set_output(self, port: int, state: bool) -> None:
         """Switches an output. Raises DriverError."""
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise DriverError(f"reader {self._context.reader} is not connected: output {port} was not switched")
-        await self._session.set_output(port, state)
+        try:
+            await session.set_output(port, state)
+        except Exception as error:
+            if error is not session.fault:
+                raise
+            # What failed over the reads is for whoever runs the driver, and is said there.
+            raise DriverError(f"reader {self._context.reader} has failed: output {port} was not switched") from error
 
     def pause(self) -> None:
         """Takes nothing from the reader until `resume`."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -278,3 +279,16 @@ async def test_what_the_sink_raises_reaches_whoever_runs_the_driver(where, tmp_p
         emulation.cancel()
         with suppress(asyncio.CancelledError):
             await emulation
+
+
+async def test_an_output_that_is_waited_for_when_reads_fail_has_failed_as_outputs_do():
+    """Whoever switches lights has to do with errors of drivers alone."""
+    fault = OSError("the journal takes no more")
+
+    async def set_output(port, state):
+        raise fault
+
+    driver = build(m100.FACTORY, lambda item: None, {"device": "/dev/null"}, [1])
+    driver._session = SimpleNamespace(set_output=set_output, fault=fault)
+    with pytest.raises(DriverError, match="output 1 was not switched"):
+        await driver.set_output(1, True)

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.alarms import WebhookConfig
 from gateway.config.cameras import CameraConfig
 from gateway.errors import Refused
 from gateway.service.cameras import export
 from gateway.service.outgoing import Answered, post
-from gateway.service.webhook import Webhook
 
 
 @contextmanager
@@ -59,11 +57,9 @@ def test_whatever_answers_is_no_fault_of_ours(odd: bytes) -> None:
     assert said in ("1", "OSError", "ConnectionResetError", "RemoteDisconnected")
 
 
-def test_an_alarm_is_tried_again_where_no_web_server_answers(tmp_path: Path) -> None:
-    with answering(ODD["another protocol"]) as url:
-        config = WebhookConfig.model_validate({"name": "night", "url": f"{url}/topic", "form": "ntfy"})
-        webhook = Webhook(config, None, tmp_path / "history.db", "gateway", None)  # type: ignore[arg-type]
-        assert webhook._post(config.url, b"{}") == ("what answers there is no web server (BadStatusLine)", True)
+def test_what_answers_and_is_no_web_server_is_said_to_be_none() -> None:
+    with answering(ODD["another protocol"]) as url, pytest.raises(OSError, match=r"is no web server \(BadStatusLine\)"):
+        post(url, b"{}", None, 5.0)
 
 
 @pytest.mark.parametrize(

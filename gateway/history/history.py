@@ -46,8 +46,8 @@ GATHER = 0.2
 RETRY = 10.0
 """Seconds before an error (a full disk) is tried again."""
 
-TIDY_EVERY, TIDY_REST = 86_400.0, 0.5
-"""Seconds between two looks at what is too old, and between two portions of one."""
+TIDY_FIRST, TIDY_EVERY, TIDY_REST = 6 * 3_600.0, 86_400.0, 0.5
+"""Seconds from the start to the first look at what is too old, between two looks, and between two portions of one."""
 
 DAMAGES = 3
 """Times that SQLite has called the file damaged, after which it is set aside and made again: it does not heal."""
@@ -216,17 +216,20 @@ class History:
     async def _tidy(self, store: Store) -> None:
         """Lets go what is older than it is kept, once a day, a few tags at a time and in no hurry."""
         loop = asyncio.get_running_loop()
+        ran = TIDY_FIRST
         while self._keep < math.inf:
-            before = wall() - micros(self._keep)
-            after: str | None = ""
+            await asyncio.sleep(ran)
             try:
-                while after is not None:
+                args = wall(), micros(self._keep), micros(ran)
+                before = await loop.run_in_executor(self._writing, store.horizon, *args)
+                after: str | None = "" if before is not None else None
+                while after is not None and before is not None:
                     await self._stand_back()
                     after = await loop.run_in_executor(self._writing, store.trim, before, after)
                     await asyncio.sleep(TIDY_REST)
             except sqlite3.Error as error:
                 self._log.error("what is too old stays in the history for another day", reason=str(error))
-            await asyncio.sleep(TIDY_EVERY)
+            ran = TIDY_EVERY
 
     async def _stand_back(self) -> None:
         """Waits while the ledger is busy, but not for ever."""

@@ -39,6 +39,28 @@ _FORGOTTEN: Final = (
 )
 
 
+_FIRST: Final = (
+    "SELECT ended FROM count ORDER BY event LIMIT 1",
+    "SELECT time FROM verdict ORDER BY event LIMIT 1",
+    "SELECT time FROM notice ORDER BY event LIMIT 1",
+    "SELECT ended FROM loss ORDER BY event LIMIT 1",
+)
+"""Where the history begins, roughly: nothing is looked for that no index finds, as long as any of these is there."""
+
+HASTE: Final = 5.0
+"""Of the history no more goes at once than this many times as long as the gateway has run since the last time."""
+
+
+def horizon(db: sqlite3.Connection, now: int, keep: int, ran: int) -> int | None:
+    """What ended before this time may go: older than `keep` at the time `now` of the wall clock, microseconds all. A
+    clock that is decades ahead must not cost decades: what goes is the beginning of the history, a little beside the
+    time `ran` since the last look. None where there is nothing."""
+    firsts = [row[0] for statement in _FIRST for row in db.execute(statement)]
+    if not firsts:
+        firsts = [row[0] for row in db.execute("SELECT min(until) FROM stay") if row[0] is not None]
+    return min(now - keep, min(firsts) + round(HASTE * ran)) if firsts else None
+
+
 def trim(db: sqlite3.Connection, before: int, after: str = "") -> str | None:
     """Deletes what ended before the time `before`, of the next tags behind the UID `after`; returns the last of them,
     None when that were all. Raises `sqlite3.Error` and then changes nothing."""

@@ -112,6 +112,10 @@ class Store:
         row = self._connection.execute("SELECT sequence FROM epoch WHERE name = ?", (epoch,)).fetchone()
         return 0 if row is None else int(row[0])
 
+    def horizon(self, now: int, keep: int, ran: int) -> int | None:
+        """What ended before this time may go: see `retention.horizon`."""
+        return retention.horizon(self._connection, now, keep, ran)
+
     def trim(self, before: int, after: str = "") -> str | None:
         """Deletes what ended before the time `before`, of some tags: see `retention.trim`."""
         return retention.trim(self._connection, before, after)

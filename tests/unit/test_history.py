@@ -438,6 +438,24 @@ def test_what_ended_long_ago_goes_and_where_a_tag_is_stays(history: History) -> 
     assert asked.alarms().open == 1, "an open alarm is not over"
 
 
+def test_a_clock_that_is_decades_ahead_costs_little_of_the_history(tmp_path: Path) -> None:
+    """What is deleted cannot be made again from a ledger that has let it go, and the clock is put right some day."""
+    day, year = 86_400 * SECOND, 365 * 86_400 * SECOND
+    path = tmp_path / "history.db"
+    store = Store(path)
+    assert store.horizon(START + 56 * year, 7 * year, day) is None
+    said = [make.loss("r", n * 86_400, n * 86_400 + 10) for n in range(100)]
+    store.take(EPOCH, sealed([*said, *(make.passage(n, n * 86_400 + 60) for n in range(100))]))
+    for now, left in ((START + 56 * year, 95), (START + 100 * day, 95), (START + 7 * year + 97 * day, 90)):
+        before = store.horizon(now, 7 * year, day)
+        assert before is not None
+        after: str | None = ""
+        while after is not None:
+            after = store.trim(before, after)
+        assert {table: len(rows(path)[table]) for table in ("loss", "pass")} == {"loss": left, "pass": left}
+    store.close()
+
+
 def test_events_of_an_unknown_type_say_nothing(history: History) -> None:
     event = orjson.loads(sealed(LIFE[:1])[0][1]) | {"type": "rfid.weather.v1"}
     history.take_raw([(1, orjson.dumps(event))])

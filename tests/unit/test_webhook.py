@@ -145,10 +145,10 @@ async def test_until_somebody_mends_it_an_alarm_is_kept(tmp_path: Path, receiver
     site = Site(tmp_path, receiver)
     async with site.running():
         site.say(said("raised", 1), said("cleared", 2))
-        await until(lambda: receiver.refused >= 4 and bool(site.troubles.words()))
+        await until(lambda: receiver.refused >= 4 and bool(site.troubles.words()), 60)
         assert f"HTTP status {status}" in site.troubles.words()[0]
         receiver.always = 0
-        await until(lambda: len(receiver.got) == 2 and not site.troubles.words())
+        await until(lambda: len(receiver.got) == 2 and not site.troubles.words(), 60)
     titles = [content["title"] for _, _, content in receiver.got]
     assert titles == ["watch-list at dock", "watch-list at dock, cleared"]
 
@@ -159,8 +159,8 @@ async def test_one_whose_content_is_refused_holds_up_nothing(tmp_path: Path, rec
     site = Site(tmp_path, receiver)
     async with site.running():
         site.say(said("raised", 1), said("acknowledged", 2, by="Dana"), said("cleared", 3, "all well"))
-        await until(lambda: len(receiver.got) == 1)
-        await until(lambda: site.noted == 3)
+        await until(lambda: len(receiver.got) == 1, 60)
+        await until(lambda: site.noted == 3, 60)
     assert receiver.got[0][2]["title"] == "watch-list at dock, cleared"
 
 
@@ -170,9 +170,9 @@ async def test_where_the_content_of_all_is_refused_none_is_passed_over(tmp_path:
     site = Site(tmp_path, receiver)
     async with site.running():
         site.say(said("raised", 1), said("cleared", 2))
-        await until(lambda: receiver.refused >= 4)
+        await until(lambda: receiver.refused >= 4, 60)
         receiver.always = 0
-        await until(lambda: len(receiver.got) == 2)
+        await until(lambda: len(receiver.got) == 2, 60)
 
 
 async def test_alertmanager_is_told_when_it_began_and_ended(tmp_path: Path, receiver: Receiver) -> None:

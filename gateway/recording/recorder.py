@@ -17,6 +17,7 @@ from itertools import chain, islice
 
 from drivers.api import Batch, Log
 from drivers.records import Records
+from drivers.sparse_log import SparseLog
 from gateway.clock import wall
 from gateway.config import RecordingConfig
 from gateway.inputs import Input
@@ -51,6 +52,7 @@ class Recorder:
         self._raw = settings.format == "raw"
         self._pace = _PACE[settings.format]
         self._log = log
+        self._sparse = SparseLog(log)
         self._recording = Recording(settings, now)
         self._journal = ""
         self._position = 0
@@ -187,12 +189,27 @@ class Recorder:
         return True
 
     def _write(self, chunk: list[tuple[int, Input | Gap]]) -> None:
-        if self._raw:
-            content = encode_blocks(chunk, self._journal)
-        else:
-            content = b"".join([encode(item, position) for position, item in chunk])
+        try:
+            content = self._encoded(chunk)
+        except Exception:  # one of them is as no driver makes it, and must not hold up the others
+            content = self._encoded([self._or_gap(position, item) for position, item in chunk])
         if content:
             self._recording.write(content, self._journal)
+
+    def _encoded(self, chunk: list[tuple[int, Input | Gap]]) -> bytes:
+        if self._raw:
+            return encode_blocks(chunk, self._journal)
+        return b"".join([encode(item, position) for position, item in chunk])
+
+    def _or_gap(self, position: int, item: Input | Gap) -> tuple[int, Input | Gap]:
+        """The input, or the gap that it leaves where it cannot be encoded."""
+        try:
+            self._encoded([(position, item)])
+        except Exception as error:
+            self._sparse.error("an input cannot be recorded; a gap is left for it", reason=repr(error))
+            time = _time(item)
+            return position, Gap(time if isinstance(time, int) else 0, position, position)
+        return position, item
 
     def _stops_within(self, seconds: float) -> bool:
         with self._wake:

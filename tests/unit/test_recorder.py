@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import orjson
 import pytest
@@ -15,12 +16,13 @@ import structlog
 
 from drivers.api import Batch
 from gateway.config import JournalConfig, RecordingConfig
-from gateway.inputs import Command, Input, Tick
+from gateway.inputs import Input, Tick
 from gateway.ledger.journal import Journal
 from gateway.recording import recorder as recorder_module
 from gateway.recording.files import Recording, recordings
-from gateway.recording.read import encode, open_reads, read_items
+from gateway.recording.read import encode, open_items, open_reads, read_items
 from gateway.recording.recorder import Recorder
+from gateway.recording.write import Gap
 
 T = 1_700_000_000_000_000
 MEGABYTE = 1 << 20
@@ -34,11 +36,17 @@ def item_at(position: int) -> Input:
 class Run:
     """A journal and a recorder of one run in `directory`."""
 
-    def __init__(self, directory: Path, max_bytes: int = 64 * MEGABYTE, now: Callable[[], int] = lambda: T) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        max_bytes: int = 64 * MEGABYTE,
+        now: Callable[[], int] = lambda: T,
+        form: Literal["lines", "raw"] = "lines",
+    ) -> None:
         self.files = directory / "recording"
         self.journal = Journal(JournalConfig(directory=directory / "journal", max_bytes=MEGABYTE))
         self.journal.open()
-        config = RecordingConfig(directory=self.files, format="lines", max_bytes=max_bytes)
+        config = RecordingConfig(directory=self.files, format=form, max_bytes=max_bytes)
         self.recorder = Recorder(config, structlog.get_logger(), now)
 
     def resume(self) -> int:
@@ -268,12 +276,29 @@ def test_a_directory_that_cannot_be_used_is_named_and_tried_again(
     assert run.recorded() == inputs(1, 3)
 
 
-def test_an_input_that_cannot_be_written_is_a_problem_and_not_a_dead_thread(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    run.resume()
-    run.recorder.append(1, Command(T, "count", {"zone": object()}))
-    wait_for(lambda: "not JSON serializable" in run.recorder.problem)
+@pytest.mark.parametrize("form", ["lines", "raw"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_input_that_cannot_be_encoded_leaves_a_gap_and_holds_up_no_other(
+    tmp_path: Path, form: Literal["lines", "raw"], restarted: bool
+) -> None:
+    """Reads of five columns, as no driver makes them: live, and at a start that completes the recording."""
+    rows: Any = [(bytes(12), 1, -60, 0, T)]
+    run = Run(tmp_path, form=form)
+    if not restarted:
+        run.resume()
+    items = [*inputs(1, 2), Batch("dock-a", T + 3, rows), *inputs(4, 5)]
+    for item in items:
+        position = run.journal.append(item)
+        if not restarted:
+            run.recorder.append(position, item)
+    if restarted:
+        run.resume()
+    wait_for(lambda: run.recorder.position == 5, 60)
     run.close()
+    assert run.recorder.problem == ""
+    (path,) = run.paths()
+    with open_items(path) as found:
+        assert [item for _, item in found] == [*inputs(1, 2), Gap(T + 3, 3, 3), *inputs(4, 5)]
 
 
 @pytest.mark.parametrize("tail", [bytes(500), b"\n\n", b"{}\n", b'{"n":"x"}\n'])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from gateway.clock import parse_rfc3339, rfc3339
+from gateway.clock import LATEST, parse_rfc3339, rfc3339
 from gateway.events.types import ACCESS as ACCESS
 from gateway.events.types import ALARM as ALARM
 from gateway.events.types import BOOK as BOOK
@@ -80,6 +80,25 @@ def event_time(payload: bytes) -> int:
 def source_of(site: str, gateway: str) -> str:
     """The CloudEvents source of a gateway."""
     return f"/rfid/{site}/{gateway}"
+
+
+UNWRITABLE = (TypeError, ValueError, OverflowError)
+"""What `seal` raises for a fact that cannot be written."""
+
+
+def writable(fact: Fact, source: str) -> Fact:
+    """The fact, or where it cannot be written as JSON, as a text with half a character in it, the statement that it is
+    lost: one bad fact must not hold up those behind it."""
+    try:
+        fact.id(source)
+        rfc3339(fact.time)
+    except UNWRITABLE:
+        gateway, t = source.rpartition("/")[2], min(max(fact.time, 0), LATEST)
+        at = rfc3339(t)
+        return loss(
+            gateway, t, {"reader": gateway, "cause": "event-unwritable", "start": at, "end": at, "certain": True}
+        )
+    return fact
 
 
 def seal(fact: Fact, source: str, epoch: str, sequence: int, prevhash: str) -> Event:

@@ -17,7 +17,7 @@ from time import gmtime, strftime
 
 from gateway.config import LedgerConfig
 from gateway.errors import Damaged, LedgerError
-from gateway.events.envelope import GENESIS, Event, checked, seal
+from gateway.events.envelope import GENESIS, UNWRITABLE, Event, Fact, checked, seal, writable
 from gateway.ledger import inspection, lock, schema
 from gateway.ledger.inspection import Inspection
 from gateway.ledger.marks import Marks
@@ -327,7 +327,7 @@ class Store:
                 case Append(facts, position):
                     for fact in facts:
                         marks.sequence += 1
-                        event = seal(fact, self._source, self.epoch, marks.sequence, prevhash)
+                        event = self._sealed(fact, marks.sequence, prevhash)
                         prevhash = event.hash()
                         identity = bytes.fromhex(event.id)
                         rows.append((event.sequence, identity, event.topic, fact.time, position, event.payload))
@@ -343,6 +343,12 @@ class Store:
                     self.quarantine.delivered(operation, marks)
         self._insert(rows, marks)
         return prevhash
+
+    def _sealed(self, fact: Fact, sequence: int, prevhash: str) -> Event:
+        try:
+            return seal(fact, self._source, self.epoch, sequence, prevhash)
+        except UNWRITABLE:
+            return seal(writable(fact, self._source), self._source, self.epoch, sequence, prevhash)
 
     def _insert(self, rows: list[tuple[int, bytes, str, int, int, bytes]], marks: Marks) -> None:
         self._connection.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -149,6 +149,7 @@ CAUSES = {
     "ledger-full": "the ledger was full",
     "state-rebuilt": "not all that was saved could be used again",
     "tags-given-up": "there was no room for more tags",
+    "event-unwritable": "a fault in the gateway kept it from being written",
     "input-unjudged": "a fault in the gateway kept it from being judged",
 }
 """Causes of losses, in words. A driver that is not ours may have others."""

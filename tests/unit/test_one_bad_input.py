@@ -13,10 +13,11 @@ import structlog
 from drivers.api import Batch, ClockQuality, DriverError, Item, ReaderClock, ReaderUp
 from gateway.clock import SECOND
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import Fact
+from gateway.events.envelope import Fact, writable
 from gateway.floor import Floor
 from gateway.floor.unjudged import CAUSE
 from gateway.inputs import Command
+from gateway.ledger.recognition import Recognition
 from gateway.ledger.segment import Segment
 from gateway.ledger.start_note import KILLED, OFTEN, StartNote
 from gateway.replay import replay
@@ -268,3 +269,19 @@ def test_a_replay_leaves_out_what_the_run_did(run: Run) -> None:
     found = list(replay(run.config, items, lambda item, error: said.append(type(item).__name__)))
     assert said == ["Batch"]
     assert len([event for event in found if CAUSE.encode() in event.payload]) == 1
+
+
+@pytest.mark.parametrize("bad", [{"reader": "half \ud800"}, {"number": 1 << 70}, {"thing": object()}, "a time"])
+async def test_a_fact_that_cannot_be_written_is_stated_and_holds_up_no_other(run: Run, bad: Any) -> None:
+    """Live, and recognised when the journal is judged again."""
+    facts = [
+        Fact("rfid.loss.v1", "gw", 1 << 62, {}) if bad == "a time" else Fact("rfid.loss.v1", "gw", run.clock.t, bad),
+        Fact("rfid.loss.v1", "gw", run.clock.t, {"cause": "good"}),
+    ]
+    async with run.open() as (kept, pipeline):
+        for _ in range(2):  # in the second run these two are there
+            kept.ledger.append(facts, pipeline.position)
+        found = await events(kept)
+        assert len(losses(found, "event-unwritable")) == len(losses(found, "good")) == 2
+    recognition = Recognition(enumerate(map(orjson.dumps, found)), kept.ledger._source)
+    assert [recognition.knows(writable(fact, kept.ledger._source)) for fact in facts] == [True, True]

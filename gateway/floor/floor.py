@@ -50,7 +50,7 @@ from gateway.floor.reader_windows import ClosedWindow
 from gateway.floor.readers.history import ReaderHistory
 from gateway.floor.readers.status import Readers
 from gateway.floor.sightings import Sightings
-from gateway.floor.state import State
+from gateway.floor.state import OnOdd, State
 from gateway.floor.stats import FloorStats
 from gateway.floor.unjudged import OUTSIDE, lost
 from gateway.floor.windows import Windows
@@ -364,23 +364,23 @@ class Floor:
         state.restore(parts, without)
         self._limit = state.position // self._window
 
-    def apply(self, payloads: Sequence[bytes]) -> int:
+    def apply(self, payloads: Sequence[bytes], on_odd: OnOdd = None) -> int:
         """Takes over from events that are newer than the checkpoint, oldest first, where each tag is, what was counted
         and what the docks load: for a start whose journal is lost. Clock steps among them date what is kept anew, as
         they did then; returns by how many microseconds.
 
         Reads that were waiting in open windows are given up, and so are commands that were carried out: the events may
-        rest on them already. Raises `LedgerError` where a payload is not an event.
+        rest on them already. Raises `LedgerError` where a payload is not an event, and nobody hears of it by `on_odd`.
         """
-        by = self._state().apply(payloads)
+        by = self._state().apply(payloads, on_odd)
         self._limit += by // self._window if self._limit else 0
         return by
 
-    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> int:
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str], on_odd: OnOdd = None) -> int:
         """Takes over from events, oldest first, what they say about `sections` that no checkpoint tells: those that
         `restore` left empty. Returns by how much clock steps among them dated these anew. Raises `LedgerError` where a
         payload is not an event."""
-        return self._state().rebuild(payloads, sections)
+        return self._state().rebuild(payloads, sections, on_odd)
 
     def _state(self) -> State:
         return State(

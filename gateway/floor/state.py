@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -44,6 +44,10 @@ from gateway.inputs import Command
 _IN_EVENT_TIME = frozenset({MOVEMENT, COUNT, COUNT_SESSION, HANDHELD, EXPECTED, BOOK})
 _GATE_IN_EVENT_TIME = frozenset({"opened", "attached", "item", "verdict", "confirmed", "overridden", "came-back"})
 """Types of events, and kinds of those of the gate, that are said when event time has come to them."""
+
+
+OnOdd: TypeAlias = Callable[[bytes, Exception], None] | None
+"""Who hears of an event of the ledger that cannot be understood, and why."""
 
 
 @dataclass(slots=True)
@@ -162,20 +166,21 @@ class State:
             for room in rooms[section]:
                 room.redate(by)
 
-    def apply(self, payloads: Sequence[bytes]) -> int:
+    def apply(self, payloads: Sequence[bytes], on_odd: OnOdd = None) -> int:
         """Takes over from events, oldest first, what they say; what may be part of that already, reads in open windows
         and commands that were carried out, is given up. Returns by how many microseconds all was dated anew. Raises
         `LedgerError`."""
         if payloads:
             self.windows.clear()
             self.reader_history.lose(self.windows.now)
-        by = self.rebuild(payloads, STEPS)
+        by = self.rebuild(payloads, STEPS, on_odd)
         self.pending.forget(self._was_carried_out)
         return by
 
-    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str]) -> int:
+    def rebuild(self, payloads: Iterable[bytes], sections: Collection[str], on_odd: OnOdd = None) -> int:
         """Takes over from events, oldest first, what they say about `sections`: what was said before a clock step is
-        dated anew with the rest. Returns by how many microseconds. Raises `LedgerError`."""
+        dated anew with the rest. Returns by how many microseconds. One that cannot be understood is passed over, where
+        somebody hears of it by `on_odd`; otherwise `LedgerError` is raised."""
         self.presence.begin(self.position)
         takers: Mapping[str, tuple[str, Callable[[Mapping[str, Any], int], None]]] = {
             MOVEMENT: ("presence", self._moved),
@@ -199,8 +204,14 @@ class State:
                 if take is not None and section in sections:
                     take(in_todays_words(event["data"]), t)
                 self._heard(event, t)
-            except (ValueError, KeyError, TypeError) as error:
-                raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                if on_odd is None:
+                    raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
+                on_odd(payload, error)
+            except LedgerError as error:
+                if on_odd is None:
+                    raise
+                on_odd(payload, error)
         return redated
 
     def _heard(self, event: Mapping[str, Any], t: int) -> None:

@@ -18,6 +18,7 @@ from traceback import format_exc
 from typing import NoReturn
 
 from drivers.api import ReaderLoss
+from drivers.sparse_log import SparseLog
 from gateway.clock import SECOND, wall
 from gateway.config import Config
 from gateway.errors import LedgerError
@@ -26,6 +27,7 @@ from gateway.floor import Floor
 from gateway.floor.migrations import STEPS
 from gateway.floor.presence.strays import MAX_TAGS
 from gateway.floor.snapshot import Unreadable
+from gateway.floor.state import OnOdd
 from gateway.floor.unjudged import lost, together
 from gateway.inputs import ClockStep, Command, Dropped, Restart, Room, Tick
 from gateway.ledger.journal import Journal, JournalState
@@ -100,7 +102,7 @@ async def recover(
             unjudged.keep_journal(config.journal.directory, state.id, note.given_up)
         make = partial(restored, then, found, ledger, log, room, list(STEPS) if note.rebuild else ())
         floor, rebuilt = await make()
-        tail = await _replay(floor, found, state, ledger, journal, note)
+        tail = await _replay(floor, found, state, ledger, journal, note, _passing_over(log))
         note.close()
         if tail.failed:
             del floor
@@ -160,16 +162,27 @@ async def restored(
             log.error("a part of the saved state is built again from the ledger's events", reason=str(unreadable))
             without = list(STEPS) if unreadable.section == "time" else [*without, unreadable.section]
     if without:
-        await _rebuild(floor, without, found.checkpoint_sequence, ledger)
+        await _rebuild(floor, without, found.checkpoint_sequence, ledger, _passing_over(log))
     return floor, without
 
 
-async def _rebuild(floor: Floor, sections: list[str], upto: int, ledger: Ledger) -> None:
+async def _rebuild(floor: Floor, sections: list[str], upto: int, ledger: Ledger, on_odd: OnOdd) -> None:
     """Every event that is still in the ledger, up to the checkpoint's last, tells what it can of `sections`."""
     async for events in _committed(ledger, 0):
-        floor.rebuild((payload for sequence, payload in events if sequence <= upto), sections)
+        floor.rebuild((payload for sequence, payload in events if sequence <= upto), sections, on_odd)
         if events[-1][0] >= upto:
             return
+
+
+def _passing_over(log: Logger) -> OnOdd:
+    """Says that an event of the ledger cannot be understood: a start must not be stuck at one. What is not known of
+    that time is stated with what was lost, or built again."""
+    sparse = SparseLog(log)
+
+    def pass_over(payload: bytes, error: Exception) -> None:
+        sparse.error("an event in the ledger cannot be understood; it is passed over", reason=repr(error))
+
+    return pass_over
 
 
 async def _committed(ledger: Ledger, after: int) -> AsyncIterator[list[tuple[int, bytes]]]:
@@ -191,7 +204,13 @@ def _last_configuration(config: Config, found: OpenedLedger, log: Logger) -> Con
 
 
 async def _replay(
-    floor: Floor, found: OpenedLedger, state: JournalState, ledger: Ledger, journal: Journal, note: StartNote
+    floor: Floor,
+    found: OpenedLedger,
+    state: JournalState,
+    ledger: Ledger,
+    journal: Journal,
+    note: StartNote,
+    on_odd: OnOdd,
 ) -> _Tail:
     """Gives the floor what it was given since the checkpoint but for what is left out, or what events say where the
     journal is lost or given up."""
@@ -202,7 +221,7 @@ async def _replay(
     if tail.lost:
         tail.kept = tail.last_tick
         async for events in _committed(ledger, found.checkpoint_sequence):
-            tail.kept += floor.apply([payload for _, payload in events])
+            tail.kept += floor.apply([payload for _, payload in events], on_odd)
             tail.last_tick = max([tail.last_tick, *(_time_of(payload) for _, payload in events)])
         journal.begin(found.position)
         return tail
@@ -282,7 +301,7 @@ async def _compare(floor: Floor, rebuilt: list[str], tail: _Tail, ledger: Ledger
     if missing and rebuilt:
         chosen = set(missing)
         async for events in _committed(ledger, missing[0] - 1):
-            floor.rebuild((payload for sequence, payload in events if sequence in chosen), rebuilt)
+            floor.rebuild((payload for sequence, payload in events if sequence in chosen), rebuilt, _passing_over(log))
     if missing or recognition.restated:
         log.error(
             "the journal of the last run was judged otherwise this time",

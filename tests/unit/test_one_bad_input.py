@@ -3,6 +3,8 @@ that is given the journal again goes on without it."""
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +287,30 @@ async def test_a_fact_that_cannot_be_written_is_stated_and_holds_up_no_other(run
         assert len(losses(found, "event-unwritable")) == len(losses(found, "good")) == 2
     recognition = Recognition(enumerate(map(orjson.dumps, found)), kept.ledger._source)
     assert [recognition.knows(writable(fact, kept.ledger._source)) for fact in facts] == [True, True]
+
+
+async def test_an_event_that_cannot_be_understood_keeps_no_start_from_the_others(run: Run, tmp_path: Path) -> None:
+    """After a power cut, where the events behind the checkpoint are all that is known."""
+    other = bytes.fromhex("1A4060300048D3D000000002")
+    async with run.open() as (kept, pipeline):
+        run.live(pipeline, ReaderUp("r1", run.clock.t))
+        for _ in range(5):
+            run.live(pipeline, reads(run.clock), reads(run.clock, other))
+        arrived = [event for event in await events(kept) if event["data"].get("movement") == "arrived"]
+        assert len(arrived) == 2
+    _spoil(tmp_path, arrived[0]["sequence"])
+    async with run.open() as (kept, pipeline):
+        assert pipeline.floor.inside(["vault"]) == {arrived[1]["data"]["uid"]: "vault"}
+        assert len(losses(await events(kept), "journal-lost")) == 1
+    assert [call for call in run.log.calls if call.args[0].startswith("an event in the ledger cannot be understood")]
+
+
+def _spoil(directory: Path, sequence: int) -> None:
+    """The event says nothing of which tag it is, and everything that is kept in memory is gone."""
+    with sqlite3.connect(directory / "ledger.db") as db:
+        db.execute(
+            "UPDATE event SET payload = CAST(replace(payload, 'epc', 'xyz') AS BLOB) WHERE sequence = ?", (sequence,)
+        )
+        assert db.total_changes == 1
+    db.close()
+    shutil.rmtree(directory / "journal")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gateway.config import LedgerConfig
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import Event, Fact, writable
+from gateway.events.envelope import Event, Fact
 from gateway.ledger.marks import Marks
 from gateway.ledger.operations import Append, GiveUp, Operation, PackedAppend
 from gateway.ledger.quarantine import Delivered, Quarantined, SetApart
@@ -124,7 +124,6 @@ class Ledger:
     def append(self, facts: Sequence[Fact], position: int) -> None:
         """Queues what the floor stated about the input at `position` of the journal. Never blocks, never refuses."""
         if self._recognition is not None:
-            facts = [writable(fact, self._source) for fact in facts]
             facts = [fact for fact in facts if not self._recognition.knows(fact)]
         for at in range(0, len(facts), _PIECE):
             append = Append(facts[at : at + _PIECE], position)

@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from gateway.events.envelope import Fact
+from gateway.clock import EARLIEST, LATEST
+from gateway.events.envelope import UNWRITABLE, Fact, writable
 from gateway.events.former import in_todays_words
 
 _SAID = frozenset(
@@ -68,7 +69,11 @@ class Recognition:
         """Whether the fact is one of the events; that one is not recognised again."""
         if not self._waiting:
             return False
-        identity = int(fact.id(self._source)[:16], 16)
+        try:
+            identity = self._identity(fact)
+        except UNWRITABLE:
+            fact = writable(fact, self._source)
+            identity = self._identity(fact)
         if identity in self._waiting:
             self._take(identity)
             return True
@@ -78,6 +83,11 @@ class Recognition:
                 self.restated += 1
                 return True
         return False
+
+    def _identity(self, fact: Fact) -> int:
+        if not EARLIEST <= fact.time <= LATEST:
+            raise ValueError("its time cannot be written")
+        return int(fact.id(self._source)[:16], 16)
 
     def _take(self, identity: int) -> None:
         """An event with this id was stated again: the first that waits."""

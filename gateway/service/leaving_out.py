@@ -8,6 +8,7 @@ the time, is given each time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from time import monotonic
@@ -99,6 +100,7 @@ class Search:
 
     async def _fails(self, without: Collection[int], upto: int | None = None) -> int | None:
         """On which position up to `upto` a new floor fails; None where on none."""
+        await asyncio.sleep(0)  # the process is alive, whoever asks
         floor, _ = await self._make()
         floor.on_fault = lambda item, error: None
         for position, item in self._journal.read(after=self._after):

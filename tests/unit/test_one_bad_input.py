@@ -15,7 +15,7 @@ import structlog
 from drivers.api import Batch, ClockQuality, DriverError, Item, ReaderClock, ReaderUp
 from gateway.clock import SECOND
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import Fact, writable
+from gateway.events.envelope import Fact
 from gateway.floor import Floor
 from gateway.floor.unjudged import CAUSE
 from gateway.inputs import Command
@@ -286,7 +286,7 @@ async def test_a_fact_that_cannot_be_written_is_stated_and_holds_up_no_other(run
         found = await events(kept)
         assert len(losses(found, "event-unwritable")) == len(losses(found, "good")) == 2
     recognition = Recognition(enumerate(map(orjson.dumps, found)), kept.ledger._source)
-    assert [recognition.knows(writable(fact, kept.ledger._source)) for fact in facts] == [True, True]
+    assert [recognition.knows(fact) for fact in facts] == [True, True]
 
 
 async def test_an_event_that_cannot_be_understood_keeps_no_start_from_the_others(run: Run, tmp_path: Path) -> None:

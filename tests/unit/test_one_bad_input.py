@@ -137,7 +137,6 @@ async def test_a_command_that_meets_a_fault_is_refused(run: Run, monkeypatch: py
         raise KeyError("a fault")
 
     async with run.open() as (kept, pipeline):
-        monkeypatch.setattr("gateway.floor.floor.of_counts", faulty)
         monkeypatch.setattr(Floor, "admit", faulty)
         with pytest.raises(Refused, match="a fault in the gateway"):
             pipeline.command(Command(run.clock.t, "count", {"zone": "vault"}))

@@ -6,7 +6,7 @@ is never negative, so the smallest of many is the best guess (the minimum filter
 
 Reports are late by a delay of their own even at best. That `lag` is learnt in the first window after the greeting gave
 a good offset; later windows then show how the clocks drift apart, and a clock that was set back. A stamp from the
-future shows at once that the clock was set forward.
+future shows at once that the clock was set forward, one from far ahead where the next agrees.
 
 All times are microseconds. There is no wall clock here: arrival times are arguments.
 """
@@ -24,6 +24,8 @@ RESYNCED_WITHIN = 50_000  # and must come this close to count as one again, so t
 WORTH_TELLING = 50_000  # smaller changes are the network's jitter
 WINDOW = 10_000_000  # long enough that some report of it was quick
 LONGEST_LAG = 1_000_000  # if every report of a window is later than this, all by as much, the clock was set back
+
+LEAP = 60_000_000  # a stamp further ahead needs a second one that agrees: it may be damaged
 
 LATEST = 1 << 62
 """No clock shows so many microseconds: whatever has such a stamp has none."""
@@ -63,6 +65,7 @@ class ReaderTime:
         self._window_end = 0
         self._window_low: int | None = None
         self._window_high = 0
+        self._leap: int | None = None  # what the last stamp would make the offset, where that was far ahead
         self.reading = Reading(ClockQuality.ARRIVAL, 0)
 
     def offset(self, stamps: Stamps, newest: int, arrival: int) -> int:
@@ -108,6 +111,9 @@ class ReaderTime:
             self._lag = None
             return self._set(seen, arrival)
         late = seen - self._measured
+        leap, self._leap = self._leap, seen if late < -LEAP else None
+        if self._leap is not None and (leap is None or abs(seen - leap) > LONGEST_LAG):
+            return False
         if late < -WORTH_TELLING:
             return self._set(seen - (self._lag or 0), arrival)
         if self._lag is not None and late < self._lag:

@@ -137,3 +137,23 @@ def test_what_a_reader_kept_and_delivers_slowly_does_not_set_its_clock_back() ->
         time.report(Stamps.UTC, stamp, T0 + tick * SECOND // 10)
         assert (time.reading.quality, time.reading.offset) == (ClockQuality.SYNCED, 0)
     assert run(time, 30, 0, lag=20_000, start=30) == []
+
+
+@pytest.mark.parametrize("ahead", [3_600 * SECOND, 10 * 365 * 86_400 * SECOND], ids=["an hour", "ten years"])
+def test_one_stamp_from_far_ahead_sets_no_clock(ahead: int) -> None:
+    """A bit that fell over: the next reads would be of long ago."""
+    time = greeted(2 * SECOND)
+    run(time, 30, 2 * SECOND, lag=20_000)
+    before = time.reading
+    assert not time.report(Stamps.UTC, T0 + 30 * SECOND + ahead, T0 + 30 * SECOND)
+    assert time.reading == before
+    assert run(time, 30, 2 * SECOND, lag=20_000, start=31) == []
+    assert time.reading == before
+
+
+def test_a_clock_set_far_ahead_is_seen_with_the_second_report() -> None:
+    """As that of a reader without a battery is once it has asked a server for the time."""
+    time = greeted(T0 - 77 * SECOND)
+    run(time, 30, T0 - 77 * SECOND, lag=20_000)
+    assert set(run(time, 1, 0, lag=20_000, start=30)) == {30}
+    assert abs(time.reading.offset) < 250_000

@@ -23,7 +23,7 @@ SYNCED_WITHIN = 100_000  # closer than this counts as one clock
 RESYNCED_WITHIN = 50_000  # and must come this close to count as one again, so that it does not flap
 WORTH_TELLING = 50_000  # smaller changes are the network's jitter
 WINDOW = 10_000_000  # long enough that some report of it was quick
-LONGEST_LAG = 1_000_000  # if every report of a window is later than this, all by as much, the clock was set back
+LONGEST_LAG = 1_000_000  # if every report of a window is later than this, all along by as much, the clock was set back
 
 LEAP = 60_000_000  # a stamp further ahead needs a second one that agrees: it may be damaged
 
@@ -63,8 +63,7 @@ class ReaderTime:
         self._measured = 0
         self._lag: int | None = None
         self._window_end = 0
-        self._window_low: int | None = None
-        self._window_high = 0
+        self._lows: dict[bool, int] = {}  # of the two halves of the window
         self._leap: int | None = None  # what the last stamp would make the offset, where that was far ahead
         self.reading = Reading(ClockQuality.ARRIVAL, 0)
 
@@ -121,17 +120,17 @@ class ReaderTime:
         changed = False
         if arrival >= self._window_end:
             changed = self._close_window(arrival)
-        if self._window_low is None:
-            self._window_low = self._window_high = seen
-        self._window_low, self._window_high = min(self._window_low, seen), max(self._window_high, seen)
+        is_second = arrival >= self._window_end - WINDOW // 2
+        self._lows[is_second] = min(seen, self._lows.get(is_second, seen))
         return changed
 
     def _close_window(self, arrival: int) -> bool:
-        low, self._window_low, self._window_end = self._window_low, None, arrival + WINDOW
-        if low is None:
+        lows, self._lows, self._window_end = self._lows.values(), {}, arrival + WINDOW
+        if not lows:
             return False
+        low = min(lows)
         late = low - self._measured
-        if late - (self._lag or 0) > LONGEST_LAG and self._window_high - low > LONGEST_LAG:
+        if late - (self._lag or 0) > LONGEST_LAG and max(lows) - low > LONGEST_LAG:
             return False  # what the reader kept: it catches up, or comes at its own pace, which no clock does
         if self._lag is None:
             if late > LONGEST_LAG:
@@ -143,7 +142,7 @@ class ReaderTime:
 
     def _set(self, offset: int, arrival: int) -> bool:
         self._measured = offset
-        self._window_low, self._window_end = None, arrival + WINDOW
+        self._lows, self._window_end = {}, arrival + WINDOW
         new, old = self._judge(offset), self.reading
         if new.quality is old.quality and abs(new.offset - old.offset) <= WORTH_TELLING:
             return False

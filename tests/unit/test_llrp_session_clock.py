@@ -157,3 +157,13 @@ def test_a_clock_set_far_ahead_is_seen_with_the_second_report() -> None:
     run(time, 30, T0 - 77 * SECOND, lag=20_000)
     assert set(run(time, 1, 0, lag=20_000, start=30)) == {30}
     assert abs(time.reading.offset) < 250_000
+
+
+def test_a_clock_set_back_is_seen_where_reports_come_when_they_are_fetched() -> None:
+    """Some are two seconds old when they come, others fresh."""
+    time, rng = greeted(0), Random(3)
+    for tick in range(800):
+        arrival = T0 + tick * SECOND // 10
+        behind = 3_600 * SECOND if tick >= 300 else 0
+        time.report(Stamps.UTC, arrival - behind - rng.randrange(2 * SECOND), arrival)
+    assert abs(time.reading.offset - 3_600 * SECOND) < 200_000

@@ -37,7 +37,7 @@ def uid_of(code: Any, identifiers: IdentifierMap) -> str:
     text = code.strip()
     retail = retail_id(text)
     if retail is not None:
-        return retail[0]
+        return identifiers.known(retail[0]) or retail[0]
     known = identifiers.known(text)
     if known is not None:
         return known

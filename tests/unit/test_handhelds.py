@@ -116,6 +116,12 @@ def test_a_scanned_code_is_a_package(code: str, uid: str):
     assert decoded("reads", {"codes": [code]}, known) == {"uids": [uid], "how": "barcode"}
 
 
+def test_the_package_that_a_unit_names_may_have_a_tag_of_another_number():
+    known = IdentifierMap({UID: OTHER})
+    for code in (UID, f"HTTPS://1A4.COM/landingpage/{UID}/7"):
+        assert decoded("reads", {"codes": [code]}, known)["uids"] == [OTHER]
+
+
 @pytest.mark.parametrize("codes", [[], "x", [5], ["036000291452"], ["1234567890123456"], [UID] * 201, ["<script>"]])
 def test_a_code_of_no_package_is_refused(codes: Any):
     with pytest.raises(Refused):

@@ -262,6 +262,15 @@ def test_a_field_that_says_nothing_is_a_fact_not_known(field, fact, value):
         assert facts[fact] is None
 
 
+@pytest.mark.parametrize("value", [0, "", "  ", None, 7.5, True])
+def test_what_is_no_document_is_none(value):
+    document = json.loads(OWN)
+    for row in document["labResults"]["Data"]:
+        row["LabTestResultDocumentFileId"] = value
+    line = from_json(json.dumps(document).encode())["deliveries"][0]["lines"][0]
+    assert not any((one["document"] or "").strip() for one in line["lab"]["results"])
+
+
 def test_a_record_that_says_nothing_of_dates_has_no_known_limit():
     document = json.loads(OWN)
     record = document["packageRecords"]["items"][0]

@@ -46,8 +46,8 @@ class Alarms:
         }
         return [alarm(MANIFESTS, t, data)]
 
-    def no_session(self, portal: str, dock: str, uid: str, t: int, *, receiving: bool = False) -> list[Fact]:
-        """A package left through a dock that has no session, or one of a delivery that comes in."""
+    def no_session(self, portal: str, dock: str, uid: str, t: int, *, how: str = "without a session") -> list[Fact]:
+        """A package left through a dock that had no session of its own for it; `how`, in words."""
         unsaid = self._again("no-session", f"{dock}/{uid}", t)
         if unsaid is None:
             return []
@@ -57,8 +57,7 @@ class Alarms:
             "since": rfc3339(t),
             "dock": dock,
             "uid": uid,
-            "reason": f"{uid} left through dock {dock} "
-            + ("while it was receiving" if receiving else "without a session"),
+            "reason": f"{uid} left through dock {dock} {how}",
             "unsaid": unsaid,
             "evidence": {"config": self._digest, "algorithm": ALGORITHM},
         }

@@ -121,11 +121,14 @@ class Judges:
         key = self._shipped.key(uid, t)
         if key is not None and not (key == session.key and uid in session.tags and session.tags[uid].carried):
             return self._shipped.words(uid)
+        own = session.tags.get(uid)
         for other in self._open.values():
             tag = other.tags.get(uid)
             if other is session or (other.key is not None and other.key == session.key):
                 continue  # a look ahead at a delivery that is being loaded
-            if not other.inbound and tag is not None and tag.where is Where.LOADED:
+            if other.inbound or tag is None or not tag.was_loaded:
+                continue
+            if tag.where is Where.LOADED or own is None or not own.was_found:  # else a person has settled it
                 return f"loaded at dock {other.dock}"
         return ""
 

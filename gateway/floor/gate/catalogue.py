@@ -73,9 +73,10 @@ class Catalogue:
         self._make_room(manifest, used, forget=False)
         return True
 
-    def put(self, manifest: Manifest, t: int, used: Collection[str]) -> None:
-        """Takes over a manifest that was admitted. A delivery that was done is not any more if it has changed."""
-        self._make_room(manifest, used, forget=True)
+    def put(self, manifest: Manifest, t: int, used: Collection[str]) -> list[DeliveryKey]:
+        """Takes over a manifest that was admitted. A delivery that was done is not any more if it has changed. Returns
+        those that were done and had to make room."""
+        gone = self._make_room(manifest, used, forget=True)
         before = self.known.get(manifest.manifest)
         known = Known(manifest, t)
         if before is not None:
@@ -87,8 +88,9 @@ class Catalogue:
         self.known[manifest.manifest] = known
         self._index(manifest)
         self.revision += 1
+        return gone
 
-    def _make_room(self, manifest: Manifest, used: Collection[str], *, forget: bool) -> None:
+    def _make_room(self, manifest: Manifest, used: Collection[str], *, forget: bool) -> list[DeliveryKey]:
         others = {name: known for name, known in self.known.items() if name != manifest.manifest}
         lines = sum(known.manifest.size() for known in others.values()) + manifest.size()
         going: list[str] = []
@@ -104,12 +106,11 @@ class Catalogue:
                 f"manifest {manifest.manifest}: {len(others)} manifests with {lines - manifest.size()} lines are not "
                 f"done yet, and there is room for {MAX_MANIFESTS} with {MAX_LINES}: withdraw those that are void"
             )
-        if forget:
-            for name in going:
-                self.remove(name)
+        return [key for name in going for key in self.remove(name)] if forget else []
 
-    def remove(self, name: str) -> None:
-        """Forgets a manifest and its lines."""
+    def remove(self, name: str) -> list[DeliveryKey]:
+        """Forgets a manifest and its lines. Returns its deliveries that were done: one of the same name that comes
+        later is another."""
         known = self.known.pop(name)
         for delivery in known.manifest.deliveries:
             key = (name, delivery.delivery)
@@ -119,6 +120,7 @@ class Catalogue:
                 if not owners:
                     del self._owners[line.uid]
         self.revision += 1
+        return [(name, delivery) for delivery in known.done]
 
     def _index(self, manifest: Manifest) -> None:
         for delivery in manifest.deliveries:

@@ -93,7 +93,9 @@ class FromEvents:
         known = self._catalogue.known.get(data["manifest"])
         withdrawn = data["gate"] == "manifest-withdrawn"
         if known is not None and (withdrawn or known.manifest.version < data["version"]):
-            self._catalogue.remove(data["manifest"])
+            done = self._catalogue.remove(data["manifest"])
+            if withdrawn:
+                self._sessions.unfinished.forget(done)
             self._sessions.rejudge(t, "manifest")
 
     def _session(self, data: Data) -> Session | None:

@@ -115,15 +115,28 @@ class Gate:
     def passed(self, p: Pass) -> list[Fact]:
         """A tag passed a portal."""
         dock = self._at_portal.get(p.portal)
-        facts = self._sessions.came_in(dock, p) if p.direction is Direction.IN else []
+        facts: list[Fact] = []
+        if p.direction is Direction.IN:
+            facts = self._sessions.came_in(dock, p)
+        elif p.direction is Direction.OUT:
+            facts = self._sessions.went_out(dock, p)
         if dock is None:
             return facts
         session = self._sessions.at(dock)
         if session is None:
             facts += self._without_session(dock, p)
+        elif p.end < session.opened and p.end <= self._sessions.last.closed(dock, session.key):
+            return facts + self._too_late(dock, p)
         elif session.inbound and p.direction is Direction.OUT and not session.may_have(p.uid):
-            facts += self._alarms.no_session(p.portal, dock, p.uid, p.end, receiving=True)
+            facts += self._alarms.no_session(p.portal, dock, p.uid, p.end, how="while it was receiving")
         return facts + self._sessions.passed(dock, p)
+
+    def _too_late(self, dock: str, p: Pass) -> list[Fact]:
+        """A pass in the time of the session before, whose verdict was given, is none of the present one's: what left so
+        is an alarm."""
+        if p.direction is not Direction.OUT:
+            return []
+        return self._alarms.no_session(p.portal, dock, p.uid, p.end, how="before its session began")
 
     def _without_session(self, dock: str, p: Pass) -> list[Fact]:
         """A first pass opens a session. What leaves without one, or on no manifest that could be meant, is an alarm."""
@@ -238,7 +251,7 @@ class Gate:
             "warnings": self.warnings.state(dock),
             "pending": [self._prechecks.outline(key) for key in pending[:20]],
             "session": self._sessions.state(dock, now),
-            "last_verdict": self._sessions.last_verdict(dock),
+            "last_verdict": self._sessions.last.outline(dock),
         }
 
     def _word(self, dock: str, lamp: Lamp) -> str:

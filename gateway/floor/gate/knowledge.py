@@ -86,7 +86,7 @@ class Knowledge:
     def _take_manifest(self, manifest: Manifest, by: str, t: int) -> list[Fact]:
         known = self._catalogue.known.get(manifest.manifest)
         before = None if known is None else known.manifest
-        self._catalogue.put(manifest, t, self._sessions.manifests())
+        self._sessions.unfinished.forget(self._catalogue.put(manifest, t, self._sessions.manifests()))
         self._staging.moved((), t)
         facts = []
         if known is None or essence(known.text) != essence(self._catalogue.known[manifest.manifest].text):
@@ -102,7 +102,7 @@ class Knowledge:
             raise Refused(f"manifest.withdraw: no manifest {wanted.manifest!r} is known")
 
         def withdraw() -> list[Fact]:
-            self._catalogue.remove(wanted.manifest)
+            self._sessions.unfinished.forget(self._catalogue.remove(wanted.manifest))
             self._staging.moved((), t)
             fact = self._reports.manifest("withdrawn", known.manifest, None, t, by=wanted.by, reason=wanted.reason)
             return [fact, *self._sessions.rejudge(t, "manifest withdrawn")]

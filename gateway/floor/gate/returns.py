@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gateway.events.envelope import Fact
 from gateway.events.gate_parts import HandheldProof, PortalProof
 from gateway.floor.gate.reports import Reports
-from gateway.floor.gate.session import Session
+from gateway.floor.gate.session import Session, Tag
 from gateway.floor.gate.shipped import Shipped
 from gateway.floor.gate.unfinished import Unfinished
 
@@ -30,6 +30,14 @@ class Returns:
             for _, session in sorted(self._open.items())
             if session is not here and not session.inbound and session.may_have(uid)
         ]
+
+    def doubted(
+        self, uid: str, here: Session | None, t: int, proof: PortalProof | HandheldProof
+    ) -> list[tuple[Session, Tag]]:
+        """A package goes out, or is loaded, `here` at `t`: of others with which it was loaded before nobody knows any
+        more whether it still is. Two tags may be of one number, or it has come back unseen."""
+        found = [(session, session.doubt(uid, t, proof)) for session in self.loaded_with(uid, here)]
+        return [(session, tag) for session, tag in found if tag is not None]
 
     def came_back(
         self, here: Session | None, portal: str, dock: str | None, uid: str, t: int, proof: PortalProof | HandheldProof

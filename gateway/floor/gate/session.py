@@ -72,6 +72,16 @@ class Tag:
         """The package passed `by` microseconds later than was thought."""
         self.first, self.last = self.first + by, self.last + by
 
+    @property
+    def was_loaded(self) -> bool:
+        """The package is loaded, or was until something else made that doubtful."""
+        return self.where is Where.LOADED or (self.where is Where.UNSURE and self.loads > 0)
+
+    @property
+    def was_found(self) -> bool:
+        """A person has found the package loaded."""
+        return self.where is Where.LOADED and self.proof is not None and self.proof["source"] == "handheld"
+
     def place(self, where: Where, t: int, proof: PortalProof | HandheldProof) -> None:
         """Notes where the package is since `t`, and by which proof."""
         self.loads += where is Where.LOADED
@@ -209,6 +219,16 @@ class Session:
     def _may_come_in(self) -> bool:
         """Its delivery may still be one that comes in, and there is room for what has come."""
         return self.key is None and len(self.tags) < MAX_TAGS
+
+    def doubt(self, uid: str, t: int, proof: PortalProof | HandheldProof) -> Tag | None:
+        """A package that is loaded here was seen at `t` where it cannot be then. Returns it, or None where it was
+        loaded after that."""
+        tag = self.tags[uid]
+        if tag.where is not Where.LOADED or t < tag.last:
+            return None
+        tag.place(Where.UNSURE, t, proof)
+        self.last = max(self.last, t)
+        return tag
 
     def _where(self, direction: Direction) -> Where:
         if direction is Direction.UNDETERMINED:

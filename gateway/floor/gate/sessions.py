@@ -63,6 +63,7 @@ class Sessions:
         self._returns = Returns(self._open, shipped, self.unfinished, reports)
         self.judges = Judges(config, catalogue, shipped, watch_lists, stock, self._open)
         self._endings = Endings(self._docks, catalogue, self.judges, signals, reports, self.unfinished)
+        self.last = self._endings.last
         self._orphans: list[Session] = []  # their docks are not configured any more
         self._orphans_due = NEVER
 
@@ -146,6 +147,12 @@ class Sessions:
         facts = [fact for session in self._returns.loaded_with(p.uid, here) for fact in self._passed(session, p)]
         return facts + self._returns.came_back(here, p.portal, dock, p.uid, p.end, portal_proof(p))
 
+    def went_out(self, dock: str | None, p: Pass) -> list[Fact]:
+        """A package passed outward, perhaps at a dock: whether it is loaded elsewhere is doubtful now."""
+        here = None if dock is None else self._open.get(dock)
+        doubted = self._returns.doubted(p.uid, here, p.end, portal_proof(p))
+        return [fact for session, tag in doubted for fact in self._judged(session, p.uid, tag, p.end)]
+
     def recall(self, dock: str, uid: str, where: Where, t: int, item: Mapping[str, Any]) -> None:
         """Puts a package where an event says that it was decided to be, for a start that knows no more than that."""
         session = self._open[dock]
@@ -165,6 +172,9 @@ class Sessions:
         facts: list[Fact] = []
         for uid in dict.fromkeys(reads.uids):
             others = self._returns.loaded_with(uid, session) if where is Where.OUTSIDE else []
+            if where is Where.LOADED:
+                doubted = self._returns.doubted(uid, session, when, proof)
+                facts += [fact for one, known in doubted for fact in self._judged(one, uid, known, t)]
             for one in [*others, session]:
                 tag = one.found(uid, where, when, proof)
                 if tag is not None:
@@ -353,15 +363,11 @@ class Sessions:
             dark={} if self._watched(session, now) else self.unwatched(session, now),
         )
 
-    def last_verdict(self, dock: str) -> dict[str, Any] | None:
-        """The outline of the last verdict at a dock."""
-        return self._endings.last.outline(dock)
-
     def lines(self, dock: str) -> dict[str, list[Any]]:
         """The sets of the session at a dock without evidence or, where there is none, of the verdict it still shows."""
         session = self._open.get(dock)
         if session is None:
-            return self._endings.last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
+            return self.last.lines(dock) if self._signals.lamp(dock) is not Lamp.OFF else {}
         return verdict.lines(self._endings.sets(session, session.last))
 
     # ---- state
@@ -372,7 +378,7 @@ class Sessions:
         return {
             "open": [dump_session(session) for session in sessions],
             "unfinished": self.unfinished.dump(),
-            "last": self._endings.last.dump(),
+            "last": self.last.dump(),
         }
 
     def load(self, dump: Mapping[str, Any], t: int) -> None:
@@ -387,4 +393,4 @@ class Sessions:
                 self._orphans.append(session)
                 self._orphans_due = max(t, session.last)
         self.unfinished.load(dump["unfinished"])
-        self._endings.last.load(dump["last"], self._docks)
+        self.last.load(dump["last"], self._docks)

@@ -3,10 +3,11 @@ nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.clock import parse_rfc3339
 from gateway.events.gate_models import Sets
 from gateway.events.gate_parts import Confirmation, HandheldProof, Override, PortalProof
 from gateway.floor.bounded import Bounded
@@ -77,6 +78,12 @@ class Unfinished:
         session.before, session.confirmed = left.unwatched, [*left.confirmed, *session.confirmed]
         return len(left.tags)
 
+    def forget(self, deliveries: Iterable[DeliveryKey]) -> None:
+        """Forgets what is left of deliveries that are not known any more: one of the same name is another."""
+        for key in deliveries:
+            self._left.pop(key, None)
+            self._answered.pop(key, None)
+
     def came_back(self, uid: str, t: int, proof: PortalProof | HandheldProof) -> bool:
         """A package that had left is back since `t`; False where a delivery was loaded with it after that."""
         outbound = [left for left in self._left.values() if not left.inbound]
@@ -136,6 +143,14 @@ class LastVerdicts:
     def outline(self, dock: str) -> dict[str, Any] | None:
         """What is kept of the last verdict at a dock."""
         return self._outlines.get(dock)
+
+    def closed(self, dock: str, key: DeliveryKey | None) -> int:
+        """When the session of the last verdict at a dock was to end, microseconds UTC; 0 where there is none, or it was
+        of the delivery `key`, which goes on."""
+        outline = self._outlines.get(dock)
+        if outline is None or (outline["manifest"], outline["delivery"]) == key:
+            return 0
+        return parse_rfc3339(outline["closed"])
 
     def lines(self, dock: str) -> dict[str, list[Any]]:
         """The sets without evidence; empty after a restart."""

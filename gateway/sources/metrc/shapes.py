@@ -232,7 +232,7 @@ def _document(result: Object) -> str | None:
     if isinstance(value, str):
         return value[:100] or None
     number = whole_number(value)
-    return None if number is None else str(number)
+    return str(number) if number else None  # 0 is what a database writes for no document
 
 
 def _revoked(result: Object, zone: str) -> bool | None:

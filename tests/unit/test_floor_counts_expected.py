@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.events.envelope import COUNT, GENESIS, Fact, seal
 from gateway.floor import Floor
 from gateway.floor.counts import expected as count_expected
 from gateway.floor.counts import report as count_report
-from gateway.inputs import Command, Input
+from gateway.inputs import Command, Input, Tick
 from tests.support.floor_scene import T0, alive, at, config, epc, of_type, run, standing, ticked, up, when
 
 UNKNOWN = 99
@@ -318,3 +319,22 @@ def test_events_say_what_was_counted_where_the_journal_is_lost():
     again.apply(payloads)
     assert again.zone_state("vault")["count_plan"] == floor.zone_state("vault")["count_plan"]
     assert again.zone_state("vault")["last_count"] == floor.zone_state("vault")["last_count"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sets_that_come_in_parts_are_those_of_plain_arithmetic(seed: int):
+    random, floor, wanted = Random(seed), Floor(config()), set[str]()
+    for second in range(1, 12):
+        mode = random.choice(["set", "add", "add", "remove"])
+        tags = [random.randrange(60) for _ in range(random.randrange(30))]
+        uids = {epc(tag).hex().upper() for tag in tags}
+        before = set(wanted)
+        wanted = {"set": uids, "add": wanted | uids, "remove": wanted - uids}[mode]
+        command = Command(at(second), "expected", {"zone": "vault", "uids": sorted(uids), "mode": mode})
+        facts = [fact for item in (command, Tick(at(second + 0.9))) for fact in floor.feed(item)]
+        facts += floor.feed(Tick(at(second + 2)))
+        held = floor.counts.expected.get("vault")
+        assert held is not None
+        assert held.uids == sorted(wanted)
+        (said,) = [fact.data for fact in facts if "sha256" in fact.data]
+        assert (said["added"], said["removed"]) == (sorted(wanted - before), sorted(before - wanted))

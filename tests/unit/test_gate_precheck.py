@@ -91,3 +91,17 @@ def test_a_long_delivery_is_said_in_parts(monkeypatch):
     said = prechecks(run(Gate(config()), [manifest(0, {"1": {}, "2": {}, "3": {"record": {"hold": True}}})]))
     assert [(part["part"], part["parts"], len(part["items"])) for part in said] == [(1, 2, 2), (2, 2, 1)]
     assert said[0]["items"][0]["uid"] == uid(3), "what may not leave comes first"
+
+
+def test_what_has_changed_while_it_was_loading_is_said_when_its_session_is_over():
+    gate = Gate(config())
+    run(gate, [manifest(0, [1, 2]), command(1, "gate.open", dock="dock-1")])
+    run(gate, [command(2, "watch", list="hold", uids=[uid(1)])])
+    again = Gate(config())
+    again.load(state_of(gate), at(2))
+    run(again, [command(3, "gate.close", dock="dock-1")])
+    (said,) = prechecks(elapse(again, at(30)))
+    assert (said["blocked"], said["why"]) == (1, "watch list")
+    assert [one["blocked"] for one in again.state("dock-1")["pending"]] == [1]
+    run(again, [command(40, "gate.open", dock="dock-1"), command(41, "gate.close", dock="dock-1")])
+    assert prechecks(elapse(again, at(60))) == [], "nothing has changed"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -100,7 +101,7 @@ class ExpectedSets:
         self._admit_content(zone, command, mode)
 
     def _admit_content(self, zone: str, command: Command, mode: str) -> list[str]:
-        """What the zone would expect then. Raises Refused."""
+        """What the command puts into the set of the zone, or takes out of it; sorted. Raises Refused."""
         args = command.args
         as_of = _as_of(args.get("as_of"), 0)
         held = self._sets.get(zone)
@@ -116,18 +117,23 @@ class ExpectedSets:
                 f"expected: the set as of {rfc3339(as_of)} is older than the one that {zone} has, "
                 f"as of {rfc3339(held.as_of)} from {held.source or 'the backend'}"
             )
-        merged = self._merged(held, uids, mode)
         others = sum(len(other.uids) for name, other in self._sets.items() if name != zone)
-        if others + len(merged) > MAX_EXPECTED:
+        if mode == "add" and held is not None:
+            others += len(held.uids)
+            uids = [uid for uid in uids if not _is_in(held.uids, uid)]
+        if mode != "remove" and others + len(uids) > MAX_EXPECTED:
             raise Refused(f"expected: all zones together would expect more than {MAX_EXPECTED} tags: send smaller sets")
-        return merged
+        return uids
 
     @staticmethod
     def _merged(held: ExpectedSet | None, uids: list[str], mode: str) -> list[str]:
+        """The set of a zone with what is added, or without what is removed; sorted."""
         if mode == "set" or held is None:
             return [] if mode == "remove" else uids
-        present = set(held.uids)
-        return sorted(present | set(uids) if mode == "add" else present - set(uids))
+        if mode == "add":
+            return sorted(held.uids + uids)  # two runs in order: one merge
+        gone = set(uids)
+        return [uid for uid in held.uids if uid not in gone]
 
     def change(self, command: Command) -> list[Fact]:
         """Carries out a command that was admitted, and says so. Where another overtook it so that it is not admitted
@@ -140,6 +146,7 @@ class ExpectedSets:
             return []
         self._changed = True
         held = self._sets.pop(zone, None)
+        uids = self._merged(held, uids, mode)
         if args["uids"] is not None:
             as_of = _as_of(args.get("as_of"), t)
             if mode != "set" and held is not None:
@@ -223,6 +230,12 @@ class ExpectedSets:
         self._sets = {zone: ExpectedSet(**held) for zone, held in dump["sets"].items() if zone in zones}
         self._gone = dict(dump["gone"])
         self._index()
+
+
+def _is_in(uids: list[str], uid: str) -> bool:
+    """Whether a UID is among those that are sorted."""
+    at = bisect_left(uids, uid)
+    return at < len(uids) and uids[at] == uid
 
 
 def _line(args: Mapping[str, Any], name: str) -> str:

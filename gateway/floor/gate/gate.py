@@ -12,7 +12,7 @@ from typing import Any
 from gateway.clock import NEVER
 from gateway.config import Config
 from gateway.errors import LedgerError, Refused
-from gateway.events.envelope import Fact
+from gateway.events.envelope import GATE, Fact
 from gateway.floor.gate import commands
 from gateway.floor.gate.alarms import Alarms
 from gateway.floor.gate.at_docks import AtDocks, NoSession
@@ -102,7 +102,7 @@ class Gate:
             action = self._plan(command)
         except Refused as refusal:
             return [self._reports.refused(command, str(refusal))]
-        return action()
+        return self._with_prechecks(action(), command.t)
 
     def _plan(self, command: Command) -> Action:
         plan = self._plans.get(command.name)
@@ -187,7 +187,7 @@ class Gate:
                 facts += self._sessions.open(dock, pending[0] if len(pending) == 1 else None, t, "gateway", "door")
             elif not is_open and door.closes and session is not None and session.ending is None:
                 facts += self._sessions.end(dock, t, "gateway", "door")
-        return facts
+        return self._with_prechecks(facts, t)
 
     # ---- time
 
@@ -199,12 +199,18 @@ class Gate:
 
     def fire(self, t: int) -> list[Fact]:
         """What falls due at `t`: sessions end, facts become too old, lamps go out."""
-        facts = self._sessions.fire(t)
+        facts = self._with_prechecks(self._sessions.fire(t), t)
         self._signals.fire(t)
         if self._judged_again <= t:
             self._judged_by, self._judged_again = self._digest, NEVER
             facts += self._sessions.rejudge(t, "configuration") + self._prechecks.all(t, "configuration")
         return facts + self._prechecks.fire(t) + self.staging.fire(t)
+
+    def _with_prechecks(self, facts: list[Fact], t: int) -> list[Fact]:
+        """These facts, and what is to be said of deliveries whose sessions have ended by them."""
+        for data in [fact.data for fact in facts if fact.type == GATE and fact.data["gate"] == "verdict"]:
+            facts += self._prechecks.session_over((data["manifest"], data["delivery"]), t)
+        return facts
 
     # ---- what is true now
 

@@ -62,6 +62,7 @@ class Prechecks:
         self._digest = digest
         self._said: dict[DeliveryKey, _Said] = {}
         self._in_turn: InTurn[PrecheckWhy] = InTurn()
+        self._passed_over: dict[DeliveryKey, PrecheckWhy] = {}  # while they were loading, and why they were looked at
 
     def of(self, manifest: Manifest, t: int) -> list[Fact]:
         """The deliveries of a manifest that was received."""
@@ -79,6 +80,11 @@ class Prechecks:
         keys = [*self._catalogue.deliveries("out"), *self._catalogue.deliveries("in")]
         return self._portion(keys, t, why)
 
+    def session_over(self, key: DeliveryKey, t: int) -> list[Fact]:
+        """A delivery that is not loaded any more is looked at where something has changed meanwhile."""
+        why = self._passed_over.pop(key, None)
+        return [] if why is None else self._portion([key], t, why)
+
     def _portion(self, keys: Iterable[DeliveryKey], t: int, why: PrecheckWhy) -> list[Fact]:
         """Looks at these when it is their turn, and at those whose turn it is."""
         self._in_turn.add(keys, why)
@@ -90,7 +96,10 @@ class Prechecks:
         loading = self._loading()
         for key, why in keys:
             manifest, delivery = self._catalogue.manifest(key), self._catalogue.delivery(key)
-            if manifest is None or delivery is None or self._catalogue.is_done(key) or key in loading:
+            if manifest is None or delivery is None or self._catalogue.is_done(key):
+                continue
+            if key in loading:
+                self._passed_over.setdefault(key, why)
                 continue
             items, stale = self._items(key, manifest, delivery, t)
             digest = hashlib.sha256(orjson.dumps(items)).hexdigest()[:32]
@@ -188,11 +197,17 @@ class Prechecks:
 
     def dump(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return {"said": [[*key, *astuple(said)] for key, said in self._said.items()], "in_turn": self._in_turn.dump()}
+        return {
+            "said": [[*key, *astuple(said)] for key, said in self._said.items()],
+            "in_turn": self._in_turn.dump(),
+            "passed_over": [[*key, why] for key, why in self._passed_over.items()],
+        }
 
     def load(self, dump: Any) -> None:
         """Takes over what `dump` gave; checkpoints of versions before have what was said alone."""
         if isinstance(dump, dict):
             self._in_turn.load(dump["in_turn"])
+            passed_over = dump.get("passed_over", [])
+            self._passed_over = {(manifest, delivery): why for manifest, delivery, why in passed_over}
             dump = dump["said"]
         self._said = {(manifest, delivery): _Said(*said) for manifest, delivery, *said in dump}

@@ -197,7 +197,7 @@ def _by_tag(epcs: npt.NDArray[np.uint32]) -> tuple[Ints, Ints]:
     """An order in which the rows of a tag, of whatever key, are side by side; and in that order the number of each
     row's tag. Two tags of one hash are seen by their EPCs, and sorted by all of these."""
     bits = np.uint64((len(epcs) - 1).bit_length())
-    hashes = _hashes(epcs)
+    hashes = hashes_of(epcs)
     hashes >>= bits
     hashes <<= bits
     hashes |= np.arange(len(epcs), dtype=np.uint64)
@@ -220,7 +220,7 @@ def new_tags(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     return other
 
 
-def _hashes(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+def hashes_of(epcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
     """A 64-bit hash of each EPC: multiplication by odd constants, high bits folded down."""
     hashes = np.zeros(len(epcs), np.uint64)
     *factors, last = map(np.uint64, _FACTORS)

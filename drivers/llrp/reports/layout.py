@@ -184,7 +184,7 @@ class RecordLayout:
         self.raw = not (self._zebra or self._tid or {"antenna", "rssi", "time"} & set(self.absent))
 
     def _learn_constants(self, sample: bytes, offsets: list[int]) -> None:
-        self._constants = [(at, sample[at : at + 1]) for at in offsets]
+        self._constants = [(slice(at, None, len(sample)), sample[at : at + 1]) for at in offsets]
         # The same again as one struct that yields the constant bytes of a record, for records one at a time.
         form, at = ">", 0
         for offset in offsets:
@@ -205,8 +205,8 @@ class RecordLayout:
         if count < _COLUMNWISE_FROM:
             values = self._constant_values
             return list(self._constant_struct.iter_unpack(body)) == [values] * count
-        for at, constant in self._constants:  # noqa: SIM110 a generator expression would be slower
-            if body[at::size] != constant * count:
+        for column, constant in self._constants:  # noqa: SIM110 a generator expression would be slower
+            if body[column] != constant * count:
                 return False
         return True
 

@@ -9,7 +9,7 @@ So are those of tags that have just come, and of tags that other zones see too, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from gateway.floor.presence.contested import ContestedSightings, Seen, Window
 from gateway.floor.presence.presence import Presence
 from gateway.floor.presence.rows import put_rows
 from gateway.floor.presence.silence import GAPS, MEMORY, SHARES
+from gateway.floor.presence.slot_index import SlotIndex
 from gateway.floor.presence.states import State
 from gateway.floor.presence.table import CHUNK_BITS, ROWS
 from gateway.floor.readers.antennas import LIT
@@ -55,6 +56,11 @@ class PlainSightings:
         self._portal_antennas = list(portal_antennas)
         self._smoothing = presence.contest.smoothing
         self._spots = -1
+
+    @cached_property
+    def _index(self) -> SlotIndex:
+        """Made with the first window: a site that has none pays nothing for it."""
+        return SlotIndex(self._tags)
 
     def take(self, start: int, block: Block, elsewhere: set[bytes]) -> SightingColumns:
         """Takes in what is plain of the window that began at `start`, and returns the rest.
@@ -127,8 +133,7 @@ class PlainSightings:
 
     def _slots(self, block: Block, elsewhere: set[bytes]) -> Ints:
         """The slot of each row's tag; -1 where it has none, or is not to be looked at."""
-        epcs = block.epcs
-        slots = np.fromiter(map(self._tags.slots.get, epcs, repeat(-1)), np.int64, len(epcs))
+        slots = self._index.find(block.sightings.epcs.take(block.begins, axis=0))
         if elsewhere:
             apart = sorted(slot for slot in map(self._tags.slots.get, elsewhere) if slot is not None)
             if apart:

@@ -75,6 +75,7 @@ class Columns:
         self.slots: dict[bytes, int] = {}
         self.epcs: list[bytes] = []
         self.free: list[int] = []
+        self._released: set[int] | None = None
         self.dirty = bytearray()  # by chunk
         self.rows = bytearray()
         for name, code in _COLD:
@@ -115,12 +116,19 @@ class Columns:
     def release(self, slot: int) -> None:
         """Forgets the tag in a slot, whose state is FREE. While it is queued, nobody else gets the slot (`unqueue`)."""
         del self.slots[self.epcs[slot]]
+        if self._released is not None:
+            self._released.add(slot)
         self.epcs[slot] = b""
         self.rows[slot * ROW.size : (slot + 1) * ROW.size] = _BLANK
         self.since[slot] = 0
         if not self.queued[slot]:
             self.free.append(slot)
         self.dirty[slot >> CHUNK_BITS] = 1
+
+    def watch_releases(self) -> set[int]:
+        """A set to which every slot is added from now on that is released. It is for one watcher, who empties it."""
+        self._released = set()
+        return self._released
 
     def unqueue(self, slot: int) -> None:
         """A slot that was released while it was queued waits no more."""

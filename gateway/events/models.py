@@ -124,7 +124,8 @@ class Passage(PassBase):
 @strict
 class Revision(PassBase):
     """A pass that was said while its tag was still read, with the direction `was`, is taken back: the whole of it shows
-    another direction. The tag is at `to`."""
+    another direction, or makes that one less likely than not, where `direction` is undetermined. The tag is taken to be
+    at `to`, where it was before."""
 
     movement: Literal["revised"]
     was: Literal["in", "out"]

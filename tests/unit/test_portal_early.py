@@ -7,11 +7,20 @@ import pytest
 from gateway.clock import SECOND
 from gateway.floor import Floor
 from gateway.floor.passes import Direction
-from gateway.floor.portals.early import CERTAIN, CERTAIN_WHEN_QUIET, HELD, QUIET, certainty, is_certain
+from gateway.floor.portals.early import (
+    BORNE_OUT,
+    CERTAIN,
+    CERTAIN_WHEN_QUIET,
+    HELD,
+    QUIET,
+    certainty,
+    is_certain,
+    is_revised,
+)
 from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.track import Track
 from gateway.inputs import Tick
-from tests.support.floor_scene import T0, ticked
+from tests.support.floor_scene import T0, read, ticked
 from tests.support.portal_scene import IN, OUT, carried, portal_site, the
 
 LAST = 100 * SECOND
@@ -55,3 +64,50 @@ def test_a_pass_is_said_within_three_seconds_of_the_last_read(points):
             assert item.t - T0 <= 11 * SECOND  # the last read is in the eighth second at the latest
             return
     raise AssertionError("nothing was said")
+
+
+@pytest.mark.parametrize(
+    ("found", "leaning", "confidence", "expected"),
+    [
+        (Direction.TURNED_BACK, None, 0.98, True),
+        (Direction.OUT, None, 0.95, True),
+        (Direction.IN, None, 0.95, False),
+        (Direction.UNDETERMINED, Direction.IN, BORNE_OUT, False),
+        (Direction.UNDETERMINED, Direction.IN, BORNE_OUT - 0.01, True),
+        (Direction.UNDETERMINED, Direction.OUT, 0.6, True),
+        (Direction.UNDETERMINED, None, 0.0, False),  # a reader was down: that speaks against nothing
+        (Direction.STANDING, None, 0.95, False),
+    ],
+)
+def test_a_way_is_taken_back_where_the_whole_pass_does_not_bear_it_out(found, leaning, confidence, expected):
+    verdict = Verdict(found, confidence, LAST, "", leaning)
+    assert is_revised(Direction.IN, verdict, whole=True) is expected
+
+
+def test_what_stays_is_not_taken_back_for_staying():
+    verdict = Verdict(Direction.UNDETERMINED, 0.1, LAST, "", Direction.IN)
+    assert not is_revised(Direction.IN, verdict, whole=False)
+
+
+def test_a_tag_that_is_on_its_old_side_again_at_once_is_not_left_where_it_was_said_to_be():
+    there = list(carried(IN))
+    last = max(row[4] for batch in there for row in batch.rows) - T0
+    back = [
+        read(last / SECOND + 0.95 + 0.06 * number, "r1", port, 1, level)
+        for number in range(33)
+        for port, level in ((2, -40), (1, -70))
+    ]
+    floor = Floor(portal_site())
+    told: list[Direction] = []
+    floor._portals.on_pass(lambda found: told.append(found.direction) or [])
+    facts = [fact for item in ticked([*there, *back], 30) for fact in floor.feed(item)]
+    (passed,), (revised,) = the(facts, "passed"), the(facts, "revised")
+    assert passed.data["direction"] == revised.data["was"] == "in"
+    assert revised.data["direction"] == "undetermined"
+    assert revised.data["to"] == "dock"
+    assert told == [Direction.IN, Direction.UNDETERMINED]
+    assert [fact.data["to"] for fact in the(facts, "moved")] == ["dock"]
+    assert the(facts, "moved")[0].data["confidence"] > 1 - BORNE_OUT
+    # Nobody knows where it is, so a pass after that is as likely inwards as outwards.
+    again = [fact for item in ticked(list(carried([(60, -5), (68, 5)], seed=1)), 90) for fact in floor.feed(item)]
+    assert [fact.data["direction"] for fact in the(again, "passed")] == ["in"]

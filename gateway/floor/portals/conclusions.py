@@ -114,13 +114,16 @@ class Conclusions:
         return [self._judged(finding, verdict)]
 
     def _revised(self, finding: Finding, verdict: Verdict) -> list[Judged]:
-        """Takes back what was said of a tag while it was still read, where its whole pass shows something else."""
+        """Takes back what was said of a tag while it was still read, where its whole pass does not bear it out."""
         track = finding.track
         said, track.way = track.way, None
-        if said is None or not is_revised(said, verdict):
+        if said is None or not is_revised(said, verdict, whole=not finding.case.full):
             return []
         judged = self._judged(finding, verdict, said)
-        self._last_passes.passed(track.epc, self._place(judged.direction))
+        if verdict.direction is Direction.UNDETERMINED:
+            self._last_passes.lose(track.epc)
+        else:
+            self._last_passes.passed(track.epc, self._place(judged.direction))
         return [judged]
 
     def _place(self, way: Direction) -> str | None:

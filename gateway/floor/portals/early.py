@@ -2,7 +2,7 @@
 
 A tag is weighed twice a second as if it were gone. A direction with a posterior of CERTAIN for HELD on end is
 published, or with one of CERTAIN_WHEN_QUIET as soon as the tag was not read for QUIET. The tag is watched on: where it
-turned back, or its whole pass shows another direction, the pass is revised.
+turned back, or its whole pass shows another direction or makes that one less likely than not, the pass is revised.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ FEW_TAGS = 12
 """Most tags in a portal for which early passes are looked for: two milliseconds each. Loads are judged when they have
 left."""
 
+BORNE_OUT = 0.5
+"""Least posterior of a direction, of the whole pass, that leaves it as it was said: of ten that fell below it, nine had
+not gone that way."""
+
 WAYS = (Direction.IN, Direction.OUT)
 
 
@@ -51,6 +55,9 @@ def is_certain(track: Track, verdict: Verdict, t: int) -> bool:
     return t - track.last >= QUIET or t - track.leads_since >= HELD
 
 
-def is_revised(said: Direction, verdict: Verdict) -> bool:
-    """Whether the verdict on a whole pass takes back the way that was said before it was over."""
+def is_revised(said: Direction, verdict: Verdict, *, whole: bool) -> bool:
+    """Whether a verdict takes back the way that was said before the pass was over. `whole`: it is over by now; of what
+    stays, a way that was likely becomes less so by the staying alone."""
+    if verdict.direction is Direction.UNDETERMINED and verdict.leaning is not None:
+        return whole and (verdict.leaning is not said or verdict.confidence < BORNE_OUT)
     return verdict.direction is Direction.TURNED_BACK or (verdict.direction in WAYS and verdict.direction is not said)

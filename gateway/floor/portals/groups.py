@@ -48,6 +48,13 @@ class Judged:
         return Direction.OUT if self.revises is Direction.IN else Direction.IN
 
     @property
+    def told(self) -> Direction:
+        """The way that is told to whoever must know whether a package left: undetermined where nobody knows, also where
+        a way is taken back for that."""
+        undetermined = self.verdict.direction is Direction.UNDETERMINED
+        return self.verdict.direction if undetermined else self.direction
+
+    @property
     def crossing(self) -> int:
         """When the tag went through, microseconds UTC."""
         return self.verdict.crossing
@@ -55,7 +62,8 @@ class Judged:
     @property
     def confidence(self) -> float:
         """Confidence of the direction, from 0 to 1."""
-        return self.verdict.confidence
+        taken_back = self.revises is not None and self.verdict.direction is Direction.UNDETERMINED
+        return 1 - self.verdict.confidence if taken_back else self.verdict.confidence
 
     @property
     def passes(self) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.config.checks import Where
 from gateway.config.model import Config
+from gateway.config.yaml import Where
 from gateway.errors import ConfigError, Refused, RfidError
 
 

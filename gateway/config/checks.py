@@ -19,15 +19,10 @@ from gateway.config.files import SECRETS, credential, exposed, holds_no_secret, 
 from gateway.config.gate import DockConfig, DoorConfig, OutputConfig
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config, ReaderConfig
-from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text, plain
+from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, Where, path_text, plain
 from gateway.text import closest, did_you_mean
 
-Where = tuple[str | int, ...]
-"""The way to a value in the configuration: keys and indices, outermost first."""
-
 _SIDES = ("inside", "outside")
-
-Steps = tuple[str | int, ...]
 
 
 class _Enough(Exception):
@@ -96,10 +91,10 @@ class Checker:
             self._note(path, "is read when the gateway starts: restart it after a change")
         self._files(config, ())
 
-    def _note(self, path: Steps, text: str) -> None:
+    def _note(self, path: Where, text: str) -> None:
         self.notes.append(Problem(line_of(self._root, path), path_text(path), text))
 
-    def _add(self, path: Steps, text: str, line: int | None = None) -> None:
+    def _add(self, path: Where, text: str, line: int | None = None) -> None:
         self.problems.append(Problem(line or line_of(self._root, path), path_text(path), text))
         if len(self.problems) > MAX_PROBLEMS:
             raise _Enough
@@ -116,7 +111,7 @@ class Checker:
                     return None
         return node
 
-    def _entries(self, *path: str | int) -> Iterator[tuple[Steps, Mapping]]:
+    def _entries(self, *path: str | int) -> Iterator[tuple[Where, Mapping]]:
         found = self._at(*path)
         if isinstance(found, Sequence):
             for index, item in enumerate(found.items):
@@ -219,7 +214,7 @@ class Checker:
             if zone is not None and zone not in zones and zones:
                 self._add(path, f"there is no zone `{zone}`: {did_you_mean(zone, zones)}")
 
-    def _drivers(self) -> Iterator[tuple[Steps, DriverSettings]]:
+    def _drivers(self) -> Iterator[tuple[Where, DriverSettings]]:
         """Checks the drivers' own keys; yields the settings of each reader where they are right."""
         for path, entry in self._entries("readers"):
             name = _text(entry, "driver")
@@ -246,8 +241,8 @@ class Checker:
                 self._note((*path, "device"), f"{text} shows the ports that are plugged in")
             yield path, settings
 
-    def _addresses(self, readers: list[tuple[Steps, DriverSettings]]) -> None:
-        first: dict[str, Steps] = {}
+    def _addresses(self, readers: list[tuple[Where, DriverSettings]]) -> None:
+        first: dict[str, Where] = {}
         for path, settings in readers:
             address = settings.endpoint()
             if address is None:
@@ -261,7 +256,7 @@ class Checker:
                 )
             first.setdefault(address, path)
 
-    def _files(self, model: BaseModel, path: Steps) -> None:
+    def _files(self, model: BaseModel, path: Where) -> None:
         """The files of the gateway's own settings: those that end in ``_file`` are there, ``file`` and ``directory`` it
         makes itself."""
         for name in type(model).model_fields:
@@ -277,7 +272,7 @@ class Checker:
             elif isinstance(value, Path) and (wrong := in_the_way(value, name == "directory")):
                 self.files.append(Problem(line_of(self._root, (*path, name)), path_text((*path, name)), wrong))
 
-    def _file(self, path: Steps, use: FileUse) -> None:
+    def _file(self, path: Where, use: FileUse) -> None:
         if wrong := unusable(use.path) or (holds_no_secret(use.path) if use.secret else ""):
             self.files.append(Problem(line_of(self._root, path), path_text(path), wrong))
         elif use.secret and (shown := exposed(use.path)):

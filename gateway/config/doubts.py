@@ -13,11 +13,8 @@ from pathlib import Path
 
 from gateway.config.books import CsvBook, MetrcBook
 from gateway.config.model import Config
-from gateway.config.yaml import path_text
+from gateway.config.yaml import Where, path_text
 from gateway.text import did_you_mean
-
-Where = tuple[str | int, ...]
-"""The way to a value in the configuration: keys and indices, outermost first."""
 
 _HOSTS = ("host", "listen_host", "peer")
 """Keys of a reader that name a host, in the drivers that come with the gateway."""

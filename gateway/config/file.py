@@ -11,11 +11,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from drivers.plain_files import no_plain_file
-from gateway.config.checks import Checker, Where
+from gateway.config.checks import Checker
 from gateway.config.former import in_todays_words
 from gateway.config.messages import line_of, problems_of
 from gateway.config.model import Config
-from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, YamlError, parse, path_text, plain
+from gateway.config.yaml import MAX_BYTES, MAX_PROBLEMS, Mapping, Problem, Where, YamlError, parse, path_text, plain
 from gateway.errors import ConfigError
 from gateway.text import printable
 

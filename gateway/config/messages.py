@@ -9,10 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from gateway.config.base import FORMS, HEX_PATTERN, IDENTIFIER_PATTERN
-from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, path_text
+from gateway.config.yaml import MAX_PROBLEMS, Mapping, Node, Problem, Scalar, Sequence, Where, path_text
 from gateway.text import closest, printable
-
-Path = tuple[str | int, ...]
 
 _WITH_COMMA = re.compile(r"([-+]?\d+),(\d+)")
 _WITH_UNIT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?[A-Za-z]{1,7}")
@@ -22,14 +20,14 @@ _SHOWN = 60
 
 
 def problems_of(
-    error: ValidationError, root: Node, model: type[BaseModel], prefix: Path = (), also: Iterable[str] = ()
+    error: ValidationError, root: Node, model: type[BaseModel], prefix: Where = (), also: Iterable[str] = ()
 ) -> list[Problem]:
     """One problem for each thing that `error` holds against the YAML below `prefix`.
 
     `model` is what was validated; `also` names keys that are allowed beside its own, for suggestions.
     """
     problems = []
-    meant: set[Path] = set()
+    meant: set[Where] = set()
     details = error.errors(include_url=False)[: MAX_PROBLEMS + 1]
     for detail in details:
         if detail["type"] == "extra_forbidden":
@@ -66,7 +64,7 @@ def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str | None]:
     return f"unknown key: remove it, or write one of {', '.join(known)}", None
 
 
-def line_of(root: Node, path: Path) -> int:
+def line_of(root: Node, path: Where) -> int:
     """The line of the key (or list item) at `path`, or of the nearest thing above it that is there."""
     node, line = root, root.line
     for step in path:
@@ -82,7 +80,7 @@ def line_of(root: Node, path: Path) -> int:
     return node.line if isinstance(node, Scalar) and node.text else line
 
 
-def _reach(root: Node, path: Path, *, keep_last: bool) -> tuple[Node | None, Path]:
+def _reach(root: Node, path: Where, *, keep_last: bool) -> tuple[Node | None, Where]:
     """The node at `path`, and the path as far as the YAML has it: pydantic adds steps of its own inside unions."""
     node: Node | None = root
     reached: list[str | int] = []
@@ -101,7 +99,7 @@ def _reach(root: Node, path: Path, *, keep_last: bool) -> tuple[Node | None, Pat
     return node, tuple(reached)
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
+def _keys_at(model: type[BaseModel], path: Where) -> set[str]:
     """The keys that the model allows at `path`."""
     models = [model]
     for step in path:
@@ -118,7 +116,7 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in models_in(inner)]
 
 
-def _empty_before(root: Node, path: Path, model: type[BaseModel], loc: Path) -> str:
+def _empty_before(root: Node, path: Where, model: type[BaseModel], loc: Where) -> str:
     """The empty section beside the key at `path` that knows such a key, or nothing: the key is not indented."""
     node, reached = _reach(root, path[:-1], keep_last=False)
     if not isinstance(node, Mapping) or reached != path[:-1]:
@@ -129,7 +127,7 @@ def _empty_before(root: Node, path: Path, model: type[BaseModel], loc: Path) -> 
     return ""
 
 
-def _cut_by_comma(root: Node, path: Path) -> str:
+def _cut_by_comma(root: Node, path: Where) -> str:
     """The number of which a comma in braces has made the key at `path`, or nothing: ``{power: 24,5}``."""
     node, reached = _reach(root, path[:-1], keep_last=False)
     key = str(path[-1])

@@ -54,6 +54,10 @@ _WORDS: dict[str, bool | None] = {
 }  # fmt: skip
 
 
+Where: TypeAlias = tuple[str | int, ...]
+"""The way to a value in the configuration: keys and indices, outermost first."""
+
+
 @dataclass(slots=True, frozen=True)
 class Problem:
     """One thing that is wrong: the line (from 1), the path such as ``readers[0].driver`` (or empty) and a sentence."""
@@ -129,7 +133,7 @@ def plain(node: Node) -> Any:
             return [plain(item) for item in node.items]
 
 
-def path_text(path: tuple[str | int, ...]) -> str:
+def path_text(path: Where) -> str:
     """``("readers", 0, "driver")`` as ``readers[0].driver``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
@@ -156,7 +160,7 @@ class _Reader:
             raise YamlError(Problem(1, "", "the file is empty: start from config/example.yaml"))
         return root
 
-    def _node(self, event: Event, path: tuple[str | int, ...], depth: int) -> Node:
+    def _node(self, event: Event, path: Where, depth: int) -> Node:
         line = _line(event)
         where = path_text(path)
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
@@ -186,7 +190,7 @@ class _Reader:
             raise YamlError(Problem(line, where, f"`{text}` is not a number that can be used here: write a finite one"))
         return Scalar(line, _resolve(text), text)
 
-    def _sequence(self, line: int, path: tuple[str | int, ...], depth: int) -> Sequence:
+    def _sequence(self, line: int, path: Where, depth: int) -> Sequence:
         node = Sequence(line)
         for event in self._events:
             if isinstance(event, SequenceEndEvent):
@@ -194,7 +198,7 @@ class _Reader:
             node.items.append(self._node(event, (*path, len(node.items)), depth + 1))
         return node
 
-    def _mapping(self, line: int, path: tuple[str | int, ...], depth: int) -> Mapping:
+    def _mapping(self, line: int, path: Where, depth: int) -> Mapping:
         node = Mapping(line)
         for event in self._events:
             if isinstance(event, MappingEndEvent):

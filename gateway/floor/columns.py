@@ -71,8 +71,7 @@ def dumped(content: bytes) -> Iterator[tuple[int, int, bytes, list[int]]]:
 
 
 class Block:
-    """One closed window of all readers as columns. `sightings` has one row for each sighting, those of a tag side by
-    side."""
+    """A closed window of all readers, as columns: one row for each sighting, the sightings of a tag side by side."""
 
     def __init__(self, sightings: SightingColumns) -> None:
         self.sightings = sightings

@@ -24,7 +24,7 @@ from gateway.floor.tags import uid
 ALGORITHM = "presence/3"
 
 MOST = 0.999
-"""Nothing that rests on radio is certain."""
+"""The highest confidence that is said: nothing that rests on radio is certain."""
 
 
 def by_windows(windows: int) -> float:
@@ -110,7 +110,8 @@ class Evidence:
         return movement(place, t, data)
 
     def tags_given_up(self, number: int, first: int, last: int, t: int) -> Fact:
-        """So many tags that were seen once, between `first` and `last`, were forgotten at `t` for want of room."""
+        """The loss of `number` tags that were seen once, from `first` to `last`, and were forgotten at `t` for want
+        of room."""
         data: Loss = {
             "reader": self._gateway,
             "cause": "tags-given-up",

@@ -154,7 +154,7 @@ class Floor:
 
     @property
     def lateness(self) -> int:
-        """For how long windows wait now, in microseconds."""
+        """The microseconds for which windows wait for late reads now."""
         return self._windows.lateness
 
     @property

@@ -16,7 +16,7 @@ decibel is what makes its range that of real signals."""
 
 
 def _signed(steps: int, size: int) -> array[int]:
-    """For -size to size - 1, so many `steps` to a decibel, laid out so that a negative RSSI is a negative index."""
+    """Linear power of each RSSI from -size to size - 1, `steps` to a decibel; a negative RSSI is a negative index."""
     return array("q", (_power(step / steps) for step in (*range(size), *range(-size, 0))))
 
 

@@ -56,7 +56,7 @@ class Pending:
 
     @property
     def first(self) -> int:
-        """For when the first waits. Something must wait."""
+        """The time for which the first item waits, in microseconds UTC. There must be one."""
         return self._heap[0][0]
 
     def pop(self) -> Any:

@@ -103,7 +103,7 @@ class ReaderWindows:
 
 @dataclass(slots=True, frozen=True)
 class ClosedWindow:
-    """One antenna's part of a window that was closed. They are looked at in `ORDER`."""
+    """The sightings of one antenna in a window that was closed. Closed windows are looked at in `ORDER`."""
 
     number: int
     reader: str

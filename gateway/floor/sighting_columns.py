@@ -154,8 +154,8 @@ def join(parts: Sequence[SightingColumns]) -> SightingColumns:
 
 
 def group(sightings: SightingColumns) -> SightingColumns:
-    """One row for each EPC and key: the rows that were parts of one sighting added up. Those of a tag are side by side,
-    by their keys; the tags are in no order that means anything.
+    """The sightings with one row for each EPC and key: rows that were parts of one sighting are added up. The rows of a
+    tag are side by side, by their keys; the tags are in no order that means anything.
 
     Two sorts of 64-bit numbers, with the number of the row in the low bits of each: of a hash of the EPC, after which
     neighbours are compared exactly and tags are numbers, and of those numbers and the keys.

@@ -88,7 +88,7 @@ class Windows:
 
     @property
     def lateness(self) -> int:
-        """For how long a window waits for reads; never longer than the configuration says."""
+        """The microseconds for which a window waits for late reads; never longer than the configuration says."""
         return self._lateness
 
     @lateness.setter

@@ -203,7 +203,7 @@ class Pace:
         self._highest = (window, max(self.rate, CEILING * known))
 
     def explained(self) -> None:
-        """One message was found at which connections end."""
+        """Takes note that the message at which connections end was found: it is not the pace."""
         self._ends = 0
         self._suspects.clear()
 

@@ -33,7 +33,7 @@ def needed(config: Config, tags: int = MAX_TAGS) -> int:
 
 
 def room(config: Config, root: Path = Path("/")) -> int:
-    """For how many tags there is memory: `MAX_TAGS`, or what is left by the other bounds."""
+    """The number of tags for which there is memory: `MAX_TAGS`, or what the other bounds leave."""
     allowed = available(root)
     if allowed is None:
         return MAX_TAGS

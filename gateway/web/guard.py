@@ -42,7 +42,7 @@ class Guard:
         login is reached under a foreign name, as it would be through another site's DNS."""
         name = self._who(request)
         if name is not None:
-            request.scope.get("state", {}).get("proved", _nothing)()
+            request.scope.get("state", {}).get("proved", _no_connection)()
         return name
 
     def _who(self, request: Request) -> str | None:
@@ -126,8 +126,8 @@ def _split(address: str) -> SplitResult:
         return SplitResult("", "", "", "", "")
 
 
-def _nothing() -> None:
-    """Of a request that came without a connection of ours."""
+def _no_connection() -> None:
+    """Tells nobody that a request has shown who asks: it came without a connection of ours."""
 
 
 def _proved(name: str) -> str:

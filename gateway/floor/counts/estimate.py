@@ -68,7 +68,8 @@ def estimate(frequencies: Mapping[int, int], rounds: int, weak: Unheard | None =
 
 
 def _variance(once: int, twice: int, population: float, share: float) -> float:
-    """Of the number of missed tags: equations of Chao (1987), and of EstimateS for no tag that was seen twice."""
+    """The variance of the number of missed tags: equations of Chao (1987), and of EstimateS for no tag that was seen
+    twice."""
     if twice:
         ratio = once / twice
         return twice * (share / 2 * ratio**2 + share**2 * ratio**3 + share**2 / 4 * ratio**4)
@@ -116,8 +117,8 @@ def _coverage(frequencies: Mapping[int, int], rounds: int, once: int, twice: int
 
 
 def stay(guess: CountEstimate | None, round_s: float) -> float | None:
-    """For how many more seconds of rounds of `round_s` to look until less than half a tag is expected to be missed of
-    those that can be heard; 0 where it is less already, None where nothing is known (A. Chao et al., Ecology 90, 2009,
+    """The seconds, in rounds of `round_s`, to go on looking until less than half a tag is expected to be missed of all
+    that can be heard; 0 where it is less already, None where nothing is known (A. Chao et al., Ecology 90, 2009,
     equation 12)."""
     if guess is None or guess["rounds"] < 2:
         return None

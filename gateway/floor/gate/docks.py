@@ -100,7 +100,7 @@ class Docks:
             self.gate.load(content, t)
 
     def _dark(self, portal: str, t: int) -> dict[str, int]:
-        """For how many microseconds each antenna of a portal was not watching, up to `t`."""
+        """The microseconds up to `t` for which each antenna of a portal was not watching, by the antenna's name."""
         return {
             self._places.spots[antenna].name: self._antenna_clock.dark(antenna, t)
             for antenna, (name, _) in self._places.portal_of.items()

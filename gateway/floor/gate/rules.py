@@ -78,7 +78,7 @@ def on_manifest(case: Case, config: GateConfig) -> Outcome:
 
 
 def this_delivery(case: Case, config: GateConfig) -> Outcome:
-    """That delivery is the one being loaded here, not the one at the next dock."""
+    """The delivery that names the package is the one being loaded here, not the one at the next dock."""
     if case.owner is None or case.owner == case.here:
         return HOLDS
     manifest, delivery = case.owner

@@ -75,16 +75,16 @@ class Departures:
 
     @property
     def pending(self) -> int:
-        """How many it is the turn of."""
+        """The number of departures whose turn it is."""
         return len(self._in_turn)
 
     def _traces(self) -> Iterator[Trace]:
-        """Those that have left, lately or just now."""
+        """The traces of the tags that have left, lately or just now."""
         yield from self._remembered
         yield from (finding.trace for finding in self._waiting)
 
     def any_between(self, start: int, end: int) -> bool:
-        """Whether any was there at some time between the two."""
+        """Whether any tag that has left was there at some time between the two."""
         return any(trace.overlaps(start, end) for trace in self._traces())
 
     def not_judged(self, start: int, end: int) -> Iterator[bytes]:

@@ -52,7 +52,7 @@ class Standing:
         return self._habits[epc].spells if self.is_standing(epc, t) else 0
 
     def add(self, epc: bytes, t: int, *, long: bool) -> bool:
-        """One more spell without a direction that ended at `t`; `long`: longer than a pass takes.
+        """Adds a spell without a direction that ended at `t`; `long`: longer than a pass takes.
 
         Returns whether the tag is found to be standing stock by that.
         """

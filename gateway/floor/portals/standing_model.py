@@ -29,15 +29,16 @@ class StandingModel:
         self._sides = (Side(fading, stray), Side(fading, stray))
 
     def take(self, heard: Heard, news: float) -> None:
-        """One more step; `news` is for how much of one it counts."""
+        """Adds a step in which either side `heard` the tag so; `news`, 0 to 1, is how much of a step it counts."""
         for side, off in zip(self._sides, heard, strict=True):
             self.log += news * math.log(side.chance(off))
             side.learn(off)
 
 
 class Side:
-    """One side's chance and level, as far as they are known. `fading` is the standard deviation of a step in decibels,
-    `stray` the probability of any one level that has nothing to do with it."""
+    """The chance that one side hears a standing tag, and the level that it hears, as learnt so far. `fading` is the
+    standard deviation of a step in decibels, `stray` the probability of any one level that has nothing to do with the
+    tag."""
 
     def __init__(self, fading: float, stray: float) -> None:
         self._variance = fading**2
@@ -53,7 +54,7 @@ class Side:
         return 1 - read if off is None else read * self._level(off)
 
     def learn(self, off: int | None) -> None:
-        """One more step, in which the side heard the tag `off` dB below the loudest, or not at all."""
+        """Takes in a step in which the side heard the tag `off` dB below the loudest, or not at all (None)."""
         self._steps += 1
         if off is not None:
             self._read += 1

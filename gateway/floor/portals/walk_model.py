@@ -262,7 +262,7 @@ class Walk:
         self._divided = 0.0  # the logarithm of what the state was divided by, for its numbers not to become too small
 
     def take(self, seen: Array) -> None:
-        """One more step, in which what was heard is so probable by place and what is tried."""
+        """Moves the state on by a step; `seen` is how probable what was heard is, by place and by what is tried."""
         self._steps += 1
         self._state = _moves() @ self._state
         weighed = self._state.reshape(_SHAPE)

@@ -110,7 +110,7 @@ class Whereabouts:
         return self.places.zone_of[self.tags.antenna[slot]]
 
     def silence(self, slot: int, t: int) -> int:
-        """For how long the antenna that saw the tag last was watching in vain at `t`."""
+        """The microseconds up to `t` for which the antenna that saw the tag last has watched in vain."""
         tags = self.tags
         return t - tags.last[slot] - (self.antenna_clock.dark(tags.antenna[slot], t) - tags.dark[slot])
 

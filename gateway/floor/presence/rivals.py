@@ -160,7 +160,7 @@ class Rivals(dict[int, Views]):
         return numbers + b"".join(starmap(_KEPT.pack, chain.from_iterable(rows)))
 
     def _values(self, slot: int) -> list[tuple[Any, ...]]:
-        """Those of each view, lent or not, in the order of a dump."""
+        """The values of each view of a tag, lent or not, in the order of a dump."""
         if slot not in self._lent:
             return list(map(_VALUES, super().__getitem__(slot).values()))
         start = self.starts[slot]

@@ -29,8 +29,8 @@ def strays(tags: Columns, number: int) -> list[int]:
 
 
 def too_many(parts: Iterable[bytes], most: int) -> int:
-    """For a checkpoint of more than `most` tags: up to which time of the last sighting its strays are to be left out,
-    so that as many are left; 0 where there is room for all."""
+    """The time of the last sighting up to which the strays of a checkpoint are left out, so that `most` tags
+    remain; 0 where there is room for all."""
     total = 0
     seen: array[int] = array("q")
     for part in parts:

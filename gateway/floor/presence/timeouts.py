@@ -165,7 +165,7 @@ class Due:
         return self._not_seen(slot, t)
 
     def _arrived(self, slot: int) -> None:
-        """It is in the zone in which the most power was received, of those that saw it since it came."""
+        """States the arrival of a tag in the zone that received the most power, of those that saw it since it came."""
         known, tags = self._known, self._tags
         views = known.rivals.get(slot, {})
         score = tags.level[slot] + _windows_db(tags.windows[slot])

@@ -50,6 +50,11 @@ def dock_parts(state: Mapping[str, Any], readers: Iterable[Mapping[str, Any]], *
     }
 
 
+def dock_names(states: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What people call the docks, by id: from their states."""
+    return {state["dock"]: dock_name(state) for state in states}
+
+
 def dock_name(state: Mapping[str, Any]) -> str:
     """The name of a dock, for people."""
     return str(state["name"] or state["dock"])

@@ -31,12 +31,14 @@ from gateway.web import downloads
 from gateway.web.actions import arguments, form
 from gateway.web.alarm_views import strip
 from gateway.web.count_views import calendar
+from gateway.web.dock_view import dock_names
 from gateway.web.guard import Guard
 from gateway.web.history_views import counts, found, nothing_asked, trail, zone
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
 from gateway.web.templates import render
 from gateway.web.whole_answers import whole
+from gateway.web.wording import zone_names
 
 Rows = Iterable[Sequence[object]]
 
@@ -90,7 +92,8 @@ class HistoryPages:
         if answer["uid"] != uid:
             raise HTTPException(404, f"Nothing is known of {uid[:64]}.")
         where = await self._ask("where", {"what": uid})
-        shown = trail(answer, where["packages"][0], self._names(), self._guard.visitor(request).csrf)
+        docks = dock_names(map(self._port.dock_state, self._port.docks()))
+        shown = trail(answer, where["packages"][0], self._names(), docks, self._guard.visitor(request).csrf)
         return self._still(request, f"/tags/{uid}", f"…{uid[-6:]}", shown)
 
     async def _export(self, request: Request) -> Response:
@@ -173,7 +176,7 @@ class HistoryPages:
 
     def _names(self) -> dict[str, str]:
         """What people call the zones, by id."""
-        return {zone["zone"]: zone["name"] or zone["zone"] for zone in self._port.zones()}
+        return zone_names(self._port.zones())
 
     async def _ask(self, question: str, args: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -183,7 +186,7 @@ class HistoryPages:
 
     def _still(self, request: Request, path: str, title: str, content: Markup, what: str = "") -> Response:
         visitor = self._guard.visitor(request)
-        alarms = strip(self._port.alarms())
+        alarms = strip(self._port.alarms(), self._port.zones)
         response = HTMLResponse(self._shell.still(path, title, content, alarms, visitor, what))
         self._guard.remember(request, response)
         return response

@@ -14,7 +14,7 @@ from gateway.web.wording import alarm_name
 
 Values = Mapping[str, Any]
 Names = Mapping[str, str]
-"""Names of zones by id."""
+"""Names of zones, or of docks, by id."""
 
 _MOVEMENTS = {
     "arrived": "Arrived in",
@@ -49,8 +49,9 @@ def nothing_asked() -> Markup:
     return render("history/found.html", packages=[], asked="", answered=None)
 
 
-def trail(answer: Values, package: Values, names: Names, csrf: str = "") -> Markup:
-    """Where a tag is, what it is, and how it came there, newest first. `csrf` is for what the page may ask for."""
+def trail(answer: Values, package: Values, names: Names, docks: Names, csrf: str = "") -> Markup:
+    """Where a tag is, what it is, and how it came there, newest first. `names` are those of zones, `csrf` is for what
+    the page may ask for."""
     return render(
         "history/trail.html",
         uid=answer["uid"],
@@ -58,7 +59,7 @@ def trail(answer: Values, package: Values, names: Names, csrf: str = "") -> Mark
         known=answer["item"],
         product=(answer["item"] or {}).get("product") or "",
         names=names,
-        entries=[_entry(entry, names) for entry in reversed(answer["entries"])],
+        entries=[_entry(entry, names, docks) for entry in reversed(answer["entries"])],
         older=cut(answer["entries"]) if answer["more"] else "",
         csrf=csrf,
         answered=answer["holds"],
@@ -81,9 +82,9 @@ def counts(answer: Values, names: Names) -> Markup:
     return render("history/counts.html", answer=answer, differing=differing, said=_SAID, names=names)
 
 
-def _entry(entry: Values, names: Names) -> dict[str, Any]:
+def _entry(entry: Values, names: Names, docks: Names) -> dict[str, Any]:
     """An entry of a trail in words, with what can be done about it."""
-    words, detail = _words(entry, names)
+    words, detail = _words(entry, names, docks)
     kept = entry["entry"] == "camera" and entry["frigate"]
     return {
         "kind": entry["entry"],
@@ -98,7 +99,7 @@ def _entry(entry: Values, names: Names) -> dict[str, Any]:
     }
 
 
-def _words(entry: Values, names: Names) -> tuple[str, str]:
+def _words(entry: Values, names: Names, docks: Names) -> tuple[str, str]:
     """What an entry of a trail says, and what it rests on."""
     match entry["entry"]:
         case "stay":
@@ -109,7 +110,7 @@ def _words(entry: Values, names: Names) -> tuple[str, str]:
         case "pass":
             return f"{entry['portal']}: {_DIRECTIONS.get(entry['direction'], entry['direction'])}", _evidence(entry)
         case "gate":
-            return _decision(entry)
+            return _decision(entry, docks.get(entry["dock"], entry["dock"]))
         case "count":
             return f"Count of {names.get(entry['zone'], entry['zone'])}: {_SAID[entry['said']]}", entry["detail"]
         case "handheld":
@@ -118,7 +119,10 @@ def _words(entry: Values, names: Names) -> tuple[str, str]:
             how = "scanned with" if entry["how"] == "barcode" else "read by"
             return f"{entry['by']}: {how} {entry['reader']}{meant}", "near it, which says nothing of the place"
         case "alarm":
-            return f"Alarm: {alarm_name(entry)} · {entry['place']}", f"{entry['reason']} ({entry['state']})"
+            return (
+                f"Alarm: {alarm_name(entry)} · {names.get(entry['place'], entry['place'])}",
+                f"{entry['reason']} ({entry['state']})",
+            )
         case "unwatched":
             return "Not watched", _gap(entry)
         case "access":
@@ -126,14 +130,14 @@ def _words(entry: Values, names: Names) -> tuple[str, str]:
     return f"Camera {entry['camera']}", ""
 
 
-def _decision(entry: Values) -> tuple[str, str]:
+def _decision(entry: Values, dock: str) -> tuple[str, str]:
     """What the gate, or a person at it, said of a package, and what belongs to it."""
     if entry["kind"] == "destroyed":
         return "Destroyed", entry["reasons"]
     if entry["kind"] == "overridden":
-        return f"At {entry['dock']}: somebody answers for it", entry["reasons"]
+        return f"At {dock}: somebody answers for it", entry["reasons"]
     what = "Verdict" if entry["kind"] == "verdict" else "Gate"
-    words = f"{what} at {entry['dock']}: {entry['status'] or 'not loaded'}"
+    words = f"{what} at {dock}: {entry['status'] or 'not loaded'}"
     return words, f"{entry['reasons']} · manifest {entry['manifest'] or 'none'}".removeprefix(" · ")
 
 

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from gateway.web import downloads
 from gateway.web.alarm_views import strip
+from gateway.web.dock_view import dock_names
 from gateway.web.guard import Guard
 from gateway.web.interface import WebPort
 from gateway.web.shell import Shell
@@ -51,7 +52,8 @@ class ManifestPages:
     async def _all(self, request: Request) -> Response:
         if self._guard.who(request) is None:
             return RedirectResponse("/login?next=/manifests", 303)
-        content = render("manifests.html", manifests=self._port.manifests())
+        docks = dock_names(map(self._port.dock_state, self._port.docks()))
+        content = render("manifests.html", manifests=self._port.manifests(), docks=docks)
         return self._page(request, "Manifests", content)
 
     async def _one(self, request: Request) -> Response:
@@ -59,7 +61,8 @@ class ManifestPages:
             return RedirectResponse("/login?next=/manifests", 303)
         found = self._found(request)
         common, known = common_unknown(found["items"])
-        content = render("manifest.html", found=found, common=common, groups=_groups(known, found["done"]))
+        docks = dock_names(map(self._port.dock_state, self._port.docks()))
+        content = render("manifest.html", found=found, docks=docks, common=common, groups=_groups(known, found["done"]))
         return self._page(request, "Manifest", content)
 
     async def _download(self, request: Request) -> Response:
@@ -87,7 +90,8 @@ class ManifestPages:
 
     def _page(self, request: Request, title: str, content: Any) -> Response:
         visitor = self._guard.visitor(request)
-        response = HTMLResponse(self._shell.still("/manifests", title, content, strip(self._port.alarms()), visitor))
+        alarms = strip(self._port.alarms(), self._port.zones)
+        response = HTMLResponse(self._shell.still("/manifests", title, content, alarms, visitor))
         self._guard.remember(request, response)
         return response
 

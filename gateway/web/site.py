@@ -49,6 +49,7 @@ from gateway.web.plan_view import plan_parts
 from gateway.web.shell import LOCAL, Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
 from gateway.web.table_pages import TablePages
+from gateway.web.wording import zone_names
 
 _TARGET = re.compile(
     r"/(plan|zones|manifests|readers|alarms|counts|differences|(docks|counts|zones|tags)/[A-Za-z0-9._-]+)?"
@@ -148,7 +149,7 @@ class _Site:
 
     async def _count(self, request: Request) -> Response:
         zone = request.path_params["zone"]
-        names = {entry["zone"]: entry["name"] or entry["zone"] for entry in self._port.zones()}
+        names = zone_names(self._port.zones())
         if self._guard.who(request) is not None and zone not in names:
             raise HTTPException(404, f"There is no zone {zone[:64]}.")
         return self._page(request, f"/counts/{zone}", f"Count of {names.get(zone, '')}", f"count/{zone}")
@@ -165,7 +166,7 @@ class _Site:
 
     def _parts(self, view: str) -> Parts:
         """Raises HTTPException 404 for a view that there is not."""
-        return {"strip": strip(self._port.alarms()), **self._own_parts(view)}
+        return {"strip": strip(self._port.alarms(), self._port.zones), **self._own_parts(view)}
 
     def _own_parts(self, view: str) -> Parts:
         match view.split("/"):
@@ -176,7 +177,7 @@ class _Site:
             case ["zones"]:
                 return zones_parts(self._port.zones())
             case ["alarms"]:
-                return alarms_parts(self._port.alarms())
+                return alarms_parts(self._port.alarms(), self._port.zones)
             case ["readers"]:
                 return readers_parts(self._port.readers(), self._port.set_apart(), self._port.troubles())
             case ["dock", dock, *rest] if dock in self._port.docks() and rest in ([], ["all"]):

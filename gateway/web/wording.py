@@ -210,6 +210,11 @@ _ALARMS = {
 """What an alarm is, in the words of a loader. Others are called what the event calls them."""
 
 
+def zone_names(zones: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What people call the zones, by id: from their states."""
+    return {zone["zone"]: zone["name"] or zone["zone"] for zone in zones}
+
+
 def alarm_name(alarm: Mapping[str, Any]) -> str:
     """What an alarm is, in words."""
     return _ALARMS.get(alarm["kind"], str(alarm["kind"]))

@@ -134,7 +134,7 @@ def test_a_cell_is_what_it_says(value: Any, expected: Any) -> None:
 async def test_the_strip_says_what_is_alarming_on_every_page(gateway: FakeGateway) -> None:
     async with Browser(gateway, tokens=False) as browser:
         for path in ("/", "/docks/dock-1", "/readers", f"/tags/{uid(1)}"):
-            assert "1 alarm open: On a watch list, vault" in (await browser.get(path)).text
+            assert "1 alarm open: On a watch list, Vault A" in (await browser.get(path)).text
         gateway.problem = "disk full"
         assert "Alarms may be missing" in (await browser.get("/")).text
         gateway.problem, gateway.open_alarms = "", []

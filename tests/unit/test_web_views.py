@@ -15,6 +15,7 @@ from gateway.clock import SECOND
 from gateway.web.alarm_views import alarms_parts, strip
 from gateway.web.assets import Assets
 from gateway.web.dock_view import dock_parts
+from gateway.web.history_views import trail
 from gateway.web.set_view import SHOWN_LINES
 from gateway.web.shell import Shell
 from gateway.web.site_views import docks_parts, readers_parts, zones_parts
@@ -228,6 +229,24 @@ def busy():
 BUSY, IDLE, READERS, ZONES = busy()
 
 
+def test_an_alarm_names_its_zone_as_people_do():
+    alarm = {"kind": "watch-list", "place": "cage", "subject": "q/1A40", "uid": "1A40", "state": "raised"}
+    alarm |= {"reason": "on it", "since": "2026-02-14T09:00:00Z", "repeats": 0, "acknowledged_by": None}
+    for part in (strip((1, [alarm], ""), lambda: ZONES), alarms_parts((1, [alarm], ""), lambda: ZONES)["alarms"]):
+        assert "Quarantine cage" in part
+    elsewhere = strip((1, [alarm | {"place": "dock-door"}], ""), lambda: ZONES)
+    assert "dock-door" in elsewhere
+    assert strip((0, [], ""), lambda: pytest.fail("nobody needs the names of zones")) == ""
+
+
+def test_a_trail_names_the_dock_as_people_do():
+    said = {"entry": "gate", "kind": "item", "dock": "dock-1", "status": "blocked", "reasons": "hold", "manifest": "M"}
+    said |= {"time": "2026-02-14T09:00:00Z", "event": None}
+    holds = {"epoch": "", "sequence": 0, "gaps": []}
+    answer = {"uid": "1A40", "item": None, "entries": [said], "more": False, "holds": holds}
+    assert "Gate at Dock 1: blocked" in trail(answer, {"here": None}, {}, {"dock-1": "Dock 1"})
+
+
 def everything(text):
     """Every page of a gateway in which every text that came from outside is `text`."""
     state, idle = swapped(BUSY, text), swapped(IDLE, text)
@@ -240,8 +259,8 @@ def everything(text):
     alarm |= {"since": text, "repeats": 1, "acknowledged_by": text, "note": text, "acknowledged": text}
     alarms = 1, [alarm], ""
     pages += [
-        alarms_parts(alarms),
-        {"strip": strip(alarms)},
+        alarms_parts(alarms, lambda: zones),
+        {"strip": strip(alarms, lambda: zones)},
         {"message": Markup(Shell(Assets()).message(404, text, text))},
     ]
     return Markup().join(part for page in pages for part in page.values())

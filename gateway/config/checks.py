@@ -308,9 +308,14 @@ def gate_problems(config: Config) -> Iterator[tuple[Where, str]]:
                 yield from _named(("watch", index, key, number), "zone or portal", place, zones | portals)
 
 
+_SECTIONS = {"watch list": "watch", "zone or portal": "zones"}
+"""The sections of what is not called like its section."""
+
+
 def _named(path: Where, noun: str, name: str, known: Collection[str]) -> Iterator[tuple[Where, str]]:
     if name not in known:
-        hint = did_you_mean(name, known) if known else f"describe it under `{noun}s`"
+        section = _SECTIONS.get(noun, f"{noun}s")
+        hint = did_you_mean(name, known) if known else f"describe it under `{section}`"
         yield path, f"there is no {noun} `{name}`: {hint}"
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.config import Config
 from gateway.config.checks import gate_problems
 from tests.support.gate_scene import DOCKS, config
 
 PORTALS: list[dict[str, Any]] = [{"id": f"portal-{n}", "inside": "dock", "outside": None} for n in (1, 2)]
+
+
+METRC = {"url": "https://api-co.metrc.com", "license": "1", "vendor_key_file": "/k/v", "user_key_file": "/k/u"}
 
 
 def test_a_good_configuration_has_no_problems():
@@ -42,7 +48,20 @@ def test_a_good_configuration_has_no_problems():
             ("watch", 0, "forbidden", 1),
             "there is no zone or portal `docks`: did you mean `dock`?",
         ),
+        (
+            {"watch": [], "manifests": {"metrc": METRC | {"hold_list": "hold"}}},
+            ("manifests", "metrc", "hold_list"),
+            "there is no watch list `hold`: describe it under `watch`",
+        ),
     ],
 )
 def test_names_that_lead_nowhere(changes, path, words):
     assert (path, words) in list(gate_problems(config(**({"portals": PORTALS} | changes))))
+
+
+def test_a_remedy_names_a_section_that_exists():
+    found = set[str]()
+    for path in (Path(__file__).resolve().parents[2] / "gateway").rglob("*.py"):
+        found |= set(re.findall(r"(?:add|describe) it under `([a-z_.]+)`", path.read_text()))
+    assert {"watch", "books.sources", "portals"} <= found
+    assert {name.partition(".")[0] for name in found} <= Config.model_fields.keys()

@@ -92,7 +92,7 @@ class Books:
     def _readable(self, wanted: Book, t: int) -> None:
         if wanted.book not in self._zones:
             known = ", ".join(sorted(self._zones)) or "none"
-            raise Refused(f"book: no book {wanted.book!r}: the configuration has {known}; add it under `books`")
+            raise Refused(f"book: no book {wanted.book!r}: the configuration has {known}; add it under `books.sources`")
         if wanted.as_of > t + CLOCK_AHEAD:
             raise Refused(f"book: {wanted.book} is as of {rfc3339(wanted.as_of)}, in the future: set the clock there")
         held = self._as_of.get(wanted.book, 0)

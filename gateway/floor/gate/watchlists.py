@@ -98,7 +98,7 @@ class WatchLists:
         """Raises Refused where the list is not configured or there is no room."""
         if wanted.name not in self._config:
             known = ", ".join(sorted(self._config)) or "none"
-            raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch_lists`")
+            raise Refused(f"watch: no list {wanted.name!r}: the configuration has {known}; add it under `watch`")
         named = set(wanted.uids)
         new = sum(1 for uid in named if uid not in self._tags)
         only = ({wanted.name},)  # the lists of those that no other list holds

@@ -95,7 +95,7 @@ class Session(ABC, Generic[SettingsT]):
         self.only_port = self.ports[0] if len(self.ports) == 1 else 0
         """The antenna to which reads belong whose reader names none, 0 where there are several."""
         self.clock = self.clock_of_family
-        self.heartbeat = Heartbeat(3 * SECOND, self.steady())
+        self.heartbeat = self.living(3 * SECOND)
         self.comprehension = Comprehension()
         self.fault: Exception | None = None
         """Why this cannot go on, whatever comes."""
@@ -140,6 +140,10 @@ class Session(ABC, Generic[SettingsT]):
     def steady(self) -> int:
         """Microseconds of the clock that is never set."""
         return int(self._loop.time() * SECOND)
+
+    def living(self, limit: int) -> Heartbeat:
+        """The watch over a reader that may be silent for `limit` microseconds, or while two answers are waited for."""
+        return Heartbeat(max(limit, round(2.5 * SECOND * self.settings.reply_timeout)), self.steady())
 
     def take(self, frames: list[bytes]) -> None:
         """Frames from the link, in order. What fails over them, such as a sink that cannot keep a read, is for whoever

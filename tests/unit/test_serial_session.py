@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+import structlog
 from pydantic import ValidationError
 
+from drivers.api import Antenna, DriverContext
+from drivers.serial.family import families
 from drivers.serial.link import Link
 from drivers.serial.m100.frames import frame_of as m100_frame
 from drivers.serial.m100.settings import M100Settings
@@ -261,3 +266,13 @@ async def test_a_transceiver_that_does_not_hear_the_host_costs_no_answers():
             link.feed(bytes([byte]))
     assert heard == [answer]
     link.close()
+
+
+@pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)
+async def test_a_reader_far_away_may_leave_an_answer_out(family):
+    """One answer that is lost is no reason to take the reader for dead, however long it is waited for."""
+    context = DriverContext("r", (Antenna(1),), lambda item: None, lambda: 0, structlog.get_logger())
+    for reply_timeout in (0.5, 5.0):
+        settings = family.settings(device="socket://far-away:4001", reply_timeout=reply_timeout)
+        session = family.session(Link("far away", family.framing()), context, settings, asyncio.Event())
+        assert session.heartbeat.limit >= max(2, 2 * reply_timeout) * SECOND

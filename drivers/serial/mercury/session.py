@@ -34,7 +34,7 @@ from drivers.serial.mercury.frames import (
 from drivers.serial.mercury.rounds import Rounds
 from drivers.serial.mercury.settings import MercurySettings
 from drivers.serial.session import ATTEMPTS, BAD_MATCH, THROTTLED, Identity, Session, Unidentified
-from drivers.serial.signs import SECOND, Heartbeat
+from drivers.serial.signs import SECOND
 
 
 class MercurySession(Session[MercurySettings]):
@@ -54,7 +54,7 @@ class MercurySession(Session[MercurySettings]):
         cycle = round((self.settings.on + self.settings.off) * SECOND)
         self._anchor = Anchor(cycle)
         self._look_at_antennas = self.settings.antenna_check
-        self.heartbeat = Heartbeat(max(3 * cycle, 2 * SECOND), self.steady())
+        self.heartbeat = self.living(max(3 * cycle, 2 * SECOND))
 
     # Frames of the module.
 

@@ -16,7 +16,7 @@ from drivers.serial.extras import Extras
 from drivers.serial.link import Link
 from drivers.serial.one_power import one_power
 from drivers.serial.session import Identity, Session, Unidentified, Wanted
-from drivers.serial.signs import SECOND, Heartbeat
+from drivers.serial.signs import SECOND
 from drivers.serial.uhf288.dialect import Dialect
 from drivers.serial.uhf288.frames import (
     BANDS,
@@ -78,7 +78,7 @@ class Uhf288Session(Session[Uhf288Settings]):
         self._inputs_at = 0.0
         self._extras = Extras(lambda what: self.leave_out(what, "it does not answer when asked for them"))
         scan = round(settings.scan_time * SECOND)
-        self.heartbeat = Heartbeat(max(3 * scan, 3 * SECOND), self.steady())
+        self.heartbeat = self.living(max(3 * scan, 3 * SECOND))
 
     # Frames of the reader.
 

@@ -356,26 +356,23 @@ class Client(asyncio.Protocol):
             self._transport.close()
 
     def _take_message(self, packet: wire.Packet) -> None:
-        """Hands a message on. One that cannot be read is acknowledged: the broker would send it for ever."""
+        """Hands a message on; one that cannot be read has an empty topic."""
         read = messages.read(packet, self._five)
 
         def acknowledge() -> None:
             if read.qos and not self.lost.done():
                 self._codec.ack(read.packet_id, 1)
 
-        if read.topic is None:
-            acknowledge()
-        else:
-            self._receive(
-                Message(
-                    read.topic,
-                    read.payload,
-                    bool(packet.first & 0x01),
-                    read.response_topic,
-                    read.correlation,
-                    len(read.payload) + packet.skipped,
-                    read.packet_id,
-                    bool(packet.first & 0x08),
-                    acknowledge,
-                )
+        self._receive(
+            Message(
+                read.topic or "",
+                read.payload,
+                bool(packet.first & 0x01),
+                read.response_topic,
+                read.correlation,
+                len(read.payload) + packet.skipped,
+                read.packet_id,
+                bool(packet.first & 0x08),
+                acknowledge,
             )
+        )

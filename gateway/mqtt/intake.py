@@ -22,6 +22,7 @@ import paho.mqtt.client as paho
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from drivers.api import Log
+from drivers.sparse_log import SparseLog
 from gateway.errors import Refused
 from gateway.mqtt.answers import Answer, classify
 from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Properties
@@ -122,6 +123,7 @@ class Intake:
         self._handler = handler
         self._on_ack = on_ack
         self._log = log
+        self._sparse = SparseLog(log)
         self._stats = stats
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
@@ -133,6 +135,16 @@ class Intake:
         self._answering: set[asyncio.Task[None]] = set()
         self._suspects = Suspects()  # topics of answers
         self._alone = asyncio.Lock()
+        self._own = {f"{base}res/{name}" for name in names}  # topics of answers
+        self._untaken: set[str] = set()  # of them those on which the broker has refused the last answer
+
+    @property
+    def problem(self) -> str:
+        """Which answers the broker does not take, for the operator; else nothing. Topics of others are left to them."""
+        topics = sorted(self._untaken | self._own.intersection(self._suspects.all_left_out))
+        if not topics:
+            return ""
+        return f"the MQTT broker does not take answers to commands, such as on {topics[0]}: check its access rules"
 
     def receive(self, message: Message) -> None:
         """Takes a message from the broker; it is carried out by `run`."""
@@ -183,7 +195,10 @@ class Intake:
             message.acknowledge()
 
     async def _hear(self, message: Message) -> None:
-        """Hands on what another client has published; what the broker has kept is not news."""
+        """Hands on what another client has published; what the broker has kept is not news. What cannot be read is
+        acknowledged too: the broker would send it for ever."""
+        if not message.topic:
+            self._sparse.warning("a message of the MQTT broker cannot be read: it is passed over")
         for wanted, listener in self._others.items():
             if paho.topic_matches_sub(wanted, message.topic) and not message.retain:
                 await listener(message.topic, message.payload)
@@ -219,7 +234,7 @@ class Intake:
                 self._answers.remember(name, request, message.payload, answer)
         except Refused as refusal:
             self._stats.commands_refused += 1
-            self._log.warning("a command is refused", command=_short(name), request=request, reason=str(refusal))
+            self._sparse.warning("a command is refused", command=_short(name), request=request, reason=str(refusal))
             answer = _encode({"status": "refused", "reason": str(refusal)}, request)
         self._seen.remember(message, answer)
         self._answer(name, message, answer)
@@ -262,9 +277,12 @@ class Intake:
                 continue
             if loop_time() - started + pause > PATIENCE.get(kind, 0.0):
                 self._undelivered(name, topic, str(result))
+                self._untaken.update(self._own.intersection([topic] if not result.lost else []))
                 break
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            self._untaken.discard(topic)
         message.acknowledge()
 
     async def _send_answer(self, topic: str, message: Message, answer: bytes) -> Outcome:
@@ -305,7 +323,7 @@ class Intake:
 
     def _undelivered(self, name: str, topic: str, reason: str) -> None:
         self._stats.answers_undelivered += 1
-        self._log.warning(
+        self._sparse.warning(
             "the answer to a command could not be delivered", command=_short(name), topic=topic, reason=reason
         )
 

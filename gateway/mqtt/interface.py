@@ -60,7 +60,7 @@ def _nothing() -> None:
 
 @dataclass(slots=True, frozen=True)
 class Message:
-    """A message from the broker.
+    """A message from the broker; `topic` is empty where it cannot be read.
 
     `size` is that of the payload in bytes: larger than `payload` where it was too large to be kept. `again`: the
     broker says that it has sent this message before. `acknowledge` tells the broker that the message is safe; until

@@ -98,7 +98,8 @@ class MqttService:
 
     def worries(self) -> list[str]:
         """What the broker does not take or grant, and what is to be done there."""
-        words = remedy(self._publisher.outgoing), self._intake.subscriptions.problem, self.board.problem
+        intake = self._intake
+        words = remedy(self._publisher.outgoing), intake.subscriptions.problem, intake.problem, self.board.problem
         return [problem for problem in words if problem]
 
     def configured(self, config: Config) -> None:

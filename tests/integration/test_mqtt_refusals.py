@@ -8,6 +8,7 @@ import orjson
 import pytest
 import structlog
 
+from gateway.errors import Refused
 from gateway.mqtt import wire
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.mqtt_service import BASE, service
@@ -159,6 +160,7 @@ async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_ac
         ):
             await until(lambda: 7 in broker.acknowledged)
             assert await mqtt.drain(60)
+            assert f"does not take answers to commands, such as on {BASE}res/count" in mqtt.worries()[0]
     slowed = [entry for entry in logs if entry["event"].startswith("events are sent more slowly")]
     assert slowed == [], "it was no event"
     assert numbers(broker.on("events/")) == list(range(1, 21))
@@ -182,6 +184,23 @@ async def test_an_answer_that_is_refused_for_now_is_sent_again_before_its_comman
         assert mqtt.stats.answers_undelivered == 0
 
 
+async def test_an_answer_that_is_refused_until_the_rules_are_mended_is_said_until_one_is_taken() -> None:
+    allowed = False
+
+    def puback(topic: str, payload: bytes) -> int:
+        return 0x87 if "/res/" in topic and not allowed else 0
+
+    async with (
+        odd_broker(puback=puback, greeting=command("5")) as broker,
+        service(broker.port, handler=done, commands=["count"]) as mqtt,
+    ):
+        await until(mqtt.worries)
+        assert "does not take answers to commands" in mqtt.worries()[0]
+        allowed = True
+        broker.tell(f"{BASE}cmd/count", b"{}")
+        await until(lambda: broker.on("res/count") and not mqtt.worries())
+
+
 async def test_a_state_that_stays_unanswered_takes_the_only_place_in_the_window_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -198,6 +217,24 @@ async def test_a_state_that_stays_unanswered_takes_the_only_place_in_the_window_
         mqtt.wake()
         assert await mqtt.drain(60)
     assert numbers(broker.on("events/")) == list(range(1, 21))
+
+
+@VERSIONS
+async def test_commands_that_are_refused_and_messages_that_cannot_be_read_are_one_line_a_minute(version: str) -> None:
+    async def refuse(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        raise Refused("the vault is closed")
+
+    unreadable = [wire.Packet(0x32, b"\x00\x02\xff\xfe" + bytes([0, number])).encode() for number in range(101, 131)]
+    greeting = b"".join([*(command(version, number) for number in range(1, 31)), *unreadable])
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            odd_broker(greeting=greeting) as broker,
+            service(broker.port, handler=refuse, version=version, commands=["count"]),
+        ):
+            await until(lambda: {*range(1, 31), *range(101, 131)} <= set(broker.acknowledged))
+    said = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+    assert said.count("a command is refused") == 1
+    assert said.count("a message of the MQTT broker cannot be read: it is passed over") == 1
 
 
 async def test_a_broker_that_throws_us_out_again_and_again_is_one_line_a_minute() -> None:

@@ -30,6 +30,7 @@ class Step(Enum):
     TOPIC_WAITS = "an earlier event of its topic is deferred"
     TOPIC_DENIED = "an earlier event of its topic is in quarantine"
     GOES_IN_PARTS = "it is too large, and goes again in smaller parts"
+    TOPIC_CLOSED = "connections end at events of its topic"
     ENDS_CONNECTIONS = "connections end at this event"
     DAMAGED = "the ledger does not have it as it was written"
 
@@ -39,7 +40,7 @@ TABLE: dict[Stage, dict[Answer | Step, Stage]] = {
         Step.SEND: Stage.SENT,
         Step.TOPIC_WAITS: Stage.DEFERRED,
         Step.TOPIC_DENIED: Stage.SET_APART,
-        Step.ENDS_CONNECTIONS: Stage.SET_APART_FOR_GOOD,  # as others of its topic do
+        Step.TOPIC_CLOSED: Stage.SET_APART,
         Step.DAMAGED: Stage.SET_APART_FOR_GOOD,
         Answer.TAKEN: Stage.ACKNOWLEDGED,  # the answer to a copy that was given up
     },

@@ -131,7 +131,7 @@ class Outgoing:
             if self.closed_topics.closed(head.event.topic, now):
                 self._waiting.pop(head)
                 head.reason = "the broker ends connections at events of this topic"
-                self._set_apart(head, Step.ENDS_CONNECTIONS)
+                self._set_apart(head, Step.TOPIC_CLOSED)
             elif self._must_wait(head):
                 self._waiting.pop(head)
                 self._hold_back(head)

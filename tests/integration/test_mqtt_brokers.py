@@ -119,6 +119,33 @@ async def test_a_broker_that_closes_at_an_event_however_it_comes_gets_all_the_ot
 
 
 @VERSIONS
+async def test_a_topic_at_which_connections_end_until_somebody_mends_it_keeps_only_what_was_tried(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS IoT Core ends the connection at what its access rules forbid, and says nothing."""
+    monkeypatch.setattr("gateway.mqtt.closed_topics.FIRST_PAUSE", 0.5)
+    monkeypatch.setattr("gateway.mqtt.second_tries.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("gateway.mqtt.second_tries.LONGEST_PAUSE", 0.5)
+    ledger = MemoryLedger()
+    for _ in range(25):
+        ledger.add(1)
+        ledger.add(1, topic="events/alarm/vault")
+    allowed = False
+
+    def puback(topic: str, payload: bytes) -> int:
+        return CLOSE if "/alarm/" in topic and not allowed else 0
+
+    async with odd_broker(puback=puback) as broker, service(broker.port, ledger, version=version) as mqtt:
+        assert await mqtt.drain(60)
+        assert sorted(set(numbers(broker.on("events/movement")))) == list(range(1, 51, 2))
+        allowed = True
+        await until(lambda: all(ledger.final[sequence] for sequence in some(ledger.refusals)))
+        tried = set(ledger.refusals)
+    assert set(numbers(broker.on("events/alarm"))) == set(range(2, 51, 2)) - tried
+    assert len(tried) < 12
+
+
+@VERSIONS
 async def test_mosquitto_with_a_limit_gets_large_events_in_parts(make_broker: MakeBroker, version: str) -> None:
     """With 5 it says its limit; with 3.1.1 it ends the connection at a larger packet."""
     broker = make_broker("allow_anonymous true", "max_packet_size 2000")

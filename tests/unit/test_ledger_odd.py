@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,11 @@ async def test_a_folder_in_whose_place_is_something_else_ends_no_thread(tmp_path
     folder.unlink()
     away.rename(folder)
     async with asyncio.timeout(60):
-        await ledger.flush()
+        while True:  # a commit that began before fails once more
+            with suppress(LedgerError):
+                await ledger.flush()
+                break
+            await asyncio.sleep(0.01)
     assert await ledger.numbers() == [1, 2]
     await ledger.close()
 

@@ -133,11 +133,17 @@ def without_standing(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def looked_at_again(event: dict[str, Any]) -> bool:
+    """Whether it says of a delivery what the rules of another release say of it, once its van is loaded."""
+    return (event["data"].get("gate"), event["data"].get("why")) == ("precheck", "configuration")
+
+
 async def test_it_goes_on_as_the_release_would_have(release: Release) -> None:
     run = await release.goes_on()
     wanted = [orjson.loads(line) for line in (release.source / "events.jsonl").read_bytes().splitlines()]
     assert len(wanted) > 20
-    assert said(without_standing(run.after)) == said(without_standing(wanted))
+    after = [event for event in run.after if not looked_at_again(event)]
+    assert said(without_standing(after)) == said(without_standing(wanted))
     assert [event["sequence"] for event in run.events] == list(range(1, len(run.events) + 1))
     (verdict,) = [event["data"] for event in run.after if event["data"].get("gate") == "verdict"]
     (theirs,) = [event["data"] for event in wanted if event["data"].get("gate") == "verdict"]

@@ -32,7 +32,6 @@ from gateway.clock import SECOND, micros
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.events.envelope import Fact, clock_step
-from gateway.events.types import ClockStep as ClockStepData
 from gateway.floor import admission, reconfigured
 from gateway.floor.books.books import Books
 from gateway.floor.counts.counts import Counts
@@ -204,8 +203,7 @@ class Floor:
             self._portals.gap(step.t - step.jump, step.t)
         elif step.jump >= self._window:
             self._redate(step.jump // self._window * self._window)
-        said: ClockStepData = {"by_us": step.by, "jump_us": step.jump, "cause": step.cause}
-        return [clock_step(self.config.gateway, step.t, said)]
+        return [clock_step(self.config.gateway, step.t, {"by_us": step.by, "jump_us": step.jump, "cause": step.cause})]
 
     def _set_lateness(self, item: Lateness) -> list[Fact]:
         self._windows.lateness = item.lateness
@@ -224,6 +222,7 @@ class Floor:
     def _tick(self, tick: Tick) -> list[Fact]:
         previous = self._windows.now
         now = self._windows.turn(tick.t)
+        self._readers.begin(now)
         self._docks.near(self._windows, self._portals.is_standing, now)
         limit = (now - self._windows.lateness) // self._window
         if self.crowded:

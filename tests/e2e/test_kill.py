@@ -71,4 +71,5 @@ async def test_twenty_kills_leave_no_trace_in_the_events(make_daemon, broker_awa
         seen.epc.hex().upper(): rfc3339(seen.time) for seen in door.reads if seen.epc.hex().upper() not in arrived
     }
     assert len(ranges) >= KILLS // 2, "a crash must say what it may have lost"
-    assert not [uid for uid, t in missing.items() if not any(start <= t <= end for start, end in ranges)]
+    unstated = {uid: t for uid, t in missing.items() if not any(start <= t <= end for start, end in ranges)}
+    assert not unstated, f"lost from {min(unstated.values())} to {max(unstated.values())}; stated: {ranges}"

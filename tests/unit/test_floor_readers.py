@@ -88,6 +88,17 @@ def test_a_crash_while_held_reads_arrive_may_lose_any_of_them():
     assert ("r1", "gateway-crash", rfc3339(at(9)), rfc3339(at(60)), False) in losses(items, 60)
 
 
+def test_what_a_reader_holds_that_was_never_up_may_be_as_old_as_the_watch():
+    """It was set up by a run that ended before it could say so, and held what it read until the next one."""
+    items = [Restart(at(10), at(5), False), Up("r1", at(11), held=True), Restart(at(20), at(12), False)]
+    assert ("r1", "gateway-crash", rfc3339(at(-1)), rfc3339(at(20)), False) in losses(items, 20)
+
+
+def test_what_a_reader_read_while_it_was_set_up_may_be_lost_by_a_crash():
+    items = [Up("r1", at(8)), Restart(at(20), at(9), False)]
+    assert ("r1", "gateway-crash", rfc3339(at(-1)), rfc3339(at(20)), False) in losses(items, 20)
+
+
 def test_a_reader_that_was_down_before_a_crash_has_no_loss_by_it():
     facts = run([*ticked([*up(), ReaderDown("r1", at(20), "cut")], 40), Restart(at(60), at(40), False), *up(61)])
     assert [(f.place, f.data["cause"], f.data["start"]) for f in of_type(facts, LOSS)] == [

@@ -30,6 +30,8 @@ async def test_every_read_becomes_an_event_once_or_is_stated_as_lost(make_daemon
     ):
         settings = config(tmp_path / "gateway", broker.port, {"door": door})
         settings["readers"][0]["port"] = line.port
+        if network != "stalls and breaks":
+            settings["readers"][0]["keepalive"] = 5.0  # a slow machine is no dead link
         daemon = make_daemon(tmp_path / "gateway", settings)
         with Subscriber(broker.port, BASE + "events/#") as subscriber:
             await daemon.start()

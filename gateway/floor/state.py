@@ -204,14 +204,13 @@ class State:
                 if take is not None and section in sections:
                     take(in_todays_words(event["data"]), t)
                 self._heard(event, t)
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
-                if on_odd is None:
-                    raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
-                on_odd(payload, error)
-            except LedgerError as error:
-                if on_odd is None:
+            except (LedgerError, ValueError, LookupError, TypeError, AttributeError) as error:
+                if on_odd is not None:
+                    on_odd(payload, error)
+                elif isinstance(error, LedgerError):
                     raise
-                on_odd(payload, error)
+                else:
+                    raise LedgerError(f"an event in the ledger cannot be understood ({error!r})") from error
         return redated
 
     def _heard(self, event: Mapping[str, Any], t: int) -> None:

@@ -7,37 +7,16 @@ come behind it, nor each start, which is given the journal again.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
-from drivers.api import (
-    AntennaStatus,
-    Batch,
-    InputChange,
-    ReaderAlive,
-    ReaderClock,
-    ReaderCondition,
-    ReaderDown,
-    ReaderLoss,
-    ReaderUp,
-)
+from drivers.api import Batch, Item, ReaderLoss
 from gateway.clock import LATEST
 from gateway.inputs import Command, Input
 
 CAUSE = "input-unjudged"
 """The cause of such a loss."""
 
-OUTSIDE = (
-    Batch,
-    Command,
-    ReaderUp,
-    ReaderDown,
-    ReaderAlive,
-    ReaderClock,
-    ReaderCondition,
-    ReaderLoss,
-    AntennaStatus,
-    InputChange,
-)
+OUTSIDE = (*get_args(Item), Command)
 """What comes from outside, and may be left out. What the gateway itself says, such as the time, never is."""
 
 

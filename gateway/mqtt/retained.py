@@ -15,6 +15,7 @@ from drivers.api import Log
 from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.suspects import Suspects
+from gateway.text import first_of
 
 MAX_TOPICS = 10_000
 """Topics on the board: some for each zone and reader of the largest site, and an end to a mistake that makes more."""
@@ -94,9 +95,8 @@ class Board:
         topics = sorted({*self._refused, *self._suspects.all_left_out})
         if not topics:
             return ""
-        others = f" and {len(topics) - 1} more" if len(topics) > 1 else ""
         return (
-            f"the MQTT broker does not take {self.base}{topics[0]}{others}: who looks there sees what was; check its "
+            f"the MQTT broker does not take {self.base}{first_of(topics)}: who looks there sees what was; check its "
             "access rules and how much it takes at once"
         )
 

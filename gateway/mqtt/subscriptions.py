@@ -15,6 +15,7 @@ from drivers.api import Log
 from gateway.mqtt.interface import NO_ANSWER, Connection
 from gateway.mqtt.suspects import Suspects
 from gateway.tasks import loop_time
+from gateway.text import first_of
 
 AT_ONCE = 8
 """Filters in one SUBSCRIBE: some brokers take no more (AWS IoT Core)."""
@@ -43,9 +44,8 @@ class Subscriptions:
         """What the broker does not let the gateway subscribe to, for the operator; else nothing."""
         if not self._told:
             return ""
-        others = f" and {len(self._told) - 1} more" if len(self._told) > 1 else ""
         return (
-            f"the MQTT broker does not let the gateway subscribe to {self._told[0]}{others}: what is published there, "
+            f"the MQTT broker does not let the gateway subscribe to {first_of(self._told)}: what is published there, "
             "commands too, does not arrive; check its access rules"
         )
 

@@ -270,18 +270,20 @@ class Counts:
 
     def goes_on_beyond(self, zones: Collection[str]) -> bool:
         """Whether a zone that is none of these is being counted because somebody wants it."""
-        return any(count.zone not in zones and count.trigger != "periodic" for count in self._running)
+        return bool(self._beyond(zones))
+
+    def _beyond(self, zones: Collection[str]) -> list[Running]:
+        return [count for count in self._running if count.zone not in zones and count.trigger != "periodic"]
 
     def end_beyond(self, zones: Collection[str], t: int) -> list[Fact]:
         """Ends at `t` the counts of zones that are none of these, and the sessions that count nothing else, and says
         what they have come to."""
-        over = [count for count in self._running if count.zone not in zones and count.trigger != "periodic"]
         facts = [
             self.by_hand.sessions.close(session, GATEWAY, "its zones are configured no more", t)
             for session in self.by_hand.sessions.open_ones()
             if not session.closed and not any(zone in zones for zone in session.zones)
         ]
-        for count in over:
+        for count in self._beyond(zones):
             if count.round_start < t:
                 self._close_rounds([count], t)
             count.is_gone = True

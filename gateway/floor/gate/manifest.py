@@ -25,7 +25,7 @@ from pydantic import (
 from gateway.clock import read_rfc3339, rfc3339
 from gateway.config.base import Identifier
 from gateway.errors import Refused
-from gateway.text import printable, problems
+from gateway.text import first_of, printable, problems
 
 MAX_LINES = 2_000
 """Lines of one manifest. A van holds some 500 packages; what is longer is a mistake or an attack."""
@@ -183,8 +183,7 @@ def read_manifest(args: Any) -> Manifest:
 def _no_repeats(manifest: Manifest, what: str, names: list[str]) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
-        raise Refused(f"manifest {manifest.manifest}: {what} {twice[0]}{more} is there twice: correct it")
+        raise Refused(f"manifest {manifest.manifest}: {what} {first_of(twice)} is there twice: correct it")
 
 
 def _shown(args: Any) -> str:

@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
 
 from gateway.floor.gate.manifest import Result
+
+_When = TypeVar("_When", date, datetime, time)
 
 _NONE_YEAR = 1
 """Of ``0001-01-01``, which a database writes for a date that it does not have."""
@@ -52,29 +55,30 @@ def _over(same: list[tuple[int, _Performed]]) -> set[int]:
     local = [(number, one) for number, one in same if one.moment is None]
     over: set[int] = set()
     if exact:
-        last = max(moment for _, moment, _ in exact)
-        over |= {number for number, moment, _ in exact if moment < last}
+        over |= _before_the_last([(number, moment) for number, moment, _ in exact])
         day = max(day for _, _, day in exact)
         over |= {number for number, one in local if one.date < day - _DAY}
     if local:
         day = max(one.date for _, one in local)
         over |= {number for number, _, its_day in exact if its_day < day - _DAY}
-        over |= {number for number, one in local if one.date < day}
+        over |= _before_the_last([(number, one.date) for number, one in local])
         over |= _over_by_clock([(number, one.clock) for number, one in local if one.date == day])
     return over
 
 
 def _over_by_clock(same_day: list[tuple[int, time | datetime | None]]) -> set[int]:
     """As `_over`, of tests of one day: only where all say more than the day, in the same way."""
-    times = {number: clock for number, clock in same_day if isinstance(clock, time)}
-    moments = {number: clock for number, clock in same_day if isinstance(clock, datetime)}
+    times = [(number, clock) for number, clock in same_day if isinstance(clock, time)]
     if len(times) == len(same_day):
-        newest_time = max(times.values())
-        return {number for number, clock in times.items() if clock < newest_time}
-    if len(moments) == len(same_day):
-        newest_moment = max(moments.values())
-        return {number for number, clock in moments.items() if clock < newest_moment}
-    return set()
+        return _before_the_last(times)
+    moments = [(number, clock) for number, clock in same_day if isinstance(clock, datetime)]
+    return _before_the_last(moments) if len(moments) == len(same_day) else set()
+
+
+def _before_the_last(dated: Sequence[tuple[int, _When]]) -> set[int]:
+    """The numbers of all but those with the last date, moment or time of the day."""
+    last = max(when for _, when in dated)
+    return {number for number, when in dated if when < last}
 
 
 def _performed(text: str) -> _Performed | None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from gateway.clock import NEVER, micros
-from gateway.config.gate import DockConfig, OutputConfig
+from gateway.config.gate import DockConfig
 
 Switch: TypeAlias = tuple[str, int, bool]
 """Reader, port, level."""
@@ -79,12 +79,7 @@ class Signals:
 
     def unlit(self) -> dict[tuple[str, int], bool]:
         """Reader and port to the level at which nothing shines, sounds or opens, for every output of the docks."""
-        found: dict[tuple[str, int], bool] = {}
-        for dock in self._docks.values():
-            lights = dock.lights
-            for output in (lights.red, lights.amber, lights.green, lights.buzzer, dock.interlock):
-                _set(found, output, lit=False)
-        return found
+        return Signals(self._docks.values()).wanted()
 
     def wanted(self) -> dict[tuple[str, int], bool]:
         """Reader and port to level, for every output that the configuration names."""
@@ -98,7 +93,8 @@ class Signals:
                 (lights.buzzer, shown.buzz_until > 0),
                 (dock.interlock, shown.lamp is Lamp.GREEN),
             ):
-                _set(wanted, output, lit=lit)
+                if output is not None:
+                    wanted[output.reader, output.port] = lit == output.on
         return wanted
 
     def changes(self) -> list[Switch]:
@@ -117,8 +113,3 @@ class Signals:
         for name, (lamp, until, buzz_until) in dump.items():
             if name in self._shown:
                 self._shown[name] = _Shown(Lamp(lamp), until, buzz_until)
-
-
-def _set(wanted: dict[tuple[str, int], bool], output: OutputConfig | None, *, lit: bool) -> None:
-    if output is not None:
-        wanted[output.reader, output.port] = lit == output.on

@@ -75,14 +75,11 @@ class Readers:
         self._gateway = config.gateway
         self._straggling = micros(config.floor.lateness)  # reads come out of time order, but no later than that
         self._windows = windows
-        self._new = set(self.readers)
 
     def begin(self, t: int) -> None:
         """The gateway watches from `t` on. What a reader holds that was never up may be as old as that."""
-        for reader in self._new:
-            now = self.readers[reader]
+        for now in self.readers.values():
             now.delivered = now.delivered or t
-        self._new.clear()
 
     def take(self, item: Any) -> list[Fact]:
         """Takes an item in. Items of readers that the configuration does not name are left out."""
@@ -212,8 +209,6 @@ class Readers:
         for reader, entry in dump.items():
             if reader in self.readers:
                 now = self.readers[reader] = ReaderNow(**(entry | {"status": ReaderStatus(entry["status"])}))
-                if now.delivered:
-                    self._new.discard(reader)
                 now.antennas_down = {int(port): str(reason) for port, reason in entry["antennas_down"]}
 
 

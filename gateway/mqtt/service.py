@@ -163,9 +163,9 @@ class MqttService:
                 self._publisher.outgoing.pace.explained()  # it was no event
 
     async def _open(self, connection: Connection) -> None:
-        # Commands first: whoever sees the gateway come online may send some.
-        await self._remembered.ask(connection)
+        # Commands first: some may have come with the session, and whoever sees the gateway come online may send more.
         await self._intake.open(connection)
+        await self._remembered.ask(connection)
         newest = self._remembered.known(connection, self._ledger)
         if newest > self._ledger.opened_at and self._on_behind is not None:
             await self._on_behind(newest)

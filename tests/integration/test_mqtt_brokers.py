@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -309,3 +310,20 @@ async def test_one_huge_retained_command_keeps_nothing_from_being_published(vers
         await until(lambda: broker.on("res/count") and broker.acknowledged == [7])
         assert mqtt.stats.connects == 1
     assert orjson.loads(broker.on("res/count")[0])["status"] == "refused"
+
+
+@VERSIONS
+async def test_a_command_that_the_session_kept_is_answered_before_anything_is_subscribed_to(version: str) -> None:
+    topic = f"{BASE}cmd/count".encode()
+    body = len(topic).to_bytes(2, "big") + topic + b"\0\7" + (b"\0" if version == "5" else b"") + b"{}"
+
+    async def counted(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"population": 3}
+
+    async with (
+        odd_broker(kept=wire.Packet(0x32, body).encode(), suback=lambda filters: None) as broker,
+        service(broker.port, handler=counted, version=version) as mqtt,
+    ):
+        await until(lambda: broker.on("res/count") and broker.acknowledged == [7], 60)
+        assert not mqtt.connected
+    assert orjson.loads(broker.on("res/count")[0])["result"] == {"population": 3}

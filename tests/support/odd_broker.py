@@ -23,7 +23,7 @@ CLOSE_TOO_LARGE = -2
 class OddBroker:
     """`puback(topic, payload)`: a reason code, None for no answer, `CLOSE` or `CLOSE_TOO_LARGE`.
 
-    `connack`: the properties of MQTT 5.
+    `connack`: the properties of MQTT 5. `kept`: packets sent with it, as what a session has kept.
 
     `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent
     after the SUBACK of a subscription to commands.
@@ -33,6 +33,7 @@ class OddBroker:
     puback: Callable[[str, bytes], int | None] = lambda topic, payload: 0
     admit: Callable[[bool, bool], bool] = lambda five, retained_will: True
     connack: bytes = b""
+    kept: bytes = b""
     greeting: bytes = b""
     suback: Callable[[list[str]], list[int] | int | None] = lambda filters: [1] * len(filters)
     retain: bool = True
@@ -75,7 +76,7 @@ class OddBroker:
         match packet.kind:
             case 0x10:
                 properties = wire.variable_integer(len(self.connack)) + self.connack if five else b""
-                writer.write(wire.Packet(wire.CONNACK, b"\0\0" + properties).encode())
+                writer.write(wire.Packet(wire.CONNACK, b"\0\0" + properties).encode() + self.kept)
             case wire.PUBLISH:
                 return self._publish(packet, five, writer)
             case wire.PUBACK:

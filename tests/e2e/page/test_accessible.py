@@ -75,6 +75,8 @@ async def test_axe_finds_nothing_on_any_page(browser, asked, theme):
         close(asked)
         await page.goto(url(server))
         found["verdict"] = await axe.violations(page)
+        await page.evaluate("document.body.classList.add('stale')")
+        found["a verdict that is not live"] = await axe.violations(page)
     await context.close()
     assert {name: problems for name, problems in found.items() if problems} == {}
 

@@ -17,6 +17,9 @@ from typing import Any
 TURN_LIMIT = 10.0
 """Seconds without a tick, which comes several times a second. Pauses of a loaded small computer stay well below."""
 
+LOOK_EVERY = 0.5
+"""Seconds from one look at where everything stands to the next: a tenth of the shortest deadline."""
+
 EVENT_TIME_LIMIT = 5.0
 """Seconds, and the longest window, for which event time may stand: reads that come meanwhile are judged by nobody."""
 
@@ -160,7 +163,7 @@ class Deadlines:
 
 
 class Health:
-    """Asks its callables only when it is asked itself, apart from `standing`, which every turn looks at.
+    """Asks its callables only when it is asked itself, apart from `standing`, which turns look at.
 
     `broker` says why the broker is not connected, or nothing; `held_back` why readers are not being read, or nothing;
     `worries` what else a person should look at.
@@ -184,13 +187,15 @@ class Health:
         self._held_back = held_back
         self._worries = worries
         self._monotonic = monotonic
-        self._turned = monotonic()
+        self._turned = self._looked = monotonic()
         self._deadlines.look(standing(), self._turned)
 
     def turned(self) -> None:
         """The pipeline has done a turn. Called at every tick."""
         self._turned = self._monotonic()
-        self._deadlines.look(self._standing(), self._turned)
+        if self._turned - self._looked >= LOOK_EVERY:
+            self._looked = self._turned
+            self._deadlines.look(self._standing(), self._turned)
 
     def progress(self) -> bool:
         """Nothing hangs: the watchdog may be fed."""

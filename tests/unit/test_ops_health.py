@@ -92,7 +92,7 @@ def test_a_pipeline_that_stops_is_no_progress(gateway):
     gateway.time += TURN_LIMIT + 1
     assert not gateway.health.progress()
     assert gateway.reasons == ["the pipeline has not moved for 11 s"]
-    gateway.turn(0.1)
+    gateway.turn(0.6)
     assert gateway.health.progress()
 
 
@@ -117,7 +117,7 @@ def test_what_stands_still_longer_than_its_deadline_is_failing_and_then_hangs(ga
     gateway.turn(limit * HANG)
     assert not gateway.health.progress()
     gateway.stands = False
-    gateway.turn(0.1, **moves)
+    gateway.turn(0.6, **moves)
     assert gateway.health.progress()
     assert gateway.reasons == []
 

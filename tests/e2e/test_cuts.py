@@ -79,7 +79,7 @@ async def arrivals(daemon: Daemon, subscriber: Subscriber, expected: int) -> lis
     try:
         await until(
             have_come,
-            60,
+            240,  # a reader that was cut off again and again is called less and less often
             lambda: f"{len(subscriber.messages)} of {expected} messages came:\n{daemon.log[-4000:]}",
         )
     finally:

@@ -79,6 +79,28 @@ VERDICTS = {
     "not certain enough": (case(likelihood=PERHAPS), [], "undetermined", "out", "too close to call"),
     "nothing is known": (case(likelihood=NOTHING), [], "undetermined", "out", "too close to call"),
     "unclear, and its load went out": (case(likelihood=PERHAPS), load(OUT), "out", None, "with its load"),
+    "unclear, and so are nine others": (
+        case(likelihood=PERHAPS),
+        load(PERHAPS, 9),
+        "undetermined",
+        "out",
+        "too close to call",
+    ),
+    "unclear, and two of nine others are certain": (
+        case(likelihood=PERHAPS),
+        [*load(OUT, 2), *load(PERHAPS, 9)[2:]],
+        "undetermined",
+        "out",
+        "too close to call",
+    ),
+    "unclear, and three of nine others are certain": (
+        case(likelihood=PERHAPS),
+        [*load(OUT, 3), *load(PERHAPS, 9)[3:]],
+        "out",
+        None,
+        "with its load",
+    ),
+    "unclear, and so are twelve others": (case(likelihood=PERHAPS), load(PERHAPS, 12), "out", None, "with its load"),
     "unclear, and its load went back": (case(likelihood=PERHAPS), load(BACK), "undetermined", "out", None),
     "clear, though its load went the other way": (case(likelihood=IN), load(OUT), "in", None, "both sides"),
     "likely, and its load went the other way": (

@@ -51,6 +51,10 @@ TWICE, MANY = 2, 5
 """Fewest windows of each side for a tag that passed by itself, and fewest companions for one that has less: one read on
 the far side is a reflection as often as not."""
 
+ONE_IN = 4
+"""Of MANY companions and more, but no load's worth, one in so many must be certain of a way by itself for a tag to go
+along that is not: what misleads one of them, as where people turn around with a cart, misleads all of them alike."""
+
 PHOTO_EYE_ODDS = 19.0
 """Odds that what broke the photo-eyes in an order was the tag beside them: once in twenty times something else went."""
 
@@ -126,7 +130,7 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     turned_back = _told(min(walked.turned_back, walked_alone.turned_back), case.whole)
     by_itself = max(alone.inward, alone.outward) >= needed
     seen_back = not by_itself and walked_alone.turned_back >= SURELY_BACK  # no load takes along what was seen to turn
-    likely = sure >= needed and not seen_back
+    likely = sure >= needed and not seen_back and (by_itself or _is_vouched_for(way, companions, needed))
     if likely and _was_there(case, way, companions, sure) and (not stays or _changed_sides(case, way)):
         return Verdict(
             way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=companions.number
@@ -225,6 +229,21 @@ def _was_there(case: Case, way: Direction, companions: Companions, sure: float) 
         return True
     fewest = min(0 if side is None else len(side.bins) for side in (case.inside, case.outside))
     return fewest >= (TWICE if sure >= SURE_OF_FEW else LEAST_WINDOWS)
+
+
+def _is_vouched_for(way: Direction, companions: Companions, needed: float) -> bool:
+    """Whether enough of the companions are certain of a way by themselves."""
+    if not MANY <= companions.number < LOAD:
+        return True
+    certain = sum(_usual(way, trace.likelihood) >= needed for trace in companions.traces)
+    return certain * ONE_IN >= companions.number
+
+
+def _usual(way: Direction, story: Likelihood) -> float:
+    """The posterior of a way where nothing but the reads of a tag is known."""
+    inward, outward = USUAL.inward * story.inward, USUAL.outward * story.outward
+    total = inward + outward + USUAL.turned_back * story.turned_back + USUAL.standing * story.standing
+    return (inward if way is Direction.IN else outward) / total
 
 
 def _windows(case: Case) -> int:

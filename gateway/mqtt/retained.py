@@ -240,9 +240,11 @@ class Board:
             self._suspects.answered(topic)
         if outcome.accepted:
             self._taken.add(topic)
+            self._refused.pop(topic, None)
             self._stats.states_published += 1
             if payload == _FORGET and self._payloads.get(topic) == _FORGET:
                 del self._payloads[topic]
+                self._changed.pop(topic, None)  # what was tried alone is still to be published with the others
         elif not outcome.lost:
             self._stats.states_refused += 1
             if outcome.code == _RETAIN_NOT_SUPPORTED:

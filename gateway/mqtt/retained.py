@@ -141,6 +141,7 @@ class Board:
             del self._elsewhere[topic]
             if not outcome.result().accepted:
                 self._leave_elsewhere(topic, str(outcome.result()))
+                return
 
     def _leave_elsewhere(self, topic: str, reason: str) -> None:
         self._log.warning(

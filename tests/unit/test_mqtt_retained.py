@@ -89,3 +89,13 @@ async def test_a_state_that_was_refused_can_be_taken_off_before_it_is_due_again(
         it.set("state/zone/a", b"2")
         await asyncio.sleep(1)
     assert broker.sent == [b"1", b"", b"2"]
+
+
+@pytest.mark.looptime
+async def test_of_topics_of_a_former_name_that_are_refused_the_first_speaks_for_all() -> None:
+    it, broker = board(), Scripted(lambda payload: ACCEPTED if payload else NOT_AUTHORIZED)
+    it.clear(["old/state/zone/a", "old/state/zone/b", "old/state/zone/c"])
+    async with serving(it, broker):
+        await asyncio.sleep(1)
+    assert broker.sent == [b"", b"1"]
+    assert not it.elsewhere()

@@ -163,7 +163,7 @@ class Deadlines:
 
 
 class Health:
-    """Asks its callables only when it is asked itself, apart from `standing`, which turns look at.
+    """Asks its callables only when it is asked itself, apart from `standing`, at which turns look now and then.
 
     `broker` says why the broker is not connected, or nothing; `held_back` why readers are not being read, or nothing;
     `worries` what else a person should look at.

@@ -1,10 +1,9 @@
-"""The bounds of the intake and the board, without a broker."""
+"""The bounds of the intake, without a broker."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,50 +15,13 @@ from hypothesis import strategies as st
 
 from gateway.errors import Refused
 from gateway.mqtt import intake, repeats
-from gateway.mqtt import retained as board
-from gateway.mqtt.answers import End
 from gateway.mqtt.intake import Intake
-from gateway.mqtt.interface import ACCEPTED, Features, Message, Outcome, Properties
-from gateway.mqtt.retained import Board
+from gateway.mqtt.interface import ACCEPTED, Message, Outcome
 from gateway.mqtt.stats import MqttStats
+from tests.support.mqtt_connection import Recorder
 from tests.support.subscriber import until
 
 BASE = "rfid/v1/leafworks/dock/"
-
-
-class Recorder:
-    """A connection that accepts everything and keeps what was sent."""
-
-    window = 20
-    max_packet = 1 << 20
-    ended = End.OWN
-    unacknowledged = 0
-
-    def __init__(self, subscription: Outcome = ACCEPTED, wildcards: bool = True) -> None:
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.sent: list[tuple[str, Any]] = []
-        self.features = Features(wildcards=wildcards)
-        self.filters: list[str] = []
-        self.reading: list[bool] = []
-        self._subscription = subscription
-
-    def send(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool = False, properties: Properties | None = None
-    ) -> asyncio.Future[Outcome]:
-        self.sent.append((topic, orjson.loads(payload)))
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        outcome.set_result(ACCEPTED)
-        return outcome
-
-    async def listen(self, filters: Sequence[str]) -> list[Outcome]:
-        self.filters += filters
-        return [self._subscription for _ in filters]
-
-    def pause(self) -> None:
-        self.reading.append(False)
-
-    def resume(self) -> None:
-        self.reading.append(True)
 
 
 async def done(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -273,49 +235,3 @@ def test_any_message_gets_exactly_one_answer(payload: bytes, name: str, topic: s
         assert stats.commands_failed == 0
 
     asyncio.run(scenario())
-
-
-async def test_the_board_has_a_bound_and_only_its_own_topics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "MAX_TOPICS", 2)
-    it = Board(BASE, 0.0, structlog.get_logger(), MqttStats())
-    it.set("state/zone/a", b"1")
-    it.set("state/zone/b", b"1")
-    it.set("state/zone/a", b"2")
-    with pytest.raises(ValueError, match="board is full"):
-        it.set("state/zone/c", b"1")
-    with pytest.raises(ValueError, match="not 'events/loss'"):
-        it.set("events/loss", b"1")
-
-
-@pytest.mark.looptime
-async def test_the_board_publishes_what_changed_at_most_once_an_interval() -> None:
-    it = Board(BASE, 0.02, structlog.get_logger(), MqttStats())
-    connection = Recorder()
-    serving = asyncio.create_task(it.serve(connection))
-    for number in range(100):
-        it.set("state/zone/a", orjson.dumps(number))
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(0.05)
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-    assert connection.sent[-1] == (BASE + "state/zone/a", 99)
-    assert len(connection.sent) < 30
-
-
-async def test_what_goes_ahead_is_sent_at_once_where_the_broker_has_taken_its_topic() -> None:
-    stats = MqttStats()
-    it = Board(BASE, 60.0, structlog.get_logger(), stats)
-    connection = Recorder()
-    it.ahead(connection, "state/ledger", b"1")
-    assert connection.sent == []
-    serving = asyncio.create_task(it.serve(connection))
-    async with asyncio.timeout(60):
-        while not stats.states_published:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    it.ahead(connection, "state/ledger", b"2")
-    it.ahead(connection, "state/ledger", b"2")
-    assert connection.sent == [(BASE + "state/ledger", 1), (BASE + "state/ledger", 2)]
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving

@@ -117,14 +117,15 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
         if seen is not None:
             return seen
     stays = case.full or case.standing
+    photo_eyes = None if stays else case.photo_eyes
     usual = expected = _expected(case)
-    alone = _posterior(case, expected, case.likelihood)
+    alone = _posterior(expected, case.likelihood, photo_eyes)
     enough = ENOUGH_IN_A_LOAD if companions.number >= LOAD else ENOUGH
     with_others = not case.standing and _windows(case) >= enough
     if with_others:
         expected = with_companions(expected, companions)
-    found = _posterior(case, expected, case.likelihood)
-    walked, walked_alone = _posterior(case, expected, case.walk), _posterior(case, usual, case.walk)
+    found = _posterior(expected, case.likelihood, photo_eyes)
+    walked, walked_alone = (_posterior(prior, case.walk, photo_eyes) for prior in (expected, usual))
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
     turned_back = _told(min(walked.turned_back, walked_alone.turned_back), case.whole)
@@ -171,9 +172,8 @@ def _one_side(case: Case, needed: float) -> Verdict | None:
     return None
 
 
-def _posterior(case: Case, expected: Likelihood, story: Likelihood) -> Likelihood:
+def _posterior(expected: Likelihood, story: Likelihood, photo_eyes: Direction | None = None) -> Likelihood:
     """The posterior of each story: prior (`expected`) x likelihood (`story`) x photo-eyes, shares of one."""
-    photo_eyes = None if case.standing or case.full else case.photo_eyes
     inward = expected.inward * story.inward * (PHOTO_EYE_ODDS if photo_eyes is Direction.IN else 1)
     outward = expected.outward * story.outward * (PHOTO_EYE_ODDS if photo_eyes is Direction.OUT else 1)
     turned_back = (
@@ -235,15 +235,9 @@ def _is_vouched_for(way: Direction, companions: Companions, needed: float) -> bo
     """Whether enough of the companions are certain of a way by themselves."""
     if not MANY <= companions.number < LOAD:
         return True
-    certain = sum(_usual(way, trace.likelihood) >= needed for trace in companions.traces)
+    posteriors = [_posterior(USUAL, trace.likelihood) for trace in companions.traces]
+    certain = sum((each.inward if way is Direction.IN else each.outward) >= needed for each in posteriors)
     return certain * ONE_IN >= companions.number
-
-
-def _usual(way: Direction, story: Likelihood) -> float:
-    """The posterior of a way where nothing but the reads of a tag is known."""
-    inward, outward = USUAL.inward * story.inward, USUAL.outward * story.outward
-    total = inward + outward + USUAL.turned_back * story.turned_back + USUAL.standing * story.standing
-    return (inward if way is Direction.IN else outward) / total
 
 
 def _windows(case: Case) -> int:

@@ -82,16 +82,16 @@ async def test_the_chafon_library_drives_the_uhfreader288(tmp_path):
 @pytest.mark.slow
 async def test_the_uhfreader18_library_hears_the_uhfreader18():
     port = TcpPort("127.0.0.1", 0)
-    reader = Uhf288(port, serials(100, [1], late=0.0), model="UHFReader18", realtime=True)
+    reader = Uhf288(port, serials(100, [1], late=0.0), model="UHFReader18")
     sent = Counter()
     reader.on_read = lambda seen, whole: sent.update([seen.epc.hex().upper()])
 
-    def quiet_for_the_question(frame: bytes) -> None:
-        reader.realtime = False
+    def answer_and_then_report(frame: bytes) -> None:
+        """The library takes the first frame that comes for the answer to its question."""
         command(frame)
         reader.realtime = True
 
-    command, reader.command = reader.command, quiet_for_the_question
+    command, reader.command = reader.command, answer_and_then_report
     info, *tags = await run_client(reader, "uhfreader18", lambda: f"127.0.0.1:{port.port}")
     assert "18" in info["type"]
     assert len(tags) > 100

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-LONGEST = 0.15
-"""Seconds after which connections are read although nobody asked: kernels do not take in without end."""
+LONGEST = 0.3
+"""Seconds after which connections are read although nobody asked: more than from one tick to the next, but kernels do
+not take in without end."""
 
 
 class Polls:

@@ -163,7 +163,7 @@ class App:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(self.config.floor.tick)
+            await asyncio.sleep(self.pipeline.until_tick)
             self.readers.poll()
             self.pipeline.tick()
             self.checkpoints.look()

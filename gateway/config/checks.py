@@ -58,19 +58,7 @@ class Checker:
     def _values(self, config: Config) -> None:
         for path, text in gate_problems(config):
             self._add(path, text)
-        floor, presence, tags = config.floor, config.presence, config.tags
-        if floor.tick > floor.window:
-            self._add(
-                ("floor", "tick"),
-                f"{floor.tick:g} s is longer than floor.window ({floor.window:g} s), so that windows would close "
-                f"several at a time and late: write at most {floor.window:g}",
-            )
-        if 0 < floor.lateness < floor.tick:
-            self._add(
-                ("floor", "lateness"),
-                f"{floor.lateness:g} s is shorter than floor.tick ({floor.tick:g} s), and time only moves with the "
-                f"tick: write at least {floor.tick:g}, or 0 if reads come in order",
-            )
+        presence, tags = config.presence, config.tags
         if presence.shortest > presence.longest:
             self._add(
                 ("presence", "shortest"),

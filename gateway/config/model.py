@@ -77,7 +77,8 @@ class TagsConfig(Section):
 
 class FloorConfig(Section):
     """The first stage. `lateness` is how late a read may come and still be counted in its place. A running gateway
-    waits less than that where its readers have shown for a while that they need less."""
+    waits less than that where its readers have shown for a while that they need less. `tick`: how often a dock that
+    loads looks at what is near its door; otherwise time moves whenever a window has waited long enough."""
 
     window: Annotated[float, Field(ge=0.02, le=10)] = 0.25
     lateness: Annotated[float, Field(ge=0, le=60)] = 1.0

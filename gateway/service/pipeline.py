@@ -52,6 +52,12 @@ _SLICE = 64
 _LONGEST_SLICE = 0.005
 """Seconds after which no more parts are taken at a time."""
 
+_OFTEN = 0.25
+"""Seconds within which time is told however wide the windows are: pages, lamps and health look at it."""
+
+_AGAIN = 0.02
+"""Seconds until time is told where a checkpoint that is being taken was in its way."""
+
 
 @dataclass(slots=True)
 class _Begun:
@@ -197,6 +203,17 @@ class Pipeline:
         waits for the next tick."""
         if self._begun is None:
             self._say_time()
+
+    @property
+    def until_tick(self) -> float:
+        """Seconds until time should be told: when the next window has waited long enough for late reads, so that what
+        is in it is judged at once, and nothing is done in vain; sooner where a dock warns of what comes near."""
+        if self._begun is not None:
+            return _AGAIN
+        settings, lateness = self._config.floor, self.floor.lateness
+        now, window = self._clock.now(), micros(settings.window)
+        closes = ((now - lateness) // window + 1) * window + lateness
+        return min((closes - now) / SECOND, settings.tick if self.floor.gate.warnings.are_on else _OFTEN)
 
     def _say_time(self) -> None:
         if step := self._clock.look():

@@ -413,24 +413,6 @@ CASES = [
         ["5: mqtt.password_file: must be the path of a file, not `7`"],
     ),
     (
-        "tick longer than window",
-        "tick: 0.1",
-        "tick: 0.5",
-        [
-            "9: floor.tick: 0.5 s is longer than floor.window (0.25 s), so that windows would close several at a time "
-            "and late: write at most 0.25"
-        ],
-    ),
-    (
-        "lateness shorter than tick",
-        "tick: 0.1",
-        "lateness: 0.05",
-        [
-            "9: floor.lateness: 0.05 s is shorter than floor.tick (0.1 s), and time only moves with the tick: "
-            "write at least 0.1, or 0 if reads come in order"
-        ],
-    ),
-    (
         "departure window upside down",
         "longest: 600",
         "shortest: 700\n  longest: 600",

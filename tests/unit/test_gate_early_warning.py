@@ -50,8 +50,10 @@ def test_it_is_cleared_when_it_goes_back(gate):
 def test_without_a_session_that_loads_nothing_is_shown(gate):
     assert hear(gate, 2, 9, dock="dock-2") == []
     hear(gate, 2, 9)
+    assert gate.warnings.are_on
     run(gate, [command(3, "gate.close", dock="dock-1")])
     assert hear(gate, 3.1, 9) == []
+    assert not gate.warnings.are_on
 
 
 def test_what_a_correction_puts_on_the_manifest_is_shown_no_longer(gate):

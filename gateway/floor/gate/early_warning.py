@@ -56,6 +56,11 @@ class EarlyWarning:
         self._catalogue = catalogue
         self._watch_lists = watch_lists
 
+    @property
+    def are_on(self) -> bool:
+        """Something could leave at one of the docks now."""
+        return any(self._facts(dock) is not None for dock in self._near)
+
     def _facts(self, dock: str) -> Hashable:
         """What it rests on whether a package may leave; None where none can leave there now."""
         session = self._sessions.at(dock)

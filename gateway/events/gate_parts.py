@@ -16,9 +16,7 @@ Outcome: TypeAlias = Literal["complete", "incomplete", "mismatch"]
 OpenedWhy: TypeAlias = Literal["command", "door", "first pass"]
 PrecheckWhy: TypeAlias = Literal["manifest", "watch list", "stock", "facts too old", "configuration"]
 ClosedWhy: TypeAlias = Literal["command", "door", "idle", "dock removed"]
-RevisedWhy: TypeAlias = Literal[
-    "manifest", "manifest withdrawn", "watch list", "facts too old", "override", "configuration"
-]
+RevisedWhy: TypeAlias = Literal[PrecheckWhy, "manifest withdrawn"]
 
 
 @strict

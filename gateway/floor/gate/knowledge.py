@@ -121,7 +121,7 @@ class Knowledge:
         def take() -> list[Fact]:
             moved = self._stock.put(wanted.items)
             facts = [self._reports.stock(wanted, self._stock.number, moved, t)] if any(moved) else []
-            return facts + self._sessions.rejudge(t, "manifest") + self._prechecks.all(t, "stock")
+            return facts + self._sessions.rejudge(t, "stock") + self._prechecks.all(t, "stock")
 
         return take
 

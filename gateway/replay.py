@@ -61,7 +61,7 @@ def replay_facts(
         for item in chain(head, rest):
             yield from floor.feed(item)
         return
-    for item in _ticked(chain(head, rest), micros(config.floor.tick)):
+    for item in _ticked(chain(head, rest), micros(config.floor.window)):
         yield from floor.feed(item)
         if floor.crowded and type(item) is Batch:
             yield from floor.feed(Tick(item.arrival))

@@ -171,6 +171,10 @@ def text(value: str) -> str:
     return " ".join(value.split())[:_LONGEST_TEXT]
 
 
+def ignored(_answer: Element | Refusal) -> None:
+    """Takes an answer of which nothing depends."""
+
+
 def refusal_of(answer: Element) -> Refusal | None:
     """None when the answer's LLRPStatus says success, or when it has none."""
     status = answer.find("LLRPStatus")

@@ -16,6 +16,9 @@ STRAGGLING = 1_000_000
 SOMEBODY_ELSE = 4
 """Status of a ConnectionAttemptEvent: another client tried to connect, and could not."""
 
+STARTED = 0
+"""EventType of a ROSpecEvent: it has started."""
+
 SIGNS_UNTIL_OVER = 2
 """LLRP says when a warning begins, never when it ends: it counts as over after so many signs of life without it."""
 

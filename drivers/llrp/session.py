@@ -28,7 +28,7 @@ from drivers.api import (
 )
 from drivers.llrp import announce, events
 from drivers.llrp.clock import ReaderTime, Stamps
-from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, text
+from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, ignored, text
 from drivers.llrp.memory import Memory
 from drivers.llrp.oddities import Oddities
 from drivers.llrp.owed import Owed
@@ -39,8 +39,6 @@ from drivers.llrp.running import Running
 from drivers.llrp.settings import LlrpSettings
 from drivers.llrp.setup import ALL, EVENTS_AND_REPORTS, STEPS, VERSION_1_1, VERSION_SILENCE, Setup, State
 from drivers.sparse_log import SparseLog
-
-_STARTED = 0
 
 
 class Session:
@@ -59,6 +57,7 @@ class Session:
         self._outgoing: list[bytes] = []
         self._at = 0.0
         self._now = 0
+        self._asked = 0  # for the last sign of life
         self._commands = Commands(self._send, peer, context.log)
         self._setup = Setup(settings, context.antennas, peer, context.log, memory)
         self._running = Running(peer, self._setup.specs)
@@ -118,7 +117,7 @@ class Session:
         self._condition(announce.foreign_access(self._reader, now, specs))
         if self._settings.exclusive and self.state is State.READING and not self._cleared:
             self._cleared = True  # once: it was not there, or not told, when the reader was set up
-            self._submit(E("DELETE_ACCESSSPEC", AccessSpecID=ALL), _ignore, _ignore)
+            self._submit(E("DELETE_ACCESSSPEC", AccessSpecID=ALL), ignored, ignored)
 
     def hurry(self, now: int) -> bool:
         """So many reads came before the setup was done that they must go on: says that the reader is up, with reads
@@ -140,7 +139,7 @@ class Session:
             raise DriverError(overdue)
         poll_due = self._owed.poll_due(self.state)
         if poll_due is not None and at >= poll_due:
-            self._submit(build_config_request(EVENTS_AND_REPORTS), self._polled, self._polled)
+            self._ask(self._polled)
 
     def pause(self, at: float) -> None:
         """Nothing is read from the link from now on: nothing can be overdue."""
@@ -233,7 +232,7 @@ class Session:
             step = STEPS.get(state)
             if step is None:
                 self._tell_cut(0)
-                self._alive()
+                self._alive(self._now)
                 return
             if state is State.RELEASE:
                 self._release()
@@ -288,28 +287,33 @@ class Session:
             return
         self._owed.kept_alive()
         if self._settings.report_every == 1:
-            self._alive()
+            self._alive(self._now)
         elif self._commands.in_flight is None:
-            # The reader may sit on a few reads until it has `report_every` of them: fetch those first.
+            self._ask(self._fetched)
+
+    def _ask(self, answered: Callable[[Element | Refusal], None]) -> None:
+        """Asks for a sign of life, as of now, and first for reads on which it may sit until it has `report_every`."""
+        self._asked = self._now
+        if self._settings.report_every > 1:
             self._send(E("GET_REPORT"), self._commands.next_id())
-            self._submit(build_config_request(EVENTS_AND_REPORTS), self._fetched, self._fetched)
+        self._submit(build_config_request(EVENTS_AND_REPORTS), answered, answered)
 
     def _fetched(self, _answer: Element | Refusal) -> None:
-        self._alive()
+        self._alive(self._asked)
 
     def _polled(self, answer: Element | Refusal) -> None:
         self._owed.polled(self._at)
         if answer is not NO_ANSWER:
-            self._alive()
+            self._alive(self._asked)
 
-    def _alive(self) -> None:
+    def _alive(self, t: int) -> None:
         if self._oddities.reports.in_doubt(self._at):
             return
-        self._emit(ReaderAlive(self._reader, self._now))
+        self._emit(ReaderAlive(self._reader, t))
         self._emit_all(self._conditions.alive(self._reader, self._now))
         is_idle = self.state is State.READING and self._commands.in_flight is None
         if is_idle and self._settings.start is None and self._running.is_due(self._at):
-            self._submit(E("GET_ROSPECS"), self._running.asked, _ignore)
+            self._submit(E("GET_ROSPECS"), self._running.asked, ignored)
 
     def _error(self, message: Message) -> None:
         # Readers that choke on a message may not even copy its id; we use none that is 0.
@@ -360,11 +364,11 @@ class Session:
     def _rospec_event(self, event: Element, t: int) -> None:
         if event["ROSpecID"] != self._setup.specs.number or not self.is_up:
             return
-        stopped = event["EventType"] != _STARTED
+        stopped = event["EventType"] != events.STARTED
         if self._settings.start is not None:
             self._emit(ReaderCondition(self._reader, t, "waiting-for-trigger", stopped))
         elif stopped and self.state is State.READING:
-            self._submit(E("GET_ROSPECS"), self._running.check, _ignore)
+            self._submit(E("GET_ROSPECS"), self._running.check, ignored)
 
     def _close_event(self, _event: Element, _t: int) -> None:
         if self.state is not State.CLOSING:
@@ -381,10 +385,6 @@ class Session:
 
     def _emit(self, item: Item) -> None:
         self._context.sink(item)
-
-
-def _ignore(_answer: Element | Refusal) -> None:
-    """Takes an answer of which nothing depends."""
 
 
 _HANDLERS: dict[str, Callable[[Session, Message], None]] = {

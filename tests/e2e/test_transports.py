@@ -46,7 +46,10 @@ async def test_every_read_becomes_an_event_once_or_is_stated_as_lost(make_daemon
             made = {seen.epc.hex().upper(): seen.time for seen in door.reads}
             last = max(made, key=made.__getitem__).encode()
             await subscriber.until(lambda s: any(last in message.payload for message in s.messages[-1000:]), 60)
-            await asyncio.sleep(1.0)  # those that stood beside it are decided within a window
+            if network == "stalls and breaks":
+                await asyncio.sleep(1.0)  # those that stood beside it are decided within a window
+            else:  # the reader may sit on one that it made later, with an older time, until the next keepalive
+                await subscriber.until(lambda s: made.keys() <= set(arrivals(s)), 60)
             assert await daemon.stop() == 0, daemon.log[-4000:]
             arrived = arrivals(subscriber)
             losses = [event["data"] for event in events_of(subscriber) if event["type"] == "rfid.loss.v1"]

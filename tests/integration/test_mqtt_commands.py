@@ -72,7 +72,7 @@ async def test_without_a_response_topic_the_answer_goes_to_the_default_one(broke
 async def test_a_retained_command_is_refused_at_every_connection_and_never_done(broker: Broker) -> None:
     floor = Floor()
     with Subscriber(broker.port, BASE + "res/#") as backend:
-        backend.publish(COUNT, {"zone": "vault"}, retain=True)
+        backend.publish(COUNT, {"zone": "vault"}, retain=True).wait_for_publish(10)
         async with proxy(broker.port) as network, service(network.port, handler=floor.handle) as mqtt:
             answer = await backend.until(lambda it: it.last(DEFAULT))
             assert answer["status"] == "refused"
@@ -211,7 +211,7 @@ async def test_the_backends_mark_is_taken_retained_or_not(broker: Broker) -> Non
         marks.append((epoch, sequence))
 
     with Subscriber(broker.port, BASE + "state/gateway") as backend:
-        backend.publish(BASE + "ack", {"epoch": "epoch-1", "sequence": 7}, retain=True)
+        backend.publish(BASE + "ack", {"epoch": "epoch-1", "sequence": 7}, retain=True).wait_for_publish(10)
         async with service(broker.port, on_ack=take) as mqtt:
             await until(lambda: marks)
             wrong: list[Any] = [

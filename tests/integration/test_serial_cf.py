@@ -11,7 +11,7 @@ from drivers.serial.cf import FACTORY
 from drivers.serial.cf.frames import INVENTORIES, Cmd, command
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
-SETTINGS = {"reply_timeout": 0.4}
+SETTINGS = {"reply_timeout": 1.0}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)

@@ -11,7 +11,7 @@ from drivers.serial.m100 import FACTORY
 from drivers.serial.m100.frames import COMMAND, FOREVER, Cmd, frame_of
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
-SETTINGS = {"reply_timeout": 0.4, "region": "US"}
+SETTINGS = {"reply_timeout": 1.0, "region": "US"}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)

@@ -24,7 +24,7 @@ from gateway.clock import wall
 from tests.support.claims import some
 from tests.support.serial_rig import EVERY_LINE, LINES, rig
 
-SETTINGS = {"region": "NA", "reply_timeout": 0.4}
+SETTINGS = {"region": "NA", "reply_timeout": 1.0}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)
@@ -105,7 +105,7 @@ async def test_silence_is_noticed(tmp_path):
         await made.until(lambda: made.rows())
         made.emulator.streaming = False
         await made.until(lambda: made.failures)
-        assert "has been silent for 2 s" in str(made.failures[0])
+        assert "has been silent for 2.5 s" in str(made.failures[0])
 
 
 @pytest.mark.parametrize(("status", "condition"), [(0x0504, "throttled"), (0x0505, "high-return-loss")])

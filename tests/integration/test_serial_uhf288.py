@@ -26,7 +26,7 @@ from drivers.emulators.serial.uhf288 import Uhf288
 from drivers.serial.uhf288 import FACTORY as UHF288
 from tests.support.serial_rig import EVERY_LINE, LINES, build, rig
 
-SETTINGS = {"scan_time": 0.1, "reply_timeout": 0.4}
+SETTINGS = {"scan_time": 0.1, "reply_timeout": 1.0}
 
 
 @pytest.mark.parametrize("line", EVERY_LINE)

@@ -16,6 +16,9 @@ from tests.support.web_scene import FakeGateway
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is missing: pip install playwright")
 expect = playwright.expect
+expect.set_options(
+    timeout=60_000
+)  # as long as other conditions are waited for: five seconds are short on a busy machine
 
 PICTURES = Path(__file__).resolve().parents[2] / "artefacts" / "dock-page"
 TABLET = {"width": 1280, "height": 800}
@@ -38,7 +41,7 @@ async def tablet(browser: Any) -> AsyncIterator[Any]:
     """A page that must not log an error, nor open a dialog of the browser; tests take what they expect off `errors`."""
     context = await browser.new_context(viewport=TABLET, color_scheme="dark", locale="en-US")
     page = await context.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(60_000)
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)

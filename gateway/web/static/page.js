@@ -61,11 +61,26 @@ function moveFrom(part, before) {
   }
 }
 
+// A stream that begins sends every part. One that is as it was before stays: somebody may be typing in it.
+const sent = new Map(); // name of a part to its markup, as the browser writes it
+
+function rememberParts() {
+  for (const part of document.querySelectorAll("[data-part]")) sent.set(part.dataset.part, part.innerHTML);
+}
+
+function isNew(name, html) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  if (sent.get(name) === made.innerHTML) return false;
+  sent.set(name, made.innerHTML);
+  return true;
+}
+
 function replaceParts(parts) {
   const focused = document.activeElement && document.activeElement.id;
   for (const [name, html] of Object.entries(parts)) {
     const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
-    if (!part) continue;
+    if (!part || !isNew(name, html)) continue;
     const before = places(part);
     const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
     part.innerHTML = html;
@@ -249,6 +264,7 @@ async function scan(event) {
 // ---- start
 
 startTheme();
+rememberParts();
 localTimes(document);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-ask]");

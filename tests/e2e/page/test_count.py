@@ -57,6 +57,28 @@ async def test_a_shelf_is_counted_on_a_phone_with_a_scanner(browser):
     assert asked[-1] == ("count.close", {"zone": "vault", "note": "top shelf wet"})
 
 
+async def test_a_stream_that_begins_again_takes_no_half_typed_code_away(browser):
+    gateway = FakeGateway()
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def command(name: str, args: dict[str, Any], who: str) -> dict[str, Any]:
+        asked.append((name, dict(args)))
+        return {"accepted": "now"}
+
+    gateway.command = command  # type: ignore[method-assign,assignment]
+    gateway.counts["vault"] = counted(expected("vault", 1, 2, 3), opened(20, "vault"))
+    async with tablet(browser) as page, served(gateway) as server:
+        await page.goto(url(server, "/counts/vault"))
+        await live(page)
+        for part in (uid(3)[:10], uid(3)[10:]):
+            await page.locator("#code").press_sequentially(part)
+            await page.evaluate("stream.close(); byId('live-words').textContent = ''; connect()")
+            await live(page)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#scanned")).to_contain_text("is counted")
+    assert asked == [("reads", {"zone": "vault", "reader": "page", "codes": [uid(3)]})]
+
+
 async def test_differences_are_dealt_with_on_a_phone(browser):
     gateway = FakeGateway()
     asked: list[tuple[str, dict[str, Any]]] = []

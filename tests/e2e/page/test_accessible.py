@@ -10,7 +10,7 @@ import pytest
 from tests.support import axe
 from tests.support import history_events as make
 from tests.support.history_events import History, uid
-from tests.support.web_browser import MANIFEST, PICTURES, TABLET, begin, close, url
+from tests.support.web_browser import MANIFEST, PICTURES, TABLET, begin, close, live, url
 from tests.support.web_scene import FakeGateway, served
 from tests.unit import test_floor_books as books
 
@@ -62,18 +62,23 @@ def asked(gateway: FakeGateway, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_axe_finds_nothing_on_any_page(browser, asked, theme):
-    context = await browser.new_context(viewport=PHONE, color_scheme=theme, bypass_csp=True)
+    context = await browser.new_context(
+        viewport=PHONE, color_scheme=theme, bypass_csp=True, reduced_motion="reduce"
+    )  # a colour that is on its way to another one is none
     page = await context.new_page()
     found = {}
     async with served(asked) as server:
         for name in PAGES if theme == "dark" else ("dock", "manifest", "tag"):
             await page.goto(url(server, PAGES[name]))
+            if await page.locator("body[data-view]").count():
+                await live(page)
             found[name] = await axe.violations(page)
             wide = await page.evaluate("document.documentElement.scrollWidth")
             if wide > PHONE["width"]:
                 found[name].append(f"{wide} pixels wide")
         close(asked)
         await page.goto(url(server))
+        await live(page)
         found["verdict"] = await axe.violations(page)
         await page.evaluate("document.body.classList.add('stale')")
         found["a verdict that is not live"] = await axe.violations(page)

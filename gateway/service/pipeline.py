@@ -213,7 +213,8 @@ class Pipeline:
         settings, lateness = self._config.floor, self.floor.lateness
         now, window = self._clock.now(), micros(settings.window)
         closes = ((now - lateness) // window + 1) * window + lateness
-        return min((closes - now) / SECOND, settings.tick if self.floor.gate.warnings.are_on else _OFTEN)
+        often = min(settings.tick, _OFTEN) if self.floor.gate.warnings.are_on else _OFTEN
+        return min((closes - now) / SECOND, often)
 
     def _say_time(self) -> None:
         if step := self._clock.look():

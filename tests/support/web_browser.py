@@ -16,9 +16,7 @@ from tests.support.web_scene import FakeGateway
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is missing: pip install playwright")
 expect = playwright.expect
-expect.set_options(
-    timeout=60_000
-)  # as long as other conditions are waited for: five seconds are short on a busy machine
+expect.set_options(timeout=60_000)  # as long as other conditions are waited for
 
 PICTURES = Path(__file__).resolve().parents[2] / "artefacts" / "dock-page"
 TABLET = {"width": 1280, "height": 800}

@@ -97,6 +97,17 @@ async def test_a_dock_that_loads_is_looked_at_more_often(tmp_path: Path, clock: 
         assert [t % 250_000 for t in told(clock, pipeline, 4)] == [0] * 4
 
 
+async def test_a_dock_that_loads_is_never_looked_at_less_often_than_others(tmp_path: Path, clock: Clock) -> None:
+    site = config(tmp_path, floor={"window": 5.0, "tick": 5.0, "lateness": 0}, **DOCK)
+    async with running(site, clock) as pipeline:
+        pipeline.tick()
+        pipeline.command(Command(clock.t, "manifest", manifest_args({1: {}})))
+        pipeline.command(Command(clock.t, "gate.open", {"dock": "dock-1", "by": "ann"}))
+        times = told(clock, pipeline, 40)
+        assert pipeline.floor.gate.warnings.are_on
+        assert max(late - early for early, late in itertools.pairwise(times)) <= 0.25 * SECOND
+
+
 async def test_a_checkpoint_that_is_being_taken_does_not_put_it_off_for_long(tmp_path: Path, clock: Clock) -> None:
     async with running(config(tmp_path), clock) as pipeline:
         pipeline.tick()

@@ -68,22 +68,24 @@ function rememberParts() {
   for (const part of document.querySelectorAll("[data-part]")) sent.set(part.dataset.part, part.innerHTML);
 }
 
-function isNew(name, html) {
+// What a part is to hold from now on; null where it holds that already.
+function renewed(name, html) {
   const made = document.createElement("template");
   made.innerHTML = html;
-  if (sent.get(name) === made.innerHTML) return false;
+  if (sent.get(name) === made.innerHTML) return null;
   sent.set(name, made.innerHTML);
-  return true;
+  return made.content;
 }
 
 function replaceParts(parts) {
   const focused = document.activeElement && document.activeElement.id;
   for (const [name, html] of Object.entries(parts)) {
     const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
-    if (!part || !isNew(name, html)) continue;
+    const content = part && renewed(name, html);
+    if (!content) continue;
     const before = places(part);
     const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
-    part.innerHTML = html;
+    part.replaceChildren(content);
     for (const id of open) byId(id)?.setAttribute("open", "");
     localTimes(part);
     moveFrom(part, before);

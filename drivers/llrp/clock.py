@@ -8,6 +8,9 @@ Reports are late by a delay of their own even at best. That `lag` is learnt in t
 a good offset; later windows then show how the clocks drift apart, and a clock that was set back. A stamp from the
 future shows at once that the clock was set forward, one from far ahead where the next agrees.
 
+A stamp that is late by less than a second shows no clock that is off: a gateway that was busy, or a slow network, does
+as much. Only where nothing came sooner for some seconds is the clock taken to be off by that.
+
 All times are microseconds. There is no wall clock here: arrival times are arguments.
 """
 
@@ -23,6 +26,7 @@ SYNCED_WITHIN = 100_000  # closer than this counts as one clock
 RESYNCED_WITHIN = 50_000  # and must come this close to count as one again, so that it does not flap
 WORTH_TELLING = 50_000  # smaller changes are the network's jitter
 WINDOW = 10_000_000  # long enough that some report of it was quick
+UNSURE = 3_000_000  # from the first stamp on: what is late by less than LONGEST_LAG may have been slow to come
 LONGEST_LAG = 1_000_000  # if every report of a window is later than this, all along by as much, the clock was set back
 
 LEAP = 60_000_000  # a stamp further ahead needs a second one that agrees: it may be damaged
@@ -64,6 +68,7 @@ class ReaderTime:
         self._lag: int | None = None
         self._window_end = 0
         self._lows: dict[bool, int] = {}  # of the two halves of the window
+        self._unsure_until = 0
         self._leap: int | None = None  # what the last stamp would make the offset, where that was far ahead
         self.reading = Reading(ClockQuality.ARRIVAL, 0)
 
@@ -108,6 +113,7 @@ class ReaderTime:
         if stamps is not self._stamps:
             self._stamps = stamps
             self._lag = None
+            self._unsure_until = arrival + UNSURE
             return self._set(seen, arrival)
         late = seen - self._measured
         leap, self._leap = self._leap, seen if late < -LEAP else None
@@ -122,6 +128,10 @@ class ReaderTime:
             changed = self._close_window(arrival)
         is_second = arrival >= self._window_end - WINDOW // 2
         self._lows[is_second] = min(seen, self._lows.get(is_second, seen))
+        if self._unsure_until and arrival >= self._unsure_until:
+            self._unsure_until = 0
+            self._measured = min(self._measured, *self._lows.values())
+            return self._tell() or changed
         return changed
 
     def _close_window(self, arrival: int) -> bool:
@@ -143,7 +153,10 @@ class ReaderTime:
     def _set(self, offset: int, arrival: int) -> bool:
         self._measured = offset
         self._lows, self._window_end = {}, arrival + WINDOW
-        new, old = self._judge(offset), self.reading
+        return self._tell()
+
+    def _tell(self) -> bool:
+        new, old = self._judge(self._measured), self.reading
         if new.quality is old.quality and abs(new.offset - old.offset) <= WORTH_TELLING:
             return False
         self.reading = new
@@ -153,6 +166,7 @@ class ReaderTime:
         if self._stamps is Stamps.UPTIME:
             return Reading(ClockQuality.UPTIME, offset)
         limit = RESYNCED_WITHIN if self.reading.quality is ClockQuality.CORRECTED else SYNCED_WITHIN
-        if self._mode == "trust" or abs(offset) < limit:
+        is_slow = self._unsure_until > 0 and 0 <= offset < LONGEST_LAG
+        if self._mode == "trust" or abs(offset) < limit or is_slow:
             return Reading(ClockQuality.SYNCED, 0)
         return Reading(ClockQuality.CORRECTED, offset)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import ClockQuality
-from drivers.llrp.clock import WINDOW, WORTH_TELLING, ReaderTime, Stamps
+from drivers.llrp.clock import UNSURE, WINDOW, WORTH_TELLING, ReaderTime, Stamps
 from tests.support.claims import some
 
 SECOND = 1_000_000
@@ -28,7 +28,9 @@ def greeted(offset: int, stamps: Stamps = Stamps.UTC, mode: str = "auto") -> Rea
         (0, "auto", Stamps.UTC, ClockQuality.SYNCED, 0),
         (99_999, "auto", Stamps.UTC, ClockQuality.SYNCED, 0),
         (-99_999, "auto", Stamps.UTC, ClockQuality.SYNCED, 0),
-        (100_000, "auto", Stamps.UTC, ClockQuality.CORRECTED, 100_000),
+        (999_999, "auto", Stamps.UTC, ClockQuality.SYNCED, 0),
+        (SECOND, "auto", Stamps.UTC, ClockQuality.CORRECTED, SECOND),
+        (-100_001, "auto", Stamps.UTC, ClockQuality.CORRECTED, -100_001),
         (-3 * SECOND, "auto", Stamps.UTC, ClockQuality.CORRECTED, -3 * SECOND),
         (5 * SECOND, "trust", Stamps.UTC, ClockQuality.SYNCED, 0),
         (T0 - 77, "auto", Stamps.UPTIME, ClockQuality.UPTIME, T0 - 77),
@@ -75,6 +77,21 @@ def test_late_reports_do_not_move_the_offset() -> None:
     time = greeted(2 * SECOND)
     assert run(time, 60, 2 * SECOND, lag=300_000) == []
     assert time.reading.offset == 2 * SECOND
+
+
+def test_a_greeting_that_was_slow_to_come_sets_no_clock() -> None:
+    """As of a gateway that has just begun, and has much to do."""
+    time = greeted(400_000)
+    changes = [time.event(Stamps.UTC, T0 + after - 380_000, T0 + after) for after in range(100, 300_000, 100_000)]
+    assert run(time, 60, 0, lag=20_000, start=1) == []
+    assert not any(some(changes))
+    assert (time.reading.quality, time.reading.offset) == (ClockQuality.SYNCED, 0)
+
+
+def test_a_clock_that_is_a_little_behind_is_corrected_once_nothing_came_sooner() -> None:
+    time = greeted(400_000)
+    assert run(time, 60, 400_000, lag=20_000) == [UNSURE // SECOND]
+    assert (time.reading.quality, time.reading.offset) == (ClockQuality.CORRECTED, 400_000)
 
 
 def test_a_clock_set_forward_is_seen_at_once() -> None:

@@ -102,6 +102,9 @@ VERDICTS = {
     ),
     "unclear, and so are twelve others": (case(likelihood=PERHAPS), load(PERHAPS, 12), "out", None, "with its load"),
     "unclear, and its load went back": (case(likelihood=PERHAPS), load(BACK), "undetermined", "out", None),
+    "clear, and none of five others is": (case(), load(PERHAPS, 5), "undetermined", "out", "too close to call"),
+    "clear, and none of four others is": (case(), load(PERHAPS, 4), "out", None, "both sides"),
+    "clear, and one of five others is": (case(), [*load(OUT, 1), *load(PERHAPS, 5)[1:]], "out", None, "both sides"),
     "clear, though its load went the other way": (case(likelihood=IN), load(OUT), "in", None, "both sides"),
     "likely, and its load went the other way": (
         case(likelihood=Likelihood(0.975, 0.02, 0.005)),
@@ -228,6 +231,20 @@ VERDICTS = {
         "out",
         None,
         "both sides",
+    ),
+    "it stood there, inside at first, and was taken away": (
+        case(standing=True, likelihood=Likelihood(0, 0.9999, 1e-4), began=(9, 1)),
+        [],
+        "out",
+        None,
+        "both sides",
+    ),
+    "it went out after a while, and had come from there": (
+        case(standing=True, likelihood=Likelihood(0, 0.9999, 1e-4), began=(1, 90)),
+        [],
+        "undetermined",
+        "out",
+        "too close to call",
     ),
     # longer than passes last
     "out, and half a minute before the door": (case(end=35 * SECOND), [], "out", None, "both sides"),

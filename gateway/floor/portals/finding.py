@@ -30,9 +30,10 @@ BESIDE = 2 * SECOND
 class Case:
     """What the verdict on a tag rests on. Times in microseconds UTC. `crossing` is when the tag went through, if it
     did; `whole` the share of the portal's antennas that worked, `photo_eyes` what those saw. `full`: it lasted as long
-    as a pass may take. `standing`: it is known to stand there, and was there `spells` times without a direction. `cut`
-    says what broke it off. `walk` is how well the model of the way explains the reads, `likelihood` what the learned
-    layer makes of that and of the shape of the whole pass."""
+    as a pass may take. `standing`: it is known to stand there, and was there `spells` times without a direction;
+    `began` is what the inside and the outside received of it in the beginning, linear, where that was long before
+    `start`. `cut` says what broke it off. `walk` is how well the model of the way explains the reads, `likelihood` what
+    the learned layer makes of that and of the shape of the whole pass."""
 
     start: int
     end: int
@@ -47,6 +48,7 @@ class Case:
     full: bool
     standing: bool
     spells: int = 0
+    began: tuple[int, int] | None = None
 
 
 def crossing_of(start: int, end: int, inside: Profile | None, outside: Profile | None) -> int:
@@ -234,6 +236,7 @@ class Scales:
             full=full,
             standing=standing,
             spells=spells,
+            began=track.began,
         )
 
     def _down(self, track: Track) -> list[int]:

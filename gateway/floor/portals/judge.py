@@ -131,8 +131,12 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     turned_back = _told(min(walked.turned_back, walked_alone.turned_back), case.whole)
     by_itself = max(alone.inward, alone.outward) >= needed
     seen_back = not by_itself and walked_alone.turned_back >= SURELY_BACK  # no load takes along what was seen to turn
-    likely = sure >= needed and not seen_back and (by_itself or _is_vouched_for(way, companions, needed))
-    if likely and _was_there(case, way, companions, sure) and (not stays or _changed_sides(case, way)):
+    likely = sure >= needed and not seen_back and _is_vouched_for(way, companions, needed, by_itself=by_itself)
+    if (
+        likely
+        and _was_there(case, way, companions, sure)
+        and (not stays or (_changed_sides(case, way) and _began_there(case, way)))
+    ):
         return Verdict(
             way, sure, case.crossing, "both sides" if by_itself else "with its load", companions=companions.number
         )
@@ -216,6 +220,24 @@ def _changed_sides(case: Case, way: Direction) -> bool:
     return fell and rose
 
 
+def _began_there(case: Case, way: Direction) -> bool:
+    """Whether a tag that was there for long began as it was before the crossing, and not as it was after it: what goes
+    round and round goes both ways, of which the last one is no passage."""
+    if case.began is None or case.inside is None or case.outside is None:
+        return True
+    at = (case.crossing - case.start) / SECOND
+    (inside_before, inside_after), (outside_before, outside_after) = _parts(case.inside, at), _parts(case.outside, at)
+    began = _balance(*case.began)
+    before, after = _balance(inside_before, outside_before), _balance(inside_after, outside_after)
+    return abs(began - before) <= abs(began - after)
+
+
+def _balance(inside: float, outside: float) -> float:
+    """Decibels by which the inside received more than the outside, within thirty."""
+    least = (inside + outside) / 1000
+    return 10 * math.log10((inside + least) / (outside + least)) if least else 0.0
+
+
 def _parts(side: Profile, at: float) -> tuple[float, float]:
     """The power that a side received before and after a time."""
     before = math.fsum(entry.power for entry in side.bins if entry.t <= at)
@@ -231,11 +253,14 @@ def _was_there(case: Case, way: Direction, companions: Companions, sure: float) 
     return fewest >= (TWICE if sure >= SURE_OF_FEW else LEAST_WINDOWS)
 
 
-def _is_vouched_for(way: Direction, companions: Companions, needed: float) -> bool:
-    """Whether enough of the companions are certain of a way by themselves."""
+def _is_vouched_for(way: Direction, companions: Companions, needed: float, *, by_itself: bool) -> bool:
+    """Whether enough of the companions are certain by themselves: of this way, or one of any way for a tag that is so
+    `by_itself`. Of what came near and turned around together one seems certain by chance, and none of the others."""
     if not MANY <= companions.number < LOAD:
         return True
     posteriors = [_posterior(USUAL, trace.likelihood) for trace in companions.traces]
+    if by_itself:
+        return any(max(each.inward, each.outward) >= needed for each in posteriors)
     certain = sum((each.inward if way is Direction.IN else each.outward) >= needed for each in posteriors)
     return certain * ONE_IN >= companions.number
 

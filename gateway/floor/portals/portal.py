@@ -64,6 +64,9 @@ ALONE_DIVISOR = 2
 WALK_DIVISOR = 3
 """What was standing and went is judged by the last third of the longest pass: before that it stood."""
 
+BEGINNING_DIVISOR = 10
+"""How a tag began that was there for long is what was received of it in so small a part of the longest pass."""
+
 AROUND = 1 * SECOND
 """Before and after a load crossed, in which what was read there was beside it."""
 
@@ -258,6 +261,7 @@ class Portal:
             track.forget()
             track.since = track.first = t
         else:
+            track.begin(track.since + self._longest // BEGINNING_DIVISOR, self._scales.inside)
             track.forget_before(t - self._longest // 2)
         track.standing = True
         return judged

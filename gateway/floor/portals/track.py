@@ -83,11 +83,12 @@ AT_MOST = 3
 @dataclass(slots=True)
 class Track:
     """A tag that is read in a portal. Times in microseconds UTC. `since` is from when on its sightings are kept;
-    `standing` says that it was there for the longest time that a pass takes, and `doubt` how probable it is that it has
-    passed meanwhile, where that is not ruled out. `late` counts late reads. `dark` is the dark time of each antenna of
-    the portal when the track was opened. `pairs` are those of its phases, `newest` is the newest phase by each antenna.
-    `leads` is the way that has been certain since `leads_since`, `way` the one that was said while it is still read
-    (early.py)."""
+    `standing` says that it was there for the longest time that a pass takes, `doubt` how probable it is that it has
+    passed meanwhile, where that is not ruled out, and `began` what the inside and the outside received of it in the
+    beginning, linear, which is forgotten otherwise. `late` counts late reads. `dark` is the dark time of each antenna
+    of the portal when the track was opened. `pairs` are those of its phases, `newest` is the newest phase by each
+    antenna. `leads` is the way that has been certain since `leads_since`, `way` the one that was said while it is still
+    read (early.py)."""
 
     epc: bytes
     first: int
@@ -99,6 +100,7 @@ class Track:
     late: int = 0
     standing: bool = False
     doubt: float = 0.0
+    began: tuple[int, int] | None = None
     pairs: list[Pairs] = field(default_factory=list)
     newest: dict[int, Phase] = field(default_factory=dict)
     leads: Direction | None = None
@@ -147,6 +149,13 @@ class Track:
     def forget(self) -> None:
         """Keeps nothing of what was read."""
         self.sightings, self.pairs = [], []
+        self.began = None
+
+    def begin(self, until: int, inside: Container[int]) -> None:
+        """Notes how it began, up to `until`, before that is forgotten; `inside` are the antennas of that side."""
+        if self.began is None:
+            first = [(sighting[1] in inside, sighting[4]) for sighting in self.sightings if sighting[0] < until]
+            self.began = sum(power for within, power in first if within), sum(p for within, p in first if not within)
 
     def forget_before(self, t: int) -> None:
         """Keeps only the sightings of windows from `t` on."""
@@ -179,5 +188,6 @@ class Track:
             numbers[antenna]: (t, channel, phase, *(doppler or [0]))
             for antenna, t, channel, phase, *doppler in dump["newest"]
         }
+        track.began = None if dump.get("began") is None else tuple(dump["began"])
         track.leads, track.way = (None if dump[key] is None else Direction(dump[key]) for key in ("leads", "way"))
         return track

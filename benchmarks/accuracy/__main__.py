@@ -10,9 +10,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.accuracy import required
 from benchmarks.accuracy.report import as_json, tables
 from benchmarks.accuracy.run import SCENES, played, tasks_of
 from benchmarks.accuracy.tally import Tally
+from benchmarks.accuracy.trial import Scene
 from benchmarks.accuracy.write import write_trial
 
 
@@ -27,27 +29,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"no scene {', '.join(words)}: --list names them", file=sys.stderr)
         return 2
-    began = time.monotonic()
     if options.write is not None:
         for name, number, seed in tasks_of(chosen, options.quick, options.trials, options.times, options.seed):
             scene = next(scene for scene in chosen if scene.name == name)
             print(write_trial(scene, number, seed, options.write))
         return 0
-    tallies = {scene.name: Tally(scene) for scene in chosen}
-    tasks = list(tasks_of(chosen, options.quick, options.trials, options.times, options.seed))
-    for number, (name, outcome) in enumerate(played(tasks, options.jobs), start=1):
+    runs = {"other_physics" if options.other_physics else "scenes": chosen}
+    if not words and not options.other_physics:
+        runs["other_physics"] = [scene for scene in SCENES if scene.family == "passes"]
+    figures = {where: as_json(_weighed(scenes, where == "other_physics", options)) for where, scenes in runs.items()}
+    if options.json is not None:
+        options.json.write_text(json.dumps({"seed": options.seed, **figures}, indent=1) + "\n")
+    return 0
+
+
+def _weighed(scenes: Sequence[Scene], elsewhere: bool, options: argparse.Namespace) -> list[Tally]:
+    """Plays the scenes, `elsewhere` with other physics, and prints what was found."""
+    began = time.monotonic()
+    tallies = {scene.name: Tally(scene) for scene in scenes}
+    tasks = list(tasks_of(scenes, options.quick, options.trials, options.times, options.seed))
+    for number, (name, outcome) in enumerate(played(tasks, options.jobs, elsewhere=elsewhere), start=1):
         tallies[name].add(outcome)
         if sys.stderr.isatty():
             print(f"\r{number} of {len(tasks)} trials", end="", file=sys.stderr)
     done = [tally for tally in tallies.values() if tally.trials]
+    where = "with other physics, " if elsewhere else ""
     print(
-        f"{len(tasks)} trials, {sum(tally.reads for tally in done):,} reads, seed {options.seed!r}, "
+        f"{len(tasks)} trials, {where}{sum(tally.reads for tally in done):,} reads, seed {options.seed!r}, "
         f"{time.monotonic() - began:.0f} s"
     )
-    print("\n".join(tables(done)))
-    if options.json is not None:
-        options.json.write_text(json.dumps({"seed": options.seed, "scenes": as_json(done)}, indent=1) + "\n")
-    return 0
+    print("\n".join([*tables(done), *required.lines(done)]))
+    return done
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -57,6 +69,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trials", type=int, help="so many trials of each scene")
     parser.add_argument("--times", type=int, default=1, help="so many times the usual trials")
     parser.add_argument("--seed", default="1", help="another seed gives other sites, walks and noise")
+    parser.add_argument(
+        "--other-physics", action="store_true", help="play the scenes at sites with other physics, and nothing else"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 from benchmarks.accuracy import scenes_counts, scenes_doors, scenes_rooms
@@ -29,15 +30,16 @@ def tasks_of(scenes: Sequence[Scene], quick: bool, trials: int | None, times: in
             yield scene.name, trial, seed
 
 
-def played(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]:
-    """In the order of the tasks, however many processes play them."""
+def played(tasks: Sequence[Task], jobs: int, *, elsewhere: bool = False) -> Iterator[tuple[str, Outcome]]:
+    """In the order of the tasks, however many processes play them; `elsewhere`: with other physics."""
+    play_one = partial(_play, elsewhere=elsewhere)
     if jobs == 1:
-        yield from map(_play, tasks)
+        yield from map(play_one, tasks)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_play, tasks, chunksize=2)
+        yield from pool.map(play_one, tasks, chunksize=2)
 
 
-def _play(task: Task) -> tuple[str, Outcome]:
+def _play(task: Task, *, elsewhere: bool) -> tuple[str, Outcome]:
     name, number, seed = task
-    return name, play(_BY_NAME[name], number, seed)
+    return name, play(_BY_NAME[name], number, seed, elsewhere=elsewhere)

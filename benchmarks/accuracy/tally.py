@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
+from benchmarks.accuracy import other_physics
 from benchmarks.accuracy.judge import judge
 from benchmarks.accuracy.score_counts import CountOutcome, score_counts
 from benchmarks.accuracy.score_passes import GroupOutcome, PassOutcome, score_groups, score_passes
@@ -26,10 +27,13 @@ class Outcome:
     alarms: int = 0
 
 
-def play(scene: Scene, number: int, seed: str) -> Outcome:
-    """One trial: the world is made and played, the floor and the simple rules judge it."""
+def play(scene: Scene, number: int, seed: str, *, elsewhere: bool = False) -> Outcome:
+    """One trial: the world is made and played, `elsewhere` with other physics, and the floor and the simple rules judge
+    it."""
     name = f"{seed}/{scene.name}/{number}"
     trial = scene.build(Random(name))
+    if elsewhere:
+        other_physics.move(trial, Random(f"{name}/elsewhere"))
     played = run(trial.world, name)
     said = judge(trial, played.items)
     outcome = Outcome(reads=sum(len(reads) for reads in played.reads.values()), alarms=len(said.alarms))

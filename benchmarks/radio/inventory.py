@@ -33,10 +33,11 @@ class RadioReader:
     """A reader and what its reports are like.
 
     `dwell`: seconds on one antenna before the next. `session`: 0, every tag answers in every round; 1, a tag that was
-    read is silent while its flag lasts. `hears`: dBm below which an answer is lost. `noise`: dB of its RSSI;
-    `step`: dB in which it reports it. `phase`: it reports phase and Doppler; `half_turns`: the phase is known only up
-    to half a turn. `outages`: (from, to) in seconds, when it was not reading. `deaf`: it hears nothing, because of
-    other transmitters, about every so many seconds for so many (means).
+    read is silent while its flag lasts. `hears`: dBm below which an answer is lost. `kept`: the share of reads that it
+    reports. `noise`: dB of its RSSI; `step`: dB in which it reports it. `phase`: it reports phase and Doppler;
+    `half_turns`: the phase is known only up to half a turn; `blur`: radians of noise that phases have besides that of
+    weak answers, `jitter`: Hz of noise of Doppler shifts likewise. `outages`: (from, to) in seconds, when it was not
+    reading. `deaf`: it hears nothing, because of other transmitters, about every so many seconds for so many (means).
     """
 
     name: str
@@ -44,10 +45,13 @@ class RadioReader:
     dwell: float = 0.1
     session: int = 0
     hears: float = -82.0
+    kept: float = 1.0
     noise: float = 0.8
     step: float = 0.5
     phase: bool = True
     half_turns: bool = False
+    blur: float = 0.0
+    jitter: float = 2.0
     outages: tuple[tuple[float, float], ...] = ()
     deaf: tuple[float, float] | None = None
 
@@ -80,7 +84,7 @@ class Reporter:
         level = heard.reader + 2 * off
         rssi = round(random.gauss(level, reader.noise) / reader.step) * reader.step
         blur = 0.06 + 0.25 * 10 ** (-max(level + 80, 0.0) / 20)
-        phase = heard.phase + self._origins[number][channel] + random.gauss(0.0, blur)
+        phase = heard.phase + self._origins[number][channel] + random.gauss(0.0, math.hypot(blur, reader.blur))
         if reader.half_turns and random.random() < 0.5:
             phase += math.pi
         return Seen(
@@ -90,7 +94,7 @@ class Reporter:
             channel=channel,
             time=round(t * SECOND),
             phase=round(phase / (2 * math.pi) * 4096) % 4096,
-            doppler=round(16 * random.gauss(_doppler(antenna, tag, channel, t), 2.0 + 20 * blur)),
+            doppler=round(16 * random.gauss(_doppler(antenna, tag, channel, t), reader.jitter + 20 * blur)),
         )
 
 
@@ -238,6 +242,8 @@ class Inventory:
                 return
             heard = later
         self._silent_until[tag.epc] = t + tag.hold
+        if self._reader.kept < 1.0 and self._random.random() > self._reader.kept:
+            return
         found.append(self._reporter.seen(tag, number, channel, t, heard, off))
 
     def _off(self, tag: RadioTag, port: int, t: float) -> float:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from benchmarks.radio.air import CLEAR, Air
 from benchmarks.radio.shapes import Vector, unit
 from benchmarks.radio.things import Body, RadioTag
 
@@ -31,7 +32,6 @@ _TAG_GAIN = 10 ** (2.0 / 20)  # a half-wave dipole
 _DIPOLE_FLOOR = 0.12  # amplitude along a dipole's axis: bent arms keep a null from being perfect
 _HOUSING = 0.05  # metres: nothing is nearer than that, and nothing is divided by zero
 _SIDE = 0.3  # cosine of the angle from which on there are only those
-_BACK = 0.2  # amplitude of a panel's side and back lobes, 14 dB below its front
 _DIPOLE_FLOOR_SQUARED = _DIPOLE_FLOOR**2
 
 
@@ -46,7 +46,8 @@ WAVELENGTHS = [wavelength(max(channel, 1)) for channel in range(CHANNELS + 1)]
 @dataclass(slots=True, frozen=True)
 class RoomAntenna:
     """An antenna of a reader's port: a circular panel. `power` in dBm at the connector, `width` the angle in degrees
-    between its half-power directions, `fault` dB that a bad cable takes each way, `dead`: it hears nothing."""
+    between its half-power directions, `back` the amplitude of its side and back lobes (14 dB below its front), `fault`
+    dB that a bad cable takes each way, `dead`: it hears nothing."""
 
     port: int
     position: Vector
@@ -54,6 +55,7 @@ class RoomAntenna:
     power: float = 28.0
     gain: float = 6.0
     width: float = 70.0
+    back: float = 0.2
     fault: float = 0.0
     dead: bool = False
     exponent: float = field(init=False)
@@ -65,7 +67,7 @@ class RoomAntenna:
     def amplitude(self, direction: Vector) -> float:
         """How much of a wave leaves in `direction` (a unit vector), against the panel's front."""
         ahead = direction[0] * self.facing[0] + direction[1] * self.facing[1] + direction[2] * self.facing[2]
-        return ahead**self.exponent if ahead > _SIDE else _BACK
+        return ahead**self.exponent if ahead > _SIDE else self.back
 
 
 @dataclass(slots=True, frozen=True)
@@ -115,10 +117,13 @@ def reflectors(
 class Medium:
     """The paths of one scene. `floor_mirror`: amplitude that the floor reflects, with its sign turned."""
 
-    def __init__(self, reflectors: Sequence[Reflector], bodies: Sequence[Body], floor_mirror: float = 0.5) -> None:
+    def __init__(
+        self, reflectors: Sequence[Reflector], bodies: Sequence[Body], floor_mirror: float = 0.5, air: Air = CLEAR
+    ) -> None:
         self._reflectors = reflectors
         self._bodies = bodies
         self._floor = floor_mirror
+        self._air = air
         self._ways: dict[int, list[_Way]] = {}
         self._still: dict[tuple[int, int, int], tuple[complex, complex, float]] = {}
         self._when = math.nan
@@ -146,6 +151,8 @@ class Medium:
         if size < 1e-7:
             return None
         down = 20 * math.log10(size) + antenna.gain - tag.matter - antenna.fault
+        if self._air is not CLEAR:
+            down += self._air.level(antenna.port, position, max(distance, 1.0)) / 2
         return Heard(
             chip=antenna.power + down,
             reader=antenna.power + 2 * down - tag.modulation,

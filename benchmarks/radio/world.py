@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from benchmarks.radio.air import CLEAR, Air
 from benchmarks.radio.delivery import Delivery, photo_eye_items
 from benchmarks.radio.inventory import Inventory, RadioReader
 from benchmarks.radio.medium import Medium, Reflector
@@ -34,6 +35,7 @@ class World:
     doorways: list[Doorway] = field(default_factory=list)
     bodies: list[Body] = field(default_factory=list)
     reflectors: list[Reflector] = field(default_factory=list)
+    air: Air = CLEAR
     photo_eyes: list[PhotoEye] = field(default_factory=list)
     delivery: Delivery = field(default_factory=Delivery)
     unrest: Unrest = CALM
@@ -52,7 +54,7 @@ class Run:
 
 def run(world: World, seed: str) -> Run:
     """Plays the scene. The same world and seed give the same run."""
-    medium = Medium(world.reflectors, world.bodies)
+    medium = Medium(world.reflectors, world.bodies, air=world.air)
     arriving: list[tuple[int, Item]] = []
     reads: dict[str, list[Seen]] = {}
     for reader in world.readers:

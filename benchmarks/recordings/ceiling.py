@@ -4,7 +4,8 @@ The learned layer of the product is fitted to simulated doors alone. Here a netw
 recordings themselves, with a part of them left out, and judges that part: by the files (an eighth in turn; so too what
 has no orientation), or by all that is of one speed, axis or orientation. Both are asked in the same way: a pass is
 decided where the prior of the judge times the network's likelihood is CERTAIN. What neither decides is not in these
-features of the reads; what only the second one decides is to be had from better worlds to train on.
+features of the reads; what only the second one decides is to be had from better worlds to train on. The second table
+asks how many walks each decides if it must be as certain as lets at most one circle and nothing that stands through.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from gateway.floor.portals.learned import learned
 from gateway.floor.portals.walk_model import Likelihood
 
 CERTAIN = 0.9
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999, 2.0)
+"""Certainties that are tried; at the last one nothing is decided."""
+
 EPOCHS = 300
 FILES = 8
 """Parts into which the files are divided."""
@@ -33,6 +37,9 @@ FILES = 8
 _STORIES = {"in": Story.IN, "out": Story.OUT}
 
 Says: TypeAlias = Callable[[Features], Likelihood]
+
+Judged: TypeAlias = tuple[str, Story, list[tuple[Story, float]]]
+"""Of a recording: its kind, what the tag did, and for each stay the likelier way with its certainty."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,40 +71,60 @@ def lines(everything: Sequence[Seen]) -> Iterator[str]:
         "axis": lambda one: one.parts["axis"],
         "orientation": lambda one: _known(one.parts["orientation"]) or part_of[one.name.split(" ")[0]],
     }
-    judged = {"product": _scores(everything, lambda _: learned().likelihood)}
+    judged = {"product": _judged(everything, lambda _: learned().likelihood)}
     for name, fold in folds.items():
         networks = {
             part: _fitted(everything, fold, part) for part in sorted({fold(one.recording) for one in everything})
         }
-        judged[f"- {name}"] = _scores(everything, lambda one, n=networks, f=fold: n[f(one)])  # type: ignore[misc]
+        judged[f"- {name}"] = _judged(everything, lambda one, n=networks, f=fold: n[f(one)])  # type: ignore[misc]
     yield f"\nThe ceiling: passes decided at {CERTAIN} by the learned layer alone, right and wrong"
     kinds = list(dict.fromkeys(one.recording.kind for one in everything))
     yield "  " + " " * 28 + "".join(f"{kind:>16}" for kind in kinds)
     labels = {"product": "fitted to simulations"} | {f"- {name}": f"truth seen, {name} left out" for name in folds}
-    for name, score in judged.items():
-        cells = (f"{score[kind, 'right']} / {score[kind, 'wrong']} of {score[kind, 'all']}" for kind in kinds)
-        yield f"  {labels[name]:<28}" + "".join(f"{cell:>16}" for cell in cells)
+    for name, those in judged.items():
+        yield f"  {labels[name]:<28}" + _cells(_scores(those, CERTAIN), kinds)
+    yield "  the same, as certain as it takes to let one circle through and nothing that stands"
+    for name, those in judged.items():
+        certain = next(certain for certain in THRESHOLDS if _lets_little_through(_scores(those, certain)))
+        yield f"  {labels[name]:<28}" + _cells(_scores(those, certain), kinds) + f"   from {certain}"
 
 
 def _known(part: str) -> str:
     return "" if part == "-" else f"orientation {part}"
 
 
-def _scores(everything: Sequence[Seen], network: Callable[[Recording], Says]) -> Counter[tuple[str, str]]:
-    """How many of each kind were decided rightly and wrongly: of what does not pass, every decision is wrong."""
+def _cells(score: Counter[tuple[str, str]], kinds: Sequence[str]) -> str:
+    return "".join(
+        f"{score[kind, 'right']} / {score[kind, 'wrong']} of {score[kind, 'all']}".rjust(16) for kind in kinds
+    )
+
+
+def _judged(everything: Sequence[Seen], network: Callable[[Recording], Says]) -> list[Judged]:
+    """What a network says of every recording."""
+    return [
+        (one.recording.kind, one.story, [_way(network(one.recording)(stay)) for stay in one.stays])
+        for one in everything
+    ]
+
+
+def _scores(those: Sequence[Judged], certain: float) -> Counter[tuple[str, str]]:
+    """How many of each kind are decided rightly and wrongly: of what does not pass, every decision is wrong."""
     found: Counter[tuple[str, str]] = Counter()
-    for one in everything:
-        kind, says = one.recording.kind, network(one.recording)
+    for kind, story, stays in those:
         found[kind, "all"] += 1
-        ways = Counter(way for stay in one.stays if (way := _way(says(stay))) is not None)
+        ways = Counter(way for way, certainty in stays if certainty >= certain)
         way = Story.IN if ways[Story.IN] > ways[Story.OUT] else Story.OUT
         if ways[Story.IN] != ways[Story.OUT]:
-            found[kind, "right" if way is one.story else "wrong"] += 1
+            found[kind, "right" if way is story else "wrong"] += 1
     return found
 
 
-def _way(story: Likelihood) -> Story | None:
-    """The way that a likelihood decides, with what the judge expects beforehand."""
+def _lets_little_through(score: Counter[tuple[str, str]]) -> bool:
+    return score["circle", "wrong"] <= 1 and not score["standing", "wrong"] and not score["piece", "wrong"]
+
+
+def _way(story: Likelihood) -> tuple[Story, float]:
+    """The likelier way through, and how certain it is with what the judge expects beforehand."""
     shares = [
         USUAL.inward * story.inward,
         USUAL.outward * story.outward,
@@ -105,7 +132,7 @@ def _way(story: Likelihood) -> Story | None:
         USUAL.standing * story.standing,
     ]
     best = max(range(2), key=lambda way: shares[way])
-    return Story(best) if shares[best] >= CERTAIN * sum(shares) else None
+    return Story(best), shares[best] / sum(shares)
 
 
 def _fitted(everything: Sequence[Seen], fold: Callable[[Recording], str], without: str) -> Says:

@@ -188,6 +188,18 @@ def test_main_prints_tables_and_writes_json(tmp_path, capsys):
     assert sum(figures["passes"]["passing"]["rules"]["first seen"].values()) >= 2
 
 
+def test_other_physics_are_others_for_each_site_and_the_same_for_a_seed(capsys):
+    arguments = ["--scene", "by hand, fast (1.6-2.5 m/s)", "--trials", "2", "--jobs", "1"]
+    printed = []
+    for more in ([], ["--other-physics"], ["--other-physics"]):
+        assert main([*arguments, *more]) == 0
+        printed.append(capsys.readouterr().out.split("\n", 1)[1])
+    usual, other, again = printed
+    assert usual != other == again
+    assert "| carried by hand: decided | 80 % |" in other
+    assert "turned around" not in other
+
+
 def test_a_trial_on_disk_is_the_trial_with_its_truth_beside_it(tmp_path, capsys):
     assert main(["--scene", "two ways at once", "--trials", "1", "--write", str(tmp_path)]) == 0
     place = Path(capsys.readouterr().out.strip())

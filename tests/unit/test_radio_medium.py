@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from benchmarks.radio import Body, Goods, Path, RadioTag, Reflector, RoomAntenna
+from benchmarks.radio.air import Air, ripples
 from benchmarks.radio.medium import Medium, reflectors, wavelength
 
 FRONT = RoomAntenna(1, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), power=30.0)
@@ -20,8 +21,8 @@ def tag_at(x, y=0.0, z=1.0, **changes):
     return replace(RadioTag(b"\x1a" * 12, Path.still(x, y, z)), **changes)
 
 
-def heard(tag, *, antenna=FRONT, bodies=(), mirrors=(), floor=0.0, channel=CHANNEL, t=0.0):
-    return Medium(mirrors, bodies, floor).hear(antenna, tag, channel, t)
+def heard(tag, *, antenna=FRONT, bodies=(), mirrors=(), floor=0.0, channel=CHANNEL, t=0.0, air=None):
+    return Medium(mirrors, bodies, floor, *([air] if air else [])).hear(antenna, tag, channel, t)
 
 
 def test_twice_as_far_is_six_decibels_at_the_chip_and_twelve_at_the_reader():
@@ -33,6 +34,23 @@ def test_twice_as_far_is_six_decibels_at_the_chip_and_twelve_at_the_reader():
 def test_level_in_front_of_an_antenna_is_that_of_free_space():
     loss = 20 * math.log10(4 * math.pi * 2.0 / wavelength(CHANNEL))
     assert heard(tag_at(2.0, matter=0.0)).chip == pytest.approx(30 + 6 + 2 - 3 - loss, abs=0.01)
+
+
+def test_where_levels_fall_more_steeply_the_reader_loses_it_all_and_the_chip_half():
+    steep = Air(fall=10.0)
+    at = {x: (heard(tag_at(x)), heard(tag_at(x), air=steep)) for x in (0.5, 1.0, 10.0)}
+    lost = {
+        x: (round(clear.chip - less.chip, 6), round(clear.reader - less.reader, 6)) for x, (clear, less) in at.items()
+    }
+    assert lost == {0.5: (0.0, 0.0), 1.0: (0.0, 0.0), 10.0: (5.0, 10.0)}
+
+
+def test_ripples_are_as_deep_as_is_said_and_no_two_antennas_have_them_alike():
+    air = Air(depth=3.0, ripples=ripples(Random(1), 3, 0.3, 1.5))
+    places = [(0.013 * step, 0.007 * step, 0.011 * step) for step in range(20_000)]
+    one, other = ([air.level(port, place, 1.0) for place in places] for port in (1, 2))
+    assert math.sqrt(sum(level**2 for level in one) / len(one)) == pytest.approx(3.0, rel=0.1)
+    assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 3.0
 
 
 def test_phase_turns_once_in_half_a_wavelength():

@@ -264,8 +264,9 @@ class LlrpProtocol(asyncio.Protocol):
         try:
             self._session.tick(self._context.now(), self._loop.time())
         except DriverError:
-            self._take_rest()  # what is overdue spoils nothing of what has come
-            raise
+            self._take_rest()  # a gateway that was held up finds there what it has missed
+            if not self._is_over:
+                self._session.tick(self._context.now(), self._loop.time())
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
 from collections.abc import Iterable
 
 import pytest
@@ -20,6 +21,7 @@ from drivers.api import (
     ReaderClock,
     ReaderUp,
 )
+from drivers.llrp import heartbeat
 from drivers.llrp import transport as transport_module
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.codec import Message, decode, encode
@@ -35,10 +37,10 @@ from tests.support.llrp_bench import OK, T0, event
 
 
 class StubTransport(asyncio.Transport):
-    """Keeps what is written; never sends it."""
+    """Keeps what is written; never sends it. `socket`: where what has come and was not read yet waits."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, socket: socket.socket | None = None) -> None:
+        super().__init__({} if socket is None else {"socket": socket})
         self.written = bytearray()
         self.is_deaf = False
         self.reading = True
@@ -72,14 +74,14 @@ class StubTransport(asyncio.Transport):
 class Wire:
     """A protocol that reads, on a stub."""
 
-    def __init__(self, clock: str = "auto", **more: object) -> None:
+    def __init__(self, clock: str = "auto", socket: socket.socket | None = None, **more: object) -> None:
         self.items: list[Item] = []
         context = DriverContext("r1", (Antenna(1),), self.items.append, lambda: T0, structlog.get_logger())
         settings = LlrpSettings(host="reader", clock=clock, **more)  # type: ignore[arg-type]
         self.memory = Memory(ask_version=False)
         self.session = Session(context, settings, self.memory, "reader:5084")
         self.protocol = LlrpProtocol(context, settings, self.session, "reader:5084")
-        self.transport = StubTransport()
+        self.transport = StubTransport(socket)
         self.protocol.connection_made(self.transport)
 
     def read(self) -> None:
@@ -87,6 +89,7 @@ class Wire:
         self.protocol.data_received(encode(event(E("ConnectionAttemptEvent", Status=0))))
         self.set_up()
         self.before = self.items.copy()
+        self.begun = asyncio.get_running_loop().time()
         self.items.clear()
 
     def set_up(self) -> None:
@@ -157,6 +160,24 @@ async def test_whole_reports_in_front_of_a_broken_frame_are_kept() -> None:
     with pytest.raises(DriverError, match="reader:5084: the reader sent something that is not LLRP"):
         await wire.protocol.ended
     assert wire.transport.closed == "at once"
+
+
+async def test_what_waits_to_be_read_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that was held up for longer than keepalives may be missing finds them in its socket."""
+    monkeypatch.setattr(heartbeat, "MISSED_KEEPALIVES", 0)  # half a keepalive is too long
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        wire = Wire(socket=ours, keepalive=0.5)
+        wire.read()
+        theirs.send(report([1]) + KEEPALIVE)
+        with pytest.raises(DriverError, match="keepalives are missing"):
+            await asyncio.wait_for(asyncio.shield(wire.protocol.ended), 60)
+    batch, alive = wire.items[:2]
+    assert isinstance(batch, Batch)
+    assert alive == ReaderAlive("r1", T0)
+    lost = asyncio.get_running_loop().time() - wire.begun
+    assert lost >= 2 * 0.25, "it ended before it had been silent again"
 
 
 async def test_nothing_is_taken_after_the_end() -> None:

@@ -80,7 +80,8 @@ SURELY_BACK = 0.97
 """Least posterior of having turned back: a passage that is called so is lost, which is worse than unclear."""
 
 AGREED = 0.5
-"""Least posterior by the learned layer alone that a tag which is said to have turned back did not pass."""
+"""Least posterior by the learned layer alone that a tag which is said to have turned back did not pass, with the usual
+prior however long it was read: that it took its time is no proof of having turned back."""
 
 SURELY_STANDING = 0.6
 """Least posterior that a tag which is known to stand there still does: two chances in five that it left are worth
@@ -125,6 +126,7 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
     if with_others:
         expected = with_companions(expected, companions)
     found = _posterior(expected, case.likelihood, photo_eyes)
+    shape = _posterior(USUAL, case.likelihood, photo_eyes)
     walked, walked_alone = (_posterior(prior, case.walk, photo_eyes) for prior in (expected, usual))
     way, sure = (Direction.IN, found.inward) if found.inward > found.outward else (Direction.OUT, found.outward)
     sure = _told(sure, case.whole)
@@ -147,7 +149,7 @@ def judge(case: Case, companions: Companions, needed: float) -> Verdict:
             return Verdict(Direction.STANDING, standing, case.end, "neither side first", companions=companions.number)
     elif (
         turned_back >= SURELY_BACK
-        and alone.turned_back + alone.standing >= AGREED
+        and shape.turned_back + shape.standing >= AGREED
         and _seen_well(case.inside, case.outside)
     ):
         return Verdict(

@@ -108,6 +108,15 @@ def test_a_reader_that_was_down_before_a_crash_has_no_loss_by_it():
     ]
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_what_was_on_the_way_as_a_link_died_is_said_by_the_next_run_where_the_one_before_could_not(clean):
+    items = [*ticked([*up(), ReaderDown("r1", at(20), "3 keepalives are missing")], 40), Restart(at(60), at(40), clean)]
+    items += [Restart(at(62), at(61), clean=False), Up("r1", at(63), held=True), ReaderAlive("r1", at(64))]
+    items += [ReaderDown("r1", at(65), "cut"), Up("r1", at(66), held=True)]
+    found = [(f.data["cause"], f.data["start"], f.data["end"]) for f in of_type(run(items), LOSS) if f.place == "r1"]
+    assert found == [("reader-unreachable", rfc3339(at(-1)), rfc3339(at(63)))]
+
+
 def test_events_that_the_ledger_gave_up_are_a_loss_of_the_gateway():
     (fact,) = run([Dropped(at(9), 5, 17, at(1), at(3))])
     assert fact == Fact(

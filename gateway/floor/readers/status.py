@@ -52,13 +52,16 @@ _MODES = {
 @dataclass(slots=True)
 class ReaderNow:
     """One reader. `since` is when it came up or went down, microseconds UTC. Every read made before `delivered` has
-    come or is stated as lost; `lost_from` is where a loss would begin that is not said yet."""
+    come or is stated as lost; `lost_from` is where a loss would begin that is not said yet. `cut`: its link
+    died, and what was on the way is for its driver to tell once it is back; `untold`: a restart came between."""
 
     status: ReaderStatus = ReaderStatus.UNKNOWN
     since: int = 0
     reason: str = ""
     delivered: int = 0
     lost_from: int | None = None
+    cut: bool = False
+    untold: bool = False
     model: str = ""
     firmware: str = ""
     antennas_down: dict[int, str] = field(default_factory=dict)
@@ -98,6 +101,7 @@ class Readers:
                 return self._up(item, now)
             case ReaderDown():
                 self._confirm(item.reader, now, item.t)
+                now.cut = now.cut or now.status in CONNECTED
                 self._down(item.reader, now, item.t, item.reason, now.delivered - self._straggling)
             case ReaderAlive():
                 now.delivered = item.t
@@ -118,12 +122,14 @@ class Readers:
 
     def _up(self, item: ReaderUp, now: ReaderNow) -> list[Fact]:
         facts = []
-        if now.lost_from is not None and not item.held:
+        if now.lost_from is not None and (now.untold or not item.held):
             facts.append(_loss(item.reader, item.t, "reader-unreachable", now.lost_from, item.t, False))
-            now.delivered = item.t
+            if not item.held:
+                now.delivered = item.t
         now.delivered = now.delivered or item.t
         now.status = ReaderStatus.CATCHING_UP if item.held else ReaderStatus.UP
         now.since, now.reason, now.lost_from = item.t, "", None
+        now.cut = now.untold = False
         now.model, now.firmware = item.model, item.firmware
         self._set_mode(item.reader, now)
         return facts
@@ -151,6 +157,7 @@ class Readers:
         facts = []
         for reader, now in sorted(self.readers.items()):
             self._confirm(reader, now, item.since)
+            now.untold = now.cut
             if now.status in CONNECTED and not item.clean:
                 start = now.delivered - self._straggling
                 facts.append(_loss(reader, item.t, "gateway-crash", start, item.t, False))

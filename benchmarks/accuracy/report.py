@@ -166,8 +166,7 @@ def _summary(tallies: Sequence[Tally]) -> Iterator[str]:
             if kind == "passing" and tally.scene.ordinary:
                 into = ordinary
             if into is not None:
-                into.results += row.results
-                into.false_passages += row.false_passages
+                into.join(row)
     yield ""
     yield "Together"
     if not ordinary.results["unjudged"]:

@@ -56,8 +56,5 @@ def _together(tallies: Sequence[Tally], scenes: Sequence[str], kind: str) -> Row
     total = Row()
     for tally in tallies:
         if tally.scene.name in scenes and kind in tally.rows:
-            row = tally.rows[kind]
-            total.results += row.results
-            total.false_passages += row.false_passages
-            total.delays += row.delays
+            total.join(tally.rows[kind])
     return total

@@ -67,6 +67,12 @@ class Row:
         for rule, result in outcome.rules.items():
             self.rules.setdefault(rule, Counter())[result] += 1
 
+    def join(self, other: Row) -> None:
+        """Counts the passes of another row too, without what single decisions are weighed by."""
+        self.results += other.results
+        self.false_passages += other.false_passages
+        self.delays += other.delays
+
     @property
     def passes(self) -> int:
         """How many passes were read at all."""

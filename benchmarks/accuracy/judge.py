@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
@@ -25,7 +25,8 @@ _START = datetime.fromtimestamp(EPOCH // SECOND, tz=UTC)
 
 @dataclass(slots=True, frozen=True)
 class Verdict:
-    """A published pass. Times in seconds from the beginning of the scene; `said` is when it was published."""
+    """A published pass. Times in seconds from the beginning of the scene; `said` is when it was published.
+    `taken_back`: a `revised` followed."""
 
     uid: str
     portal: str
@@ -35,6 +36,7 @@ class Verdict:
     last: float
     said: float
     group: str | None
+    taken_back: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -138,12 +140,23 @@ def _take(said: Said, event: dict[str, Any], now: float) -> None:
                 group=data.get("group"),
             )
         )
+    elif data["movement"] == "revised":
+        _take_back(said, data)
     elif data["movement"] == "group_passed":
         said.groups.append(data)
     else:
         said.movements.append(
             Movement(data["uid"], data["movement"], data["from"], data["to"], data["confidence"], t, now)
         )
+
+
+def _take_back(said: Said, data: dict[str, Any]) -> None:
+    """Marks the pass that a `revised` is about: the tag's last one that way through that portal."""
+    for number in reversed(range(len(said.verdicts))):
+        verdict = said.verdicts[number]
+        if (verdict.uid, verdict.portal, verdict.direction) == (data["uid"], data["portal"], data["was"]):
+            said.verdicts[number] = replace(verdict, taken_back=True)
+            return
 
 
 def seconds(text: str) -> float:

@@ -25,13 +25,15 @@ MARGIN = 1.0
 @dataclass(slots=True, frozen=True)
 class Weighed:
     """One attempt, or several that were judged together. `result`: right, wrong, abstained (undetermined) or silent
-    (nothing was published). `passage`: a true passage was there. `false_passage`: in or out was published beyond it."""
+    (nothing was published). `passage`: a true passage was there. `false_passage`: in or out was published beyond it;
+    `taken_back`: and what was not so was revised."""
 
     transits: tuple[Transit, ...]
     verdicts: tuple[Verdict, ...]
     result: str
     passage: bool
     false_passage: bool
+    taken_back: bool
 
 
 def weigh(transits: Sequence[Transit], verdicts: Sequence[Verdict]) -> list[Weighed]:
@@ -81,7 +83,8 @@ def _weigh(together: Sequence[Transit | Verdict]) -> Weighed:
     else:
         result = "wrong"
     beyond = bool(claims) and not passage and result == "wrong"
-    return Weighed(transits, verdicts, result, passage, beyond)
+    left = [_SIGN[each.direction] for each in verdicts if each.direction in _SIGN and not each.taken_back]
+    return Weighed(transits, verdicts, result, passage, beyond, beyond and adds_up(left, crossings))
 
 
 def adds_up(claims: Sequence[int], crossings: Sequence[int]) -> bool:

@@ -43,6 +43,8 @@ def _turning(tallies: Sequence[Tally]) -> Iterator[tuple[str, str, str]]:
     if row.passes:
         said = f"{100 * row.false_passages / row.passes:.1f} %, {row.false_passages} of {row.passes}"
         yield "turned around: said to pass", "at most 1 %", said
+        left = row.false_passages - row.taken_back
+        yield "- and not taken back by a `revised`", "", f"{100 * left / row.passes:.1f} %, {left}"
 
 
 def _in_time(tallies: Sequence[Tally]) -> Iterator[tuple[str, str, str]]:

@@ -22,7 +22,7 @@ _BESIDE = 6.0
 class PassOutcome:
     """`row`: which line of the scene it belongs to. `confidences`: of each decided verdict, and whether it held.
     `rules`: right, wrong or abstained for each simple rule. `delay`: from the last
-    crossing to the publication, in seconds."""
+    crossing to the publication, in seconds. `taken_back`: the false passage was, by a `revised`."""
 
     row: str
     weight: int
@@ -31,6 +31,7 @@ class PassOutcome:
     confidences: list[tuple[float, bool]] = field(default_factory=list)
     rules: dict[str, str] = field(default_factory=dict)
     delay: float | None = None
+    taken_back: bool = False
 
 
 @dataclass(slots=True)
@@ -100,6 +101,7 @@ def _outcome(door: Door, weighed: Weighed, windows: dict[Transit, list[Seen]], j
         weight=len(weighed.transits),
         result=result,
         false_passage=weighed.false_passage,
+        taken_back=weighed.taken_back,
         confidences=[(v.confidence, held) for v in weighed.verdicts if v.direction != "undetermined"],
         rules={}
         if len(weighed.transits) > 1

@@ -53,6 +53,7 @@ class Row:
 
     results: Counter[str] = field(default_factory=Counter)
     false_passages: int = 0
+    taken_back: int = 0
     rules: dict[str, Counter[str]] = field(default_factory=dict)
     confidences: list[tuple[float, bool]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Row:
         """Counts the outcome of one more pass."""
         self.results[outcome.result] += outcome.weight
         self.false_passages += outcome.false_passage
+        self.taken_back += outcome.taken_back
         self.confidences += outcome.confidences
         if outcome.delay is not None:
             self.delays.append(outcome.delay)
@@ -71,6 +73,7 @@ class Row:
         """Counts the passes of another row too, without what single decisions are weighed by."""
         self.results += other.results
         self.false_passages += other.false_passages
+        self.taken_back += other.taken_back
         self.delays += other.delays
 
     @property

@@ -19,9 +19,9 @@ from gateway.floor.portals.early import (
 )
 from gateway.floor.portals.judge import Verdict
 from gateway.floor.portals.track import Track
-from gateway.inputs import Tick
+from gateway.inputs import Input, Tick
 from tests.support.floor_scene import T0, read, ticked
-from tests.support.portal_scene import IN, OUT, carried, portal_site, the
+from tests.support.portal_scene import IN, OUT, carried, later, portal_site, the
 
 LAST = 100 * SECOND
 
@@ -111,3 +111,30 @@ def test_a_tag_that_is_on_its_old_side_again_at_once_is_not_left_where_it_was_sa
     # Nobody knows where it is, so a pass after that is as likely inwards as outwards.
     again = [fact for item in ticked(list(carried([(60, -5), (68, 5)], seed=1)), 90) for fact in floor.feed(item)]
     assert [fact.data["direction"] for fact in the(again, "passed")] == ["in"]
+
+
+def in_and_out() -> list[Input]:
+    """In at a walk, unread for a moment in which that is said, and out again."""
+    there = list(carried(IN))
+    last = (max(row[4] for batch in there for row in batch.rows) - T0) / SECOND
+    return list(ticked([*there, *carried(later(OUT, last + 0.9), seed=1)], 40))
+
+
+def test_the_way_back_of_what_was_said_to_have_come_in_is_said_as_well():
+    floor = Floor(portal_site())
+    facts = [fact for item in in_and_out() for fact in floor.feed(item)]
+    there, back = the(facts, "passed")
+    assert (there.data["direction"], back.data["direction"]) == ("in", "out")
+    assert there.data["evidence"]["last"] < back.data["evidence"]["first"]
+    assert [fact.data["to"] for fact in (*the(facts, "arrived"), *the(facts, "moved"))] == ["vault", "dock"]
+    assert not the(facts, "revised")
+
+
+def test_what_was_read_after_a_way_was_said_is_in_a_checkpoint():
+    whole, now = Floor(portal_site()), Floor(portal_site())
+    for number, item in enumerate(in_and_out()):
+        assert now.feed(item) == whole.feed(item)
+        if number % 50 == 0:
+            parts, more = now.begin_checkpoint(whole=True)
+            now = Floor(portal_site())
+            now.restore(parts | dict(more))

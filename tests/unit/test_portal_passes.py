@@ -376,7 +376,7 @@ def test_a_pass_tells_where_the_tag_is_and_no_silence_takes_it_back():
     assert story(facts) == [("arrived", None, "vault"), ("moved", "vault", "dock")]
     moved = the(facts, "moved")[0]
     assert moved.data["portal"] == "door"
-    assert moved.data["evidence"]["algorithm"] == "pass/7"
+    assert moved.data["evidence"]["algorithm"] == "pass/8"
 
 
 def test_out_of_the_site_is_a_departure_at_once():

@@ -13,7 +13,7 @@ from gateway.config import PortalConfig
 from gateway.floor.passes import Direction
 from gateway.floor.portals.bystanders import Bystanders
 from gateway.floor.portals.companions import Companions, alone
-from gateway.floor.portals.early import WAYS, certainty, is_certain, is_revised
+from gateway.floor.portals.early import SURELY_CAME_BACK, WAYS, certainty, is_certain, is_revised
 from gateway.floor.portals.finding import Finding
 from gateway.floor.portals.groups import Judged
 from gateway.floor.portals.judge import Verdict, again, judge
@@ -28,7 +28,7 @@ LIKELY = 0.5
 
 class Conclusions:
     """The conclusions of one portal. `elsewhere` tells whether a finding and its companions were heard as loud at
-    another portal, `prove` gives the reads behind a finding."""
+    another portal, `prove` gives the reads behind a finding, `weigh_rest` weighs what was read after a way was said."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Conclusions:
         bystanders: Bystanders,
         elsewhere: Callable[[Finding, Companions], bool],
         prove: Callable[[Finding], PassProof],
+        weigh_rest: Callable[[Finding], Finding | None],
     ) -> None:
         self._config = config
         self._standing = standing
@@ -45,6 +46,7 @@ class Conclusions:
         self._bystanders = bystanders
         self._elsewhere = elsewhere
         self._prove = prove
+        self._weigh_rest = weigh_rest
 
     def of_early(self, finding: Finding, t: int) -> list[Judged]:
         """The pass of a tag that is still read at `t`, where its direction has been certain for a while and nothing
@@ -55,7 +57,7 @@ class Conclusions:
             return []
         if self._last_passes.there(track.epc, self._place(verdict.direction)):
             return []
-        track.way = verdict.direction
+        track.way, track.said = verdict.direction, t
         return self._passed(finding, verdict, alone())
 
     def of_long(self, finding: Finding) -> tuple[list[Judged], bool]:
@@ -64,7 +66,7 @@ class Conclusions:
         track = finding.track
         verdict = judge(finding.case, alone(), self._config.certainty)
         if track.way is not None:
-            return self._revised(finding, verdict), True
+            return self._came_back(finding) or self._revised(finding, verdict), True
         if verdict.direction in WAYS:
             track.doubt = 0.0
             return self._passed(finding, verdict, alone()), True
@@ -80,7 +82,7 @@ class Conclusions:
         verdict = judge(finding.case, companions, self._config.certainty)
         track = finding.track
         if track.way is not None:
-            return self._revised(finding, verdict)
+            return self._came_back(finding) or self._revised(finding, verdict)
         if verdict.direction in WAYS:
             return self._passed(finding, verdict, companions)
         standing = verdict.direction is Direction.STANDING
@@ -112,6 +114,18 @@ class Conclusions:
         self._last_passes.passed(epc, place)
         self._standing.forget(epc)
         return [self._judged(finding, verdict)]
+
+    def _came_back(self, finding: Finding) -> list[Judged]:
+        """The pass back of a tag that was said to have passed while it was still read, where what was read of it since
+        is a pass by itself; else nothing."""
+        rest = self._weigh_rest(finding)
+        if rest is None:
+            return []
+        verdict = judge(rest.case, alone(), max(self._config.certainty, SURELY_CAME_BACK))
+        if verdict.direction not in WAYS or verdict.direction is finding.track.way or self._elsewhere(rest, alone()):
+            return []
+        finding.track.way = None
+        return self._passed(rest, verdict, alone())
 
     def _revised(self, finding: Finding, verdict: Verdict) -> list[Judged]:
         """Takes back what was said of a tag while it was still read, where its whole pass does not bear it out."""

@@ -1,8 +1,9 @@
 """Early passes: directions that are published while the tag is still read, once they are as good as certain.
 
 A tag is weighed twice a second as if it were gone. A direction with a posterior of CERTAIN for HELD on end is
-published, or with one of CERTAIN_WHEN_QUIET as soon as the tag was not read for QUIET. The tag is watched on: where it
-turned back, or its whole pass shows another direction or makes that one less likely than not, the pass is revised.
+published, or with one of CERTAIN_WHEN_QUIET as soon as the tag was not read for QUIET. The tag is watched on: where
+what is read of it from then on is a pass the other way, that is published too. Where it turned back, or its whole pass
+shows another direction or makes that one less likely than not, the pass is revised.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ left."""
 BORNE_OUT = 0.5
 """Least posterior of a direction, of the whole pass, that leaves it as it was said: of ten that fell below it, nine had
 not gone that way."""
+
+SURELY_CAME_BACK = 0.97
+"""Least posterior of the way back, of what was read after a way was said: few come back at once."""
 
 WAYS = (Direction.IN, Direction.OUT)
 

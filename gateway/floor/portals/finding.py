@@ -149,6 +149,13 @@ class Scales:
         trace = Trace(track.epc, start, end, story, track.power, standing, mute=mute)
         return Finding(track, case, trace, down, t, weighed.shape, weighed.lift)
 
+    def weigh_rest(self, finding: Finding) -> Finding | None:
+        """What is known of a tag by what was read since its way was said; nothing where that is nothing."""
+        track = finding.track
+        if track.last < track.said:
+            return None
+        return self.weigh(track.after(track.said), finding.closed, gone=not finding.case.full)
+
     def weigh_ahead(self, track: Track) -> None:
         """Weighs the reads of a tag that has probably left, for when it is known to have."""
         if self.ahead.find(track) is None:

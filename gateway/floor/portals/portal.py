@@ -114,7 +114,13 @@ class Portal:
         self._loads = Loads(config.id)
         self._bystanders = Bystanders()
         self._conclusions = Conclusions(
-            config, self.standing, last_passes, self._bystanders, self._as_loud_elsewhere, self._prove
+            config,
+            self.standing,
+            last_passes,
+            self._bystanders,
+            self._as_loud_elsewhere,
+            self._prove,
+            self._scales.weigh_rest,
         )
 
     # ---- what is read

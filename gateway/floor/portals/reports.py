@@ -24,7 +24,7 @@ from gateway.floor.portals.proof import PassProof, SideProof
 from gateway.floor.portals.walk_model import Likelihood
 from gateway.floor.presence.presence import Presence
 
-ALGORITHM = "pass/7"
+ALGORITHM = "pass/8"
 
 MAX_UIDS = 10_000
 """Members or strays that are listed in one event, as in a count. A portal holds few hundreds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.clock import SECOND
@@ -88,7 +88,7 @@ class Track:
     beginning, linear, which is forgotten otherwise. `late` counts late reads. `dark` is the dark time of each antenna
     of the portal when the track was opened. `pairs` are those of its phases, `newest` is the newest phase by each
     antenna. `leads` is the way that has been certain since `leads_since`, `way` the one that was said while it is still
-    read (early.py)."""
+    read, at `said` (early.py)."""
 
     epc: bytes
     first: int
@@ -106,6 +106,7 @@ class Track:
     leads: Direction | None = None
     leads_since: int = 0
     way: Direction | None = None
+    said: int = 0
 
     @property
     def power(self) -> int:
@@ -142,6 +143,7 @@ class Track:
         self.last += by
         self.since += by
         self.leads_since += by
+        self.said += by
         self.sightings = [(sighting[0] + by, *sighting[1:]) for sighting in self.sightings]
         self.pairs = [(pairs[0] + by, *pairs[1:]) for pairs in self.pairs]
         self.newest = {antenna: (phase[0] + by, *phase[1:]) for antenna, phase in self.newest.items()}
@@ -163,6 +165,12 @@ class Track:
         self.pairs = [pairs for pairs in self.pairs if pairs[0] >= t]
         self.since = t
 
+    def after(self, t: int) -> Track:
+        """A track of its own of what was received from `t` on."""
+        rest = replace(self, first=max(self.first, t), way=None, began=None)
+        rest.forget_before(t)
+        return rest
+
     def keep(self, antennas: Container[int]) -> None:
         """Forgets what was seen by any other antenna: they belong to the portal no longer."""
         self.sightings = [sighting for sighting in self.sightings if sighting[1] in antennas]
@@ -178,7 +186,8 @@ class Track:
     @classmethod
     def load(cls, dump: dict[str, Any], numbers: list[int]) -> Track:
         """Takes over a dump in which antenna i is the one that is now called ``numbers[i]``."""
-        track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"]), "pairs": []}))
+        said = dump.get("said", dump["last"])  # as it was before anything was made of what came after
+        track = cls(**(dump | {"epc": bytes.fromhex(dump["epc"]), "pairs": [], "said": said}))
         track.sightings = [(sighting[0], numbers[sighting[1]], *sighting[2:]) for sighting in dump["sightings"]]
         track.dark = {numbers[antenna]: t for antenna, t in dump["dark"]}
         for start, antenna, number, near, forwards, *shifts in dump["pairs"]:

@@ -138,3 +138,13 @@ def test_what_was_read_after_a_way_was_said_is_in_a_checkpoint():
             parts, more = now.begin_checkpoint(whole=True)
             now = Floor(portal_site())
             now.restore(parts | dict(more))
+
+
+def test_of_a_track_of_an_earlier_state_nothing_came_after_its_way_was_said():
+    before = track()
+    before.way = Direction.IN
+    dump = before.dump()
+    del dump["said"]
+    again = Track.load(dump, [0])
+    assert (again.way, again.said) == (Direction.IN, LAST)
+    assert again.after(again.said).sightings == []

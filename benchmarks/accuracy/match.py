@@ -7,7 +7,7 @@ up to the ways that were taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -71,7 +71,7 @@ def _weigh(together: Sequence[Transit | Verdict]) -> Weighed:
     transits = tuple(what for what in together if isinstance(what, Transit))
     verdicts = tuple(what for what in together if isinstance(what, Verdict))
     crossings = [sign for transit in transits for _, sign in transit.crossings]
-    claims = [_SIGN[verdict.direction] for verdict in verdicts if verdict.direction in _SIGN]
+    claims = _signs(verdicts)
     passage = sum(crossings) != 0
     if not verdicts:
         result = "silent"
@@ -83,8 +83,13 @@ def _weigh(together: Sequence[Transit | Verdict]) -> Weighed:
     else:
         result = "wrong"
     beyond = bool(claims) and not passage and result == "wrong"
-    left = [_SIGN[each.direction] for each in verdicts if each.direction in _SIGN and not each.taken_back]
+    left = _signs(verdict for verdict in verdicts if not verdict.taken_back)
     return Weighed(transits, verdicts, result, passage, beyond, beyond and adds_up(left, crossings))
+
+
+def _signs(verdicts: Iterable[Verdict]) -> list[int]:
+    """The ways that were published, without what was left open."""
+    return [_SIGN[verdict.direction] for verdict in verdicts if verdict.direction in _SIGN]
 
 
 def adds_up(claims: Sequence[int], crossings: Sequence[int]) -> bool:

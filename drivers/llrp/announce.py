@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from drivers.api import AntennaStatus, Item, ReaderCondition
+from drivers.api import AntennaStatus, Item, ReaderCondition, ReaderUp
 from drivers.comprehension import UNREADABLE_REPORTS
-from drivers.llrp.commands import NO_ANSWER, Refusal
+from drivers.llrp.capabilities import Capabilities
+from drivers.llrp.commands import NO_ANSWER, Refusal, text
 from drivers.llrp.memory import Memory
 from drivers.llrp.protocol.element import Element
 from drivers.llrp.setup import Setup
@@ -22,6 +23,11 @@ FOREIGN_ROSPEC = "foreign-rospec"
 
 SETTINGS_REFUSED = "settings-refused"
 """Something that the reader was to do, it refused."""
+
+
+def up(reader: str, now: int, what: Capabilities, *, held: bool) -> ReaderUp:
+    """The reader is set up. `held`: reads of before come first."""
+    return ReaderUp(reader, now, held, what.model_name, text(what.firmware))
 
 
 def antennas(reader: str, now: int, found: Element, used: Collection[int]) -> list[Item]:

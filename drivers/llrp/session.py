@@ -16,19 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from drivers.api import (
-    DriverContext,
-    DriverError,
-    Item,
-    ReaderAlive,
-    ReaderClock,
-    ReaderCondition,
-    ReaderLoss,
-    ReaderUp,
-)
+from drivers.api import DriverContext, DriverError, Item, ReaderAlive, ReaderClock, ReaderCondition, ReaderLoss
 from drivers.llrp import announce, events
 from drivers.llrp.clock import ReaderTime, Stamps
-from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, ignored, text
+from drivers.llrp.commands import NO_ANSWER, Command, Commands, Refusal, ignored
 from drivers.llrp.memory import Memory
 from drivers.llrp.oddities import Oddities
 from drivers.llrp.owed import Owed
@@ -126,8 +117,8 @@ class Session:
             return True
         if self._settings.identification is not None and not self._setup.looked:
             return False
-        self._announced = True
-        self._emit(ReaderUp(self._reader, now, True, self._setup.reader.model_name, text(self._setup.reader.firmware)))
+        self._now = now
+        self._tell_up(held=True)
         return True
 
     def tick(self, now: int, at: float) -> None:
@@ -193,12 +184,14 @@ class Session:
         self._submit(body, lambda _answer: done(None), lambda refusal: done(DriverError(f"{what} {why(refusal)}")))
 
     def close(self, at: float) -> bool:
-        """Asks the reader to close, so that it knows that nobody listens. False if there is nobody to ask."""
+        """Asks the reader for the reads that it still has, and to close. False if there is nobody to ask."""
         if self.state in (State.GREETING, State.CLOSING, State.CLOSED):
             self.state = State.CLOSED
             return False
         self._at = at
         self._commands.clear()
+        if self.state is State.READING:
+            self._ask_for_reads()
         self.state = State.CLOSING
         self._submit(E("CLOSE_CONNECTION"), self._closed, self._closed)
         return True
@@ -256,8 +249,7 @@ class Session:
         """The reader is set up: says so, and lets it send what it held."""
         setup = self._setup
         held = setup.held or self._announced  # what came before it was set up is as old as what is held
-        self._announced = True
-        self._emit(ReaderUp(self._reader, self._now, held, setup.reader.model_name, text(setup.reader.firmware)))
+        self._tell_up(held=held)
         self._tell_clock()
         self._tell_ports()
         if self._settings.start is not None and not setup.specs.is_active:
@@ -265,6 +257,10 @@ class Session:
         self._emit_all(announce.conditions(self._reader, self._now, setup, self._memory))
         if setup.reader.can_hold is not False:  # where it is unknown, a reader that holds would say nothing for ever
             self._send(E("ENABLE_EVENTS_AND_REPORTS"), self._commands.next_id())
+
+    def _tell_up(self, *, held: bool) -> None:
+        self._announced = True
+        self._emit(announce.up(self._reader, self._now, self._setup.reader, held=held))
 
     def _tell_cut(self, newest: int) -> None:
         """Held are the reads that the reader knew it could not send. What it had sent into a dying link is gone."""
@@ -292,11 +288,15 @@ class Session:
             self._ask(self._fetched)
 
     def _ask(self, answered: Callable[[Element | Refusal], None]) -> None:
-        """Asks for a sign of life, as of now, and first for reads on which it may sit until it has `report_every`."""
+        """Asks for a sign of life, as of now, and first for the reads that it must come behind."""
         self._asked = self._now
+        self._ask_for_reads()
+        self._submit(build_config_request(EVENTS_AND_REPORTS), answered, answered)
+
+    def _ask_for_reads(self) -> None:
+        """Asks for reads on which the reader may sit until it has `report_every`."""
         if self._settings.report_every > 1:
             self._send(E("GET_REPORT"), self._commands.next_id())
-        self._submit(build_config_request(EVENTS_AND_REPORTS), answered, answered)
 
     def _fetched(self, _answer: Element | Refusal) -> None:
         self._alive(self._asked)

@@ -278,3 +278,15 @@ async def test_however_many_reads_a_report_all_are_told_before_the_sign_of_life(
         made = {seen.epc for seen in reader.reads if rig.of(ReaderUp)[0].t < seen.time < rig.items[last].t - 200_000}
         assert made - got == set()
         assert made
+
+
+async def test_who_stops_reading_gets_the_reads_on_which_the_reader_sat() -> None:
+    """A reader that does not hold reads for the next connection would lose them."""
+    async with LlrpEmulator(serials(rate=30), "impinj-r700", keep_reads=True) as reader:
+        rig = Rig(host=reader.host, port=reader.port, report_every=1_000, hold=False)
+        async with rig.running():
+            await rig.until(lambda: len(rig.of(ReaderUp)) == 1, "the reader")
+            await reader.until(lambda: len(reader.reads) >= 50)
+            made = {seen.epc for seen in reader.reads if seen.time > rig.of(ReaderUp)[0].t}
+        assert made - {row[0] for batch in rig.of(Batch) for row in batch.rows} == set()
+        assert made

@@ -664,6 +664,17 @@ def test_closing_asks_the_reader_and_forgets_what_was_waiting() -> None:
     assert not bench.session.close(bench.at)
 
 
+@pytest.mark.parametrize(("report_every", "asked"), [(1, []), (10, ["GET_REPORT"])])
+def test_a_reader_that_sits_on_reads_is_asked_for_them_before_it_is_told_to_close(
+    report_every: int, asked: list[str]
+) -> None:
+    bench = reading(settings={"report_every": report_every})
+    before = len(bench.names())
+    bench.session.close(bench.at)
+    bench._collect()
+    assert bench.names()[before:] == [*asked, "CLOSE_CONNECTION"]
+
+
 def test_before_the_greeting_there_is_nobody_to_say_goodbye_to() -> None:
     bench = Bench()
     assert not bench.session.close(bench.at)

@@ -36,17 +36,16 @@ class Outgoing:
         self.sizes = Sizes()
         self.trial = Trial(self.sizes)
         self.closed_topics = ClosedTopics()
+        self.held = HeldTopics()
         self.denied: set[str] = set()  # topics with events in quarantine that go before later ones
         self.settled: list[Delivery] = []  # set apart, or taken from quarantine: to be told to the ledger
         self.silences = 0  # copies that were given up unanswered so far
         self._stream: dict[int, Delivery] = {}  # in the order of sequence, from the mark on
         self._errands: dict[int, Delivery] = {}  # from quarantine
         self._waiting = Waiting()
-        self._held = HeldTopics()
         self._flight: dict[int, Delivery] = {}  # by number, in the order of sending
         self._number = 0
         self._answered = 0  # the newest number that was acknowledged
-        self._taken = 0
         self._heard = 0.0  # when the last acknowledgement came
         self._looked = self._listening = 0.0  # when it was looked, and since when at least every second
         self._since = 0.0  # since when there has always been an event awaited
@@ -158,7 +157,7 @@ class Outgoing:
         topic = delivery.event.topic
         if delivery.quarantined:
             return False
-        return topic in self.denied or self._held.holds(delivery)
+        return topic in self.denied or self.held.holds(delivery)
 
     def _hold_back(self, delivery: Delivery) -> None:
         """An event waits for its topic, in quarantine or here."""
@@ -167,7 +166,7 @@ class Outgoing:
             delivery.reason = delivery.reason or "an earlier event of its topic was refused"
             self._set_apart(delivery, Step.TOPIC_DENIED)
         else:
-            self._held.keep(delivery)
+            self.held.keep(delivery)
 
     def _solo(self, delivery: Delivery) -> bool:
         return delivery.suspect or self.sizes.is_deadly(delivery)
@@ -220,7 +219,6 @@ class Outgoing:
             self.trial.proved()
 
     def _take(self, delivery: Delivery, number: int, now: float) -> None:
-        self._taken += 1
         self._heard = now
         self._answered = max(self._answered, number)
         self._end_probe()
@@ -239,14 +237,14 @@ class Outgoing:
             self._errands.pop(delivery.event.sequence, None)
         if delivery.quarantined or was in (Stage.SET_APART, Stage.SET_APART_FOR_GOOD):
             self.settled.append(delivery)
-        self._let_go(self._held.taken(delivery, self._taken))
+        self._let_go(self.held.taken(delivery))
 
     def _refuse(self, delivery: Delivery, answer: Answer, now: float) -> None:
         if answer is Answer.TOO_LARGE and self.sizes.refused(delivery):
             if not delivery.refusals:
                 self._count(delivery, now)
             delivery.go(Step.GOES_IN_PARTS)
-            self._held.refused(delivery, self._taken, now, at_once=True)
+            self.held.refused(delivery, now, at_once=True)
             return
         self.silences += answer is Answer.SILENCE
         self._count(delivery, now)
@@ -259,18 +257,18 @@ class Outgoing:
             if answer is Answer.UNTIL_MENDED:
                 self.denied.add(delivery.event.topic)
             self._set_apart(delivery, Step.PATIENCE_ENDS)
-            self._let_go(self._held.free(delivery.event.topic))
+            self._let_go(self.held.free(delivery.event.topic))
         elif answer is Answer.SILENCE and (not is_alone or delivery.quarantined):
             self._wait_again(delivery, answer)
         elif delivery.go(Answer.NOT_NOW if answer is Answer.SILENCE else answer) is Stage.DEFERRED:
-            self._held.refused(delivery, self._taken, now)
+            self.held.refused(delivery, now)
         else:
             self._note(delivery)
-            self._let_go(self._held.free(delivery.event.topic))
+            self._let_go(self.held.free(delivery.event.topic))
 
     def _count(self, delivery: Delivery, now: float) -> None:
         if not delivery.refusals:
-            delivery.refused_at, delivery.taken_before = now, self._taken
+            delivery.refused_at, delivery.taken_before = now, self.held.events_taken
         delivery.refusals += 1
 
     def _exhausted(self, delivery: Delivery, answer: Answer, now: float) -> bool:
@@ -278,7 +276,7 @@ class Outgoing:
         long = now - delivery.refused_at
         lossy = answer is Answer.SILENCE and self.pace.lossy  # then it may be chance, several times in a row
         enough = delivery.refusals >= limit.refusals * (2 if lossy else 1)
-        others = self._taken > delivery.taken_before
+        others = self.held.events_taken > delivery.taken_before
         if answer is Answer.SILENCE:
             others = self._answered > delivery.first
         return enough and ((others and long >= limit.seconds) or (self.crowded and long >= limit.crowded))
@@ -324,7 +322,7 @@ class Outgoing:
             delivery.reason = "the broker acknowledged later events and not this one"
             self._refuse(delivery, Answer.SILENCE, now)
         self._look_for_silence(now)
-        self._let_go(self._held.due(self._taken, now))
+        self._let_go(self.held.due(now))
 
     def _look_for_silence(self, now: float) -> None:
         if not self._flight:
@@ -346,7 +344,7 @@ class Outgoing:
         self.silences += 1
         if self._exhausted(awaited, Answer.SILENCE, now):
             self._set_apart(awaited, Step.PATIENCE_ENDS)
-            self._let_go(self._held.free(awaited.event.topic))
+            self._let_go(self.held.free(awaited.event.topic))
         else:
             self._probes += 1
             self._probe = awaited
@@ -357,7 +355,7 @@ class Outgoing:
 
     def wait(self, now: float) -> float | None:
         """Seconds until `look` or `next` may have something to do by themselves, None for never."""
-        if not (self._flight or self._held or self._waiting):
+        if not (self._flight or self.held or self._waiting):
             return None
         return min(0.25, max(self.pace.wait(now), 0.001)) if self._paced else 0.25
 
@@ -375,7 +373,7 @@ class Outgoing:
                 continue
             delivery.suspect = delivery.suspect or blame
             self._wait_again(delivery, Answer.CUT)
-        self._held.cut()
+        self.held.cut()
 
     def _condemned(self, delivery: Delivery, end: End) -> bool:
         """Counts a connection against an event; True where it is set apart for that."""

@@ -15,6 +15,9 @@ STREAK = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds that a topic waits after a refusal: doubled at each, up to the longest."""
 
+LONG = 8.0
+"""Such a pause from which somebody is told why nothing is taken: the event was refused five times in eight seconds."""
+
 SILENCE = 2.0
 """Seconds without any acknowledgement after which the oldest event is sent again; eight round trips if more."""
 

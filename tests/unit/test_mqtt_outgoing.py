@@ -417,6 +417,25 @@ def test_somebody_is_asked_to_look_where_every_connection_ends() -> None:
     assert "ends the connection at every event" in remedy(world.outgoing)
 
 
+def test_somebody_is_told_why_nothing_is_taken_for_long() -> None:
+    refuses = True
+    world = deliver(100, lambda now, event: 0x87 if refuses else 0, topics=3, until=6.0)
+    assert not remedy(world.outgoing), "it may be over soon"
+    world.run(20.0)
+    assert "refuses events: 0x87" in remedy(world.outgoing)
+    refuses = False
+    world.run(60.0)
+    assert world.taken == list(range(1, 101))
+    assert not remedy(world.outgoing)
+
+
+def test_nobody_is_told_to_look_at_a_broker_that_refuses_one_topic_and_takes_the_others() -> None:
+    """Those events are in quarantine, and that is said."""
+    world = deliver(100, lambda now, event: 0x87 if event.topic.endswith("1") else 0, topics=3)
+    assert world.apart
+    assert not remedy(world.outgoing)
+
+
 def test_many_events_that_end_connections_in_a_row_do_not_stop_those_behind_them() -> None:
     sizes = {number: 9000 - number for number in range(10, 30)}  # each smaller than the one before
     world = deliver(60, lambda now, event: CLOSE if event.sequence in sizes else 0, sizes=sizes)

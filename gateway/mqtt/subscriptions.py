@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from drivers.api import Log
+from gateway.errors import LinkError
 from gateway.mqtt.interface import NO_ANSWER, Connection
-from gateway.mqtt.suspects import Suspects
+from gateway.mqtt.suspects import GRACE, Suspects
 from gateway.tasks import loop_time
 from gateway.text import first_of
 
@@ -55,7 +56,7 @@ class Subscriptions:
         Where a subscription may have ended the last connection, events go first: see `keep`.
         """
         wildcards = connection.features.wildcards and not self._suspects.left_out(self._wildcard, loop_time())
-        self._missing = [*([self._wildcard] if wildcards or not self._names else self._names), *self._others]
+        self._missing = [*self._others, *([self._wildcard] if wildcards or not self._names else self._names)]
         if not self._suspects.names:
             await self._ask_for_missing(connection)
 
@@ -64,6 +65,7 @@ class Subscriptions:
         pause = FIRST_PAUSE
         while True:
             await asyncio.sleep(pause)
+            self._suspects.stands(loop_time())
             if self._missing:
                 await self._ask_for_missing(connection)
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -81,39 +83,59 @@ class Subscriptions:
         return self._suspects.found
 
     async def _ask_for_missing(self, connection: Connection) -> None:
-        for topic in [topic for topic in self._suspects.names if topic in self._missing]:
-            await self._ask(connection, [topic])
-        answered = await self._ask(connection, self._missing)
-        if answered and self._wildcard in self._missing and self._names:
-            self._missing = [*self._names, *[topic for topic in self._missing if topic != self._wildcard]]
-            await self._ask(connection, self._names)
+        refused: dict[str, str] = {}  # and why
+        try:
+            for topic in [topic for topic in self._suspects.names if topic in self._missing]:
+                await self._ask(connection, [topic], refused)
+                if topic in refused:
+                    await _stand(connection)
+                    self._suspects.stands(loop_time())
+            # Apart: where the connection ends at every command, the others are not to be left out with them.
+            await self._ask(connection, [topic for topic in self._missing if topic in self._others], refused)
+            commands = [topic for topic in self._missing if topic not in self._others]
+            if await self._ask(connection, commands, refused) and self._wildcard in self._missing and self._names:
+                self._missing = [*[topic for topic in self._missing if topic != self._wildcard], *self._names]
+                await self._ask(connection, self._names, refused)
+        finally:
+            self._tell(refused)
         if self._told and not self._missing:
             self._log.info("the MQTT broker grants all subscriptions again")
         self._told = list(self._missing)
 
-    async def _ask(self, connection: Connection, filters: list[str]) -> bool:
-        """Takes off what is granted from what is missing. Returns whether the broker answers. Raises `LinkError`."""
+    async def _ask(self, connection: Connection, filters: list[str], refused: dict[str, str]) -> bool:
+        """Takes off what is granted from what is missing, and notes what is `refused`. Returns whether the broker
+        answers. Raises `LinkError`."""
         filters = [topic for topic in filters if not self._suspects.left_out(topic, loop_time())]
-        refused: dict[str, str] = {}
-        is_answered = True
         for start in range(0, len(filters), AT_ONCE):
             piece = filters[start : start + AT_ONCE]
             self._suspects.awaits(piece)
             outcomes = await connection.listen(piece)
             for topic, outcome in zip(piece, outcomes, strict=True):
-                self._suspects.answered(topic)
                 if outcome.accepted:
                     self._missing.remove(topic)
-                elif topic not in self._told:
+                    self._suspects.answered(topic)
+                else:
                     refused[topic] = str(outcome)
+                    self._suspects.refused(topic, loop_time())
             if NO_ANSWER in outcomes:
-                is_answered = False
-                break
-        if refused:
+                return False
+        return True
+
+    def _tell(self, refused: dict[str, str]) -> None:
+        """One line for all that is refused and was not before."""
+        news = [topic for topic in refused if topic not in self._told]
+        if news:
             self._log.error(
                 "the MQTT broker refused subscriptions: check its access rules; they are asked for again",
-                topics=[*refused][:NAMED],
-                number=len(refused),
-                reason=next(iter(refused.values())),
+                topics=news[:NAMED],
+                number=len(news),
+                reason=refused[news[0]],
             )
-        return is_answered
+        self._told += news
+
+
+async def _stand(connection: Connection) -> None:
+    """Until the connection has stood for long enough after a refusal. Raises `LinkError` where it ends."""
+    await asyncio.wait([connection.lost], timeout=GRACE)
+    if connection.lost.done():
+        raise LinkError(f"the MQTT broker has ended the connection at a subscription: {connection.lost.result()}")

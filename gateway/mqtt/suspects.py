@@ -3,7 +3,8 @@
 What was awaited when the broker ended a connection is under suspicion and is tried alone over the next ones. What
 connections end at alone, `DEADLY` times, is left out, and tried once more after `FORGIVEN` seconds. Where connections
 end at one name after the other and none is answered in between, each further one costs one connection, and `STREAK`
-of them speak for all that are under suspicion. Times are seconds of any one clock.
+of them speak for all that are under suspicion. A broker may say that it refuses and hang up then: what was refused less
+than `GRACE` seconds before counts as awaited. Times are seconds of any one clock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ DEADLY = 2
 STREAK = 3
 """Names left out one after the other, with none answered in between, after which all suspects are."""
 
+GRACE = 1.0
+"""Seconds for which a connection must stand after a refusal, for it not to end there."""
+
 FORGIVEN = 1_800.0
 """Seconds after which what was left out is tried again: somebody may have mended the broker's access rules."""
 
@@ -27,6 +31,7 @@ class Suspects:
     def __init__(self) -> None:
         self._suspects: dict[str, None] = {}
         self._awaited: dict[str, None] = {}
+        self._refused: dict[str, float] = {}  # when, as long as the connection may still end at it
         self._deaths: Counter[str] = Counter()
         self._left_out: dict[str, float] = {}
         self._streak = 0  # names left out since one was answered
@@ -61,9 +66,20 @@ class Suspects:
         """Notes that these names were sent and wait for an answer."""
         self._awaited.update(dict.fromkeys(names))
 
+    def refused(self, name: str, now: float) -> None:
+        """The broker has refused `name`, and may hang up."""
+        self._awaited.pop(name, None)
+        self._refused[name] = now
+
+    def stands(self, now: float) -> None:
+        """The connection has not ended until `now`."""
+        for name in [name for name, at in self._refused.items() if now - at >= GRACE]:
+            self.answered(name)
+
     def answered(self, name: str) -> None:
         """The broker has answered, whatever: the connection did not end at `name`."""
         self._awaited.pop(name, None)
+        self._refused.pop(name, None)
         self._suspects.pop(name, None)
         self._deaths.pop(name, None)
         self._streak = 0
@@ -80,7 +96,9 @@ class Suspects:
 
     def cut(self, blame: bool, now: float) -> str | None:
         """The connection has ended; returns the name that is left out for it. `blame`: the broker ended it."""
-        awaited, self._awaited = list(self._awaited), {}
+        self.stands(now)
+        awaited = [*self._refused, *self._awaited]
+        self._refused, self._awaited = {}, {}
         self.found = False
         if not blame or not awaited:
             return None

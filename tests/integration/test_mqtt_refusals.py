@@ -64,6 +64,30 @@ async def test_a_broker_that_hangs_up_or_is_silent_at_a_subscription_gets_all_ev
 
 
 @VERSIONS
+async def test_a_broker_that_refuses_a_subscription_and_hangs_up_gets_all_events(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ 4 does: the answer says that it is refused, and the connection ends behind it."""
+    monkeypatch.setattr("gateway.mqtt.subscriptions.FIRST_PAUSE", 0.1)
+
+    def suback(filters: list[str]) -> list[int]:
+        return [0x87 if "/cmd/" in topic else 1 for topic in filters]
+
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            odd_broker(suback=suback, strict=True) as broker,
+            service(broker.port, twenty(), version=version, commands=["count", "where"]) as mqtt,
+        ):
+            assert await mqtt.drain(60)
+            await until(lambda: any("left out for half an hour" in entry["event"] for entry in logs))
+            await until(lambda: BASE + "ack" in broker.subscribed and mqtt.connected)
+            await until(lambda: mqtt.worries())
+            assert f"does not let the gateway subscribe to {BASE}cmd/" in mqtt.worries()[0]
+    assert numbers(broker.on("events/")) == list(range(1, 21))
+    assert sum("refused subscriptions" in entry["event"] for entry in logs) <= 3, "each of them is named once"
+
+
+@VERSIONS
 async def test_a_subscription_that_is_refused_for_a_while_is_asked_for_again(version: str) -> None:
     asked: list[list[str]] = []
 

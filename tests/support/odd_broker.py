@@ -19,6 +19,10 @@ CLOSE_TOO_LARGE = -2
 """The same, and it says that something was too large."""
 
 
+REFUSED = 0x80
+"""The first of the codes of a SUBACK that refuse."""
+
+
 @dataclass
 class OddBroker:
     """`puback(topic, payload)`: a reason code, None for no answer, `CLOSE` or `CLOSE_TOO_LARGE`.
@@ -27,7 +31,8 @@ class OddBroker:
 
     `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent
     after the SUBACK of a subscription to commands.
-    `suback(filters)`: a code for each, None for no answer, or `CLOSE`. `retain`: False closes at a retained message.
+    `suback(filters)`: a code for each, None for no answer, or `CLOSE`; `strict` closes after an answer that refuses.
+    `retain`: False closes at a retained message.
     """
 
     puback: Callable[[str, bytes], int | None] = lambda topic, payload: 0
@@ -36,6 +41,7 @@ class OddBroker:
     kept: bytes = b""
     greeting: bytes = b""
     suback: Callable[[list[str]], list[int] | int | None] = lambda filters: [1] * len(filters)
+    strict: bool = False
     retain: bool = True
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     retained: dict[str, bytes] = field(default_factory=dict)
@@ -125,7 +131,7 @@ class OddBroker:
             writer.write(wire.Packet(wire.SUBACK, body[:2] + (b"\0" if five else b"") + bytes(codes)).encode())
             if any("/cmd/" in filter for filter in filters):
                 writer.write(self.greeting)
-        return codes != CLOSE
+        return codes != CLOSE and not (self.strict and isinstance(codes, list) and max(codes) >= REFUSED)
 
 
 @contextlib.asynccontextmanager

@@ -128,14 +128,14 @@ async def test_a_refused_subscription_is_logged_and_raises_nothing() -> None:
     with structlog.testing.capture_logs() as logs:
         it = Intake(BASE, None, None, structlog.get_logger(), MqttStats())  # type: ignore[arg-type]
         await it.open(Recorder(Outcome(0x87, "Not authorized")))
-    assert [entry["topics"] for entry in logs] == [[BASE + "cmd/+", BASE + "ack"]]
+    assert [entry["topics"] for entry in logs] == [[BASE + "ack", BASE + "cmd/+"]]
 
 
 async def test_a_broker_without_wildcards_is_subscribed_to_by_name() -> None:
     it = Intake(BASE, None, None, structlog.get_logger(), MqttStats(), ["count", "status"])  # type: ignore[arg-type]
     connection = Recorder(wildcards=False)
     await it.open(connection)
-    assert connection.filters == [BASE + "cmd/count", BASE + "cmd/status", BASE + "ack"]
+    assert connection.filters == [BASE + "ack", BASE + "cmd/count", BASE + "cmd/status"]
 
 
 async def test_a_flood_of_commands_is_held_back_and_every_one_is_answered() -> None:

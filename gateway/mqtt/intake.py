@@ -29,7 +29,7 @@ from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Prop
 from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.suspects import Suspects
+from gateway.mqtt.suspects import GRACE, Suspects
 from gateway.tasks import loop_time, to_its_end
 from gateway.text import validated
 
@@ -304,8 +304,13 @@ class Intake:
             self._suspects.awaits([topic] if not outcome.done() else [])
             await asyncio.wait([outcome], timeout=ANSWER_SECONDS)
             result = outcome.result() if outcome.done() else Outcome(LOST_CODE, "the broker does not acknowledge it")
-            if not result.lost:
+            if result.accepted:
                 self._suspects.answered(topic)
+            elif not result.lost:
+                self._suspects.refused([topic], loop_time())
+                if topic in self._suspects.names:
+                    await asyncio.wait([connection.lost], timeout=GRACE)
+                    self._suspects.stands(loop_time())
             return result
 
     def cut(self, blame: bool) -> bool:

@@ -14,7 +14,7 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
-from gateway.mqtt.suspects import Suspects
+from gateway.mqtt.suspects import GRACE, Suspects
 from gateway.text import first_of
 
 MAX_TOPICS = 10_000
@@ -160,6 +160,9 @@ class Board:
                 return
             if topic in self._payloads:
                 await self._publish_burst(connection, [topic])
+            if topic in self._refused:
+                await asyncio.wait([connection.lost], timeout=GRACE)
+                self._suspects.stands(asyncio.get_running_loop().time())
 
     def cut(self, blame: bool) -> bool:
         """The connection has ended; whether it was at a state alone. `blame`: the broker ended it, and a state may have
@@ -237,9 +240,8 @@ class Board:
         return connection.send(self.base + topic, self._payloads[topic], qos=qos, retain=self._retain)
 
     def _note(self, topic: str, payload: bytes, outcome: Outcome) -> None:
-        if not outcome.lost:
-            self._suspects.answered(topic)
         if outcome.accepted:
+            self._suspects.answered(topic)
             self._taken.add(topic)
             self._refused.pop(topic, None)
             self._stats.states_published += 1
@@ -247,6 +249,7 @@ class Board:
                 del self._payloads[topic]
                 self._changed.pop(topic, None)  # what was tried alone is still to be published with the others
         elif not outcome.lost:
+            self._suspects.refused([topic], asyncio.get_running_loop().time())
             self._stats.states_refused += 1
             if outcome.code == _RETAIN_NOT_SUPPORTED:
                 self._retain = False

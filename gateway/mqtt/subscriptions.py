@@ -116,7 +116,7 @@ class Subscriptions:
                     self._suspects.answered(topic)
                 else:
                     refused[topic] = str(outcome)
-                    self._suspects.refused(topic, loop_time())
+            self._suspects.refused([topic for topic in piece if topic in refused], loop_time())
             if NO_ANSWER in outcomes:
                 return False
         return True

@@ -3,8 +3,8 @@
 What was awaited when the broker ended a connection is under suspicion and is tried alone over the next ones. What
 connections end at alone, `DEADLY` times, is left out, and tried once more after `FORGIVEN` seconds. Where connections
 end at one name after the other and none is answered in between, each further one costs one connection, and `STREAK`
-of them speak for all that are under suspicion. A broker may say that it refuses and hang up then: what was refused less
-than `GRACE` seconds before counts as awaited. Times are seconds of any one clock.
+of them speak for all that are under suspicion. A broker may refuse and hang up behind that: what was refused last, less
+than `GRACE` seconds before the end, is under suspicion too. Times are seconds of any one clock.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Suspects:
     def __init__(self) -> None:
         self._suspects: dict[str, None] = {}
         self._awaited: dict[str, None] = {}
-        self._refused: dict[str, float] = {}  # when, as long as the connection may still end at it
+        self._refused: list[str] = []  # by the last answer that refuses
+        self._refused_at = 0.0
         self._deaths: Counter[str] = Counter()
         self._left_out: dict[str, float] = {}
         self._streak = 0  # names left out since one was answered
@@ -66,20 +67,26 @@ class Suspects:
         """Notes that these names were sent and wait for an answer."""
         self._awaited.update(dict.fromkeys(names))
 
-    def refused(self, name: str, now: float) -> None:
-        """The broker has refused `name`, and may hang up."""
-        self._awaited.pop(name, None)
-        self._refused[name] = now
+    def refused(self, names: Iterable[str], now: float) -> None:
+        """An answer of the broker refuses `names`, and it may hang up. It has not at what it refused before."""
+        self._acquit()
+        self._refused, self._refused_at = list(names), now
+        for name in self._refused:
+            self._awaited.pop(name, None)
 
     def stands(self, now: float) -> None:
         """The connection has not ended until `now`."""
-        for name in [name for name, at in self._refused.items() if now - at >= GRACE]:
+        if now - self._refused_at >= GRACE:
+            self._acquit()
+
+    def _acquit(self) -> None:
+        for name in self._refused:
             self.answered(name)
+        self._refused = []
 
     def answered(self, name: str) -> None:
         """The broker has answered, whatever: the connection did not end at `name`."""
         self._awaited.pop(name, None)
-        self._refused.pop(name, None)
         self._suspects.pop(name, None)
         self._deaths.pop(name, None)
         self._streak = 0
@@ -97,8 +104,8 @@ class Suspects:
     def cut(self, blame: bool, now: float) -> str | None:
         """The connection has ended; returns the name that is left out for it. `blame`: the broker ended it."""
         self.stands(now)
-        awaited = [*self._refused, *self._awaited]
-        self._refused, self._awaited = {}, {}
+        awaited = [*self._awaited, *(name for name in self._refused if name not in self._awaited)]
+        self._refused, self._awaited = [], {}
         self.found = False
         if not blame or not awaited:
             return None

@@ -17,6 +17,9 @@ from tests.support.subscriber import until
 
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
+HANGING_UP = pytest.mark.parametrize(("version", "answer"), [("5", CLOSE), ("3.1.1", CLOSE), ("5", 0x87)])
+"""With a strict broker: it hangs up without a word, or behind its refusal."""
+
 
 @pytest.fixture(autouse=True)
 def quick(impatient_link: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,14 +118,17 @@ async def test_where_retained_messages_end_connections_states_are_published_with
     assert numbers(broker.on("events/")) == list(range(1, 21))
 
 
-@VERSIONS
-async def test_one_state_that_ends_connections_leaves_the_others_retained(version: str) -> None:
+@HANGING_UP
+async def test_one_state_that_ends_connections_leaves_the_others_retained(version: str, answer: int) -> None:
     """One that is too large for a broker of 3.1.1, such as many open alarms, says nothing of retained messages."""
 
     def puback(topic: str, payload: bytes) -> int:
-        return CLOSE if len(payload) > 3000 else 0
+        return answer if len(payload) > 3000 else 0
 
-    async with odd_broker(puback=puback) as broker, service(broker.port, twenty(), version=version) as mqtt:
+    async with (
+        odd_broker(puback=puback, strict=True) as broker,
+        service(broker.port, twenty(), version=version) as mqtt,
+    ):
         await until(lambda: mqtt.connected and broker.on("state/gateway"))
         with structlog.testing.capture_logs() as logs:
             mqtt.board.set("state/alarms", b"x" * 5000)
@@ -172,14 +178,16 @@ async def test_what_a_gateway_had_retained_under_a_former_name_is_cleared_or_nam
     assert numbers(broker.on("events/")) == list(range(1, 21))
 
 
-@VERSIONS
-async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_acknowledged(version: str) -> None:
+@HANGING_UP
+async def test_an_answer_at_which_connections_end_is_left_out_and_its_command_acknowledged(
+    version: str, answer: int
+) -> None:
     def puback(topic: str, payload: bytes) -> int:
-        return CLOSE if "/res/" in topic else 0
+        return answer if "/res/" in topic else 0
 
     with structlog.testing.capture_logs() as logs:
         async with (
-            odd_broker(puback=puback, greeting=command(version)) as broker,
+            odd_broker(puback=puback, greeting=command(version), strict=True) as broker,
             service(broker.port, twenty(), handler=done, version=version, commands=["count"]) as mqtt,
         ):
             await until(lambda: 7 in broker.acknowledged)

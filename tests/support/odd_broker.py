@@ -115,7 +115,7 @@ class OddBroker:
                 self.retained[topic] = body[at:]
         if qos and code is not None:
             writer.write(wire.Packet(wire.PUBACK, packet_id + (bytes([code, 0]) if five and code else b"")).encode())
-        return True
+        return not (self.strict and code is not None and code >= REFUSED)
 
     def _subscribe(self, body: bytes, five: bool, writer: asyncio.StreamWriter) -> bool:
         at = 3 + body[2] if five else 2

@@ -29,7 +29,7 @@ from gateway.mqtt.interface import LOST_CODE, Connection, Message, Outcome, Prop
 from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.stats import MqttStats
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.suspects import GRACE, Suspects
+from gateway.mqtt.suspects import Suspects
 from gateway.tasks import loop_time, to_its_end
 from gateway.text import validated
 
@@ -309,8 +309,7 @@ class Intake:
             elif not result.lost:
                 self._suspects.refused([topic], loop_time())
                 if topic in self._suspects.names:
-                    await asyncio.wait([connection.lost], timeout=GRACE)
-                    self._suspects.stands(loop_time())
+                    await self._suspects.outlasted(connection.lost)
             return result
 
     def cut(self, blame: bool) -> bool:

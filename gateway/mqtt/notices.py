@@ -101,10 +101,8 @@ def remedy(outgoing: Outgoing) -> str:
             "the MQTT broker ends the connection at every event: check that its rules let this login publish to "
             f"events/#, and that it takes packets of {LEAST_PACKET:,} bytes"
         )
-    if outgoing.held.refusal:
-        return (
-            f"the MQTT broker refuses events: {outgoing.held.refusal}; mend that there, and they are sent by themselves"
-        )
+    if refusal := outgoing.held.refusal:
+        return f"the MQTT broker refuses events: {refusal}; mend that there, and they are sent by themselves"
     return ""
 
 

@@ -14,7 +14,8 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.mqtt.interface import Connection, Outcome
 from gateway.mqtt.stats import MqttStats
-from gateway.mqtt.suspects import GRACE, Suspects
+from gateway.mqtt.suspects import Suspects
+from gateway.tasks import loop_time
 from gateway.text import first_of
 
 MAX_TOPICS = 10_000
@@ -161,8 +162,7 @@ class Board:
             if topic in self._payloads:
                 await self._publish_burst(connection, [topic])
             if topic in self._refused:
-                await asyncio.wait([connection.lost], timeout=GRACE)
-                self._suspects.stands(asyncio.get_running_loop().time())
+                await self._suspects.outlasted(connection.lost)
 
     def cut(self, blame: bool) -> bool:
         """The connection has ended; whether it was at a state alone. `blame`: the broker ended it, and a state may have
@@ -172,7 +172,7 @@ class Board:
             del self._elsewhere[first]
             self._leave_elsewhere(first, "it ended the connection there")
         self._clearing = False
-        topic = self._suspects.cut(blame, asyncio.get_running_loop().time())
+        topic = self._suspects.cut(blame, loop_time())
         if topic is not None:
             self._leave_out(topic)
         return self._suspects.found
@@ -195,7 +195,7 @@ class Board:
 
     async def _sleep(self) -> None:
         """Until something has changed or a refused state is due."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         try:
             async with asyncio.timeout(max(0.0, min(self._refused.values()) - now) if self._refused else None):
                 await self._wake.wait()
@@ -203,7 +203,7 @@ class Board:
             pass
 
     def _take_up_refused(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         for topic in [topic for topic, due in self._refused.items() if due <= now]:
             del self._refused[topic]
             self._changed[topic] = None
@@ -214,7 +214,7 @@ class Board:
             await self._publish_burst(connection, changed[start : start + BURST])
 
     async def _publish_burst(self, connection: Connection, topics: list[str]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         topics = [topic for topic in topics if not self._suspects.left_out(topic, now)]
         started = [(topic, self._payloads[topic], self._start(connection, topic)) for topic in topics]
         awaited = [topic for topic, _, outcome in started if not outcome.done()]
@@ -249,7 +249,7 @@ class Board:
                 del self._payloads[topic]
                 self._changed.pop(topic, None)  # what was tried alone is still to be published with the others
         elif not outcome.lost:
-            self._suspects.refused([topic], asyncio.get_running_loop().time())
+            self._suspects.refused([topic], loop_time())
             self._stats.states_refused += 1
             if outcome.code == _RETAIN_NOT_SUPPORTED:
                 self._retain = False
@@ -259,4 +259,4 @@ class Board:
                     topic=self.base + topic,
                     reason=str(outcome),
                 )
-            self._refused[topic] = asyncio.get_running_loop().time() + RETRY_SECONDS
+            self._refused[topic] = loop_time() + RETRY_SECONDS

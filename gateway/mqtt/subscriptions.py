@@ -14,7 +14,7 @@ from typing import NoReturn
 from drivers.api import Log
 from gateway.errors import LinkError
 from gateway.mqtt.interface import NO_ANSWER, Connection
-from gateway.mqtt.suspects import GRACE, Suspects
+from gateway.mqtt.suspects import Suspects
 from gateway.tasks import loop_time
 from gateway.text import first_of
 
@@ -87,9 +87,10 @@ class Subscriptions:
         try:
             for topic in [topic for topic in self._suspects.names if topic in self._missing]:
                 await self._ask(connection, [topic], refused)
-                if topic in refused:
-                    await _stand(connection)
-                    self._suspects.stands(loop_time())
+                if topic in refused and not await self._suspects.outlasted(connection.lost):
+                    raise LinkError(
+                        f"the MQTT broker has ended the connection at a subscription: {connection.lost.result()}"
+                    )
             # Apart: where the connection ends at every command, the others are not to be left out with them.
             await self._ask(connection, [topic for topic in self._missing if topic in self._others], refused)
             commands = [topic for topic in self._missing if topic not in self._others]
@@ -132,10 +133,3 @@ class Subscriptions:
                 reason=refused[news[0]],
             )
         self._told += news
-
-
-async def _stand(connection: Connection) -> None:
-    """Until the connection has stood for long enough after a refusal. Raises `LinkError` where it ends."""
-    await asyncio.wait([connection.lost], timeout=GRACE)
-    if connection.lost.done():
-        raise LinkError(f"the MQTT broker has ended the connection at a subscription: {connection.lost.result()}")

@@ -4,13 +4,16 @@ What was awaited when the broker ended a connection is under suspicion and is tr
 connections end at alone, `DEADLY` times, is left out, and tried once more after `FORGIVEN` seconds. Where connections
 end at one name after the other and none is answered in between, each further one costs one connection, and `STREAK`
 of them speak for all that are under suspicion. A broker may refuse and hang up behind that: what was refused last, less
-than `GRACE` seconds before the end, is under suspicion too. Times are seconds of any one clock.
+than `GRACE` seconds before the end, is under suspicion too. Times are seconds of the event loop's clock.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
+
+from gateway.tasks import loop_time
 
 DEADLY = 2
 """Connections that end at one name alone before it is left out."""
@@ -78,6 +81,13 @@ class Suspects:
         """The connection has not ended until `now`."""
         if now - self._refused_at >= GRACE:
             self._acquit()
+
+    async def outlasted(self, lost: asyncio.Future[str]) -> bool:
+        """Waits whether the connection ends at what was refused just now: False where it is `lost` meanwhile."""
+        await asyncio.wait([lost], timeout=GRACE)
+        if not lost.done():
+            self.stands(loop_time())
+        return not lost.done()
 
     def _acquit(self) -> None:
         for name in self._refused:

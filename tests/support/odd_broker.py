@@ -20,7 +20,7 @@ CLOSE_TOO_LARGE = -2
 
 
 REFUSED = 0x80
-"""The first of the codes of a SUBACK that refuse."""
+"""The first of the codes that refuse."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class OddBroker:
 
     `admit(five, retained_will)`: False closes the connection at its CONNECT. `greeting`: packets sent
     after the SUBACK of a subscription to commands.
-    `suback(filters)`: a code for each, None for no answer, or `CLOSE`; `strict` closes after an answer that refuses.
+    `suback(filters)`: a code for each, None for no answer, or `CLOSE`. `strict` closes after an answer that refuses.
     `retain`: False closes at a retained message.
     """
 
